@@ -1,0 +1,183 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISONS 1
+#endif
+#endif
+#ifdef ARENA_POISONS
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
+enum {
+	ALIGNMENT = 16,
+	BLOCK_FIRST = 4096 - 32, /* with malloc's head it stays within a page */
+	BLOCK_MAX = 1024 * 1024,
+};
+
+struct arena_block {
+	struct arena_block *older;
+	size_t size;
+	_Alignas(ALIGNMENT) char bytes[];
+};
+
+struct arena_finisher {
+	struct arena_finisher *older;
+	void (*finish)(void *thing);
+	void *thing;
+};
+
+void arena_init(struct arena *arena, size_t bytes_max)
+{
+	*arena = (struct arena){.bytes_max = bytes_max};
+}
+
+void arena_finish(struct arena *arena)
+{
+	for (struct arena_finisher *f = arena->finishers; f != NULL; f = f->older)
+		f->finish(f->thing);
+	for (struct arena_block *block = arena->blocks, *older; block != NULL; block = older) {
+		older = block->older;
+		ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
+		free(block);
+	}
+	arena_init(arena, arena->bytes_max);
+}
+
+/* Blocks double, so that a small request stays in one page and a large one makes few calls. */
+static size_t next_block_size(const struct arena *arena, size_t wanted)
+{
+	size_t size = arena->blocks == NULL ? BLOCK_FIRST : arena->blocks->size * 2;
+
+	if (size > BLOCK_MAX)
+		size = BLOCK_MAX;
+	return size < wanted ? wanted : size;
+}
+
+static void add_block(struct arena *arena, size_t wanted)
+{
+	size_t size = next_block_size(arena, wanted);
+	struct arena_block *block = malloc(sizeof *block + size);
+
+	if (block == NULL)
+		die("out of memory: %zu bytes wanted", size);
+	block->older = arena->blocks;
+	block->size = size;
+	arena->blocks = block;
+	arena->bytes += size;
+	arena->next = block->bytes;
+	arena->end = block->bytes + size;
+	ASAN_POISON_MEMORY_REGION(block->bytes, size);
+}
+
+static size_t align_up(size_t size)
+{
+	if (size > SIZE_MAX / 2)
+		die("an allocation of %zu bytes cannot be meant", size);
+	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	size_t step = align_up(size == 0 ? 1 : size);
+
+	if ((size_t)(arena->end - arena->next) < step)
+		add_block(arena, step);
+	char *at = arena->next;
+
+	arena->next += step;
+	ASAN_UNPOISON_MEMORY_REGION(at, size);
+	return at;
+}
+
+void *arena_zero(struct arena *arena, size_t size)
+{
+	return memset(arena_alloc(arena, size), 0, size);
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t item_size)
+{
+	size_t size;
+
+	if (__builtin_mul_overflow(count, item_size, &size))
+		die("an array of %zu items cannot be meant", count);
+	return arena_alloc(arena, size);
+}
+
+void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size)
+{
+	size_t old_step = align_up(old_size == 0 ? 1 : old_size);
+	size_t new_step = align_up(new_size);
+
+	assert(new_size >= old_size);
+	if (old != NULL && (char *)old + old_step == arena->next &&
+	    (size_t)(arena->end - (char *)old) >= new_step) {
+		arena->next = (char *)old + new_step;
+		ASAN_UNPOISON_MEMORY_REGION(old, new_size);
+		return old;
+	}
+	void *grown = arena_alloc(arena, new_size);
+
+	if (old_size > 0)
+		memcpy(grown, old, old_size);
+	return grown;
+}
+
+bool arena_check(const struct arena *arena, struct error *err)
+{
+	if (!arena_is_over(arena))
+		return true;
+	return error_set(err, ERROR_LIMIT, "the work needs more than its %zu bytes of memory",
+			 arena->bytes_max);
+}
+
+struct str arena_str(struct arena *arena, struct str s)
+{
+	char *copy = arena_alloc(arena, s.len);
+
+	if (s.len > 0)
+		memcpy(copy, s.data, s.len);
+	return str_make(copy, s.len);
+}
+
+char *arena_c(struct arena *arena, struct str s)
+{
+	char *copy = arena_alloc(arena, s.len + 1);
+
+	if (s.len > 0)
+		memcpy(copy, s.data, s.len);
+	copy[s.len] = '\0';
+	return copy;
+}
+
+struct str arena_format(struct arena *arena, const char *format, ...)
+{
+	va_list arguments, again;
+
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	int len = vsnprintf(NULL, 0, format, arguments);
+	assert(len >= 0);
+	char *text = arena_alloc(arena, (size_t)len + 1);
+	vsnprintf(text, (size_t)len + 1, format, again);
+	va_end(again);
+	va_end(arguments);
+	return str_make(text, (size_t)len);
+}
+
+void arena_on_finish(struct arena *arena, void (*finish)(void *thing), void *thing)
+{
+	struct arena_finisher *finisher = arena_alloc(arena, sizeof *finisher);
+
+	*finisher = (struct arena_finisher){arena->finishers, finish, thing};
+	arena->finishers = finisher;
+}

@@ -1,0 +1,13 @@
+/* Included before every file: calls that have no safe use here do not compile. */
+#ifndef BASE_BANNED_H
+#define BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof gmtime
+#pragma GCC poison localtime asctime ctime
+
+#endif

@@ -1,0 +1,110 @@
+#include "base/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { LINE_MAX_BYTES = 4096, TEXT_MAX = 512 };
+
+static const char *const names[LOG_FIELD_NAMES] = {
+#define ROW(name) #name,
+	LOG_FIELDS(ROW)
+#undef ROW
+};
+static const char *const levels[] = {"debug", "info", "warning", "error"};
+
+/* The one global of the program: where lines go is the process's own matter. */
+static _Atomic enum log_level lowest = LOG_INFO;
+
+struct line {
+	char bytes[LINE_MAX_BYTES];
+	size_t len;
+};
+
+static void put(struct line *line, const char *bytes, size_t len)
+{
+	/* Two bytes stay free for the closing brace and the line end. */
+	if (line->len + len > sizeof line->bytes - 2)
+		return;
+	memcpy(line->bytes + line->len, bytes, len);
+	line->len += len;
+}
+
+static void put_c(struct line *line, const char *text)
+{
+	put(line, text, strlen(text));
+}
+
+static void put_text(struct line *line, struct str text)
+{
+	put_c(line, "\"");
+	text = str_slice(text, 0, TEXT_MAX);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		char escaped[8];
+		/* Bytes past ASCII are escaped too: what is logged may be cut UTF-8. */
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+			put(line, (const char *)&c, 1);
+		else
+			put(line, escaped,
+			    (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", c));
+	}
+	put_c(line, "\"");
+}
+
+static void put_time(struct line *line)
+{
+	int64_t now_ms = clock_unix_ms(clock_system());
+	time_t seconds = (time_t)(now_ms / 1000);
+	struct tm parts;
+	char text[64];
+
+	gmtime_r(&seconds, &parts);
+	size_t len = strftime(text, sizeof text, "{\"time\":\"%Y-%m-%dT%H:%M:%S", &parts);
+	put(line, text, len);
+	put(line, text, (size_t)snprintf(text, sizeof text, ".%03dZ\"", (int)(now_ms % 1000)));
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+	       size_t count)
+{
+	struct line line = {.len = 0};
+	char number[32];
+
+	if (!log_is_on(level))
+		return;
+	put_time(&line);
+	put_c(&line, ",\"level\":\"");
+	put_c(&line, levels[level]);
+	put_c(&line, "\",\"event\":\"");
+	put_c(&line, event);
+	put_c(&line, "\"");
+	for (size_t i = 0; i < count; i++) {
+		put_c(&line, ",\"");
+		put_c(&line, names[fields[i].name]);
+		put_c(&line, "\":");
+		if (fields[i].is_text)
+			put_text(&line, fields[i].text);
+		else
+			put(&line, number,
+			    (size_t)snprintf(number, sizeof number, "%lld",
+					     (long long)fields[i].number));
+	}
+	line.bytes[line.len++] = '}';
+	line.bytes[line.len++] = '\n';
+	if (write(STDERR_FILENO, line.bytes, line.len) < 0)
+		return; /* nobody is left to tell */
+}
+
+void log_set_level(enum log_level level)
+{
+	lowest = level;
+}
+
+bool log_is_on(enum log_level level)
+{
+	return level >= lowest && level < LOG_SILENT;
+}
