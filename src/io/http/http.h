@@ -1,0 +1,205 @@
+/* HTTP/1.1: messages, the client, the server and the router. Blocking to look at: each call
+ * suspends only the fiber that makes it. */
+#ifndef IO_HTTP_HTTP_H
+#define IO_HTTP_HTTP_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "io/loop/loop.h"
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_HEAD,
+		   HTTP_METHODS /* also: unknown */ };
+const char *http_method_name(enum http_method method);
+/* HTTP_METHODS when it is none of them; case matters. */
+enum http_method http_method_from(struct str name);
+
+struct http_header {
+	struct str name;
+	struct str value;
+};
+
+/* Name and value of a query or form field, decoded. */
+struct http_field {
+	struct str name;
+	struct str value;
+};
+
+/* --- URLs ---------------------------------------------------------------------------------- */
+
+/* Percent-encodes everything but RFC 3986's unreserved characters. */
+void url_encode(struct buffer *out, struct str text);
+/* False on a bad escape or an encoded NUL; '+' becomes a blank when is_form. */
+bool url_decode(struct arena *arena, struct str text, bool is_form, struct str *out) MUST_CHECK;
+/* "a=1&b[c]=2" to its fields, in order; at most fields_max of them. ERROR_INVALID, ERROR_LIMIT. */
+bool url_parse_query(struct arena *arena, struct str query, size_t fields_max,
+		     struct http_field **fields, size_t *count, struct error *err) MUST_CHECK;
+/* A control byte (below 0x20, or 0x7f) anywhere: not to be let into a header or a URL. */
+bool http_has_control_byte(struct str text);
+/* An HTTP date or a number of seconds, as Retry-After has them; -1 when it is neither. Negative
+ * and past ones give 0; anything over 24 h gives 24 h. */
+int64_t http_parse_retry_after_ms(struct str value, int64_t unix_now_ms);
+
+/* --- the client ---------------------------------------------------------------------------- */
+
+struct http_request {
+	enum http_method method;
+	struct str url;
+	const struct http_header *headers; /* values with a control byte are refused */
+	size_t header_count;
+	struct str body;           /* empty: none, unless has_body */
+	bool has_body;
+	int64_t deadline_ns;       /* monotonic, for everything including the body */
+	size_t response_bytes_max; /* of the body, decoded */
+};
+
+/* How far a call came that did not end in a whole response. What a retry may do hangs on it. */
+enum http_outcome {
+	HTTP_COMPLETE,    /* a whole response is there */
+	HTTP_NOT_SENT,    /* certainly nothing reached the peer (no address, refused, TLS) */
+	HTTP_BROKEN,      /* reset, closed or cut: the peer may have acted on it */
+	HTTP_TIMED_OUT,   /* the deadline came: the peer may have acted on it */
+	HTTP_TOO_LARGE,   /* the response passed response_bytes_max */
+	HTTP_REFUSED,     /* the request itself was not fit to be sent */
+};
+
+struct http_response {
+	enum http_outcome outcome;
+	int status;
+	struct http_header *headers; /* names in lower case */
+	size_t header_count;
+	struct str body;             /* in the arena given to the call */
+	int64_t duration_ns;         /* from the call to its end */
+};
+
+/* The network as the rest of the program sees it; a simulated twin fills the same table. */
+struct http_client {
+	/* Always fills *response. True when outcome is HTTP_COMPLETE, whatever the status; else
+	 * false with *err (ERROR_UPSTREAM, ERROR_TIMEOUT, ERROR_LIMIT or ERROR_INVALID). The
+	 * message names host and reason, never a header or a query. Redirects are not followed. */
+	bool (*send)(struct http_client *client, struct arena *arena,
+		     const struct http_request *request, struct http_response *response,
+		     struct error *err);
+};
+
+static inline bool http_client_send(struct http_client *client, struct arena *arena,
+				    const struct http_request *request,
+				    struct http_response *response, struct error *err)
+{
+	return client->send(client, arena, request, response, err);
+}
+/* An empty str when there is none; the name in lower case. */
+struct str http_response_header(const struct http_response *response, const char *name);
+
+struct http_client_options {
+	size_t connections_max;          /* kept open, in all; 0: 256 */
+	const char *unix_socket;         /* NULL, or the path which every call goes through */
+	const char *user_agent;
+	int64_t connect_timeout_ms;      /* 0: 10 s */
+};
+/* A client on libcurl's multi interface, on this loop; used from its fibers only. */
+struct http_client *http_client_create(struct loop *loop,
+				       const struct http_client_options *options,
+				       struct error *err) MUST_CHECK;
+/* No call may be under way. NULL is accepted. */
+void http_client_destroy(struct http_client *client);
+
+/* --- the server ---------------------------------------------------------------------------- */
+
+struct http_server_limits {
+	size_t url_bytes_max;     /* 8 KiB; past it 414 */
+	size_t headers_bytes_max; /* 32 KiB; past it 431 */
+	size_t body_bytes_max;    /* 1 MiB; past it 413 */
+	size_t fields_max;        /* of a query: 100 */
+	size_t connections_max;   /* per listener: 12,000 */
+	unsigned idle_timeout_s;  /* 60 */
+	unsigned read_timeout_s;  /* for a whole request to come: 15; past it 408 or closed */
+	size_t arena_bytes_max;   /* of the arena of one request: 64 MiB */
+};
+extern const struct http_server_limits http_server_limits_default;
+
+/* One request and its reply: what a handler gets. Everything in it lives in `arena`, which ends
+ * after the reply is out. */
+struct http_exchange {
+	struct arena *arena;
+	enum http_method method;
+	struct str method_name;
+	struct str path;                 /* as it came, undecoded, without the query */
+	const struct http_field *query;  /* decoded */
+	size_t query_count;
+	const struct http_header *headers; /* names in lower case */
+	size_t header_count;
+	struct str body;
+	struct str request_id;           /* made by the server: 16 hex digits */
+	struct str peer;                 /* address of the other side, for the log */
+	bool is_local;                   /* came over the unix socket */
+	int64_t started_ns;
+	/* What a handler answers. */
+	int status;                      /* 200 at the start */
+	struct str reply;                /* body, in the arena */
+	struct str content_type;         /* "application/json" at the start */
+	struct http_header *reply_headers;
+	size_t reply_header_count;
+	void *state;                     /* free for the handler */
+};
+
+struct str http_exchange_header(const struct http_exchange *exchange, const char *name);
+/* The first query field of that name; false when there is none. */
+bool http_exchange_query(const struct http_exchange *exchange, const char *name, struct str *value);
+/* Both are copied into the arena. A control byte in the value is a bug (assert). */
+void http_exchange_set_header(struct http_exchange *exchange, const char *name, struct str value);
+
+/* Runs in a fiber of its own for each request. When limits refuse a request before it is whole,
+ * `refuse` is called instead, outside of a fiber, to give the same error shape. */
+struct http_handler {
+	void (*handle)(struct http_handler *handler, struct http_exchange *exchange);
+	void (*refuse)(struct http_handler *handler, struct http_exchange *exchange,
+		       const struct error *err);
+	void *context;
+};
+
+struct http_server;
+
+/* Opens listening sockets. `address` is "HOST:PORT" (IPv6 in brackets, port 0: any free one) or
+ * "unix:PATH" (mode 0600; a stale socket file is replaced). Fills fds[0..count-1], all on the
+ * same address by SO_REUSEPORT (unix: count must be 1), and *bound with the real address
+ * ("127.0.0.1:41873"). */
+bool http_listen(struct arena *arena, struct str address, int *fds, size_t count,
+		 struct str *bound, struct error *err) MUST_CHECK;
+/* Serves the listening socket `fd` (which it then owns) on this loop. Handler and limits must
+ * outlive it. */
+struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
+				       const struct http_server_limits *limits,
+				       struct http_handler *handler,
+				       struct error *err) MUST_CHECK;
+/* Takes no new connection any more and closes idle ones; requests under way are finished. */
+void http_server_quiesce(struct http_server *server);
+/* No request may be under way. NULL is accepted. */
+void http_server_destroy(struct http_server *server);
+size_t http_server_active(const struct http_server *server);
+
+/* --- the router ---------------------------------------------------------------------------- */
+
+enum { HTTP_ROUTE_PARTS = 8 };
+
+struct http_match {
+	struct str parts[HTTP_ROUTE_PARTS]; /* what stood at each {…}, decoded */
+};
+struct http_route {
+	enum http_method method;
+	const char *pattern; /* "/unified/{model}/{resource}/{id}": constant parts and {names};
+			      * a last part "{path...}" takes all the rest, slashes too */
+	void (*handle)(void *context, struct http_exchange *exchange,
+		       const struct http_match *match);
+};
+
+struct http_router;
+/* Compiled into the arena; `routes` must outlive it. Constant parts win over {names}. */
+struct http_router *http_router_create(struct arena *arena, const struct http_route *routes,
+				       size_t count);
+/* Finds the route. False with ERROR_NOT_FOUND, or ERROR_METHOD (allowed: the methods that there
+ * are), or ERROR_INVALID for a bad escape in the path. */
+bool http_router_find(const struct http_router *router, enum http_method method, struct str path,
+		      struct arena *arena, const struct http_route **route,
+		      struct http_match *match, struct error *err) MUST_CHECK;
+
+#endif

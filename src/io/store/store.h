@@ -1,0 +1,107 @@
+/* The one door to what is kept: SQL texts with parameters, the same for each engine behind it.
+ * SQLite is behind it now: one process owns the data folder (a lock file), one writer thread
+ * alone commits and checkpoints, what has queued up is one transaction (group commit,
+ * synchronous=FULL), readers are read-only. This room knows no table.
+ *
+ * A write is a list of statements that are done together or not at all. The calling fiber waits
+ * for the commit; when store_write() returns true, the rows are on the disk. */
+#ifndef IO_STORE_STORE_H
+#define IO_STORE_STORE_H
+
+#include "base/disk.h"
+#include "io/loop/loop.h"
+
+struct store;
+
+enum store_type { STORE_NULL, STORE_INT, STORE_TEXT, STORE_BLOB };
+
+struct store_value {
+	enum store_type type;
+	int64_t integer;
+	struct str bytes; /* text or blob */
+};
+
+static inline struct store_value store_null(void)
+{
+	return (struct store_value){.type = STORE_NULL};
+}
+static inline struct store_value store_int(int64_t integer)
+{
+	return (struct store_value){.type = STORE_INT, .integer = integer};
+}
+static inline struct store_value store_text(struct str text)
+{
+	return (struct store_value){.type = STORE_TEXT, .bytes = text};
+}
+static inline struct store_value store_blob(struct str bytes)
+{
+	return (struct store_value){.type = STORE_BLOB, .bytes = bytes};
+}
+
+struct store_rows {
+	size_t count;
+	size_t columns;
+	const struct store_value *values; /* count * columns, row by row */
+};
+static inline const struct store_value *store_cell(const struct store_rows *rows, size_t row,
+						   size_t column)
+{
+	return &rows->values[row * rows->columns + column];
+}
+
+/* Parameters are written ?1, ?2 … in the SQL text, which must be a literal (prepared statements
+ * are kept by its address). */
+struct store_statement {
+	const char *sql;
+	const struct store_value *parameters;
+	size_t parameter_count;
+	/* When >= 0 the statement must change exactly so many rows, else the whole write is undone
+	 * and answers ERROR_CONFLICT (a lost race, a missing row). */
+	int64_t changes_expected;
+};
+
+struct store_migration {
+	const char *name; /* "0001_first" */
+	const char *sql;  /* several statements */
+};
+
+struct store_options {
+	const char *folder; /* made when missing, mode 0700 */
+	const struct store_migration *migrations; /* in order; only appended to, never changed */
+	size_t migration_count;
+	size_t rows_max;    /* of one query; 0: 100,000 */
+	size_t queue_max;   /* writes waiting; past it ERROR_UNAVAILABLE; 0: 10,000 */
+};
+
+/* Takes the folder's lock (ERROR_CONFLICT, naming the owner's process id, when another process
+ * has it), opens the database, applies what is missing of the migrations in one transaction
+ * each (ERROR_CONFLICT when the database is of a newer version or an applied one differs),
+ * starts the writer thread. */
+struct store *store_open(const struct store_options *options, struct error *err) MUST_CHECK;
+/* Commits what is queued, checkpoints, ends the writer, gives the lock back. NULL is accepted. */
+void store_close(struct store *store);
+
+/* Reads on the calling thread, on a read-only connection of that thread's own. Rows live in the
+ * arena. A write that store_write() acknowledged is seen. ERROR_LIMIT past rows_max. */
+bool store_query(struct store *store, struct arena *arena, const char *sql,
+		 const struct store_value *parameters, size_t parameter_count,
+		 struct store_rows *rows, struct error *err) MUST_CHECK;
+
+/* Does the statements in one transaction. In a fiber: suspends it until the commit; outside of
+ * fibers: blocks the thread. ERROR_CONFLICT (also for a broken constraint), ERROR_UNAVAILABLE
+ * (disk full, closing, queue full): then nothing of it was done. */
+bool store_write(struct store *store, const struct store_statement *statements, size_t count,
+		 struct error *err) MUST_CHECK;
+
+/* A consistent copy into a new file, while everything runs. */
+bool store_backup(struct store *store, const char *path, struct error *err) MUST_CHECK;
+
+struct store_counts {
+	uint64_t commits;      /* transactions of the engine */
+	uint64_t writes;       /* calls of store_write() done by them */
+	uint64_t queries;
+	uint64_t queue_length; /* now */
+};
+void store_count(struct store *store, struct store_counts *counts);
+
+#endif
