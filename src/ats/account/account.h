@@ -1,0 +1,120 @@
+/* Environments, their API keys and their integrated accounts: who may call, and on whose behalf.
+ * This room owns the tables environment, api_key, account and credential. What requests look up
+ * (keys, accounts) is cached in the process; a change made through this room is seen at once. */
+#ifndef ATS_ACCOUNT_ACCOUNT_H
+#define ATS_ACCOUNT_ACCOUNT_H
+
+#include "ats/vault/vault.h"
+#include "io/store/store.h"
+#include "lang/json/json.h"
+
+struct accounts;
+
+/* `store` was opened with account_migrations(); all must outlive it. */
+struct accounts *accounts_create(struct store *store, struct vault *vault,
+				 const struct clock *clock, const struct random *random);
+void accounts_destroy(struct accounts *accounts);
+
+/* --- environments --------------------------------------------------------------------------- */
+
+struct environment {
+	struct str id;   /* "env_" and 26 letters and digits, sorted by time */
+	struct str name; /* 1 to 64 of a-z 0-9 - _ */
+	int64_t created_ms;
+};
+
+/* Finds it by name, or makes it when `create`. ERROR_NOT_FOUND, ERROR_INVALID (field
+ * "environment"). Texts live in the arena. */
+bool environment_find(struct accounts *accounts, struct arena *arena, struct str name, bool create,
+		      struct environment *out, struct error *err) MUST_CHECK;
+bool environment_list(struct accounts *accounts, struct arena *arena, struct environment **list,
+		      size_t *count, struct error *err) MUST_CHECK;
+
+/* --- API keys ------------------------------------------------------------------------------- */
+
+enum key_scope { KEY_SCOPE_CALL = 1, KEY_SCOPE_ADMIN = 2 };
+
+struct api_key {
+	struct str id;             /* "key_…" */
+	struct str environment_id;
+	struct str name;           /* what people call it; may be empty */
+	struct str hint;           /* the first 12 characters of the key */
+	unsigned scopes;           /* enum key_scope bits */
+	int64_t created_ms;
+	int64_t expires_ms;        /* 0: never */
+	int64_t used_ms;           /* to the minute or so; 0: never */
+	int64_t revoked_ms;        /* 0: valid */
+};
+
+/* Makes a key: "tenon_" + 32 base62 (over 160 random bits) + 6 base62 of its CRC-32. `*text` is
+ * the key itself, which is told this once; the store has a keyed hash of it. */
+bool api_key_create(struct accounts *accounts, struct arena *arena, struct str environment_id,
+		    struct str name, unsigned scopes, int64_t expires_ms, struct str *text,
+		    struct api_key *out, struct error *err) MUST_CHECK;
+bool api_key_list(struct accounts *accounts, struct arena *arena, struct str environment_id,
+		  struct api_key **list, size_t *count, struct error *err) MUST_CHECK;
+/* ERROR_NOT_FOUND when the environment has no such key. Refused everywhere at once. */
+bool api_key_revoke(struct accounts *accounts, struct str environment_id, struct str id,
+		    struct error *err) MUST_CHECK;
+/* Who calls? ERROR_UNAUTHORIZED for a key that is malformed, unknown, revoked or expired: one
+ * message for all. A malformed one costs no look-up. Never touches the store on a cached key. */
+bool api_key_authorise(struct accounts *accounts, struct arena *arena, struct str text,
+		       struct api_key *out, struct error *err) MUST_CHECK;
+
+/* --- integrated accounts -------------------------------------------------------------------- */
+
+/* The five states of the contract, in the order of the wire names. */
+#define ACCOUNT_STATUS_TABLE(ROW)                       \
+	ROW(ACCOUNT_CONNECTING, "connecting")           \
+	ROW(ACCOUNT_ACTIVE, "active")                   \
+	ROW(ACCOUNT_NEEDS_REAUTH, "needs_reauth")       \
+	ROW(ACCOUNT_VALIDATION_ERROR, "validation_error") \
+	ROW(ACCOUNT_POST_INSTALL_ERROR, "post_install_error")
+enum account_status {
+#define ROW(code, name) code,
+	ACCOUNT_STATUS_TABLE(ROW)
+#undef ROW
+};
+const char *account_status_name(enum account_status status);
+
+struct account {
+	struct str id;             /* "acc_…" */
+	struct str environment_id;
+	struct str connector;      /* its name */
+	struct str tenant_id;      /* the customer, in the software company's own words; may be empty */
+	enum account_status status;
+	struct json context;       /* object: company_id and the like; no secrets */
+	struct json limits;        /* object: requests, per_seconds, concurrent: over the connector's */
+	int64_t created_ms;
+	int64_t updated_ms;
+};
+
+/* A new account with its credential: an object of texts by the connector's field names, which is
+ * sealed field by field. The fields `id`, `created_ms`, `updated_ms` of *account are filled. */
+bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
+		    struct json credential, struct error *err) MUST_CHECK;
+/* ERROR_NOT_FOUND (field "integrated_account_id") when this environment has none of that id: the
+ * same answer whether it exists elsewhere or not. Everything in *out lives in the arena. */
+bool account_find(struct accounts *accounts, struct arena *arena, struct str environment_id,
+		  struct str id, struct account *out, struct error *err) MUST_CHECK;
+/* Sorted by id, those after `after` (empty: from the first), at most `limit`. */
+bool account_list(struct accounts *accounts, struct arena *arena, struct str environment_id,
+		  struct str after, size_t limit, struct account **list, size_t *count,
+		  struct error *err) MUST_CHECK;
+/* Removes it with its credential. */
+bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
+		    struct error *err) MUST_CHECK;
+/* The one function which moves an account between states. */
+bool account_set_status(struct accounts *accounts, const struct account *account,
+			enum account_status status, struct error *err) MUST_CHECK;
+
+/* One field of the account's credential, opened; the caller must secret_finish() it.
+ * ERROR_NOT_FOUND when it has none of that name. Sealed bytes are cached, opened ones never. */
+bool account_open_credential(struct accounts *accounts, const struct account *account,
+			     struct str field, struct secret *secret,
+			     struct error *err) MUST_CHECK;
+
+/* How many accounts of each status there are in all environments, for the metrics. */
+bool account_count(struct accounts *accounts, size_t counts[5], struct error *err) MUST_CHECK;
+
+#endif

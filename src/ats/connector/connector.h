@@ -1,0 +1,222 @@
+/* Connectors: the definition of one ATS as data (connectors/<name>/), compiled at load into what
+ * an operation needs, with every fault of a definition reported with file, line and what is
+ * allowed. docs/connectors.md describes the files. All of it is immutable and shared. */
+#ifndef ATS_CONNECTOR_CONNECTOR_H
+#define ATS_CONNECTOR_CONNECTOR_H
+
+#include "ats/model/model.h"
+#include "io/http/http.h"
+#include "lang/jsonata/jsonata.h"
+
+/* "/candidates/{id}/notes": texts and names in turn. Names are looked up by whoever expands. */
+struct template_part {
+	bool is_name;
+	struct str text;
+};
+struct template {
+	const struct template_part *parts;
+	size_t count;
+};
+
+/* A field which the one who links an account fills in. */
+struct connector_field {
+	struct str name;
+	struct str label;
+	struct str help;
+	bool is_secret;
+	bool is_required;
+	struct str pattern;          /* as written */
+	const struct jsonata *check; /* true when the text ($) fits the pattern; NULL: none */
+};
+
+struct connector_limits {
+	int64_t requests;    /* of a bucket which refills within per_seconds; 0: no limit */
+	int64_t per_seconds;
+	int64_t concurrent;  /* calls under way at once, per account */
+};
+
+enum page_style { PAGE_NONE, PAGE_OFFSET, PAGE_NUMBER, PAGE_CURSOR, PAGE_LINK };
+
+struct connector_page {
+	enum page_style style;
+	struct str limit_name;    /* query parameter for the page size; empty: none */
+	struct str position_name; /* query parameter: offset, page number, or cursor */
+	int64_t size;             /* asked for when the caller does not say */
+	int64_t size_max;
+	int64_t first;            /* number of the first page (PAGE_NUMBER) */
+	struct str cursor_path;   /* dotted path of the next cursor in the body (PAGE_CURSOR) */
+	/* A stable order of the list, which lets tenon resume after the last record seen although
+	 * records are created and deleted meanwhile. Empty order_by: none is promised. */
+	struct str order_by;      /* member of a native record, compared as text */
+	bool is_descending;
+	int64_t overlap;          /* records read again before the resumed place (PAGE_OFFSET) */
+};
+
+enum native_type { NATIVE_TEXT, NATIVE_INTEGER, NATIVE_NUMBER, NATIVE_BOOLEAN, NATIVE_DATE_TIME };
+
+struct native_parameter {
+	struct str name;
+	enum native_type type;
+	bool is_required;
+	struct str describe;
+};
+
+struct native_method {
+	struct str resource;  /* "candidates" */
+	struct str name;      /* "list" */
+	enum http_method verb;
+	struct template path; /* names: path parameters, then context fields */
+	struct connector_page page;
+	struct str items;     /* dotted path of the list in the body; empty: the body itself */
+	struct str item;      /* dotted path of the record (no list) */
+	bool is_list;
+	const struct native_parameter *query;
+	size_t query_count;
+	struct str describe;
+};
+
+/* Where an argument of a native call comes from: a filter of the operation (or "id"), passed
+ * through an expression where there is one ($ is the filter's text). */
+struct call_argument {
+	struct str name; /* path parameter or query parameter of the native method */
+	bool is_path;
+	struct str filter;       /* empty: constant */
+	struct json constant;
+	const struct jsonata *value; /* NULL: the text as it is */
+};
+
+struct unified_map_entry {
+	size_t field; /* index into the model resource's fields */
+	const struct jsonata *expression;
+};
+/* Variables of mapping expressions, in this order: $record (the native record from which `each`
+ * took this one; else the same as $), $context (of the account), $query (the operation's
+ * filters by name), $body (the whole response). Native function: $reference(type, id). */
+extern const struct str connector_variables[];
+enum { CONNECTOR_VARIABLE_RECORD, CONNECTOR_VARIABLE_CONTEXT, CONNECTOR_VARIABLE_QUERY,
+       CONNECTOR_VARIABLE_BODY, CONNECTOR_VARIABLES };
+extern const struct jsonata_native connector_natives[];
+extern const size_t connector_native_count;
+
+struct unified_map {
+	struct str name; /* "map", or another name of the file */
+	const struct unified_map_entry *entries;
+	size_t count;
+};
+
+/* One native call that feeds a unified method. */
+struct unified_call {
+	const struct native_method *method;
+	const struct call_argument *arguments;
+	size_t argument_count;
+	const struct jsonata *each; /* native record -> the records in it; NULL: itself */
+	const struct unified_map *map;
+};
+
+/* A side list which $reference() may need: fetched once per page when `when` ($ = the body) is
+ * true, and its records found under `type` by their id. */
+struct unified_lookup {
+	struct str type;
+	const struct native_method *method;
+	const struct jsonata *when; /* NULL: always */
+};
+
+/* A filter which tenon applies itself to the mapped record: equal text at a dotted path. */
+struct unified_match {
+	struct str filter;
+	struct str path;
+};
+
+/* One way to answer a method. The first alternative all of whose `when` filters are given, and
+ * which takes every filter given, is used; its calls follow one another. */
+struct unified_alternative {
+	const struct str *when;
+	size_t when_count;
+	const struct unified_call *calls;
+	size_t call_count;
+	const struct unified_match *matches;
+	size_t match_count;
+	const struct unified_lookup *lookups;
+	size_t lookup_count;
+	const bool *is_absent; /* per field of the model resource; NULL: nothing is missing */
+	bool is_partial;
+	/* get only: the record is looked for among all that the calls list, at most so many native
+	 * calls; 0: the call itself gives the one record. */
+	int64_t find_calls_max;
+};
+
+struct unified_method {
+	const struct unified_alternative *alternatives;
+	size_t count; /* 0: the ATS cannot do it */
+};
+
+struct unified_resource {
+	const struct model_resource *model;
+	struct unified_method list;
+	struct unified_method get;
+};
+
+struct connector {
+	struct str name;
+	struct str label;
+	struct template base_url; /* names: context fields */
+	const struct connector_field *context;
+	size_t context_count;
+	const struct connector_field *credentials;
+	size_t credential_count;
+	struct str credential_format; /* "api_key" */
+	const struct connector_header {
+		struct str name;
+		struct template value; /* names: credential fields */
+	} *headers;
+	size_t header_count;
+	struct connector_limits limits;
+	const struct native_method *probe; /* a cheap call which proves a credential */
+	struct str references_path; /* where sideloaded records stand in a body; empty: nowhere */
+	struct str reference_type;  /* their member which tells the type */
+	const struct jsonata *error_message; /* body of an error -> text for people; NULL: none */
+	const struct native_method *methods;
+	size_t method_count;
+	const struct unified_resource *resources;
+	size_t resource_count;
+};
+
+/* Loads connectors/<name>/ into the arena. Every fault goes to *faults as a line
+ * "connector.yaml:12: …"; NULL then. */
+const struct connector *connector_load(struct arena *arena, const struct disk *disk,
+				       const char *folder, const struct model *model,
+				       struct buffer *faults) MUST_CHECK;
+const struct native_method *connector_find_method(const struct connector *connector,
+						  struct str resource, struct str name);
+const struct unified_resource *connector_find_resource(const struct connector *connector,
+						       struct str resource);
+
+/* All connectors of a folder, by name. */
+struct connectors {
+	const struct connector **items;
+	size_t count;
+};
+bool connectors_load(struct arena *arena, const struct disk *disk, const char *folder,
+		     const struct model *model, struct connectors *out,
+		     struct buffer *faults) MUST_CHECK;
+/* ERROR_NOT_FOUND (field "connector", allowed: the names). */
+const struct connector *connectors_find(const struct connectors *connectors, struct str name,
+					struct error *err) MUST_CHECK;
+
+/* What $reference() looks into: records by type and id, built once per page. */
+struct reference_index;
+struct reference_index *reference_index_create(struct arena *arena);
+/* Adds the records of an array; `type` empty: each record's own member `type_member` tells. */
+void reference_index_add(struct reference_index *index, struct json records, struct str type,
+			 struct str type_member);
+/* JSON_UNDEFINED when there is none. `id` is a number or a text; 12 and "12" are the same. */
+struct json reference_index_find(const struct reference_index *index, struct str type,
+				 struct json id);
+
+/* Expands a template: each name is looked up in `lookup` (false: it has none, which is an
+ * ERROR_INTERNAL); when `encode`, values are percent-encoded. */
+bool template_expand(const struct template *template, struct buffer *out, bool encode,
+		     bool (*lookup)(void *context, struct str name, struct str *value),
+		     void *context, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,79 @@
+/* The unified model: what each resource and field means, as data (models/<model>/<resource>.yaml).
+ * After a mapping the model does the rest: it wraps, converts and checks, so that an expression
+ * never has to. */
+#ifndef ATS_MODEL_MODEL_H
+#define ATS_MODEL_MODEL_H
+
+#include "base/disk.h"
+#include "lang/json/json.h"
+
+enum model_type {
+	MODEL_TEXT,      /* a number becomes its text */
+	MODEL_INTEGER,   /* a text of digits becomes a number */
+	MODEL_NUMBER,
+	MODEL_BOOLEAN,
+	MODEL_DATE_TIME, /* RFC 3339; any offset becomes UTC, the precision stays */
+	MODEL_DATE,      /* yyyy-mm-dd */
+	MODEL_ENUM,      /* one of `values`; what fits none is "other" where that is a value, else null */
+	MODEL_OBJECT,    /* `fields`; all of them are there, null where nothing is known */
+	MODEL_ANY,       /* as it is */
+};
+
+enum model_pii { MODEL_PII_NONE, MODEL_PII_NAME, MODEL_PII_CONTACT, MODEL_PII_DOCUMENT,
+		 MODEL_PII_SENSITIVE, MODEL_PII_FREE_TEXT };
+
+struct model_field {
+	struct str name;
+	uint32_t hash; /* json_key_hash(name) */
+	enum model_type type;
+	bool is_list; /* nothing becomes [], one thing [thing] */
+	enum model_pii pii;
+	struct str describe;
+	const struct str *values; /* enum */
+	size_t value_count;
+	const struct model_field *fields; /* object */
+	size_t field_count;
+};
+
+/* A filter of the list method: its name ("created_at[gt]") and the type of its value. */
+struct model_filter {
+	struct str name;
+	enum model_type type;
+	struct str describe;
+};
+
+/* Every resource has id, created_at, updated_at, custom_fields, remote_url and remote_data: the
+ * loader adds them (see docs/model.md); remote_data is not a field but the record itself. For
+ * each enum field x the loader adds a text field remote_x behind it. */
+struct model_resource {
+	struct str name; /* "candidates" */
+	struct str describe;
+	const struct model_field *fields;
+	size_t field_count;
+	const struct model_filter *filters;
+	size_t filter_count;
+};
+
+struct model {
+	struct str name; /* "ats" */
+	const struct model_resource *resources;
+	size_t resource_count;
+};
+
+/* Loads every *.yaml of `folder` (the model's name is the folder's). Every fault of a file is
+ * reported in *faults as "file:line: …" lines, all of them; NULL then. */
+const struct model *model_load(struct arena *arena, const struct disk *disk, const char *folder,
+			       struct buffer *faults) MUST_CHECK;
+const struct model_resource *model_find(const struct model *model, struct str resource);
+const struct model_field *model_find_field(const struct model_resource *resource,
+					   struct str name);
+
+/* One record: mapped[i] is what the mapping of resource->fields[i] gave (JSON_UNDEFINED when
+ * nothing). Fields whose is_absent[i] is set are left out (a partial list cannot know them;
+ * is_absent may be NULL). `remote` (or JSON_UNDEFINED) becomes remote_data, at the end. A value
+ * that does not fit its type becomes null and is counted in *misfits. */
+struct json model_conform(const struct model_resource *resource, struct arena *arena,
+			  const struct json *mapped, const bool *is_absent, struct json remote,
+			  size_t *misfits);
+
+#endif

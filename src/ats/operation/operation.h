@@ -1,0 +1,91 @@
+/* One call on one account, whichever door it came through: plan, rate limit, HTTP with retries,
+ * paging, mapping, envelope. Every door turns its input into a struct operation and prints what
+ * comes back. */
+#ifndef ATS_OPERATION_OPERATION_H
+#define ATS_OPERATION_OPERATION_H
+
+#include "ats/account/account.h"
+#include "ats/connector/connector.h"
+
+/* Shared by all workers: the rate limits and retry budgets of the accounts. */
+struct limiters;
+struct limiters *limiters_create(const struct clock *clock, const struct random *random);
+void limiters_destroy(struct limiters *limiters);
+
+/* What operations need; one per worker, everything borrowed. */
+struct operation_services {
+	struct accounts *accounts;
+	struct vault *vault;
+	const struct connectors *connectors;
+	const struct model *model;
+	struct limiters *limiters;
+	struct http_client *client; /* of the worker */
+	const struct clock *clock;
+	const struct random *random;
+	/* Another base URL per connector ("http://127.0.0.1:9700" before the path of base_url's
+	 * own): for sandboxes. NULL: as defined. The array goes with connectors->items. */
+	const struct str *base_urls;
+	struct operation_counts *counts; /* shared; for the metrics */
+};
+
+/* Counted over the life of the process, shown by /metrics. */
+struct operation_counts {
+	_Atomic uint64_t operations;
+	_Atomic uint64_t upstream_calls;
+	_Atomic uint64_t upstream_retries;
+	_Atomic uint64_t upstream_rate_limited;
+	_Atomic uint64_t upstream_failures;
+	_Atomic uint64_t limiter_waits;
+	_Atomic uint64_t mapping_misfits;
+};
+
+struct operation_filter {
+	struct str name;
+	struct str value;
+};
+
+enum operation_method { OPERATION_LIST, OPERATION_GET };
+
+struct operation {
+	const struct account *account;
+	struct str resource; /* of the unified model */
+	enum operation_method method;
+	struct str id;                          /* get */
+	const struct operation_filter *filters; /* names as the caller wrote them */
+	size_t filter_count;
+	int64_t limit;     /* 1 to 1000 */
+	struct str cursor; /* empty: from the start */
+	bool expand;       /* fetch what a partial list lacks, record by record */
+	bool remote_data;  /* each record carries the ATS's own */
+	int64_t deadline_ns;
+};
+
+struct operation_result {
+	struct json items;      /* list: array of records */
+	struct json item;       /* get */
+	struct str next_cursor; /* empty: the end */
+	bool is_partial;
+	/* Where the time went, and what it took. */
+	int64_t upstream_ns; /* waiting for the ATS */
+	int64_t wait_ns;     /* for the account's rate limit, and between tries */
+	uint32_t calls;
+	uint32_t retries;
+	/* The ATS's own error, where one came. */
+	int remote_status;
+	struct str remote_body;
+};
+
+/* In a fiber. Everything in *result lives in the arena. Errors: ERROR_INVALID (bad filter,
+ * cursor, limit: the field is named), ERROR_NOT_SUPPORTED (allowed: what this ATS has),
+ * ERROR_NOT_FOUND, ERROR_RATE_LIMITED, ERROR_UPSTREAM, ERROR_TIMEOUT, ERROR_LIMIT. */
+bool operation_run(const struct operation_services *services, struct arena *arena,
+		   const struct operation *operation, struct operation_result *result,
+		   struct error *err) MUST_CHECK;
+
+/* Checks an account's context and credential against its connector's fields (field named in the
+ * error), and with its probe against the ATS. The account need not be stored yet. */
+bool operation_validate(const struct operation_services *services, struct arena *arena,
+			const struct account *account, struct json credential,
+			int64_t deadline_ns, struct error *err) MUST_CHECK;
+
+#endif

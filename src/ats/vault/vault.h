@@ -1,0 +1,67 @@
+/* Secrets: sealing, opening, keyed hashes. Everything sealed is bound to where it belongs, so a
+ * ciphertext moved to another environment, account or field does not open there.
+ *
+ * A sealed text: version (1 byte, = 1) | suite (1, = 1: XChaCha20-Poly1305) | key id (4) |
+ * nonce (24) | ciphertext and tag. The associated data is the head, environment, subject and
+ * field, each with its length before it. Keys for the uses are derived from the master key. */
+#ifndef ATS_VAULT_VAULT_H
+#define ATS_VAULT_VAULT_H
+
+#include "base/disk.h"
+#include "base/random.h"
+
+struct vault;
+
+/* Where a secret belongs. `subject` is an account's id or what else owns it. */
+struct vault_binding {
+	struct str environment;
+	struct str subject;
+	struct str field;
+};
+
+/* An opened secret in locked memory which is left out of core dumps and wiped at the end. */
+struct secret {
+	char *bytes;
+	size_t len;
+};
+/* Wipes and frees; an empty one is accepted. */
+void secret_finish(struct secret *secret);
+static inline struct str secret_str(const struct secret *secret)
+{
+	return str_make(secret->bytes, secret->len);
+}
+/* Overwrites in a way that the compiler does not leave out. */
+void secret_wipe(void *bytes, size_t len);
+
+/* Text of a master key file: one line per key, "ID HEX" (ID: 8 hex digits, HEX: 64), newest
+ * first; the first seals, all open. */
+struct str vault_make_key_file(struct arena *arena, const struct random *random);
+/* Reads such a file. ERROR_INVALID with the line when it is none; ERROR_FORBIDDEN when group or
+ * others may read it (path given as for disk). The file's bytes are wiped. */
+struct vault *vault_create(const struct disk *disk, const char *key_file,
+			   const struct random *random, struct error *err) MUST_CHECK;
+/* Wipes the keys. NULL is accepted. */
+void vault_destroy(struct vault *vault);
+
+/* The sealed bytes, in the arena. Any thread. */
+struct str vault_seal(struct vault *vault, struct arena *arena,
+		      const struct vault_binding *binding, struct str plain);
+/* On success the caller must secret_finish(*secret). ERROR_INTERNAL when it was altered, belongs
+ * elsewhere, or its key is not known; the message does not tell which. */
+bool vault_open_sealed(struct vault *vault, const struct vault_binding *binding,
+		       struct str sealed, struct secret *secret, struct error *err) MUST_CHECK;
+
+/* HMAC-SHA-256 under a key derived for `purpose` ("api_key"): 32 bytes. */
+enum { VAULT_DIGEST_BYTES = 32 };
+void vault_digest(struct vault *vault, const char *purpose, struct str text,
+		  unsigned char digest[VAULT_DIGEST_BYTES]);
+
+/* Opaque, unforgeable tokens (cursors): base64url of a sealed text. */
+struct str vault_seal_token(struct vault *vault, struct arena *arena,
+			    const struct vault_binding *binding, struct str plain);
+/* ERROR_INVALID when it is none of ours or not for this binding. The text is in the arena. */
+bool vault_open_token(struct vault *vault, struct arena *arena,
+		      const struct vault_binding *binding, struct str token, struct str *plain,
+		      struct error *err) MUST_CHECK;
+
+#endif
