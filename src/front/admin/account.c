@@ -1,0 +1,211 @@
+/* Integrated accounts: linked with a live check of the credential, listed, shown, removed. A
+ * credential goes in and never comes out. */
+#include "front/admin/routes.h"
+
+enum { LIST_DEFAULT = 100, LIST_MAX = 1000 };
+
+static struct json or_null(struct str text)
+{
+	return text.len == 0 ? json_null() : json_string(text);
+}
+
+static struct json show(struct arena *arena, const struct account *account)
+{
+	struct json_builder item;
+
+	json_builder_init(&item, arena);
+	json_builder_set(&item, STR("id"), json_string(account->id));
+	json_builder_set(&item, STR("environment_id"), json_string(account->environment_id));
+	json_builder_set(&item, STR("tenant_id"), or_null(account->tenant_id));
+	json_builder_set(&item, STR("connector"), json_string(account->connector));
+	json_builder_set(&item, STR("status"), json_string_c(account_status_name(account->status)));
+	json_builder_set(&item, STR("context"), account->context);
+	json_builder_set(&item, STR("limits"), account->limits);
+	json_builder_set(&item, STR("created_at"), admin_time(arena, account->created_ms));
+	json_builder_set(&item, STR("updated_at"), admin_time(arena, account->updated_ms));
+	return json_builder_object(&item);
+}
+
+/* --- linking -------------------------------------------------------------------------------- */
+
+static bool read_object(struct json body, const char *name, struct json *out, struct error *err)
+{
+	*out = json_get_c(body, name);
+	if (json_is(*out, JSON_UNDEFINED) || json_is(*out, JSON_NULL))
+		*out = json_object(NULL, 0);
+	if (json_is(*out, JSON_OBJECT))
+		return true;
+	return error_set_field(err, ERROR_INVALID, name, "an object", "%s must be an object", name);
+}
+
+/* Limits of one account go over those of its connector. */
+static bool check_limits(struct json limits, struct error *err)
+{
+	static const char *const known[] = {"requests", "per_seconds", "concurrent"};
+	int64_t number;
+
+	for (size_t i = 0; i < limits.count; i++) {
+		struct str key = str_make(limits.members[i].key, limits.members[i].key_len);
+		size_t k = 0;
+		while (k < 3 && !str_equal_c(key, known[k]))
+			k++;
+		if (k == 3)
+			return error_set_field(err, ERROR_INVALID, "limits",
+					       "requests, per_seconds, concurrent",
+					       "limits has a member \"%.*s\" which is not known here",
+					       STR_ARGS(str_slice(key, 0, 64)));
+		if (!json_to_int64(limits.members[i].value, &number) || number < 1 ||
+		    number > 1000000)
+			return error_set_field(err, ERROR_INVALID, "limits",
+					       "whole numbers from 1 to 1000000",
+					       "limits.%s must be a whole number from 1 to 1000000",
+					       known[k]);
+	}
+	return true;
+}
+
+static bool read_account(const struct door *door, struct http_exchange *exchange,
+			 struct account *account, struct json *credential, struct error *err)
+{
+	static const char *const known[] = {"connector", "tenant_id", "context", "credentials",
+					    "limits"};
+	struct json body;
+
+	return door_parse_body(exchange, &body, err) &&
+	       admin_check_members(body, known, 5,
+				   "connector, tenant_id, context, credentials, limits", err) &&
+	       admin_read_text(body, "connector", 64, &account->connector, err) &&
+	       admin_read_text(body, "tenant_id", 200, &account->tenant_id, err) &&
+	       read_object(body, "context", &account->context, err) &&
+	       read_object(body, "credentials", credential, err) &&
+	       read_object(body, "limits", &account->limits, err) &&
+	       check_limits(account->limits, err) &&
+	       connectors_find(door->services->connectors, account->connector, err) != NULL;
+}
+
+static bool create(const struct door *door, struct http_exchange *exchange, struct error *err)
+{
+	struct account account = {.status = ACCOUNT_ACTIVE};
+	struct caller caller;
+	struct json credential;
+	int64_t deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
+
+	if (!admin_authorise(door, exchange, &caller, err) ||
+	    !read_account(door, exchange, &account, &credential, err))
+		return false;
+	account.environment_id = caller.environment_id;
+	if (!operation_validate(door->services, exchange->arena, &account, credential, deadline_ns,
+				err) ||
+	    !account_create(door->services->accounts, exchange->arena, &account, credential, err))
+		return false;
+	door_reply(exchange, 201, show(exchange->arena, &account));
+	return true;
+}
+
+/* --- looking -------------------------------------------------------------------------------- */
+
+static bool read_page(const struct http_exchange *exchange, struct str *after, int64_t *limit,
+		      struct error *err)
+{
+	struct str text;
+
+	*limit = LIST_DEFAULT;
+	*after = (struct str){NULL, 0};
+	if (http_exchange_query(exchange, "limit", &text) &&
+	    (!str_to_int64(text, limit) || *limit < 1 || *limit > LIST_MAX))
+		return error_set_field(err, ERROR_INVALID, "limit", "a whole number from 1 to 1000",
+				       "limit must be a whole number from 1 to 1000");
+	http_exchange_query(exchange, "next_cursor", after);
+	return true;
+}
+
+static bool list(const struct door *door, struct http_exchange *exchange, struct error *err)
+{
+	struct caller caller;
+	struct account *accounts;
+	struct json_builder items;
+	struct str after, next = {NULL, 0};
+	int64_t limit;
+	size_t count;
+
+	if (!admin_authorise(door, exchange, &caller, err) ||
+	    !read_page(exchange, &after, &limit, err) ||
+	    !account_list(door->services->accounts, exchange->arena, caller.environment_id, after,
+			  (size_t)limit, &accounts, &count, err))
+		return false;
+	json_builder_init(&items, exchange->arena);
+	for (size_t i = 0; i < count; i++)
+		json_builder_add(&items, show(exchange->arena, &accounts[i]));
+	if (count == (size_t)limit)
+		next = accounts[count - 1].id;
+	admin_reply_list(exchange, &items, next);
+	return true;
+}
+
+static bool show_one(const struct door *door, struct http_exchange *exchange, struct str id,
+		     struct error *err)
+{
+	struct account account;
+	struct caller caller;
+
+	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, &caller, err) ||
+	    !door_find_account(door, exchange->arena, &caller, id, &account, err))
+		return false;
+	door_reply(exchange, 200, show(exchange->arena, &account));
+	return true;
+}
+
+static bool remove_one(const struct door *door, struct http_exchange *exchange, struct str id,
+		       struct error *err)
+{
+	struct json_builder item;
+	struct account account;
+	struct caller caller;
+
+	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, &caller, err) ||
+	    !door_find_account(door, exchange->arena, &caller, id, &account, err) ||
+	    !account_remove(door->services->accounts, account.environment_id, account.id, err))
+		return false;
+	json_builder_init(&item, exchange->arena);
+	json_builder_set(&item, STR("id"), json_string(account.id));
+	door_reply(exchange, 200, json_builder_object(&item));
+	return true;
+}
+
+void admin_create_account(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	struct error err;
+
+	(void)match;
+	if (!create(context, exchange, &err))
+		door_reply_error(exchange, &err, NULL);
+}
+
+void admin_list_accounts(void *context, struct http_exchange *exchange,
+			 const struct http_match *match)
+{
+	struct error err;
+
+	(void)match;
+	if (!list(context, exchange, &err))
+		door_reply_error(exchange, &err, NULL);
+}
+
+void admin_show_account(void *context, struct http_exchange *exchange,
+			const struct http_match *match)
+{
+	struct error err;
+
+	if (!show_one(context, exchange, match->parts[0], &err))
+		door_reply_error(exchange, &err, NULL);
+}
+
+void admin_remove_account(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	struct error err;
+
+	if (!remove_one(context, exchange, match->parts[0], &err))
+		door_reply_error(exchange, &err, NULL);
+}

@@ -1,0 +1,81 @@
+#include "front/admin/admin.h"
+
+#include "front/admin/routes.h"
+
+const struct http_route admin_routes[] = {
+	{HTTP_GET, "/environment", admin_list_environments},
+	{HTTP_POST, "/api-token", admin_create_key},
+	{HTTP_GET, "/api-token", admin_list_keys},
+	{HTTP_DELETE, "/api-token/{id}", admin_revoke_key},
+	{HTTP_POST, "/integrated-account", admin_create_account},
+	{HTTP_GET, "/integrated-account", admin_list_accounts},
+	{HTTP_GET, "/integrated-account/{id}", admin_show_account},
+	{HTTP_DELETE, "/integrated-account/{id}", admin_remove_account},
+	{HTTP_GET, "/integration", admin_list_integrations},
+	{HTTP_GET, "/integration/{name}", admin_show_integration},
+};
+const size_t admin_route_count = sizeof admin_routes / sizeof admin_routes[0];
+
+bool admin_authorise(const struct door *door, struct http_exchange *exchange,
+		     struct caller *caller, struct error *err)
+{
+	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, caller, err))
+		return false;
+	if (caller->environment_id.len > 0)
+		return true;
+	return error_set_field(err, ERROR_INVALID, "environment", "the name of an environment",
+			       "environment is missing");
+}
+
+bool admin_check_members(struct json body, const char *const *known, size_t count,
+			 const char *allowed, struct error *err)
+{
+	for (size_t i = 0; i < body.count; i++) {
+		struct str key = str_make(body.members[i].key, body.members[i].key_len);
+		size_t k = 0;
+		while (k < count && !str_equal_c(key, known[k]))
+			k++;
+		if (k == count)
+			return error_set_field(err, ERROR_INVALID, "body", allowed,
+					       "the body has a member \"%.*s\" which is not known here",
+					       STR_ARGS(str_slice(key, 0, 64)));
+	}
+	return true;
+}
+
+bool admin_read_text(struct json body, const char *name, size_t max, struct str *out,
+		     struct error *err)
+{
+	struct json value = json_get_c(body, name);
+
+	*out = (struct str){NULL, 0};
+	if (json_is(value, JSON_UNDEFINED) || json_is(value, JSON_NULL))
+		return true;
+	if (!json_is(value, JSON_STRING) || value.count > max || http_has_control_byte(json_str(value))) {
+		char allowed[64];
+		snprintf(allowed, sizeof allowed, "a text of at most %zu bytes", max);
+		return error_set_field(err, ERROR_INVALID, name, allowed, "%s must be %s", name,
+				       allowed);
+	}
+	*out = json_str(value);
+	return true;
+}
+
+struct json admin_time(struct arena *arena, int64_t unix_ms)
+{
+	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
+}
+
+void admin_reply_list(struct http_exchange *exchange, const struct json_builder *items,
+		      struct str next_cursor)
+{
+	struct json_builder envelope;
+
+	json_builder_init(&envelope, exchange->arena);
+	json_builder_set(&envelope, STR("result"), json_builder_array(items));
+	json_builder_set(&envelope, STR("next_cursor"),
+			 next_cursor.len > 0 ? json_string(next_cursor) : json_null());
+	json_builder_set(&envelope, STR("prev_cursor"), json_null());
+	json_builder_set(&envelope, STR("result_count"), json_int((int64_t)items->count));
+	door_reply(exchange, 200, json_builder_object(&envelope));
+}

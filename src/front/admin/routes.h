@@ -1,0 +1,30 @@
+/* Private to this room: the handlers behind the routes, one file per thing. */
+#ifndef FRONT_ADMIN_ROUTES_H
+#define FRONT_ADMIN_ROUTES_H
+
+#include "front/admin/admin.h"
+
+typedef void admin_handler(void *context, struct http_exchange *exchange,
+			   const struct http_match *match);
+
+admin_handler admin_list_environments;
+admin_handler admin_create_key, admin_list_keys, admin_revoke_key;
+admin_handler admin_create_account, admin_list_accounts, admin_show_account, admin_remove_account;
+admin_handler admin_list_integrations, admin_show_integration;
+
+/* An authorised administrator of one environment; a local caller must have named it. */
+bool admin_authorise(const struct door *door, struct http_exchange *exchange,
+		     struct caller *caller, struct error *err) MUST_CHECK;
+/* Refuses members of the body that are not in the list, by name. `allowed`: "name, scopes". */
+bool admin_check_members(struct json body, const char *const *known, size_t count,
+			 const char *allowed, struct error *err) MUST_CHECK;
+/* A text member that may be missing (then empty) or null; over `max` bytes is refused. */
+bool admin_read_text(struct json body, const char *name, size_t max, struct str *out,
+		     struct error *err) MUST_CHECK;
+/* "2026-…Z", or null for 0. */
+struct json admin_time(struct arena *arena, int64_t unix_ms);
+/* {"result": [...], "next_cursor", "prev_cursor": null, "result_count"} */
+void admin_reply_list(struct http_exchange *exchange, const struct json_builder *items,
+		      struct str next_cursor);
+
+#endif

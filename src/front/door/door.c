@@ -1,0 +1,233 @@
+#include "front/door/door.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+enum { REPLY_BYTES_MAX = 256 * 1024 * 1024 };
+
+const double door_bucket_bounds_ms[11] = {1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 5000};
+
+static const struct json_limits body_limits = {
+	.bytes_max = 16 * 1024 * 1024, .depth_max = 64, .nodes_max = 1000000};
+
+/* --- who calls ------------------------------------------------------------------------------ */
+
+static bool authorise_local(const struct door *door, struct http_exchange *exchange,
+			    struct caller *caller, struct error *err)
+{
+	struct environment environment;
+	struct str name;
+
+	*caller = (struct caller){.scopes = KEY_SCOPE_CALL | KEY_SCOPE_ADMIN};
+	if (!http_exchange_query(exchange, "environment", &name))
+		return true;
+	bool may_create = exchange->method == HTTP_POST;
+	if (!environment_find(door->services->accounts, exchange->arena, name, may_create,
+			      &environment, err))
+		return false;
+	caller->environment_id = environment.id;
+	return true;
+}
+
+static bool read_bearer(const struct http_exchange *exchange, struct str *token)
+{
+	struct str header = str_trim(http_exchange_header(exchange, "authorization"));
+	struct str scheme = str_cut(&header, ' ');
+
+	*token = str_trim(header);
+	return str_equal_nocase(scheme, STR("bearer")) && token->len > 0;
+}
+
+bool door_authorise(const struct door *door, struct http_exchange *exchange, enum key_scope scope,
+		    struct caller *caller, struct error *err)
+{
+	struct api_key key;
+	struct str token;
+
+	if (exchange->is_local)
+		return authorise_local(door, exchange, caller, err);
+	if (!read_bearer(exchange, &token))
+		return error_set_field(err, ERROR_UNAUTHORIZED, "authorization", "Bearer API_KEY",
+				       "an API key is wanted in the Authorization header");
+	if (!api_key_authorise(door->services->accounts, exchange->arena, token, &key, err))
+		return false;
+	if (!(key.scopes & scope))
+		return error_set(err, ERROR_FORBIDDEN, "this API key may not do that; it wants the scope %s",
+				 scope == KEY_SCOPE_ADMIN ? "admin" : "call");
+	*caller = (struct caller){key.environment_id, key.id, key.scopes};
+	return true;
+}
+
+/* Local callers are the operator of the machine: they may find an account wherever it is. */
+static bool find_anywhere(const struct door *door, struct arena *arena, struct str id,
+			  struct account *account, struct error *err)
+{
+	struct environment *list;
+	size_t count;
+
+	if (!environment_list(door->services->accounts, arena, &list, &count, err))
+		return false;
+	error_set_field(err, ERROR_NOT_FOUND, "integrated_account_id", NULL,
+			"there is no integrated account of this id");
+	for (size_t i = 0; i < count; i++) {
+		if (account_find(door->services->accounts, arena, list[i].id, id, account, err))
+			return true;
+		if (err->code != ERROR_NOT_FOUND)
+			return false;
+	}
+	return false;
+}
+
+bool door_find_account(const struct door *door, struct arena *arena, const struct caller *caller,
+		       struct str id, struct account *account, struct error *err)
+{
+	if (id.len == 0)
+		return error_set_field(err, ERROR_INVALID, "integrated_account_id",
+				       "the id of an integrated account",
+				       "integrated_account_id is missing");
+	if (caller->environment_id.len == 0)
+		return find_anywhere(door, arena, id, account, err);
+	return account_find(door->services->accounts, arena, caller->environment_id, id, account,
+			    err);
+}
+
+/* --- bodies and replies --------------------------------------------------------------------- */
+
+bool door_parse_body(struct http_exchange *exchange, struct json *out, struct error *err)
+{
+	struct error inner;
+
+	if (!json_parse(exchange->arena, exchange->body, &body_limits, out, &inner))
+		return error_set_field(err, inner.code, "body", "a JSON object",
+				       "the body is not JSON: %s", inner.message);
+	if (!json_is(*out, JSON_OBJECT))
+		return error_set_field(err, ERROR_INVALID, "body", "a JSON object",
+				       "the body is JSON, but no object");
+	return true;
+}
+
+void door_reply(struct http_exchange *exchange, int status, struct json value)
+{
+	struct buffer body;
+	struct error err;
+
+	buffer_init(&body, exchange->arena, REPLY_BYTES_MAX);
+	json_print(&body, value);
+	if (!buffer_check(&body, "the reply", &err)) {
+		door_reply_error(exchange, &err, NULL);
+		return;
+	}
+	exchange->status = status;
+	exchange->reply = buffer_str(&body);
+}
+
+/* The ATS's body as JSON where it is JSON, else as text; cut, for it may be anything. */
+static struct json remote_body(struct arena *arena, struct str body)
+{
+	static const struct json_limits limits = {64 * 1024, 32, 10000};
+	struct json value;
+	struct error ignored;
+
+	if (json_parse(arena, body, &limits, &value, &ignored))
+		return value;
+	struct buffer text;
+	buffer_init(&text, arena, 4096);
+	for (size_t i = 0; i < body.len && i < 2000; i++) {
+		unsigned char c = (unsigned char)body.data[i];
+		buffer_append_byte(&text, c < 0x80 ? (char)c : '?');
+	}
+	return json_string(buffer_str(&text));
+}
+
+static void add_remote(struct json_builder *members, struct arena *arena,
+		       const struct operation_result *remote)
+{
+	struct json_builder inner;
+
+	if (remote == NULL || remote->remote_status == 0)
+		return;
+	json_builder_init(&inner, arena);
+	json_builder_set(&inner, STR("status"), json_int(remote->remote_status));
+	json_builder_set(&inner, STR("body"), remote_body(arena, remote->remote_body));
+	json_builder_set(members, STR("remote"), json_builder_object(&inner));
+}
+
+static void set_error_headers(struct http_exchange *exchange, const struct error *err)
+{
+	if (err->retry_after_ms > 0)
+		http_exchange_set_header(
+			exchange, "Retry-After",
+			arena_format(exchange->arena, "%lld",
+				     (long long)((err->retry_after_ms + 999) / 1000)));
+	if (err->code == ERROR_UNAUTHORIZED)
+		http_exchange_set_header(exchange, "WWW-Authenticate",
+					 STR("Bearer realm=\"tenon\""));
+	if (err->code == ERROR_METHOD && err->allowed[0] != '\0')
+		http_exchange_set_header(exchange, "Allow", str_from_c(err->allowed));
+}
+
+void door_reply_error(struct http_exchange *exchange, const struct error *err,
+		      const struct operation_result *remote)
+{
+	struct json_builder members;
+	struct buffer body;
+	int status = error_http_status(err->code);
+
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("statusCode"), json_int(status));
+	json_builder_set(&members, STR("error"), json_string_c(error_name(err->code)));
+	json_builder_set(&members, STR("message"), json_string_c(err->message));
+	if (err->field[0] != '\0')
+		json_builder_set(&members, STR("field"), json_string_c(err->field));
+	if (err->allowed[0] != '\0')
+		json_builder_set(&members, STR("allowed"), json_string_c(err->allowed));
+	json_builder_set(&members, STR("request_id"), json_string(exchange->request_id));
+	add_remote(&members, exchange->arena, remote);
+	set_error_headers(exchange, err);
+	buffer_init(&body, exchange->arena, REPLY_BYTES_MAX);
+	json_print(&body, json_builder_object(&members));
+	exchange->status = status;
+	exchange->reply = buffer_str(&body);
+}
+
+void door_set_timing(const struct door *door, struct http_exchange *exchange,
+		     const struct operation_result *result)
+{
+	int64_t total = clock_monotonic_ns(door->services->clock) - exchange->started_ns;
+	int64_t own = total - result->upstream_ns - result->wait_ns;
+
+	http_exchange_set_header(
+		exchange, "Server-Timing",
+		arena_format(exchange->arena, "upstream;dur=%.3f, wait;dur=%.3f, tenon;dur=%.3f",
+			     (double)result->upstream_ns / 1e6, (double)result->wait_ns / 1e6,
+			     (double)(own < 0 ? 0 : own) / 1e6));
+}
+
+/* --- afterwards ----------------------------------------------------------------------------- */
+
+static void count(struct door_counts *counts, int status, int64_t duration_us)
+{
+	size_t bucket = 0;
+
+	while (bucket < 11 && (double)duration_us / 1000 > door_bucket_bounds_ms[bucket])
+		bucket++;
+	atomic_fetch_add_explicit(&counts->duration_buckets[bucket], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&counts->duration_us_total, (uint64_t)duration_us,
+				  memory_order_relaxed);
+	size_t hundreds = status < 100 || status > 599 ? 0 : (size_t)status / 100;
+	atomic_fetch_add_explicit(&counts->requests[hundreds], 1, memory_order_relaxed);
+}
+
+void door_finish(const struct door *door, const struct http_exchange *exchange, const char *route)
+{
+	int64_t duration_us =
+		(clock_monotonic_ns(door->services->clock) - exchange->started_ns) / 1000;
+
+	count(door->counts, exchange->status, duration_us < 0 ? 0 : duration_us);
+	LOG(LOG_INFO, "request", LOG_S(request_id, exchange->request_id),
+	    LOG_C(method, http_method_name(exchange->method)), LOG_C(route, route),
+	    LOG_N(status, exchange->status), LOG_N(duration_us, duration_us),
+	    LOG_N(bytes, (int64_t)exchange->reply.len));
+}

@@ -1,0 +1,62 @@
+/* What every door needs and none should do its own way: who calls, how an answer and an error
+ * look, where the time went. Doors know this room and ats/, and not one another. */
+#ifndef FRONT_DOOR_DOOR_H
+#define FRONT_DOOR_DOOR_H
+
+#include "ats/operation/operation.h"
+
+/* Shown by /metrics; shared by all workers. */
+struct door_counts {
+	_Atomic uint64_t requests[6];        /* by hundreds of the status */
+	_Atomic uint64_t duration_us_total;
+	_Atomic uint64_t duration_buckets[12]; /* see door_bucket_bounds_ms */
+};
+extern const double door_bucket_bounds_ms[11]; /* the twelfth bucket has no bound */
+
+/* One per worker, borrowed by its doors for as long as the worker lives. */
+struct door {
+	const struct operation_services *services;
+	struct store *store;
+	struct door_counts *counts;
+	const char *version;
+	int64_t started_ms;         /* unix */
+	int64_t call_timeout_ms;    /* of one operation */
+	const _Atomic bool *is_draining;
+};
+
+/* Who calls: an environment, and what they may do. */
+struct caller {
+	struct str environment_id; /* empty: a local caller who named none */
+	struct str key_id;         /* empty: local */
+	unsigned scopes;
+};
+
+/* A caller over the unix socket is trusted, and names the environment in the query
+ * (`environment=NAME`) where one is wanted; all others show an API key as a bearer token with
+ * the scope. ERROR_UNAUTHORIZED or ERROR_FORBIDDEN. */
+bool door_authorise(const struct door *door, struct http_exchange *exchange, enum key_scope scope,
+		    struct caller *caller, struct error *err) MUST_CHECK;
+
+/* The account that `id` names in the caller's environment; a local caller without an environment
+ * finds those of all. */
+bool door_find_account(const struct door *door, struct arena *arena, const struct caller *caller,
+		       struct str id, struct account *account, struct error *err) MUST_CHECK;
+
+/* The body as a JSON object. ERROR_INVALID (field "body"). */
+bool door_parse_body(struct http_exchange *exchange, struct json *out, struct error *err) MUST_CHECK;
+
+void door_reply(struct http_exchange *exchange, int status, struct json value);
+/* {"statusCode", "error", "message", "field"?, "allowed"?, "request_id", "remote"?}. `remote` is
+ * {"status", "body"}: what the ATS said, kept apart from what tenon says; NULL where it did not
+ * come to that. */
+void door_reply_error(struct http_exchange *exchange, const struct error *err,
+		      const struct operation_result *remote);
+/* Server-Timing: upstream (waiting for the ATS), wait (for a rate limit), tenon (all the rest). */
+void door_set_timing(const struct door *door, struct http_exchange *exchange,
+		     const struct operation_result *result);
+
+/* Counts and logs the finished request. `route` is the pattern, never the path with its ids. */
+void door_finish(const struct door *door, const struct http_exchange *exchange,
+		 const char *route);
+
+#endif

@@ -1,0 +1,163 @@
+#include "front/rest/rest.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
+
+/* --- reading the query ---------------------------------------------------------------------- */
+
+static bool read_limit(struct str text, int64_t *limit, struct error *err)
+{
+	if (str_to_int64(text, limit) && *limit >= 1 && *limit <= LIMIT_MAX)
+		return true;
+	return error_set_field(err, ERROR_INVALID, "limit", "a whole number from 1 to 1000",
+			       "limit must be a whole number from 1 to 1000, not \"%.*s\"",
+			       STR_ARGS(str_slice(text, 0, 64)));
+}
+
+static bool read_flag(const char *name, struct str text, bool *flag, struct error *err)
+{
+	*flag = str_equal(text, STR("true")) || str_equal(text, STR("1"));
+	if (*flag || str_equal(text, STR("false")) || str_equal(text, STR("0")))
+		return true;
+	return error_set_field(err, ERROR_INVALID, name, "true or false",
+			       "%s must be true or false, not \"%.*s\"", name,
+			       STR_ARGS(str_slice(text, 0, 64)));
+}
+
+/* What the door itself understands; everything else is a filter, which the plan takes or refuses
+ * by name. */
+static bool read_parameter(const struct http_field *field, struct operation *operation,
+			   struct str *account_id, bool *is_filter, struct error *err)
+{
+	*is_filter = false;
+	if (str_equal(field->name, STR("integrated_account_id")))
+		*account_id = field->value;
+	else if (str_equal(field->name, STR("limit")))
+		return read_limit(field->value, &operation->limit, err);
+	else if (str_equal(field->name, STR("next_cursor")))
+		operation->cursor = field->value;
+	else if (str_equal(field->name, STR("expand")))
+		return read_flag("expand", field->value, &operation->expand, err);
+	else if (str_equal(field->name, STR("remote_data")))
+		return read_flag("remote_data", field->value, &operation->remote_data, err);
+	else if (!str_equal(field->name, STR("environment")))
+		*is_filter = true;
+	return true;
+}
+
+static bool read_query(const struct http_exchange *exchange, struct operation *operation,
+		       struct str *account_id, struct error *err)
+{
+	struct operation_filter *filters =
+		arena_array(exchange->arena, exchange->query_count + 1, sizeof *filters);
+	bool is_filter;
+
+	*account_id = (struct str){NULL, 0};
+	operation->limit = LIMIT_DEFAULT;
+	operation->remote_data = true;
+	for (size_t i = 0; i < exchange->query_count; i++) {
+		const struct http_field *field = &exchange->query[i];
+		for (size_t k = 0; k < i; k++)
+			if (str_equal(exchange->query[k].name, field->name))
+				return error_set_field(err, ERROR_INVALID,
+						       arena_c(exchange->arena, field->name),
+						       "given once", "%.*s is given twice",
+						       STR_ARGS(str_slice(field->name, 0, 64)));
+		if (!read_parameter(field, operation, account_id, &is_filter, err))
+			return false;
+		if (is_filter)
+			filters[operation->filter_count++] =
+				(struct operation_filter){field->name, field->value};
+	}
+	operation->filters = filters;
+	return true;
+}
+
+static bool check_model(const struct door *door, struct str name, struct error *err)
+{
+	struct str ours = door->services->model->name;
+
+	if (str_equal(name, ours))
+		return true;
+	char allowed[64];
+	snprintf(allowed, sizeof allowed, "%.*s", STR_ARGS(ours));
+	return error_set_field(err, ERROR_NOT_FOUND, "model", allowed,
+			       "there is no unified model \"%.*s\"",
+			       STR_ARGS(str_slice(name, 0, 64)));
+}
+
+/* --- answering ------------------------------------------------------------------------------ */
+
+static void reply_list(struct http_exchange *exchange, const struct operation_result *result)
+{
+	struct json_builder envelope;
+
+	json_builder_init(&envelope, exchange->arena);
+	json_builder_set(&envelope, STR("result"), result->items);
+	json_builder_set(&envelope, STR("next_cursor"),
+			 result->next_cursor.len > 0 ? json_string(result->next_cursor)
+						     : json_null());
+	json_builder_set(&envelope, STR("prev_cursor"), json_null());
+	json_builder_set(&envelope, STR("result_count"), json_int(result->items.count));
+	json_builder_set(&envelope, STR("is_partial_response"), json_bool(result->is_partial));
+	door_reply(exchange, 200, json_builder_object(&envelope));
+}
+
+static bool run(const struct door *door, struct http_exchange *exchange,
+		struct operation *operation, struct str model, struct operation_result *result,
+		struct error *err)
+{
+	struct account account;
+	struct caller caller;
+	struct str account_id;
+
+	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, err) ||
+	    !check_model(door, model, err) || !read_query(exchange, operation, &account_id, err) ||
+	    !door_find_account(door, exchange->arena, &caller, account_id, &account, err))
+		return false;
+	operation->account = &account;
+	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
+	return operation_run(door->services, exchange->arena, operation, result, err);
+}
+
+static void answer(const struct door *door, struct http_exchange *exchange,
+		   struct operation *operation, struct str model)
+{
+	struct operation_result result = {0};
+	struct error err;
+
+	if (!run(door, exchange, operation, model, &result, &err))
+		door_reply_error(exchange, &err, &result);
+	else if (operation->method == OPERATION_LIST)
+		reply_list(exchange, &result);
+	else
+		door_reply(exchange, 200, result.item);
+	door_set_timing(door, exchange, &result);
+}
+
+static void handle_list(void *context, struct http_exchange *exchange,
+			const struct http_match *match)
+{
+	struct operation operation = {.resource = match->parts[1], .method = OPERATION_LIST};
+
+	answer(context, exchange, &operation, match->parts[0]);
+}
+
+static void handle_get(void *context, struct http_exchange *exchange,
+		       const struct http_match *match)
+{
+	struct operation operation = {.resource = match->parts[1],
+				      .method = OPERATION_GET,
+				      .id = match->parts[2]};
+
+	answer(context, exchange, &operation, match->parts[0]);
+}
+
+const struct http_route rest_routes[] = {
+	{HTTP_GET, "/unified/{model}/{resource}", handle_list},
+	{HTTP_GET, "/unified/{model}/{resource}/{id}", handle_get},
+};
+const size_t rest_route_count = sizeof rest_routes / sizeof rest_routes[0];
