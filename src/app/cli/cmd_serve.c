@@ -1,0 +1,82 @@
+#include "app/cli/commands.h"
+#include "base/log.h"
+
+static const struct cli_option options[] = {
+	{"listen", "HOST:PORT", false, "where to listen (default: 127.0.0.1:8080; port 0: any free one)"},
+	CLI_OPTION_DATA,
+	{"workers", "N", false, "worker threads (default: one per core)"},
+	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_SHARE,
+	CLI_OPTION_BASE_URL,
+	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
+	{"log-level", "LEVEL", false, "debug, info, warning, error or silent (default: info)"},
+};
+
+static bool set_log_level(const struct cli *cli, struct error *err)
+{
+	static const char *const names[] = {"debug", "info", "warning", "error", "silent"};
+	const char *given = cli_value(cli, "log-level");
+
+	if (given == NULL)
+		return true;
+	for (int i = 0; i < 5; i++)
+		if (strcmp(given, names[i]) == 0) {
+			log_set_level((enum log_level)i);
+			return true;
+		}
+	return error_set(err, ERROR_INVALID,
+			 "--log-level must be debug, info, warning, error or silent");
+}
+
+static bool read_options(struct cli *cli, struct server_options *server,
+			 struct server_base_url *base_urls, struct error *err)
+{
+	int64_t workers, timeout;
+	const char *listen;
+
+	if (!set_log_level(cli, err) || !server_options_read(cli, server, base_urls, err) ||
+	    !cli_number(cli, "workers", 1, 256, 0, &workers, err) ||
+	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err))
+		return false;
+	listen = cli_value(cli, "listen");
+	if (listen != NULL)
+		server->listen = str_from_c(listen);
+	server->workers = (size_t)workers;
+	server->call_timeout_ms = timeout * 1000;
+	return true;
+}
+
+static int run(struct cli *cli)
+{
+	struct server_base_url base_urls[CLI_VALUES_MAX];
+	struct server_options server_options;
+	struct error err;
+
+	if (cli->word_count > 0)
+		return cli_fail_usage(cli, "serve takes options only");
+	if (!read_options(cli, &server_options, base_urls, &err))
+		return cli_fail(&err);
+	block_signals();
+	struct server *server = server_open(&server_options, &err);
+	if (server == NULL || !server_start(server, &err)) {
+		server_close(server);
+		return cli_fail(&err);
+	}
+	cli_print(arena_format(&cli->arena, "tenon listens on http://%.*s",
+			       STR_ARGS(server_address(server))));
+	int signal = wait_for_signal();
+	LOG(LOG_INFO, "stopping", LOG_N(signal, signal));
+	server_stop(server);
+	server_close(server);
+	return 0;
+}
+
+const struct cli_command cmd_serve = {
+	.name = "serve",
+	.arguments = "",
+	.summary = "run the server",
+	.details = "It prints one line when it accepts connections. SIGTERM lets calls under way end.",
+	.options = options,
+	.option_count = sizeof options / sizeof options[0],
+	.run = run,
+};

@@ -1,0 +1,282 @@
+#include "app/server/server.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/server/worker.h"
+#include "base/log.h"
+#include "front/admin/admin.h"
+#include "front/rest/rest.h"
+#include "front/status/status.h"
+
+enum { SHARED_BYTES_MAX = 256 * 1024 * 1024, CALL_TIMEOUT_MS = 60000, WORKERS_MAX = 256 };
+
+/* --- what is loaded ------------------------------------------------------------------------- */
+
+static bool fail_with_faults(const struct buffer *faults, struct error *err)
+{
+	return error_set(err, ERROR_INVALID, "the definitions have faults:\n%.*s",
+			 STR_ARGS(str_trim(buffer_str(faults))));
+}
+
+static bool load_definitions(struct server *server, const struct server_options *options,
+			     struct error *err)
+{
+	const struct disk *disk = disk_system();
+	struct buffer faults;
+	const char *share;
+
+	buffer_init(&faults, &server->arena, 1024 * 1024);
+	if (!server_find_share(&server->arena, disk, options->share_folder, &share, err))
+		return false;
+	const char *models = arena_format(&server->arena, "%s/models/ats", share).data;
+	const char *connectors = arena_format(&server->arena, "%s/connectors", share).data;
+	server->model = model_load(&server->arena, disk, models, &faults);
+	if (server->model == NULL)
+		return fail_with_faults(&faults, err);
+	if (!connectors_load(&server->arena, disk, connectors, server->model, &server->connectors,
+			     &faults))
+		return fail_with_faults(&faults, err);
+	return true;
+}
+
+static bool set_base_urls(struct server *server, const struct server_options *options,
+			  struct error *err)
+{
+	server->base_urls =
+		arena_zero(&server->arena, (server->connectors.count + 1) * sizeof(struct str));
+	for (size_t i = 0; i < options->base_url_count; i++) {
+		const struct server_base_url *given = &options->base_urls[i];
+		const struct connector *connector =
+			connectors_find(&server->connectors, given->connector, err);
+		if (connector == NULL)
+			return false;
+		if (!str_starts_with(given->url, STR("http://")) &&
+		    !str_starts_with(given->url, STR("https://")))
+			return error_set_field(err, ERROR_INVALID, "connector-base-url",
+					       "NAME=http://HOST[:PORT]",
+					       "the base URL must begin with http:// or https://");
+		for (size_t k = 0; k < server->connectors.count; k++)
+			if (server->connectors.items[k] == connector)
+				server->base_urls[k] = arena_str(&server->arena, given->url);
+	}
+	return true;
+}
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+/* The file given, or the systemd credential, or one in the data folder, made at the first start. */
+static const char *find_key_file(struct server *server, const struct server_options *options,
+				 bool *may_make)
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+
+	*may_make = false;
+	if (options->master_key_file != NULL)
+		return options->master_key_file;
+	if (credentials != NULL) {
+		const char *path =
+			arena_format(&server->arena, "%s/tenon-master-key", credentials).data;
+		if (access(path, R_OK) == 0)
+			return path;
+	}
+	*may_make = true;
+	return arena_format(&server->arena, "%s/master.key", options->data_folder).data;
+}
+
+static bool open_vault(struct server *server, const struct server_options *options,
+		       struct error *err)
+{
+	bool may_make;
+	const char *path = find_key_file(server, options, &may_make);
+
+	if (may_make && access(path, F_OK) != 0) {
+		struct str text = vault_make_key_file(&server->arena, random_system());
+		bool made = disk_create(disk_system(), path, text, 0400, err);
+		secret_wipe((void *)(uintptr_t)text.data, text.len);
+		if (!made)
+			return false;
+		LOG(LOG_INFO, "master_key_made", LOG_C(path, path));
+	}
+	server->vault = vault_create(disk_system(), path, random_system(), err);
+	return server->vault != NULL;
+}
+
+/* --- opening and closing -------------------------------------------------------------------- */
+
+static const struct http_router *make_router(struct arena *arena)
+{
+	size_t count = rest_route_count + admin_route_count + status_route_count;
+	struct http_route *all = arena_array(arena, count, sizeof *all);
+
+	memcpy(all, rest_routes, rest_route_count * sizeof *all);
+	memcpy(all + rest_route_count, admin_routes, admin_route_count * sizeof *all);
+	memcpy(all + rest_route_count + admin_route_count, status_routes,
+	       status_route_count * sizeof *all);
+	return http_router_create(arena, all, count);
+}
+
+static bool open_parts(struct server *server, const struct server_options *options,
+		       struct error *err)
+{
+	struct store_options store = {.folder = options->data_folder};
+
+	if (!load_definitions(server, options, err) || !set_base_urls(server, options, err))
+		return false;
+	store.migrations = account_migrations(&store.migration_count);
+	server->store = store_open(&store, err);
+	if (server->store == NULL || !open_vault(server, options, err))
+		return false;
+	server->accounts =
+		accounts_create(server->store, server->vault, clock_system(), random_system());
+	server->limiters = limiters_create(clock_system(), random_system());
+	server->router = make_router(&server->arena);
+	server->workers =
+		arena_zero(&server->arena, server->worker_count * sizeof *server->workers);
+	return true;
+}
+
+static size_t count_workers(size_t wanted)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (wanted == 0)
+		wanted = cores < 1 ? 1 : (size_t)cores;
+	return wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
+}
+
+struct server *server_open(const struct server_options *options, struct error *err)
+{
+	struct server *server = calloc(1, sizeof *server);
+
+	if (server == NULL)
+		die("out of memory");
+	arena_init(&server->arena, SHARED_BYTES_MAX);
+	server->worker_count = count_workers(options->workers);
+	server->data_folder = options->data_folder;
+	server->listen = options->listen;
+	server->call_timeout_ms =
+		options->call_timeout_ms > 0 ? options->call_timeout_ms : CALL_TIMEOUT_MS;
+	server->started_ms = clock_unix_ms(clock_system());
+	if (open_parts(server, options, err))
+		return server;
+	server_close(server);
+	return NULL;
+}
+
+bool server_start(struct server *server, struct error *err)
+{
+	int *fds = arena_array(&server->arena, server->worker_count, sizeof *fds);
+	int local_fd;
+	struct str ignored;
+	struct str local = arena_format(&server->arena, "unix:%s/tenon.sock", server->data_folder);
+
+	if (!http_listen(&server->arena, server->listen, fds, server->worker_count,
+			 &server->address, err) ||
+	    !http_listen(&server->arena, local, &local_fd, 1, &ignored, err))
+		return false;
+	server->is_started = true;
+	worker_finish(&server->workers[0]); /* server_dispatch() may have made it, on this thread */
+	for (size_t i = 0; i < server->worker_count; i++)
+		if (!worker_init(&server->workers[i], server, i, err) ||
+		    !worker_start(&server->workers[i], fds[i], i == 0 ? local_fd : -1, err))
+			return false;
+	LOG(LOG_INFO, "listening", LOG_S(address, server->address),
+	    LOG_N(workers, (int64_t)server->worker_count), LOG_C(version, TENON_VERSION));
+	return true;
+}
+
+struct str server_address(const struct server *server)
+{
+	return server->address;
+}
+
+size_t server_workers(const struct server *server)
+{
+	return server->worker_count;
+}
+
+void server_stop(struct server *server)
+{
+	if (!server->is_started)
+		return;
+	atomic_store(&server->is_draining, true);
+	for (size_t i = 0; i < server->worker_count; i++)
+		if (server->workers[i].thread != 0)
+			worker_stop(&server->workers[i]);
+	for (size_t i = 0; i < server->worker_count; i++)
+		if (server->workers[i].thread != 0)
+			worker_join(&server->workers[i]);
+	unlink(arena_format(&server->arena, "%s/tenon.sock", server->data_folder).data);
+	server->is_started = false;
+}
+
+void server_close(struct server *server)
+{
+	if (server == NULL)
+		return;
+	server_stop(server);
+	for (size_t i = 0; server->workers != NULL && i < server->worker_count; i++)
+		worker_finish(&server->workers[i]);
+	limiters_destroy(server->limiters);
+	accounts_destroy(server->accounts);
+	vault_destroy(server->vault);
+	store_close(server->store);
+	arena_finish(&server->arena);
+	free(server);
+}
+
+/* --- without a socket ----------------------------------------------------------------------- */
+
+struct dispatch {
+	struct worker *worker;
+	struct http_exchange *exchange;
+};
+
+static void run_dispatch(void *context)
+{
+	struct dispatch *dispatch = context;
+
+	worker_handle(&dispatch->worker->handler, dispatch->exchange);
+	loop_stop(dispatch->worker->loop);
+}
+
+bool server_dispatch(struct server *server, struct arena *arena, enum http_method method,
+		     struct str target, struct str body, int *status, struct str *reply,
+		     struct error *err)
+{
+	struct worker *worker = &server->workers[0];
+	struct http_field *query;
+	size_t query_count;
+	struct str rest = target;
+	struct str path = str_cut(&rest, '?');
+
+	assert(!server->is_started);
+	if (!url_parse_query(arena, rest, 100, &query, &query_count, err))
+		return false;
+	if (worker->loop == NULL && !worker_init(worker, server, 0, err))
+		return false;
+	struct http_exchange exchange = {
+		.arena = arena,
+		.method = method,
+		.method_name = str_from_c(http_method_name(method)),
+		.path = path,
+		.query = query,
+		.query_count = query_count,
+		.body = body,
+		.request_id = STR("local"),
+		.peer = STR("local"),
+		.is_local = true,
+		.started_ns = clock_monotonic_ns(clock_system()),
+		.status = 200,
+		.content_type = STR("application/json"),
+	};
+	struct dispatch dispatch = {worker, &exchange};
+	loop_post(worker->loop, run_dispatch, &dispatch);
+	loop_run(worker->loop);
+	*status = exchange.status;
+	*reply = exchange.reply;
+	return true;
+}

@@ -1,0 +1,54 @@
+/* The server: what all workers share (models, connectors, store, keys), and the workers, each a
+ * thread with its own loop, listener and upstream connections. The command line uses the same
+ * without sockets when no server runs on a data folder. */
+#ifndef APP_SERVER_SERVER_H
+#define APP_SERVER_SERVER_H
+
+#include "ats/operation/operation.h"
+
+#define TENON_VERSION "0.1.0"
+
+/* Where a connector's calls go instead of its base_url's host: for sandboxes. */
+struct server_base_url {
+	struct str connector;
+	struct str url; /* http(s)://HOST[:PORT] */
+};
+
+struct server_options {
+	const char *data_folder;
+	const char *share_folder;    /* with models/ and connectors/; NULL: see server_find_share */
+	const char *master_key_file; /* NULL: as docs/operating.md says */
+	struct str listen;           /* "127.0.0.1:8080" */
+	size_t workers;              /* 0: one per core */
+	const struct server_base_url *base_urls;
+	size_t base_url_count;
+	int64_t call_timeout_ms;     /* 0: 60 s */
+};
+
+struct server;
+
+/* Loads the data, takes the data folder, opens the keys: no socket yet, no thread but the
+ * store's. NULL with *err; a fault in models or connectors is told with file and line. */
+struct server *server_open(const struct server_options *options, struct error *err) MUST_CHECK;
+/* Listens and starts the workers. */
+bool server_start(struct server *server, struct error *err) MUST_CHECK;
+/* "127.0.0.1:8080", once started. */
+struct str server_address(const struct server *server);
+size_t server_workers(const struct server *server);
+/* Takes no new request, lets those under way end (at most 30 s), ends the workers. */
+void server_stop(struct server *server);
+/* Stops first where it was started. NULL is accepted. */
+void server_close(struct server *server);
+
+/* One request of a local caller, handled on this thread without a socket; the server must not be
+ * started. `target` is a path with its query. The reply lives in the arena. */
+bool server_dispatch(struct server *server, struct arena *arena, enum http_method method,
+		     struct str target, struct str body, int *status, struct str *reply,
+		     struct error *err) MUST_CHECK;
+
+/* The folder which has models/ and connectors/ in it: the one given, or $TENON_SHARE, or
+ * ../share/tenon beside the program's folder, or the folder above the program's (a build tree). */
+bool server_find_share(struct arena *arena, const struct disk *disk, const char *given,
+		       const char **folder, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,156 @@
+#include "app/server/worker.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "base/log.h"
+
+enum { DRAIN_MS = 30000, DRAIN_STEP_MS = 20 };
+
+void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
+{
+	struct worker *worker = handler->context;
+	const struct http_route *route = NULL;
+	struct http_match match;
+	struct error err;
+	/* A HEAD is answered as the GET that it stands for; the server leaves the body out. */
+	enum http_method method = exchange->method == HTTP_HEAD ? HTTP_GET : exchange->method;
+
+	if (http_router_find(worker->server->router, method, exchange->path, exchange->arena,
+			     &route, &match, &err))
+		route->handle(&worker->door, exchange, &match);
+	else
+		door_reply_error(exchange, &err, NULL);
+	door_finish(&worker->door, exchange, route == NULL ? "" : route->pattern);
+}
+
+static void refuse(struct http_handler *handler, struct http_exchange *exchange,
+		   const struct error *err)
+{
+	struct worker *worker = handler->context;
+	int status = exchange->status;
+
+	door_reply_error(exchange, err, NULL);
+	/* The server may know a more fitting status than the table (414, 431, 408). */
+	if (status >= 400)
+		exchange->status = status;
+	door_finish(&worker->door, exchange, "");
+}
+
+static void init_doors(struct worker *worker)
+{
+	struct server *server = worker->server;
+
+	worker->services = (struct operation_services){
+		.accounts = server->accounts,
+		.vault = server->vault,
+		.connectors = &server->connectors,
+		.model = server->model,
+		.limiters = server->limiters,
+		.client = worker->client,
+		.clock = clock_system(),
+		.random = random_system(),
+		.base_urls = server->base_urls,
+		.counts = &server->operation_counts,
+	};
+	worker->door = (struct door){
+		.services = &worker->services,
+		.store = server->store,
+		.counts = &server->door_counts,
+		.version = TENON_VERSION,
+		.started_ms = server->started_ms,
+		.call_timeout_ms = server->call_timeout_ms,
+		.is_draining = &server->is_draining,
+	};
+	worker->handler = (struct http_handler){worker_handle, refuse, worker};
+}
+
+bool worker_init(struct worker *worker, struct server *server, size_t index, struct error *err)
+{
+	static const struct http_client_options options = {.user_agent = "tenon/" TENON_VERSION};
+
+	*worker = (struct worker){.server = server, .index = index};
+	worker->loop = loop_create(clock_system(), random_system(), err);
+	if (worker->loop == NULL)
+		return false;
+	worker->client = http_client_create(worker->loop, &options, err);
+	if (worker->client == NULL)
+		return false;
+	init_doors(worker);
+	return true;
+}
+
+void worker_finish(struct worker *worker)
+{
+	http_server_destroy(worker->listener);
+	http_server_destroy(worker->local);
+	http_client_destroy(worker->client);
+	loop_destroy(worker->loop);
+	worker->listener = NULL;
+	worker->local = NULL;
+	worker->client = NULL;
+	worker->loop = NULL;
+}
+
+static void *run(void *context)
+{
+	struct worker *worker = context;
+	sigset_t all;
+
+	/* Signals are the main thread's matter. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	loop_run(worker->loop);
+	return NULL;
+}
+
+bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err)
+{
+	worker->listener = http_server_create(worker->loop, fd, false, &http_server_limits_default,
+					      &worker->handler, err);
+	if (worker->listener == NULL)
+		return false;
+	if (local_fd >= 0) {
+		worker->local = http_server_create(worker->loop, local_fd, true,
+						   &http_server_limits_default, &worker->handler,
+						   err);
+		if (worker->local == NULL)
+			return false;
+	}
+	if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+		return error_set(err, ERROR_UNAVAILABLE, "no thread for a worker is to be had");
+	return true;
+}
+
+static size_t count_active(const struct worker *worker)
+{
+	size_t active = http_server_active(worker->listener);
+
+	return worker->local == NULL ? active : active + http_server_active(worker->local);
+}
+
+static void drain(void *context)
+{
+	struct worker *worker = context;
+	int64_t end_ns = loop_now_ns(worker->loop) + (int64_t)DRAIN_MS * 1000000;
+
+	http_server_quiesce(worker->listener);
+	if (worker->local != NULL)
+		http_server_quiesce(worker->local);
+	while (count_active(worker) > 0 && loop_now_ns(worker->loop) < end_ns)
+		loop_sleep_ms(DRAIN_STEP_MS);
+	if (count_active(worker) > 0)
+		LOG(LOG_WARNING, "drain_incomplete", LOG_N(worker, (int64_t)worker->index),
+		    LOG_N(count, (int64_t)count_active(worker)));
+	loop_stop(worker->loop);
+}
+
+void worker_stop(struct worker *worker)
+{
+	loop_post(worker->loop, drain, worker);
+}
+
+void worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+}

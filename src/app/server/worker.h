@@ -1,0 +1,58 @@
+/* Private to this room. A worker: one thread, one loop, its listener, its upstream connections. */
+#ifndef APP_SERVER_WORKER_H
+#define APP_SERVER_WORKER_H
+
+#include <pthread.h>
+
+#include "app/server/server.h"
+#include "front/door/door.h"
+
+struct server {
+	struct arena arena; /* of the process */
+	struct store *store;
+	struct vault *vault;
+	struct accounts *accounts;
+	struct limiters *limiters;
+	struct connectors connectors;
+	const struct model *model;
+	const struct http_router *router;
+	struct operation_counts operation_counts;
+	struct door_counts door_counts;
+	struct str *base_urls; /* as connectors.items; empty: as defined */
+	const char *data_folder;
+	struct str listen;
+	struct str address;
+	struct worker *workers;
+	size_t worker_count;
+	int64_t call_timeout_ms;
+	int64_t started_ms;
+	_Atomic bool is_draining;
+	bool is_started;
+};
+
+struct worker {
+	struct server *server;
+	size_t index;
+	pthread_t thread;
+	struct loop *loop;
+	struct http_client *client;
+	struct http_server *listener;
+	struct http_server *local; /* the unix socket, first worker only */
+	struct http_handler handler;
+	struct operation_services services;
+	struct door door;
+};
+
+/* Loop, client and doors; no thread, no socket. */
+bool worker_init(struct worker *worker, struct server *server, size_t index,
+		 struct error *err) MUST_CHECK;
+void worker_finish(struct worker *worker);
+/* Serves the descriptors (local: -1 for none) and starts the thread. */
+bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err) MUST_CHECK;
+/* From another thread: drain, then end; worker_join waits for it. */
+void worker_stop(struct worker *worker);
+void worker_join(struct worker *worker);
+/* Finds the route and calls its handler; in a fiber. */
+void worker_handle(struct http_handler *handler, struct http_exchange *exchange);
+
+#endif
