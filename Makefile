@@ -1,0 +1,46 @@
+# A short front for Meson. `make` builds the release in build/, `make test` runs every test under
+# the sanitizers in build-debug/.
+.PHONY: all test unit e2e bench fuzz fmt lint clean
+
+all: build/build.ninja
+	ninja -C build
+
+build/build.ninja:
+	meson setup build --buildtype=release -Dtests=disabled
+
+build-debug/build.ninja:
+	meson setup build-debug -Db_sanitize=address,undefined -Db_lundef=false
+
+build-clang/build.ninja:
+	CC=clang meson setup build-clang -Dtests=disabled
+
+unit: build-debug/build.ninja
+	ninja -C build-debug
+	tools/unit-tests build-debug
+
+e2e: all
+	tests/e2e/run
+
+test: lint unit e2e
+
+bench: all
+	bench/run all
+
+# The fuzz targets with libFuzzer, a minute each: make fuzz SECONDS=600
+SECONDS_EACH = $(or $(SECONDS),60)
+fuzz:
+	tools/fuzz $(SECONDS_EACH)
+
+fmt:
+	find src tests fuzz bench -name '*.[ch]' | xargs clang-format -i
+
+# clang must find nothing either, so it builds everything too.
+lint: build-clang/build.ninja
+	tools/check-layers
+	tools/check-size
+	tools/check-headers
+	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/fuzz tests/e2e/run
+	ninja -C build-clang
+
+clean:
+	rm -rf build build-debug build-clang build-fuzz
