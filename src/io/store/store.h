@@ -66,11 +66,12 @@ struct store_migration {
 };
 
 struct store_options {
-	const char *folder; /* made when missing, mode 0700 */
+	const char *folder; /* made when missing, mode 0700; nobody else may write to it */
 	const struct store_migration *migrations; /* in order; only appended to, never changed */
 	size_t migration_count;
 	size_t rows_max;    /* of one query; 0: 100,000 */
 	size_t queue_max;   /* writes waiting; past it ERROR_UNAVAILABLE; 0: 10,000 */
+	const char *vfs;    /* name of the file layer registered with SQLite; NULL: the system's */
 };
 
 /* Takes the folder's lock (ERROR_CONFLICT, naming the owner's process id, when another process
@@ -93,7 +94,13 @@ bool store_query(struct store *store, struct arena *arena, const char *sql,
 bool store_write(struct store *store, const struct store_statement *statements, size_t count,
 		 struct error *err) MUST_CHECK;
 
-/* A consistent copy into a new file, while everything runs. */
+/* Queues one statement (its bytes are copied) and does not wait: for what may be lost, such as
+ * "last used at". A failure later is logged. False when the queue is full or closing. */
+bool store_write_later(struct store *store, const struct store_statement *statement,
+		       struct error *err) MUST_CHECK;
+
+/* A consistent copy into a new file (mode 0600), while everything runs. ERROR_CONFLICT when the
+ * file exists. In a fiber: suspends it. */
 bool store_backup(struct store *store, const char *path, struct error *err) MUST_CHECK;
 
 struct store_counts {

@@ -1,0 +1,12 @@
+/* Brings a database to the program's version. Private to the store. */
+#ifndef IO_STORE_MIGRATION_H
+#define IO_STORE_MIGRATION_H
+
+#include "io/store/connection.h"
+
+/* Applies what is missing, each in a transaction of its own. ERROR_CONFLICT when the database is
+ * not tenon's, is newer than the program, or an applied migration differs. */
+bool migration_apply(struct connection *connection, const struct store_migration *migrations,
+		     size_t count, struct error *err) MUST_CHECK;
+
+#endif
