@@ -19,7 +19,8 @@ struct vault_binding {
 	struct str field;
 };
 
-/* An opened secret in locked memory which is left out of core dumps and wiped at the end. */
+/* An opened secret in locked memory which is left out of core dumps and wiped at the end. A NUL
+ * that is not counted stands behind it. Finish it before its vault is destroyed. */
 struct secret {
 	char *bytes;
 	size_t len;
@@ -34,7 +35,7 @@ static inline struct str secret_str(const struct secret *secret)
 void secret_wipe(void *bytes, size_t len);
 
 /* Text of a master key file: one line per key, "ID HEX" (ID: 8 hex digits, HEX: 64), newest
- * first; the first seals, all open. */
+ * first; the first seals, all open; at most 16. The caller wipes it when it is written. */
 struct str vault_make_key_file(struct arena *arena, const struct random *random);
 /* Reads such a file. ERROR_INVALID with the line when it is none; ERROR_FORBIDDEN when group or
  * others may read it (path given as for disk). The file's bytes are wiped. */
@@ -43,6 +44,8 @@ struct vault *vault_create(const struct disk *disk, const char *key_file,
 /* Wipes the keys. NULL is accepted. */
 void vault_destroy(struct vault *vault);
 
+/* A sealed text is so many bytes longer than the plain one. */
+enum { VAULT_SEALED_OVERHEAD = 2 + 4 + 24 + 16 };
 /* The sealed bytes, in the arena. Any thread. */
 struct str vault_seal(struct vault *vault, struct arena *arena,
 		      const struct vault_binding *binding, struct str plain);
@@ -51,10 +54,18 @@ struct str vault_seal(struct vault *vault, struct arena *arena,
 bool vault_open_sealed(struct vault *vault, const struct vault_binding *binding,
 		       struct str sealed, struct secret *secret, struct error *err) MUST_CHECK;
 
-/* HMAC-SHA-256 under a key derived for `purpose` ("api_key"): 32 bytes. */
+/* Whether it was sealed under the newest key: what was not is to be sealed again. */
+bool vault_is_current(const struct vault *vault, struct str sealed) MUST_CHECK;
+
+/* HMAC-SHA-256 under a key derived from the newest master key for `purpose` (a literal such as
+ * "api_key", at most 31 bytes; at most 8 purposes in the program): 32 bytes. */
 enum { VAULT_DIGEST_BYTES = 32 };
 void vault_digest(struct vault *vault, const char *purpose, struct str text,
 		  unsigned char digest[VAULT_DIGEST_BYTES]);
+/* The same under an older master key (age 1: the one before the newest, and so on), to find what
+ * was stored before a rotation. False when there is none so old. */
+bool vault_digest_old(struct vault *vault, size_t age, const char *purpose, struct str text,
+		      unsigned char digest[VAULT_DIGEST_BYTES]) MUST_CHECK;
 
 /* Opaque, unforgeable tokens (cursors): base64url of a sealed text. */
 struct str vault_seal_token(struct vault *vault, struct arena *arena,

@@ -1,0 +1,107 @@
+#include "ats/vault/keyring.h"
+
+#include <sys/stat.h>
+
+enum { MASTER_BYTES = crypto_kdf_KEYBYTES, ID_HEX = 2 * KEY_ID_BYTES, LINE = ID_HEX + 1 + 64 };
+_Static_assert(MASTER_BYTES == 32, "64 hex digits a key");
+
+static bool read_hex(struct str text, unsigned char *bytes, size_t len)
+{
+	size_t got;
+
+	return text.len == 2 * len &&
+	       sodium_hex2bin(bytes, len, text.data, text.len, NULL, &got, NULL) == 0 && got == len;
+}
+
+static void derive(struct key *key, const unsigned char master[MASTER_BYTES])
+{
+	/* The context is eight bytes; the numbers must never change: what is stored hangs on them. */
+	for (unsigned use = 0; use < KEY_USES; use++)
+		crypto_kdf_derive_from_key(key->uses[use], sizeof key->uses[use], use + 1, "tenon-v1",
+					   master);
+}
+
+static bool read_line(struct str line, struct key *key)
+{
+	unsigned char *master = sodium_malloc(MASTER_BYTES);
+
+	if (master == NULL)
+		die("no locked memory for a key");
+	bool ok = line.len == LINE && line.data[ID_HEX] == ' ' &&
+		  read_hex(str_slice(line, 0, ID_HEX), key->id, KEY_ID_BYTES) &&
+		  read_hex(str_slice(line, ID_HEX + 1, LINE), master, MASTER_BYTES);
+	if (ok)
+		derive(key, master);
+	sodium_free(master);
+	return ok;
+}
+
+static bool read_lines(struct keyring *keyring, struct str text, const char *path,
+		       struct error *err)
+{
+	for (int number = 1; text.len > 0; number++) {
+		struct str line = str_trim(str_cut(&text, '\n'));
+		struct key *key = &keyring->keys[keyring->count];
+		if (line.len == 0)
+			continue;
+		if (keyring->count == KEYS_MAX)
+			return error_set(err, ERROR_INVALID, "%s has more than %d keys", path, KEYS_MAX);
+		if (!read_line(line, key))
+			return error_set(err, ERROR_INVALID,
+					 "%s, line %d: a master key is 8 hex digits, a blank and 64 hex digits",
+					 path, number);
+		if (keyring_find(keyring, key->id) != NULL)
+			return error_set(err, ERROR_INVALID, "%s, line %d: this key id is there already",
+					 path, number);
+		keyring->count++;
+	}
+	if (keyring->count > 0)
+		return true;
+	return error_set(err, ERROR_INVALID, "%s has no master key", path);
+}
+
+/* Looked at before the bytes are read. A disk that is not the system's has no modes. */
+static bool check_mode(const struct disk *disk, const char *path, struct error *err)
+{
+	struct stat status;
+
+	if (disk != disk_system() || stat(path, &status) != 0)
+		return true;
+	if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		return true;
+	return error_set(err, ERROR_FORBIDDEN,
+			 "others than its owner may use the key file %s (mode %03o); chmod 600 it", path,
+			 (unsigned)status.st_mode & 0777);
+}
+
+struct keyring *keyring_read(const struct disk *disk, const char *path, struct error *err)
+{
+	struct arena arena;
+	struct str text = {0};
+	struct keyring *keyring = sodium_malloc(sizeof *keyring);
+
+	if (keyring == NULL)
+		die("no locked memory for the keys");
+	sodium_memzero(keyring, sizeof *keyring);
+	arena_init(&arena, 4L * KEY_FILE_BYTES_MAX);
+	bool ok = check_mode(disk, path, err) &&
+		  disk_read(disk, &arena, path, KEY_FILE_BYTES_MAX, &text, err) &&
+		  read_lines(keyring, text, path, err);
+	if (text.len > 0)
+		sodium_memzero((void *)(uintptr_t)text.data, text.len);
+	arena_finish(&arena);
+	if (ok) {
+		sodium_mprotect_readonly(keyring);
+		return keyring;
+	}
+	sodium_free(keyring);
+	return NULL;
+}
+
+const struct key *keyring_find(const struct keyring *keyring, const unsigned char *id)
+{
+	for (size_t i = 0; i < keyring->count; i++)
+		if (memcmp(keyring->keys[i].id, id, KEY_ID_BYTES) == 0)
+			return &keyring->keys[i];
+	return NULL;
+}
