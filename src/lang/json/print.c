@@ -1,0 +1,247 @@
+/* From values to text. A container that was read is one copy of the text it came from. */
+#include <assert.h>
+#include <math.h>
+
+#include "lang/json/json.h"
+#include "lang/json/scan.h"
+#include "lang/json/stack.h"
+
+/* An open container. */
+struct print_frame {
+	struct json container;
+	uint32_t next;      /* item or member */
+	bool has_printed;   /* an item or member of it */
+};
+
+struct printer {
+	struct buffer *out;
+	struct stack frames;
+	bool is_pretty;
+};
+
+/* --- strings ------------------------------------------------------------------------------- */
+
+static void print_unicode_escape(struct buffer *out, unsigned code)
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[6] = {'\\', 'u', hex[code >> 12 & 15], hex[code >> 8 & 15], hex[code >> 4 & 15],
+			hex[code & 15]};
+
+	buffer_append(out, str_make(text, sizeof text));
+}
+
+static void print_escape(struct buffer *out, char byte)
+{
+	static const char letters[] = "btn\0fr"; /* of the bytes 8 to 13 */
+	char text[2] = {'\\', byte};
+
+	if ((unsigned char)byte < 0x20) {
+		if (byte < '\b' || byte > '\r' || byte == '\v') {
+			print_unicode_escape(out, (unsigned char)byte);
+			return;
+		}
+		text[1] = letters[byte - '\b'];
+	}
+	buffer_append(out, str_make(text, sizeof text));
+}
+
+/* A run without bytes to escape, but perhaps with lone surrogates: ED, then A0 to BF. */
+static void print_high_run(struct buffer *out, const char *at, const char *end)
+{
+	const char *from = at;
+
+	while (at < end && (at = memchr(at, 0xed, (size_t)(end - at))) != NULL) {
+		if (end - at < 3 || (unsigned char)at[1] < 0xa0) {
+			at++;
+			continue;
+		}
+		buffer_append(out, str_make(from, (size_t)(at - from)));
+		print_unicode_escape(out, 0xd000 | ((unsigned)at[1] & 0x3f) << 6 |
+						  ((unsigned)at[2] & 0x3f));
+		at += 3;
+		from = at;
+	}
+	buffer_append(out, str_make(from, (size_t)(end - from)));
+}
+
+static void print_escaped(struct buffer *out, struct str s)
+{
+	const char *at = s.data, *end = at + s.len;
+
+	while (at < end && !out->is_over) {
+		unsigned has_high = 0;
+		const char *special = scan_to_special(at, end, &has_high);
+
+		if (has_high != 0)
+			print_high_run(out, at, special);
+		else
+			buffer_append(out, str_make(at, (size_t)(special - at)));
+		if (special == end)
+			break;
+		print_escape(out, *special);
+		at = special + 1;
+	}
+}
+
+/* In quotes. is_plain: known to need no escapes. */
+static void print_string(struct buffer *out, struct str s, bool is_plain)
+{
+	if (s.len > 0 && !is_plain) {
+		unsigned has_high = 0;
+
+		is_plain = scan_to_special(s.data, s.data + s.len, &has_high) == s.data + s.len &&
+			   has_high == 0;
+	}
+	if (!is_plain && s.len > 0) {
+		buffer_append_byte(out, '"');
+		print_escaped(out, s);
+		buffer_append_byte(out, '"');
+		return;
+	}
+	char *to = buffer_room(out, s.len + 2);
+
+	if (to == NULL)
+		return;
+	to[0] = '"';
+	if (s.len > 0)
+		memcpy(to + 1, s.data, s.len);
+	to[s.len + 1] = '"';
+	out->len += s.len + 2;
+}
+
+/* --- values -------------------------------------------------------------------------------- */
+
+static void print_double(struct buffer *out, double number)
+{
+	char text[32];
+
+	if (!isfinite(number))
+		buffer_append(out, STR("null"));
+	else
+		buffer_append(out, str_make(text, json_format_double(number, text)));
+}
+
+static bool is_printable(struct json value)
+{
+	return value.type != JSON_UNDEFINED && value.type != JSON_EXTENSION;
+}
+
+static void print_scalar(struct buffer *out, struct json value)
+{
+	switch (value.type) {
+	case JSON_BOOL:
+		buffer_append(out, value.boolean ? STR("true") : STR("false"));
+		break;
+	case JSON_INT:
+		buffer_append_int(out, value.integer);
+		break;
+	case JSON_DOUBLE:
+		print_double(out, value.number);
+		break;
+	case JSON_NUMBER_TEXT:
+		buffer_append(out, json_str(value));
+		break;
+	case JSON_STRING:
+		print_string(out, json_str(value), (value.flags & JSON_PLAIN) != 0);
+		break;
+	default:
+		buffer_append(out, STR("null"));
+		break;
+	}
+}
+
+static void print_line(struct printer *printer)
+{
+	if (!printer->is_pretty)
+		return;
+	buffer_append_byte(printer->out, '\n');
+	for (size_t i = 0; i < printer->frames.count; i++)
+		buffer_append(printer->out, STR("  "));
+}
+
+/* A scalar in full; of a container its opening, and a frame for the rest. */
+static void print_value(struct printer *printer, struct json value)
+{
+	if (value.type != JSON_ARRAY && value.type != JSON_OBJECT) {
+		print_scalar(printer->out, value);
+		return;
+	}
+	struct str source = json_source(value);
+
+	if (source.data != NULL && !printer->is_pretty) {
+		buffer_append(printer->out, source);
+		return;
+	}
+	buffer_append_byte(printer->out, value.type == JSON_ARRAY ? '[' : '{');
+	struct print_frame *frame = stack_push(&printer->frames);
+
+	*frame = (struct print_frame){.container = value};
+}
+
+static void print_close(struct printer *printer, const struct print_frame *frame)
+{
+	bool has_printed = frame->has_printed;
+	char closer = frame->container.type == JSON_ARRAY ? ']' : '}';
+
+	stack_pop(&printer->frames);
+	if (has_printed)
+		print_line(printer);
+	buffer_append_byte(printer->out, closer);
+}
+
+/* The next item or member of the innermost container, or its end. */
+static void print_next(struct printer *printer, struct print_frame *frame)
+{
+	struct buffer *out = printer->out;
+	bool is_object = frame->container.type == JSON_OBJECT;
+
+	while (is_object && frame->next < frame->container.count &&
+	       !is_printable(frame->container.members[frame->next].value))
+		frame->next++;
+	if (frame->next == frame->container.count) {
+		print_close(printer, frame);
+		return;
+	}
+	if (frame->has_printed)
+		buffer_append_byte(out, ',');
+	frame->has_printed = true;
+	print_line(printer);
+	uint32_t i = frame->next++;
+
+	if (!is_object) {
+		print_value(printer, frame->container.items[i]);
+		return;
+	}
+	const struct json_member *member = &frame->container.members[i];
+
+	print_string(out, str_make(member->key, member->key_len), false);
+	buffer_append(out, printer->is_pretty ? STR(": ") : STR(":"));
+	print_value(printer, member->value);
+}
+
+static void print_all(struct buffer *out, struct json value, bool is_pretty)
+{
+	struct printer printer = {.out = out, .is_pretty = is_pretty};
+	struct print_frame *frame;
+
+	if (!is_printable(value))
+		return;
+	stack_init(&printer.frames, sizeof *frame);
+	print_value(&printer, value);
+	/* A value may hold the same part many times over: past the limit it must not go on. */
+	while (!out->is_over && (frame = stack_top(&printer.frames)) != NULL)
+		print_next(&printer, frame);
+	stack_finish(&printer.frames);
+}
+
+void json_print(struct buffer *out, struct json value)
+{
+	assert(out != NULL);
+	print_all(out, value, false);
+}
+
+void json_print_pretty(struct buffer *out, struct json value)
+{
+	assert(out != NULL);
+	print_all(out, value, true);
+}

@@ -1,0 +1,93 @@
+/* Walking over the bytes of a string, 16 at a time where the processor can. Private to the room:
+ * the parser uses it to find a string's end, the printer to find what it must escape. */
+#ifndef LANG_JSON_SCAN_H
+#define LANG_JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { SCAN_STEP = 16 };
+
+/* A byte that cannot stand in a JSON string as it is. */
+static inline bool scan_is_special(char byte)
+{
+	return (unsigned char)byte < 0x20 || byte == '"' || byte == '\\';
+}
+
+#ifdef __SSE2__
+/* Bit i of the result: byte i is special; of *high: byte i is not ASCII. */
+static inline unsigned scan_step(const char *at, unsigned *high)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+	__m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+
+	*high = (unsigned)_mm_movemask_epi8(bytes);
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
+}
+#else
+static inline uint64_t scan_word(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof word);
+	return word;
+}
+
+/* Not zero when a byte of the word is special (or, seldom, when none is: the caller looks). */
+static inline uint64_t scan_word_is_special(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
+
+	return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
+		((slash - ones) & ~slash)) & ones * 0x80;
+}
+
+static inline unsigned scan_step(const char *at, unsigned *high)
+{
+	uint64_t a = scan_word(at), b = scan_word(at + 8);
+	unsigned special = 0;
+
+	*high = 0;
+	if (((scan_word_is_special(a) | scan_word_is_special(b)) == 0) &&
+	    ((a | b) & 0x8080808080808080) == 0)
+		return 0;
+	for (unsigned i = 0; i < SCAN_STEP; i++) {
+		special |= (unsigned)scan_is_special(at[i]) << i;
+		*high |= (unsigned)((unsigned char)at[i] >> 7) << i;
+	}
+	return special;
+}
+#endif
+
+/* The first special byte, or end. *has_high becomes not zero when a byte before it is not ASCII. */
+static inline const char *scan_to_special(const char *at, const char *end, unsigned *has_high)
+{
+	while (end - at >= SCAN_STEP) {
+		unsigned high, special = scan_step(at, &high);
+
+		if (special != 0) {
+			unsigned first = (unsigned)__builtin_ctz(special);
+			*has_high |= high & ((1u << first) - 1);
+			return at + first;
+		}
+		*has_high |= high;
+		at += SCAN_STEP;
+	}
+	for (; at < end && !scan_is_special(*at); at++)
+		*has_high |= (unsigned char)*at & 0x80;
+	return at;
+}
+
+/* Whether the bytes are UTF-8 (no surrogates, no long spellings, none past U+10FFFF). */
+bool scan_is_utf8(const char *at, const char *end);
+
+#endif

@@ -1,0 +1,92 @@
+/* Looking into values and gathering new ones. */
+#include <assert.h>
+
+#include "lang/json/json.h"
+
+struct json json_get_hashed(struct json object, struct str key, uint32_t hash)
+{
+	if (object.type != JSON_OBJECT)
+		return json_undefined();
+	for (uint32_t i = 0; i < object.count; i++) {
+		const struct json_member *member = &object.members[i];
+
+		if (member->key_hash == hash && str_equal(str_make(member->key, member->key_len), key))
+			return member->value;
+	}
+	return json_undefined();
+}
+
+struct json json_get_path(struct json object, struct str path)
+{
+	while (path.data != NULL && object.type != JSON_UNDEFINED)
+		object = json_get(object, str_cut(&path, '.'));
+	return object;
+}
+
+struct str json_get_str(struct json object, const char *key)
+{
+	struct json value = json_get_c(object, key);
+
+	return value.type == JSON_STRING ? json_str(value) : str_make(NULL, 0);
+}
+
+struct json json_at(struct json array, size_t index)
+{
+	if (array.type != JSON_ARRAY || index >= array.count)
+		return json_undefined();
+	return array.items[index];
+}
+
+struct str json_source(struct json container)
+{
+	if ((container.type != JSON_ARRAY && container.type != JSON_OBJECT) ||
+	    (container.flags & JSON_HAS_SOURCE) == 0)
+		return str_make(NULL, 0);
+	const struct json_source *source = (const struct json_source *)container.pointer - 1;
+
+	return str_make(source->text, source->len);
+}
+
+void json_builder_init(struct json_builder *builder, struct arena *arena)
+{
+	assert(arena != NULL);
+	*builder = (struct json_builder){.arena = arena};
+}
+
+static void *add_place(struct json_builder *builder, size_t size)
+{
+	if (builder->count == builder->capacity) {
+		size_t capacity = builder->capacity == 0 ? 8 : builder->capacity * 2;
+
+		builder->items = arena_grow(builder->arena, builder->items, builder->capacity * size,
+					    capacity * size);
+		builder->capacity = capacity;
+	}
+	return (char *)builder->items + builder->count++ * size;
+}
+
+void json_builder_add(struct json_builder *builder, struct json item)
+{
+	struct json *place = add_place(builder, sizeof *place);
+
+	*place = item;
+}
+
+void json_builder_set(struct json_builder *builder, struct str key, struct json value)
+{
+	if (value.type == JSON_UNDEFINED)
+		return;
+	struct json_member *place = add_place(builder, sizeof *place);
+
+	*place = json_member(key, value);
+}
+
+struct json json_builder_array(const struct json_builder *builder)
+{
+	return json_array(builder->items, builder->count);
+}
+
+struct json json_builder_object(const struct json_builder *builder)
+{
+	return json_object(builder->items, builder->count);
+}
