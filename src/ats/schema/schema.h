@@ -1,0 +1,11 @@
+/* The tables of the whole program: db/NNNN_name.sql as the build has put them into the binary.
+ * Each room's SQL lies in db/ beside the others', for their order is one; see db/README.md. */
+#ifndef ATS_SCHEMA_SCHEMA_H
+#define ATS_SCHEMA_SCHEMA_H
+
+#include "io/store/store.h"
+
+/* In the order of their numbers, for store_options. Lives as long as the program. */
+const struct store_migration *schema_migrations(size_t *count);
+
+#endif
