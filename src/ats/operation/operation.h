@@ -46,6 +46,8 @@ struct operation_filter {
 
 enum operation_method { OPERATION_LIST, OPERATION_GET };
 
+enum { OPERATION_LIMIT_MAX = 1000 };
+
 struct operation {
 	const struct account *account;
 	struct str resource; /* of the unified model */
@@ -53,7 +55,7 @@ struct operation {
 	struct str id;                          /* get */
 	const struct operation_filter *filters; /* names as the caller wrote them */
 	size_t filter_count;
-	int64_t limit;     /* 1 to 1000 */
+	int64_t limit;     /* 1 to OPERATION_LIMIT_MAX */
 	struct str cursor; /* empty: from the start */
 	bool expand;       /* fetch what a partial list lacks, record by record */
 	bool remote_data;  /* each record carries the ATS's own */

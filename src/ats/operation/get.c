@@ -1,0 +1,104 @@
+/* One record by its id: what a native call gives, or looked for in what calls list. */
+#include "ats/operation/mapping.h"
+#include "ats/operation/place.h"
+
+#include <assert.h>
+
+/* A call that gives one native record, without records in it, was asked by the id: whatever it
+ * gives is the record. */
+static bool is_the_one(const struct run *run, const struct unified_call *call)
+{
+	return run->plan->find_calls_max == 0 && !call->method->is_list && call->each == NULL;
+}
+
+static bool find_child(struct mapping *mapping, struct json record, struct json *found)
+{
+	struct run *run = mapping->run;
+	struct json children = mapping_unwind(mapping, record);
+
+	for (size_t i = 0; i < children.count; i++) {
+		struct json child = json_at(children, i);
+
+		if (!is_the_one(run, mapping->call) &&
+		    !str_equal(mapping_id(mapping, record, child), run->operation->id))
+			continue;
+		*found = mapping_record(mapping, record, child);
+		return true;
+	}
+	return false;
+}
+
+static bool search_window(struct run *run, const struct unified_call *call,
+			  const struct window *window, struct json *found, struct error *err)
+{
+	struct mapping mapping;
+	bool ok = mapping_init(&mapping, run, call, window->body, err);
+
+	for (size_t i = 0; ok && i < window->count; i++) {
+		if (find_child(&mapping, window->records.items[window->items[i]], found))
+			break;
+		ok = arena_check(run->arena, err);
+	}
+	mapping_finish(&mapping);
+	return ok;
+}
+
+static bool search_call(struct run *run, const struct unified_call *call, struct json *found,
+			struct error *err)
+{
+	struct native_call native;
+	struct place place = {0};
+	struct window window;
+	bool is_last = false;
+
+	if (!native_prepare(run, call, &native, err))
+		return false;
+	while (!is_last && json_is(*found, JSON_UNDEFINED)) {
+		if (!page_fetch(run, &native, &place, OPERATION_LIMIT_MAX, &window, err) ||
+		    !search_window(run, call, &window, found, err))
+			return false;
+		for (size_t i = 0; i < window.count; i++)
+			page_pass(call->method, &place, &window, i);
+		is_last = window.is_last;
+		if (!is_last)
+			page_leave(call->method, &place, &window);
+	}
+	return true;
+}
+
+static bool refuse_id(const struct run *run, struct error *err)
+{
+	struct error before = *err;
+
+	error_set_field(err, ERROR_NOT_FOUND, "id", NULL, "there is no such record in %.*s",
+			STR_ARGS(run->resource->model->name));
+	if (before.code == ERROR_NOT_FOUND)
+		err->remote_status = before.remote_status;
+	return false;
+}
+
+bool get_run(struct run *run, struct error *err)
+{
+	const struct unified_alternative *plan = run->plan;
+	struct json found = json_undefined();
+
+	*err = (struct error){.code = ERROR_NONE};
+	run->result->is_partial = plan->is_partial;
+	if (plan->find_calls_max > 0)
+		run->page_calls = plan->find_calls_max;
+	for (size_t i = 0; i < plan->call_count && json_is(found, JSON_UNDEFINED); i++) {
+		if (search_call(run, &plan->calls[i], &found, err))
+			continue;
+		if (err->code == ERROR_NOT_FOUND)
+			return refuse_id(run, err);
+		if (err->code == ERROR_NONE) /* not "there is none": that could be taken for gone */
+			return error_set_field(err, ERROR_LIMIT, "id", NULL,
+					       "this ATS can only be searched for it, and it is not "
+					       "among the first");
+		return false;
+	}
+	if (json_is(found, JSON_UNDEFINED))
+		return refuse_id(run, err);
+	run->result->item = found;
+	return true;
+}

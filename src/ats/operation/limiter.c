@@ -1,0 +1,398 @@
+#include "ats/operation/limiter.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+
+enum {
+	SHARDS = 16,
+	WAITERS_MAX = 10000,
+	SWEEP = 4,             /* idle limiters looked at by each hold */
+	RETRY_AFTER_MIN_MS = 1000, /* said when what is waited for has no known end */
+};
+static const int64_t IDLE_NS = 60LL * 1000000000;
+static const int64_t SECOND_NS = 1000000000;
+
+struct shard {
+	pthread_mutex_t lock; /* over all that is in the shard, its limiters too */
+	struct map limiters;  /* account -> struct limiter */
+	struct limiter *idle_first; /* held by nobody, longest idle first */
+	struct limiter *idle_last;
+};
+
+struct limiters {
+	const struct clock *clock;
+	struct shard shards[SHARDS];
+};
+
+struct waiter {
+	struct loop_wait wait;
+	struct waiter *next;
+	bool is_told; /* woken since it last looked */
+};
+
+struct limiter {
+	const struct clock *clock;
+	struct shard *shard;
+	struct str account;
+	size_t holders;
+	/* The bucket, kept as the time at which it will be full (the generic cell rate algorithm):
+	 * each call moves that by one interval, and may not move it past now + burst. */
+	int64_t full_ns;
+	int64_t interval_ns; /* 0: no limit */
+	int64_t burst_ns;
+	int64_t paused_until_ns;
+	int64_t concurrent_max; /* 0: no limit */
+	int64_t under_way;
+	int64_t budget;
+	struct waiter *first;
+	struct waiter *last;
+	size_t waiters;
+	/* While idle. */
+	int64_t idle_since_ns;
+	struct limiter *idle_next;
+	struct limiter *idle_previous;
+};
+
+struct limiters *limiters_create(const struct clock *clock, const struct random *random)
+{
+	struct limiters *limiters = calloc(1, sizeof *limiters);
+
+	if (limiters == NULL)
+		die("out of memory for the rate limits");
+	limiters->clock = clock;
+	for (size_t i = 0; i < SHARDS; i++) {
+		pthread_mutex_init(&limiters->shards[i].lock, NULL);
+		map_init(&limiters->shards[i].limiters, random);
+	}
+	return limiters;
+}
+
+void limiters_destroy(struct limiters *limiters)
+{
+	if (limiters == NULL)
+		return;
+	for (size_t i = 0; i < SHARDS; i++) {
+		struct shard *shard = &limiters->shards[i];
+		struct str account;
+		size_t at = 0;
+		void *limiter;
+
+		while (map_next(&shard->limiters, &at, &account, &limiter)) {
+			assert(((struct limiter *)limiter)->holders == 0);
+			free(limiter);
+		}
+		map_finish(&shard->limiters);
+		pthread_mutex_destroy(&shard->lock);
+	}
+	free(limiters);
+}
+
+size_t limiters_count(struct limiters *limiters)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SHARDS; i++) {
+		pthread_mutex_lock(&limiters->shards[i].lock);
+		count += limiters->shards[i].limiters.count;
+		pthread_mutex_unlock(&limiters->shards[i].lock);
+	}
+	return count;
+}
+
+/* --- holding and forgetting ------------------------------------------------------------------ */
+
+static void add_idle(struct shard *shard, struct limiter *limiter)
+{
+	limiter->idle_next = NULL;
+	limiter->idle_previous = shard->idle_last;
+	if (shard->idle_last == NULL)
+		shard->idle_first = limiter;
+	else
+		shard->idle_last->idle_next = limiter;
+	shard->idle_last = limiter;
+}
+
+static void take_idle(struct shard *shard, struct limiter *limiter)
+{
+	if (limiter->idle_previous == NULL)
+		shard->idle_first = limiter->idle_next;
+	else
+		limiter->idle_previous->idle_next = limiter->idle_next;
+	if (limiter->idle_next == NULL)
+		shard->idle_last = limiter->idle_previous;
+	else
+		limiter->idle_next->idle_previous = limiter->idle_previous;
+}
+
+/* A limiter that has nothing to remember: one made anew would be the same. Only the retry budget
+ * differs, which an idle minute heals. */
+static bool is_forgettable(const struct limiter *limiter, int64_t now_ns)
+{
+	return limiter->full_ns <= now_ns && limiter->paused_until_ns <= now_ns &&
+	       now_ns - limiter->idle_since_ns >= IDLE_NS;
+}
+
+/* A few at each hold, those which stay go to the end: the list is walked over time, and no call
+ * pays for all of it. */
+static void sweep(struct shard *shard, int64_t now_ns)
+{
+	for (int i = 0; i < SWEEP && shard->idle_first != NULL; i++) {
+		struct limiter *limiter = shard->idle_first;
+
+		take_idle(shard, limiter);
+		if (is_forgettable(limiter, now_ns)) {
+			map_remove(&shard->limiters, limiter->account);
+			free(limiter);
+		} else {
+			add_idle(shard, limiter);
+		}
+	}
+}
+
+static struct limiter *add_limiter(struct limiters *limiters, struct shard *shard,
+				   struct str account)
+{
+	struct limiter *limiter = calloc(1, sizeof *limiter + account.len);
+
+	if (limiter == NULL)
+		die("out of memory for a rate limit");
+	if (account.len > 0)
+		memcpy(limiter + 1, account.data, account.len);
+	limiter->account = str_make((const char *)(limiter + 1), account.len);
+	limiter->clock = limiters->clock;
+	limiter->shard = shard;
+	limiter->budget = RETRY_BUDGET;
+	map_put(&shard->limiters, limiter->account, limiter);
+	return limiter;
+}
+
+static void set_rules(struct limiter *limiter, const struct limiter_rules *rules)
+{
+	int64_t seconds = rules->per_seconds > 0 ? rules->per_seconds : 1;
+
+	limiter->concurrent_max = rules->concurrent;
+	limiter->burst_ns = seconds * SECOND_NS;
+	limiter->interval_ns =
+		rules->requests > 0 ? (limiter->burst_ns + rules->requests - 1) / rules->requests : 0;
+	if (limiter->interval_ns > limiter->burst_ns)
+		limiter->burst_ns = limiter->interval_ns;
+}
+
+static struct shard *find_shard(struct limiters *limiters, struct str account)
+{
+	uint32_t hash = json_key_hash(account.data == NULL ? "" : account.data, account.len);
+
+	return &limiters->shards[(hash >> 16) % SHARDS];
+}
+
+struct limiter *limiter_hold(struct limiters *limiters, struct str account,
+			     const struct limiter_rules *rules)
+{
+	struct shard *shard = find_shard(limiters, account);
+
+	pthread_mutex_lock(&shard->lock);
+	struct limiter *limiter = map_get(&shard->limiters, account);
+	if (limiter == NULL)
+		limiter = add_limiter(limiters, shard, account);
+	else if (limiter->holders == 0)
+		take_idle(shard, limiter);
+	limiter->holders++;
+	set_rules(limiter, rules);
+	sweep(shard, clock_monotonic_ns(limiters->clock));
+	pthread_mutex_unlock(&shard->lock);
+	return limiter;
+}
+
+void limiter_drop(struct limiter *limiter)
+{
+	if (limiter == NULL)
+		return;
+	struct shard *shard = limiter->shard;
+
+	pthread_mutex_lock(&shard->lock);
+	assert(limiter->holders > 0);
+	if (--limiter->holders == 0) {
+		assert(limiter->first == NULL && limiter->under_way == 0);
+		limiter->idle_since_ns = clock_monotonic_ns(limiter->clock);
+		add_idle(shard, limiter);
+	}
+	pthread_mutex_unlock(&shard->lock);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+/* When the bucket has a token for the one who has `before` others in front of him. */
+static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t now_ns)
+{
+	int64_t ready_ns = now_ns;
+
+	if (limiter->interval_ns > 0) {
+		int64_t full_ns = limiter->full_ns > now_ns ? limiter->full_ns : now_ns;
+
+		ready_ns = full_ns + ((int64_t)before + 1) * limiter->interval_ns - limiter->burst_ns;
+	}
+	return ready_ns > limiter->paused_until_ns ? ready_ns : limiter->paused_until_ns;
+}
+
+static bool has_place(const struct limiter *limiter)
+{
+	return limiter->concurrent_max <= 0 || limiter->under_way < limiter->concurrent_max;
+}
+
+static bool take(struct limiter *limiter, int64_t now_ns)
+{
+	if (!has_place(limiter) || token_ns(limiter, 0, now_ns) > now_ns)
+		return false;
+	if (limiter->interval_ns > 0) {
+		if (limiter->full_ns < now_ns)
+			limiter->full_ns = now_ns;
+		limiter->full_ns += limiter->interval_ns;
+	}
+	limiter->under_way++;
+	return true;
+}
+
+static void tell(struct waiter *waiter)
+{
+	if (waiter != NULL && !waiter->is_told) {
+		waiter->is_told = true;
+		loop_wake(&waiter->wait);
+	}
+}
+
+static void join_queue(struct limiter *limiter, struct waiter *waiter)
+{
+	waiter->next = NULL;
+	if (limiter->last == NULL)
+		limiter->first = waiter;
+	else
+		limiter->last->next = waiter;
+	limiter->last = waiter;
+	limiter->waiters++;
+}
+
+/* Whoever is then first must look for himself: only the first one watches the clock. */
+static void leave_queue(struct limiter *limiter, struct waiter *waiter)
+{
+	struct waiter **at = &limiter->first;
+	struct waiter *before = NULL;
+
+	while (*at != waiter) {
+		before = *at;
+		at = &(*at)->next;
+	}
+	*at = waiter->next;
+	if (limiter->last == waiter)
+		limiter->last = before;
+	limiter->waiters--;
+	if (before == NULL)
+		tell(limiter->first);
+}
+
+static bool refuse(int64_t ready_ns, int64_t now_ns, struct error *err)
+{
+	int64_t wait_ms = (ready_ns - now_ns + 999999) / 1000000;
+
+	error_set(err, ERROR_RATE_LIMITED,
+		  "the account's rate limit leaves no call within the time that this one has");
+	err->retry_after_ms = wait_ms > 0 ? wait_ms : RETRY_AFTER_MIN_MS;
+	return false;
+}
+
+/* Under the lock, which is let go while waiting. The clock is watched by the first alone: those
+ * behind him are told when he is gone. */
+static bool wait_turn(struct limiter *limiter, int64_t deadline_ns, struct error *err)
+{
+	struct waiter waiter = {0};
+	int64_t now_ns = clock_monotonic_ns(limiter->clock);
+	bool is_taken = false;
+
+	join_queue(limiter, &waiter);
+	for (;;) {
+		int64_t until_ns = deadline_ns;
+
+		if (limiter->first == &waiter) {
+			is_taken = take(limiter, now_ns);
+			if (is_taken)
+				break;
+			int64_t ready_ns = token_ns(limiter, 0, now_ns);
+			if (has_place(limiter) && ready_ns < until_ns)
+				until_ns = ready_ns;
+		}
+		if (now_ns >= deadline_ns || limiter->paused_until_ns > deadline_ns)
+			break;
+		waiter.is_told = false;
+		loop_wait_init(&waiter.wait);
+		pthread_mutex_unlock(&limiter->shard->lock);
+		(void)loop_wait(&waiter.wait, until_ns);
+		pthread_mutex_lock(&limiter->shard->lock);
+		now_ns = clock_monotonic_ns(limiter->clock);
+	}
+	leave_queue(limiter, &waiter);
+	return is_taken || refuse(token_ns(limiter, limiter->waiters, now_ns), now_ns, err);
+}
+
+bool limiter_acquire(struct limiter *limiter, int64_t deadline_ns, int64_t *waited_ns,
+		     struct error *err)
+{
+	int64_t start_ns = clock_monotonic_ns(limiter->clock);
+	bool ok;
+
+	pthread_mutex_lock(&limiter->shard->lock);
+	int64_t ready_ns = token_ns(limiter, limiter->waiters, start_ns);
+	if (limiter->first == NULL && take(limiter, start_ns)) {
+		ok = true;
+	} else if (ready_ns >= deadline_ns || start_ns >= deadline_ns ||
+		   limiter->waiters >= WAITERS_MAX) {
+		ok = refuse(ready_ns, start_ns, err);
+	} else {
+		ok = wait_turn(limiter, deadline_ns, err);
+		*waited_ns += clock_monotonic_ns(limiter->clock) - start_ns;
+	}
+	pthread_mutex_unlock(&limiter->shard->lock);
+	return ok;
+}
+
+void limiter_release(struct limiter *limiter)
+{
+	pthread_mutex_lock(&limiter->shard->lock);
+	assert(limiter->under_way > 0);
+	limiter->under_way--;
+	tell(limiter->first);
+	pthread_mutex_unlock(&limiter->shard->lock);
+}
+
+void limiter_pause(struct limiter *limiter, int64_t until_ns)
+{
+	pthread_mutex_lock(&limiter->shard->lock);
+	if (until_ns > limiter->paused_until_ns)
+		limiter->paused_until_ns = until_ns;
+	/* Those who cannot wait that long are better told now. */
+	for (struct waiter *waiter = limiter->first; waiter != NULL; waiter = waiter->next)
+		tell(waiter);
+	pthread_mutex_unlock(&limiter->shard->lock);
+}
+
+/* --- the retry budget ------------------------------------------------------------------------ */
+
+bool limiter_pay_retry(struct limiter *limiter, int64_t cost)
+{
+	pthread_mutex_lock(&limiter->shard->lock);
+	bool has_enough = limiter->budget >= cost;
+	if (has_enough)
+		limiter->budget -= cost;
+	pthread_mutex_unlock(&limiter->shard->lock);
+	return has_enough;
+}
+
+void limiter_refund(struct limiter *limiter, int64_t amount)
+{
+	pthread_mutex_lock(&limiter->shard->lock);
+	limiter->budget += amount;
+	if (limiter->budget > RETRY_BUDGET)
+		limiter->budget = RETRY_BUDGET;
+	pthread_mutex_unlock(&limiter->shard->lock);
+}

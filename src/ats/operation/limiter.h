@@ -1,0 +1,48 @@
+/* How fast one account's ATS may be called, by all workers together: a token bucket, a cap on
+ * calls under way, a pause that the ATS ordered, and the budget that retries are paid from.
+ * Private to this room. Waiters are served in the order in which they came. */
+#ifndef ATS_OPERATION_LIMITER_H
+#define ATS_OPERATION_LIMITER_H
+
+#include "ats/operation/operation.h"
+
+struct limiter;
+
+/* Of a connector, overlaid by the account; 0 in `requests` or `concurrent`: no such limit. */
+struct limiter_rules {
+	int64_t requests;
+	int64_t per_seconds;
+	int64_t concurrent;
+};
+
+enum {
+	/* The retry budget, as the AWS SDKs have it. */
+	RETRY_BUDGET = 500,
+	RETRY_COST = 5,
+	RETRY_COST_TIMEOUT = 10,
+};
+
+/* The limiter of an account, made when there is none. Whoever holds it must drop it; one that
+ * nobody holds is forgotten when its bucket is full again and it was idle for a while. */
+struct limiter *limiter_hold(struct limiters *limiters, struct str account,
+			     const struct limiter_rules *rules);
+void limiter_drop(struct limiter *limiter);
+
+/* Waits for a token and a place; limiter_release() gives the place back. The time waited is
+ * added to *waited_ns. ERROR_RATE_LIMITED with retry_after_ms when that cannot be before
+ * deadline_ns (said at once where it can be foreseen). In a fiber. */
+bool limiter_acquire(struct limiter *limiter, int64_t deadline_ns, int64_t *waited_ns,
+		     struct error *err) MUST_CHECK;
+void limiter_release(struct limiter *limiter);
+/* No call of this account before `until_ns` (monotonic). A later pause wins. */
+void limiter_pause(struct limiter *limiter, int64_t until_ns);
+
+/* Pays for a retry; false when the budget does not have it. */
+bool limiter_pay_retry(struct limiter *limiter, int64_t cost) MUST_CHECK;
+/* After a success: what its last retry cost, or 1. */
+void limiter_refund(struct limiter *limiter, int64_t amount);
+
+/* How many limiters are in memory: for tests. */
+size_t limiters_count(struct limiters *limiters);
+
+#endif

@@ -1,0 +1,171 @@
+/* A page of a unified list: native pages are read until the limit, the end, or the bound of
+ * calls. It may stop anywhere, also within a native record that has several records in it. */
+#include "ats/operation/mapping.h"
+#include "ats/operation/place.h"
+
+#include <assert.h>
+
+struct listing {
+	struct run *run;
+	struct place place;
+	struct json_builder items;
+	size_t limit;
+	bool is_sparse; /* how many records a native one gives is not known */
+	size_t fetches;
+};
+
+static bool is_full(const struct listing *listing)
+{
+	return listing->items.count >= listing->limit;
+}
+
+/* The record at which an earlier page stopped: how many of its children that page gave. */
+static size_t find_first_child(const struct listing *listing, struct json record)
+{
+	const struct place *place = &listing->place;
+	struct json id = place_member(record, STR("id"));
+
+	if (place->children == 0)
+		return 0;
+	if (!json_is(place->parent, JSON_UNDEFINED) &&
+	    (json_is(id, JSON_UNDEFINED) || place_compare(place->parent, id) != 0))
+		return 0;
+	return (size_t)place->children;
+}
+
+/* False when the limit came within the record. */
+static bool add_children(struct listing *listing, struct mapping *mapping, struct json record)
+{
+	struct json children = mapping_unwind(mapping, record);
+	size_t first = find_first_child(listing, record);
+
+	for (size_t i = first; i < children.count; i++) {
+		if (is_full(listing)) {
+			listing->place.parent = place_member(record, STR("id"));
+			listing->place.children = (int64_t)i;
+			return false;
+		}
+		struct json unified = mapping_record(mapping, record, json_at(children, i));
+		if (mapping_matches(mapping, unified))
+			json_builder_add(&listing->items, unified);
+	}
+	if (first > 0) {
+		listing->place.parent = json_undefined();
+		listing->place.children = 0;
+	}
+	return true;
+}
+
+/* *is_whole: all of the window was passed. */
+static bool add_window(struct listing *listing, const struct unified_call *call,
+		       const struct window *window, bool *is_whole, struct error *err)
+{
+	struct mapping mapping;
+	bool ok = mapping_init(&mapping, listing->run, call, window->body, err);
+	size_t i = 0;
+
+	for (; ok && i < window->count; i++) {
+		struct json record = window->records.items[window->items[i]];
+
+		if (is_full(listing) || !add_children(listing, &mapping, record))
+			break;
+		page_pass(call->method, &listing->place, window, i);
+		ok = arena_check(listing->run->arena, err);
+	}
+	*is_whole = i == window->count;
+	mapping_finish(&mapping);
+	return ok;
+}
+
+/* How many native records to ask for: as many as are lacking. Where some of them may come to
+ * nothing, more from the second time on, and at once where the size of pages is fixed by the
+ * first. */
+static int64_t find_want(const struct listing *listing, const struct connector_page *page)
+{
+	int64_t want = (int64_t)(listing->limit - listing->items.count);
+
+	if (listing->is_sparse && (listing->fetches > 0 || page->style == PAGE_NUMBER) &&
+	    want < page->size)
+		return page->size;
+	return want;
+}
+
+/* To where the next window begins; false at the end of the whole list. */
+static bool move_on(struct listing *listing, const struct unified_call *call,
+		    const struct window *window)
+{
+	if (!window->is_last) {
+		page_leave(call->method, &listing->place, window);
+		return true;
+	}
+	if ((size_t)listing->place.call + 1 >= listing->run->plan->call_count)
+		return false;
+	place_next_call(&listing->place);
+	return true;
+}
+
+/* A list by the id of something: that is then what was not found. */
+static void name_missing(const struct unified_call *call, struct error *err)
+{
+	for (size_t i = 0; i < call->argument_count; i++)
+		if (err->code == ERROR_NOT_FOUND && err->field[0] == '\0' &&
+		    call->arguments[i].is_path)
+			snprintf(err->field, sizeof err->field, "%.*s",
+				 STR_ARGS(call->arguments[i].filter));
+}
+
+/* One more window. *is_whole: all of it was taken; *has_more: the list goes on after it. */
+static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, struct error *err)
+{
+	struct run *run = listing->run;
+	const struct unified_call *call = &run->plan->calls[listing->place.call];
+	struct native_call native;
+	struct window window;
+
+	listing->is_sparse = call->each != NULL || run->plan->match_count > 0;
+	*is_whole = false;
+	*has_more = true;
+	if (!native_prepare(run, call, &native, err))
+		return false;
+	if (!page_fetch(run, &native, &listing->place, find_want(listing, &call->method->page),
+			&window, err)) {
+		name_missing(call, err);
+		/* The calls, or the time, are used up: what is there is a page, and the cursor
+		 * tells where to go on. */
+		bool is_enough = listing->items.count > 0 && (err->code == ERROR_TIMEOUT ||
+							      err->code == ERROR_RATE_LIMITED);
+		return err->code == ERROR_NONE || is_enough;
+	}
+	listing->fetches++;
+	if (!add_window(listing, call, &window, is_whole, err))
+		return false;
+	if (*is_whole)
+		*has_more = move_on(listing, call, &window);
+	return true;
+}
+
+/* Going on must not need more memory than a request may have. */
+static bool has_memory(const struct arena *arena)
+{
+	return arena->bytes < arena->bytes_max / 2;
+}
+
+bool list_run(struct run *run, struct error *err)
+{
+	struct listing listing = {.run = run, .limit = (size_t)run->operation->limit};
+	bool is_whole = true, has_more = true;
+
+	json_builder_init(&listing.items, run->arena);
+	run->result->is_partial = run->plan->is_partial;
+	if (run->operation->cursor.len > 0 &&
+	    !cursor_open(run, run->operation->cursor, &listing.place, err))
+		return false;
+	while (is_whole && has_more && !is_full(&listing) &&
+	       (listing.fetches == 0 || has_memory(run->arena)))
+		if (!add_next(&listing, &is_whole, &has_more, err))
+			return false;
+	run->result->items = json_builder_array(&listing.items);
+	if (has_more)
+		run->result->next_cursor = cursor_seal(run, &listing.place);
+	return true;
+}

@@ -1,0 +1,105 @@
+/* Side lists which mappings refer to: fetched when a page needs them, once per operation. */
+#include "ats/operation/place.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+
+static bool is_wanted(const struct run *run, const struct unified_lookup *lookup,
+		      struct json body)
+{
+	const struct jsonata_context context = {
+		.arena = run->arena,
+		.limits = &jsonata_limits_default,
+		.variables = (const struct json[CONNECTOR_VARIABLES]){
+			[CONNECTOR_VARIABLE_RECORD] = body,
+			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
+			[CONNECTOR_VARIABLE_QUERY] = run->query,
+			[CONNECTOR_VARIABLE_BODY] = body,
+		},
+		.clock = run->services->clock,
+		.random = run->services->random,
+	};
+	struct jsonata_error fault;
+	struct json value;
+
+	if (lookup->when == NULL)
+		return true;
+	/* Where it cannot be told, the list is fetched: a call too many harms less than a name
+	 * too few. */
+	if (!jsonata_evaluate(lookup->when, &context, body, &value, &fault))
+		return true;
+	return json_is(value, JSON_BOOL) && value.boolean;
+}
+
+static bool fetch_pages(struct run *run, const struct native_method *method,
+			struct json_builder *pages, struct error *err)
+{
+	struct native_call call = {.method = method};
+	struct place place = {0};
+	struct window window;
+
+	do {
+		if (!page_fetch(run, &call, &place, OPERATION_LIMIT_MAX, &window, err))
+			return false;
+		json_builder_add(pages, window.records);
+		for (size_t i = 0; i < window.count; i++)
+			page_pass(method, &place, &window, i);
+		if (!window.is_last)
+			page_leave(method, &place, &window);
+	} while (!window.is_last);
+	return true;
+}
+
+/* A list which this credential may not see leaves the names in it unknown: the reply is then
+ * marked as partial, not refused. */
+static bool fetch(struct run *run, const struct unified_lookup *lookup, struct json *out,
+		  struct error *err)
+{
+	int64_t page_calls = run->page_calls;
+	struct json_builder pages;
+
+	json_builder_init(&pages, run->arena);
+	run->page_calls = PAGE_CALLS_MAX;
+	bool ok = fetch_pages(run, lookup->method, &pages, err);
+	run->page_calls = page_calls;
+	*out = json_builder_array(&pages);
+	if (ok)
+		return true;
+	if (err->code == ERROR_NONE)
+		return error_set(err, ERROR_LIMIT, "the ATS's list of %.*s has too many pages",
+				 STR_ARGS(lookup->method->resource));
+	if (err->code != ERROR_FORBIDDEN && err->code != ERROR_NOT_FOUND)
+		return false;
+	LOG(LOG_INFO, "lookup_refused", LOG_S(account_id, run->account->id),
+	    LOG_S(resource, lookup->method->resource), LOG_N(remote_status, err->remote_status));
+	run->result->is_partial = true;
+	run->result->remote_status = 0;
+	run->result->remote_body = (struct str){NULL, 0};
+	*out = json_array(NULL, 0);
+	return true;
+}
+
+bool lookup_fill(struct run *run, struct json body, struct reference_index *index,
+		 struct error *err)
+{
+	const struct unified_alternative *plan = run->plan;
+
+	if (plan->lookup_count == 0)
+		return true;
+	if (run->lookups == NULL)
+		run->lookups = arena_zero(run->arena, plan->lookup_count * sizeof *run->lookups);
+	for (size_t i = 0; i < plan->lookup_count; i++) {
+		const struct unified_lookup *lookup = &plan->lookups[i];
+		struct json *pages = &run->lookups[i];
+
+		if (!is_wanted(run, lookup, body))
+			continue;
+		if (json_is(*pages, JSON_UNDEFINED) && !fetch(run, lookup, pages, err))
+			return false;
+		for (size_t j = 0; j < pages->count; j++)
+			reference_index_add(index, json_at(*pages, j), lookup->type,
+					    (struct str){NULL, 0});
+	}
+	return true;
+}

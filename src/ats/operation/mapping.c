@@ -1,0 +1,143 @@
+#include "ats/operation/mapping.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+
+bool mapping_init(struct mapping *mapping, struct run *run, const struct unified_call *call,
+		  struct json body, struct error *err)
+{
+	const struct connector *connector = run->connector;
+	struct reference_index *index = reference_index_create(run->arena);
+
+	*mapping = (struct mapping){.run = run, .call = call};
+	if (connector->references_path.len > 0)
+		reference_index_add(index, json_get_path(body, connector->references_path),
+				    (struct str){NULL, 0}, connector->reference_type);
+	if (!lookup_fill(run, body, index, err))
+		return false;
+	mapping->variables[CONNECTOR_VARIABLE_CONTEXT] = run->account->context;
+	mapping->variables[CONNECTOR_VARIABLE_QUERY] = run->query;
+	mapping->variables[CONNECTOR_VARIABLE_BODY] = body;
+	mapping->context = (struct jsonata_context){
+		.arena = run->arena,
+		.limits = &jsonata_limits_default,
+		.variables = mapping->variables,
+		.native_context = index,
+		.clock = run->services->clock,
+		.random = run->services->random,
+	};
+	mapping->mapped = arena_array(run->arena, run->resource->model->field_count + 1,
+				      sizeof *mapping->mapped);
+	return true;
+}
+
+void mapping_finish(struct mapping *mapping)
+{
+	if (mapping->misfits > 0)
+		mapping->run->services->counts->mapping_misfits += mapping->misfits;
+	mapping->misfits = 0;
+}
+
+/* A field that cannot be computed is null: one odd record must not cost the whole page. */
+static struct json evaluate(struct mapping *mapping, const struct jsonata *expression,
+			    struct json input)
+{
+	struct jsonata_error fault;
+	struct json value;
+
+	if (jsonata_evaluate(expression, &mapping->context, input, &value, &fault))
+		return value;
+	mapping->misfits++;
+	/* The code alone: a message may quote the record. */
+	if (log_is_on(LOG_DEBUG))
+		LOG(LOG_DEBUG, "mapping_failed", LOG_S(account_id, mapping->run->account->id),
+		    LOG_S(resource, mapping->run->resource->model->name), LOG_C(error, fault.code));
+	return json_undefined();
+}
+
+struct json mapping_unwind(struct mapping *mapping, struct json record)
+{
+	struct json *one;
+
+	if (mapping->call->each != NULL) {
+		mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
+		struct json records = evaluate(mapping, mapping->call->each, record);
+
+		if (json_is(records, JSON_ARRAY))
+			return records;
+		if (json_is(records, JSON_UNDEFINED) || json_is(records, JSON_NULL))
+			return json_array(NULL, 0);
+		record = records;
+	}
+	one = arena_alloc(mapping->run->arena, sizeof *one);
+	*one = record;
+	return json_array(one, 1);
+}
+
+struct json mapping_record(struct mapping *mapping, struct json record, struct json child)
+{
+	const struct run *run = mapping->run;
+	const struct unified_map *map = mapping->call->map;
+	const bool *is_absent = run->plan->is_absent;
+
+	mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
+	memset(mapping->mapped, 0, run->resource->model->field_count * sizeof *mapping->mapped);
+	for (size_t i = 0; i < map->count; i++) {
+		const struct unified_map_entry *entry = &map->entries[i];
+
+		if (is_absent == NULL || !is_absent[entry->field])
+			mapping->mapped[entry->field] =
+				evaluate(mapping, entry->expression, child);
+	}
+	return model_conform(run->resource->model, run->arena, mapping->mapped, is_absent,
+			     run->operation->remote_data ? child : json_undefined(),
+			     &mapping->misfits);
+}
+
+struct str mapping_id(struct mapping *mapping, struct json record, struct json child)
+{
+	const struct unified_map *map = mapping->call->map;
+	struct str text = {NULL, 0};
+
+	mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
+	for (size_t i = 0; i < map->count; i++) {
+		struct str name = mapping->run->resource->model->fields[map->entries[i].field].name;
+
+		if (!str_equal(name, STR("id")))
+			continue;
+		if (!native_text(mapping->run->arena,
+				 evaluate(mapping, map->entries[i].expression, child), &text))
+			return (struct str){NULL, 0};
+	}
+	return text;
+}
+
+/* A list on the way matches when one of its elements does. */
+static bool matches_at(struct arena *arena, struct json value, struct str path, struct str wanted)
+{
+	struct str text;
+
+	if (json_is(value, JSON_ARRAY)) {
+		for (size_t i = 0; i < value.count; i++)
+			if (matches_at(arena, json_at(value, i), path, wanted))
+				return true;
+		return false;
+	}
+	if (path.len == 0)
+		return native_text(arena, value, &text) && str_equal(text, wanted);
+	struct str name = str_cut(&path, '.');
+	return matches_at(arena, json_get(value, name), path, wanted);
+}
+
+bool mapping_matches(const struct mapping *mapping, struct json unified)
+{
+	const struct unified_alternative *plan = mapping->run->plan;
+	struct str wanted;
+
+	for (size_t i = 0; i < plan->match_count; i++)
+		if (plan_filter(mapping->run, plan->matches[i].filter, &wanted) &&
+		    !matches_at(mapping->run->arena, unified, plan->matches[i].path, wanted))
+			return false;
+	return true;
+}

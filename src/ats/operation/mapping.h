@@ -1,0 +1,34 @@
+/* Native records to unified ones. Private to this room. The hot path: a page has hundreds of
+ * records, each with some 25 expressions. */
+#ifndef ATS_OPERATION_MAPPING_H
+#define ATS_OPERATION_MAPPING_H
+
+#include "ats/operation/run.h"
+
+/* All that the records of one page share. */
+struct mapping {
+	struct run *run;
+	const struct unified_call *call;
+	struct jsonata_context context;
+	struct json variables[CONNECTOR_VARIABLES];
+	struct json *mapped; /* per field of the model resource; used again for each record */
+	size_t misfits;
+};
+
+/* Fetches the plan's side lists where the body needs them. */
+bool mapping_init(struct mapping *mapping, struct run *run, const struct unified_call *call,
+		  struct json body, struct error *err) MUST_CHECK;
+/* Tells the counters what was amiss. */
+void mapping_finish(struct mapping *mapping);
+
+/* The records in a native record, through the call's `each`: an array, the record itself alone
+ * when there is no `each`. A failed expression gives none and is counted. */
+struct json mapping_unwind(struct mapping *mapping, struct json record);
+/* One of them, made unified. `record` is the native record from which it was taken. */
+struct json mapping_record(struct mapping *mapping, struct json record, struct json child);
+/* Its unified id alone, as text; empty when it has none. */
+struct str mapping_id(struct mapping *mapping, struct json record, struct json child);
+/* Does the unified record pass the plan's own filters? */
+bool mapping_matches(const struct mapping *mapping, struct json unified);
+
+#endif

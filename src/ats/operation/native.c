@@ -1,0 +1,430 @@
+/* One native call: its arguments, its URL, its headers, and a single try of it. The opened
+ * credential lives from the making of the headers to the end of the try. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "ats/operation/run.h"
+
+enum {
+	ARGUMENTS_MAX = 256,
+	SECRETS_MAX = 16,
+	HEADERS_MAX = 16,
+	HEADER_BYTES_MAX = 8192,
+	RESPONSE_BYTES_MAX = 64 * 1024 * 1024,
+	SECRET_MIN = 4, /* shorter ones are no use to blot out */
+};
+
+/* --- arguments ------------------------------------------------------------------------------- */
+
+bool native_text(struct arena *arena, struct json value, struct str *text)
+{
+	char digits[32];
+
+	switch (value.type) {
+	case JSON_STRING:
+	case JSON_NUMBER_TEXT:
+		*text = json_str(value);
+		return true;
+	case JSON_INT:
+		*text = arena_format(arena, "%lld", (long long)value.integer);
+		return true;
+	case JSON_DOUBLE:
+		*text = arena_str(arena, str_make(digits, json_format_double(value.number, digits)));
+		return true;
+	case JSON_BOOL:
+		*text = value.boolean ? STR("true") : STR("false");
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void add_field(struct arena *arena, struct http_field **fields, size_t *count,
+		      struct str name, struct str value)
+{
+	size_t bytes = *count * sizeof **fields;
+
+	*fields = arena_grow(arena, *fields, bytes, bytes + sizeof **fields);
+	(*fields)[(*count)++] = (struct http_field){name, value};
+}
+
+void native_add_query(const struct run *run, struct native_call *call, struct str name,
+		      struct str value)
+{
+	add_field(run->arena, &call->query, &call->query_count, name, value);
+}
+
+static bool refuse_argument(const struct call_argument *argument, struct error *err)
+{
+	char field[sizeof err->field];
+
+	snprintf(field, sizeof field, "%.*s", STR_ARGS(argument->filter));
+	return error_set_field(err, ERROR_INVALID, field, NULL,
+			       "this ATS cannot take that value of \"%s\"", field);
+}
+
+/* A path part of dots would be taken for a step up in the path. */
+static bool is_path_part(struct str value)
+{
+	return value.len > 0 && value.len <= FILTER_BYTES_MAX && !str_equal(value, STR(".")) &&
+	       !str_equal(value, STR("..")) && !http_has_control_byte(value);
+}
+
+/* Where the argument's value comes from; undefined when its filter was not given. */
+static bool find_value(const struct run *run, const struct call_argument *argument,
+		       struct json *value, struct error *err)
+{
+	struct str text;
+	struct jsonata_error fault;
+	const struct jsonata_context context = {
+		.arena = run->arena,
+		.limits = &jsonata_limits_default,
+		.variables = (const struct json[CONNECTOR_VARIABLES]){
+			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
+			[CONNECTOR_VARIABLE_QUERY] = run->query,
+		},
+		.clock = run->services->clock,
+		.random = run->services->random,
+	};
+
+	*value = argument->constant;
+	if (argument->filter.len == 0)
+		return true;
+	*value = json_undefined();
+	if (!plan_filter(run, argument->filter, &text))
+		return true;
+	*value = json_string(text);
+	if (argument->value != NULL &&
+	    !jsonata_evaluate(argument->value, &context, *value, value, &fault))
+		return refuse_argument(argument, err);
+	/* The filter was given: that its value comes to nothing must be told. */
+	return !json_is(*value, JSON_UNDEFINED) || refuse_argument(argument, err);
+}
+
+/* A list gives the parameter once for each element. */
+static bool add_query(const struct run *run, struct native_call *call,
+		      const struct call_argument *argument, struct json value, struct error *err)
+{
+	struct json one = value;
+	size_t count = value.type == JSON_ARRAY ? value.count : 1;
+	struct str text;
+
+	for (size_t i = 0; i < count; i++) {
+		if (value.type == JSON_ARRAY)
+			one = json_at(value, i);
+		if (!native_text(run->arena, one, &text) || http_has_control_byte(text) ||
+		    call->query_count >= ARGUMENTS_MAX)
+			return refuse_argument(argument, err);
+		native_add_query(run, call, argument->name, text);
+	}
+	return true;
+}
+
+static bool add_path(const struct run *run, struct native_call *call,
+		     const struct call_argument *argument, struct json value, struct error *err)
+{
+	struct str text;
+
+	if (!native_text(run->arena, value, &text) || !is_path_part(text))
+		return refuse_argument(argument, err);
+	add_field(run->arena, &call->path, &call->path_count, argument->name, text);
+	return true;
+}
+
+bool native_prepare(const struct run *run, const struct unified_call *unified,
+		    struct native_call *call, struct error *err)
+{
+	*call = (struct native_call){.method = unified->method};
+	for (size_t i = 0; i < unified->argument_count; i++) {
+		const struct call_argument *argument = &unified->arguments[i];
+		struct json value;
+
+		if (!find_value(run, argument, &value, err))
+			return false;
+		if (json_is(value, JSON_UNDEFINED))
+			continue;
+		bool ok = argument->is_path ? add_path(run, call, argument, value, err)
+					    : add_query(run, call, argument, value, err);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* --- the URL --------------------------------------------------------------------------------- */
+
+struct names {
+	const struct run *run;
+	const struct native_call *call;
+};
+
+/* Path parameters first, then the account's context. */
+static bool find_name(void *context, struct str name, struct str *value)
+{
+	const struct names *names = context;
+
+	for (size_t i = 0; names->call != NULL && i < names->call->path_count; i++) {
+		if (!str_equal(names->call->path[i].name, name))
+			continue;
+		*value = names->call->path[i].value;
+		return true;
+	}
+	return native_text(names->run->arena, json_get(names->run->account->context, name), value) &&
+	       is_path_part(*value);
+}
+
+/* Where the path begins: behind the host. */
+static size_t find_path(struct str url)
+{
+	ptrdiff_t scheme = str_find(url, STR("://"));
+	size_t host = scheme < 0 ? 0 : (size_t)scheme + 3;
+	size_t at = host;
+
+	while (at < url.len && url.data[at] != '/' && url.data[at] != '?')
+		at++;
+	return at;
+}
+
+static struct str trim_slash(struct str url)
+{
+	return str_ends_with(url, STR("/")) ? str_slice(url, 0, url.len - 1) : url;
+}
+
+static bool make_base(const struct run *run, struct str *base, struct error *err)
+{
+	struct buffer buffer;
+	struct names names = {run, NULL};
+
+	buffer_init(&buffer, run->arena, URL_BYTES_MAX);
+	if (!template_expand(&run->connector->base_url, &buffer, true, find_name, &names, err) ||
+	    !buffer_check(&buffer, "the base URL", err))
+		return false;
+	*base = trim_slash(buffer_str(&buffer));
+	if (run->base_url.len > 0)
+		*base = arena_format(run->arena, "%.*s%.*s", STR_ARGS(trim_slash(run->base_url)),
+				     STR_ARGS(str_slice(*base, find_path(*base), base->len)));
+	return true;
+}
+
+/* A link that the ATS gave is followed with the account's credential: only to where all calls go. */
+static bool resolve_link(struct arena *arena, struct str base, struct str link, struct str *url,
+			 struct error *err)
+{
+	struct str origin = str_slice(base, 0, find_path(base));
+
+	if (link.len > URL_BYTES_MAX || http_has_control_byte(link) || str_find_byte(link, ' ') >= 0)
+		return error_set(err, ERROR_UPSTREAM, "the ATS gave a link that is no URL");
+	if (str_starts_with(link, STR("/")) && !str_starts_with(link, STR("//"))) {
+		*url = arena_format(arena, "%.*s%.*s", STR_ARGS(origin), STR_ARGS(link));
+		return true;
+	}
+	*url = link;
+	if (str_find(link, STR("://")) < 0 ||
+	    !str_equal_nocase(str_slice(link, 0, find_path(link)), origin))
+		return error_set(err, ERROR_UPSTREAM,
+				 "the ATS gave a link to another host than its own");
+	return true;
+}
+
+static bool make_url(const struct run *run, const struct native_call *call, struct str *url,
+		     struct error *err)
+{
+	struct buffer buffer;
+	struct names names = {run, call};
+	struct str base;
+
+	if (!make_base(run, &base, err))
+		return false;
+	if (call->link.len > 0)
+		return resolve_link(run->arena, base, call->link, url, err);
+	buffer_init(&buffer, run->arena, URL_BYTES_MAX);
+	buffer_append(&buffer, base);
+	if (!template_expand(&call->method->path, &buffer, true, find_name, &names, err))
+		return false;
+	for (size_t i = 0; i < call->query_count; i++) {
+		buffer_append_byte(&buffer, i == 0 ? '?' : '&');
+		url_encode(&buffer, call->query[i].name);
+		buffer_append_byte(&buffer, '=');
+		url_encode(&buffer, call->query[i].value);
+	}
+	*url = buffer_str(&buffer);
+	return buffer_check(&buffer, "the URL of the call", err);
+}
+
+/* --- headers and secrets --------------------------------------------------------------------- */
+
+/* The opened credential of one try, and the header values made of it. */
+struct opened {
+	struct secret secrets[SECRETS_MAX];
+	struct str names[SECRETS_MAX];
+	size_t count;
+	struct http_header headers[HEADERS_MAX];
+	size_t header_count;
+	char *bytes; /* of the header values, in the arena */
+	size_t bytes_len;
+	size_t bytes_max;
+};
+
+static void wipe_opened(struct opened *opened)
+{
+	for (size_t i = 0; i < opened->count; i++)
+		secret_finish(&opened->secrets[i]);
+	if (opened->bytes != NULL)
+		secret_wipe(opened->bytes, opened->bytes_max);
+	opened->count = 0;
+}
+
+static const struct connector_field *find_credential(const struct run *run, struct str name)
+{
+	for (size_t i = 0; i < run->connector->credential_count; i++)
+		if (str_equal(run->connector->credentials[i].name, name))
+			return &run->connector->credentials[i];
+	return NULL;
+}
+
+/* *value is empty and the result true when the account has none of a field it need not have. */
+static bool open_field(const struct run *run, struct opened *opened, struct str name,
+		       struct str *value, struct error *err)
+{
+	for (size_t i = 0; i < opened->count; i++) {
+		*value = secret_str(&opened->secrets[i]);
+		if (str_equal(opened->names[i], name))
+			return true;
+	}
+	*value = (struct str){NULL, 0};
+	if (json_is(run->credential, JSON_OBJECT)) {
+		struct json given = json_get(run->credential, name);
+
+		return json_is(given, JSON_UNDEFINED) || native_text(run->arena, given, value) ||
+		       error_set(err, ERROR_INVALID, "the credential is not made of texts");
+	}
+	const struct connector_field *field = find_credential(run, name);
+	if (opened->count == SECRETS_MAX)
+		return error_set(err, ERROR_INTERNAL, "more than %d credential fields", SECRETS_MAX);
+	if (!account_open_credential(run->services->accounts, run->account, name,
+				     &opened->secrets[opened->count], err)) {
+		if (err->code != ERROR_NOT_FOUND)
+			return false;
+		return (field != NULL && !field->is_required) ||
+		       error_set(err, ERROR_INTERNAL, "the account's credential has no \"%.*s\"",
+				 STR_ARGS(name));
+	}
+	opened->names[opened->count] = name;
+	*value = secret_str(&opened->secrets[opened->count++]);
+	return true;
+}
+
+static bool append_secret(struct opened *opened, struct str text, struct error *err)
+{
+	if (text.len > opened->bytes_max - opened->bytes_len)
+		return error_set(err, ERROR_LIMIT, "the headers of the call are too long");
+	if (text.len > 0)
+		memcpy(opened->bytes + opened->bytes_len, text.data, text.len);
+	opened->bytes_len += text.len;
+	return true;
+}
+
+/* A header whose field is not there is left out. */
+static bool make_header(const struct run *run, struct opened *opened,
+			const struct connector_header *header, struct error *err)
+{
+	size_t start = opened->bytes_len;
+	bool is_whole = true;
+
+	for (size_t i = 0; i < header->value.count; i++) {
+		const struct template_part *part = &header->value.parts[i];
+		struct str text = part->text;
+
+		if (part->is_name && !open_field(run, opened, part->text, &text, err))
+			return false;
+		is_whole = is_whole && text.len > 0;
+		if (!append_secret(opened, text, err))
+			return false;
+	}
+	struct str value = str_make(opened->bytes + start, opened->bytes_len - start);
+	if (!is_whole)
+		return true;
+	if (http_has_control_byte(value))
+		return error_set(err, ERROR_INVALID, "the credential has a control byte in it");
+	opened->headers[opened->header_count++] = (struct http_header){header->name, value};
+	return true;
+}
+
+static bool make_headers(const struct run *run, struct opened *opened, struct error *err)
+{
+	const struct connector *connector = run->connector;
+	bool has_accept = false;
+
+	/* One place which does not move: growing would leave copies behind. */
+	opened->bytes_max = HEADER_BYTES_MAX;
+	opened->bytes = arena_alloc(run->arena, opened->bytes_max);
+	if (connector->header_count >= HEADERS_MAX)
+		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 1);
+	for (size_t i = 0; i < connector->header_count; i++) {
+		if (!make_header(run, opened, &connector->headers[i], err))
+			return false;
+		has_accept |= str_equal_nocase(connector->headers[i].name, STR("Accept"));
+	}
+	if (!has_accept)
+		opened->headers[opened->header_count++] =
+			(struct http_header){STR("Accept"), STR("application/json")};
+	return true;
+}
+
+static void blot_text(char *bytes, size_t len, struct str secret)
+{
+	struct str rest = str_make(bytes, len);
+	ptrdiff_t at;
+
+	while (secret.len >= SECRET_MIN && (at = str_find(rest, secret)) >= 0) {
+		memset(bytes + (rest.data - bytes) + at, '*', secret.len);
+		rest = str_slice(rest, (size_t)at + secret.len, rest.len);
+	}
+}
+
+/* Errors are shown and logged: an ATS that repeats the token it refuses must not put it there. */
+static void blot_secrets(const struct run *run, const struct opened *opened,
+			 struct http_response *response)
+{
+	if (response->status < 300 || response->body.len == 0)
+		return;
+	char *bytes = arena_alloc(run->arena, response->body.len);
+
+	memcpy(bytes, response->body.data, response->body.len);
+	for (size_t i = 0; i < opened->count; i++)
+		blot_text(bytes, response->body.len, secret_str(&opened->secrets[i]));
+	for (size_t i = 0; i < run->connector->credential_count; i++) {
+		struct json given =
+			json_get(run->credential, run->connector->credentials[i].name);
+
+		if (json_is(given, JSON_STRING))
+			blot_text(bytes, response->body.len, json_str(given));
+	}
+	response->body.data = bytes;
+}
+
+bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
+		struct http_response *response, struct error *err)
+{
+	struct opened opened = {0};
+	struct str url;
+	bool ok = false;
+
+	*response = (struct http_response){.outcome = HTTP_REFUSED};
+	if (!make_url(run, call, &url, err) || !make_headers(run, &opened, err))
+		goto done;
+	struct http_request request = {
+		.method = call->method->verb,
+		.url = url,
+		.headers = opened.headers,
+		.header_count = opened.header_count,
+		.deadline_ns = deadline_ns,
+		.response_bytes_max = RESPONSE_BYTES_MAX,
+	};
+	ok = http_client_send(run->services->client, run->arena, &request, response, err);
+	if (ok)
+		blot_secrets(run, &opened, response);
+done:
+	wipe_opened(&opened);
+	return ok;
+}

@@ -1,0 +1,107 @@
+#include "ats/operation/operation.h"
+
+#include <assert.h>
+
+#include "ats/operation/run.h"
+
+static int64_t read_limit(struct json limits, const char *name, int64_t otherwise)
+{
+	int64_t value;
+
+	if (!json_to_int64(json_get_c(limits, name), &value) || value < 0)
+		return otherwise;
+	return value;
+}
+
+/* The account's own numbers win over the connector's, one by one. */
+static struct limiter_rules find_rules(const struct connector *connector,
+				       const struct account *account)
+{
+	const struct connector_limits *limits = &connector->limits;
+
+	return (struct limiter_rules){
+		.requests = read_limit(account->limits, "requests", limits->requests),
+		.per_seconds = read_limit(account->limits, "per_seconds", limits->per_seconds),
+		.concurrent = read_limit(account->limits, "concurrent", limits->concurrent),
+	};
+}
+
+static struct str find_base_url(const struct operation_services *services,
+				const struct connector *connector)
+{
+	if (services->base_urls == NULL)
+		return (struct str){NULL, 0};
+	for (size_t i = 0; i < services->connectors->count; i++)
+		if (services->connectors->items[i] == connector)
+			return services->base_urls[i];
+	return (struct str){NULL, 0};
+}
+
+bool run_init(struct run *run, const struct operation_services *services, struct arena *arena,
+	      const struct account *account, struct operation_result *result, int64_t deadline_ns,
+	      struct error *err)
+{
+	*run = (struct run){
+		.services = services,
+		.account = account,
+		.arena = arena,
+		.result = result,
+		.deadline_ns = deadline_ns,
+		.page_calls = PAGE_CALLS_MAX,
+	};
+	run->connector = connectors_find(services->connectors, account->connector, err);
+	if (run->connector == NULL)
+		return false;
+	run->base_url = find_base_url(services, run->connector);
+	struct limiter_rules rules = find_rules(run->connector, account);
+	struct str key = account->id;
+	/* An account that is only being checked has no id yet. */
+	if (key.len == 0)
+		key = arena_format(arena, "%.*s/%.*s", STR_ARGS(account->environment_id),
+				   STR_ARGS(account->connector));
+	run->limiter = limiter_hold(services->limiters, key, &rules);
+	return true;
+}
+
+void run_finish(struct run *run)
+{
+	limiter_drop(run->limiter);
+	run->limiter = NULL;
+}
+
+static bool run_method(struct run *run, struct error *err)
+{
+	if (run->operation->method == OPERATION_GET)
+		return get_run(run, err);
+	return list_run(run, err) && (!run->operation->expand || expand_run(run, err));
+}
+
+static bool check(const struct operation *operation, struct error *err)
+{
+	if (operation->method == OPERATION_LIST &&
+	    (operation->limit < 1 || operation->limit > OPERATION_LIMIT_MAX))
+		return error_set_field(err, ERROR_INVALID, "limit", "1 to 1000",
+				       "limit must be between 1 and %d", OPERATION_LIMIT_MAX);
+	if (operation->method == OPERATION_GET && operation->id.len == 0)
+		return error_set_field(err, ERROR_INVALID, "id", NULL, "the id is empty");
+	return true;
+}
+
+bool operation_run(const struct operation_services *services, struct arena *arena,
+		   const struct operation *operation, struct operation_result *result,
+		   struct error *err)
+{
+	struct run run;
+
+	assert(operation->account != NULL && arena != NULL);
+	*result = (struct operation_result){.items = json_array(NULL, 0),
+					    .item = json_undefined()};
+	services->counts->operations++;
+	if (!check(operation, err) || !run_init(&run, services, arena, operation->account, result,
+						operation->deadline_ns, err))
+		return false;
+	run.operation = operation;
+	bool ok = plan_make(&run, err) && run_method(&run, err);
+	run_finish(&run);
+	return ok;
+}

@@ -1,0 +1,280 @@
+/* One native call brought to its end: under the account's rate limit, tried again where that is
+ * safe and may help, its account's status kept true. What a write did is not known when its
+ * connection breaks, so it is never sent twice unless it certainly did nothing. */
+#include <assert.h>
+
+#include "ats/operation/run.h"
+#include "base/log.h"
+
+enum {
+	TRIES_MAX = 8,
+	BACKOFF_BASE_MS = 100,
+	BACKOFF_MAX_MS = 20000,
+};
+static const int64_t SECOND_NS = 1000000000;
+static const int64_t MS_NS = 1000000;
+
+/* What became of a try. */
+struct outcome {
+	bool is_done;
+	bool may_repeat;        /* another try is safe and may help */
+	int64_t cost;           /* of the retry, from the account's budget */
+	int64_t retry_after_ms; /* as the ATS says; -1: it does not */
+	bool is_rate_limited;
+};
+
+static int64_t now_ns(const struct run *run)
+{
+	return clock_monotonic_ns(run->services->clock);
+}
+
+/* --- judging a try --------------------------------------------------------------------------- */
+
+static bool is_read(const struct native_method *method)
+{
+	return method->verb == HTTP_GET || method->verb == HTTP_HEAD;
+}
+
+static bool is_passing(int status)
+{
+	return status == 408 || status == 425 || status == 500 || status == 502 || status == 503 ||
+	       status == 504;
+}
+
+/* No whole response. `err` is the client's. */
+static struct outcome judge_failure(const struct native_method *method,
+				    const struct http_response *response, struct error *err)
+{
+	struct outcome outcome = {.cost = RETRY_COST, .retry_after_ms = -1};
+
+	switch (response->outcome) {
+	case HTTP_NOT_SENT:
+		outcome.may_repeat = true;
+		break;
+	case HTTP_BROKEN:
+		outcome.may_repeat = is_read(method);
+		break;
+	case HTTP_TIMED_OUT:
+		outcome.may_repeat = is_read(method);
+		outcome.cost = RETRY_COST_TIMEOUT;
+		break;
+	case HTTP_TOO_LARGE:
+		err->code = ERROR_UPSTREAM; /* the caller's request was not too large */
+		break;
+	case HTTP_REFUSED:
+	case HTTP_COMPLETE:
+		break;
+	}
+	return outcome;
+}
+
+static bool has_json_type(const struct http_response *response)
+{
+	struct str type = http_response_header(response, "content-type");
+
+	return type.len == 0 || str_find(type, STR("json")) >= 0;
+}
+
+/* A body that is cut or is a proxy's page has nothing to do with what was asked: another try may
+ * bring the right one. One that passes our limits would do so again. */
+static struct outcome judge_body(const struct run *run, const struct native_method *method,
+				 const struct http_response *response, struct native_reply *reply,
+				 struct error *err)
+{
+	struct outcome outcome = {.cost = RETRY_COST, .retry_after_ms = -1};
+	struct error fault;
+
+	reply->body = json_null();
+	outcome.is_done = response->status == 204;
+	if (outcome.is_done)
+		return outcome;
+	outcome.may_repeat = is_read(method);
+	if (!has_json_type(response)) {
+		error_set(err, ERROR_UPSTREAM, "the ATS answered with something else than JSON");
+		return outcome;
+	}
+	outcome.is_done = json_parse(run->arena, response->body, &json_limits_default, &reply->body,
+				     &fault);
+	if (!outcome.is_done) {
+		outcome.may_repeat = outcome.may_repeat && fault.code != ERROR_LIMIT;
+		error_set(err, ERROR_UPSTREAM, "the ATS's answer cannot be read: %s", fault.message);
+	}
+	return outcome;
+}
+
+static struct outcome judge_status(const struct run *run, const struct native_method *method,
+				   const struct http_response *response, struct error *err)
+{
+	struct outcome outcome = {.cost = RETRY_COST};
+	struct json body = json_undefined();
+	struct error unused;
+
+	if (has_json_type(response) && !json_parse(run->arena, response->body, &json_limits_default,
+						   &body, &unused))
+		body = json_undefined();
+	remote_error(run, response, body, err);
+	run->result->remote_status = response->status;
+	run->result->remote_body = response->body;
+	outcome.is_rate_limited = response->status == 429;
+	outcome.may_repeat =
+		outcome.is_rate_limited || (is_passing(response->status) && is_read(method));
+	outcome.retry_after_ms =
+		http_parse_retry_after_ms(http_response_header(response, "retry-after"),
+					  clock_unix_ms(run->services->clock));
+	return outcome;
+}
+
+/* --- the account ----------------------------------------------------------------------------- */
+
+/* A credential that the ATS refuses asks for its owner; one that works again does not. */
+static void keep_status(struct run *run, int status)
+{
+	const struct account *account = run->account;
+	enum account_status next = account->status;
+	struct error err;
+
+	if (status == 401)
+		next = ACCOUNT_NEEDS_REAUTH;
+	else if (status < 300 && account->status == ACCOUNT_NEEDS_REAUTH)
+		next = ACCOUNT_ACTIVE;
+	if (next == account->status || run->is_status_told ||
+	    json_is(run->credential, JSON_OBJECT))
+		return;
+	run->is_status_told = true;
+	if (!account_set_status(run->services->accounts, account, next, &err))
+		LOG(LOG_WARNING, "account_status_not_set", LOG_S(account_id, account->id),
+		    LOG_C(error, error_name(err.code)));
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+/* One connection that stalls must not eat the time of the tries after it. */
+static int64_t try_deadline_ns(const struct run *run, int tries)
+{
+	int64_t rest = run->deadline_ns - now_ns(run);
+	int64_t limit = tries < 2 ? (tries + 1) * 5 * SECOND_NS : 15 * SECOND_NS;
+
+	if (limit > rest / 2)
+		limit = rest / 2;
+	if (limit < SECOND_NS)
+		limit = SECOND_NS;
+	return run->deadline_ns - rest + (limit < rest ? limit : rest);
+}
+
+/* Full jitter: fibers that failed together do not come back together. */
+static int64_t backoff_ms(const struct run *run, int tries)
+{
+	int64_t most = BACKOFF_MAX_MS;
+
+	if (tries < 8 && (BACKOFF_BASE_MS << tries) < most)
+		most = BACKOFF_BASE_MS << tries;
+	return 1 + (int64_t)random_below(run->services->random, (uint64_t)most);
+}
+
+/* How long to wait before the next try. What an ATS says by Retry-After holds for all calls of
+ * the account, and so does every 429: also when this call gives up. */
+static int64_t find_delay_ms(struct run *run, const struct outcome *outcome, int tries,
+			     struct error *err)
+{
+	int64_t delay_ms = backoff_ms(run, tries);
+
+	if (outcome->retry_after_ms > delay_ms)
+		delay_ms = outcome->retry_after_ms;
+	if (outcome->is_rate_limited || outcome->retry_after_ms >= 0)
+		limiter_pause(run->limiter, now_ns(run) + delay_ms * MS_NS);
+	if (outcome->is_rate_limited)
+		err->retry_after_ms = delay_ms;
+	return delay_ms;
+}
+
+/* Waits and pays for another try, or is false when there shall be none. */
+static bool wait_for_retry(struct run *run, const struct outcome *outcome, int tries,
+			   struct error *err)
+{
+	int64_t delay_ms = find_delay_ms(run, outcome, tries, err);
+	int64_t start_ns = now_ns(run);
+
+	if (!outcome->may_repeat || tries + 1 >= TRIES_MAX ||
+	    start_ns + delay_ms * MS_NS >= run->deadline_ns ||
+	    !limiter_pay_retry(run->limiter, outcome->cost))
+		return false;
+	loop_sleep_ms(delay_ms);
+	run->result->wait_ns += now_ns(run) - start_ns;
+	run->result->retries++;
+	run->services->counts->upstream_retries++;
+	return true;
+}
+
+/* --- the call -------------------------------------------------------------------------------- */
+
+static bool acquire(struct run *run, struct error *err)
+{
+	int64_t waited_ns = 0;
+	bool ok;
+
+	if (now_ns(run) >= run->deadline_ns)
+		return error_set(err, ERROR_TIMEOUT, "the time for this operation is used up");
+	ok = limiter_acquire(run->limiter, run->deadline_ns, &waited_ns, err);
+	run->result->wait_ns += waited_ns;
+	if (waited_ns > 0)
+		run->services->counts->limiter_waits++;
+	return ok;
+}
+
+static struct outcome try_once(struct run *run, const struct native_call *call, int tries,
+			       struct native_reply *reply, struct error *err)
+{
+	struct http_response response;
+	int64_t start_ns = now_ns(run);
+	bool is_whole = native_try(run, call, try_deadline_ns(run, tries), &response, err);
+
+	limiter_release(run->limiter);
+	run->result->upstream_ns += now_ns(run) - start_ns;
+	run->result->calls++;
+	run->services->counts->upstream_calls++;
+	if (!is_whole)
+		return judge_failure(call->method, &response, err);
+	keep_status(run, response.status);
+	if (response.status == 429)
+		run->services->counts->upstream_rate_limited++;
+	if (response.status < 200 || response.status >= 300)
+		return judge_status(run, call->method, &response, err);
+	reply->link_header = http_response_header(&response, "link");
+	return judge_body(run, call->method, &response, reply, err);
+}
+
+static void note_success(struct run *run, int64_t paid)
+{
+	limiter_refund(run->limiter, paid > 0 ? paid : 1);
+	run->result->remote_status = 0;
+	run->result->remote_body = (struct str){NULL, 0};
+}
+
+bool native_send(struct run *run, const struct native_call *call, struct native_reply *reply,
+		 struct error *err)
+{
+	struct error last = {0};
+	int64_t paid = 0;
+
+	*reply = (struct native_reply){0};
+	for (int tries = 0;; tries++) {
+		if (!acquire(run, err)) {
+			/* What the ATS said tells more than that there was no time to ask again. */
+			if (tries > 0)
+				*err = last;
+			break;
+		}
+		struct outcome outcome = try_once(run, call, tries, reply, err);
+		if (outcome.is_done) {
+			note_success(run, paid);
+			return true;
+		}
+		if (!wait_for_retry(run, &outcome, tries, err)) {
+			run->services->counts->upstream_failures++;
+			break;
+		}
+		paid = outcome.cost;
+		last = *err;
+	}
+	return false;
+}

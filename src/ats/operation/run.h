@@ -1,0 +1,113 @@
+/* What the files of this room share: one operation under way, from its plan to its records.
+ * Private to this room. */
+#ifndef ATS_OPERATION_RUN_H
+#define ATS_OPERATION_RUN_H
+
+#include "ats/operation/limiter.h"
+#include "ats/operation/operation.h"
+
+enum {
+	FILTERS_MAX = 64,
+	FILTER_BYTES_MAX = 4096,
+	URL_BYTES_MAX = 16 * 1024,
+	PAGE_CALLS_MAX = 20, /* native pages that one operation reads */
+};
+
+struct run {
+	const struct operation_services *services;
+	const struct operation *operation;
+	const struct account *account;
+	const struct connector *connector;
+	struct str base_url;    /* the override of the connector's; empty: none */
+	struct json credential; /* not stored yet (validation); undefined: the store has it */
+	struct limiter *limiter;
+	struct arena *arena;
+	struct operation_result *result;
+	int64_t deadline_ns;
+	int64_t page_calls; /* left */
+	bool is_status_told; /* the account's status was set to what the ATS showed */
+	const struct unified_resource *resource;
+	const struct unified_alternative *plan;
+	const struct operation_filter *filters; /* checked, in one spelling (see plan.c) */
+	size_t filter_count;
+	struct json query;       /* the same as an object, for mappings */
+	struct json *lookups;    /* per lookup of the plan: its pages' records; see lookup.c */
+};
+
+/* Holds the account's limiter; run_finish() lets it go. ERROR_NOT_FOUND (field "connector"). */
+bool run_init(struct run *run, const struct operation_services *services, struct arena *arena,
+	      const struct account *account, struct operation_result *result, int64_t deadline_ns,
+	      struct error *err) MUST_CHECK;
+void run_finish(struct run *run);
+
+/* --- plan.c ---------------------------------------------------------------------------------- */
+
+/* Finds resource, method and alternative, and checks the filters. Fills resource, plan, filters
+ * and query of the run. */
+bool plan_make(struct run *run, struct error *err) MUST_CHECK;
+/* The alternative of `method` whose `when` filters the run has, whatever else it was given: for
+ * fetching one by one what a list found. NULL when there is none. */
+const struct unified_alternative *plan_find_get(const struct run *run);
+/* The text of one of the run's filters, or of its id when `name` is "id"; false: not given. */
+bool plan_filter(const struct run *run, struct str name, struct str *value);
+
+/* --- native.c -------------------------------------------------------------------------------- */
+
+/* One native call, ready to be sent but for its paging. */
+struct native_call {
+	const struct native_method *method;
+	struct http_field *path; /* its parameters */
+	size_t path_count;
+	struct http_field *query;
+	size_t query_count;
+	struct str link; /* the whole URL (or one relative to the base) instead of all that */
+};
+
+struct native_reply {
+	struct json body;
+	struct str link_header; /* may be empty */
+};
+
+/* The call which a plan makes, its arguments taken from the run's filters and id. ERROR_INVALID
+ * names a filter whose value this ATS cannot take. */
+bool native_prepare(const struct run *run, const struct unified_call *unified,
+		    struct native_call *call, struct error *err) MUST_CHECK;
+void native_add_query(const struct run *run, struct native_call *call, struct str name,
+		      struct str value);
+/* One try: no limiter, no retry. The credential is opened for it, and wiped right after. As
+ * http_client_send(); what the reply repeats of the credential is blotted out when its status is
+ * an error's. */
+bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
+		struct http_response *response, struct error *err) MUST_CHECK;
+/* The text of a text, number or boolean; false for anything else. */
+bool native_text(struct arena *arena, struct json value, struct str *text);
+
+/* --- retry.c --------------------------------------------------------------------------------- */
+
+/* The call with rate limit, retries and the account's status kept; errors as in operation.h. */
+bool native_send(struct run *run, const struct native_call *call, struct native_reply *reply,
+		 struct error *err) MUST_CHECK;
+
+/* --- remote.c -------------------------------------------------------------------------------- */
+
+/* Turns an error status of the ATS into ours, with its own text. `body` may be undefined.
+ * Returns false. */
+bool remote_error(const struct run *run, const struct http_response *response, struct json body,
+		  struct error *err);
+
+/* --- lookup.c -------------------------------------------------------------------------------- */
+
+/* Fetches the side lists of the plan that this body needs, once per operation, and adds them to
+ * the index. */
+bool lookup_fill(struct run *run, struct json body, struct reference_index *index,
+		 struct error *err) MUST_CHECK;
+
+/* --- list.c, get.c, expand.c ----------------------------------------------------------------- */
+
+bool list_run(struct run *run, struct error *err) MUST_CHECK;
+/* run->operation->id by run->plan, which is a get's; the record goes to result->item. */
+bool get_run(struct run *run, struct error *err) MUST_CHECK;
+/* Replaces each record of result->items by what get gives for its id. */
+bool expand_run(struct run *run, struct error *err) MUST_CHECK;
+
+#endif
