@@ -63,7 +63,7 @@ static struct decimal find_shortest(uint64_t bits)
 	bool is_lower_closer = fraction == 0 && exponent > 1;
 	bool is_odd = (c & 1) != 0;
 	int32_t k = (q * 1262611 - (is_lower_closer ? 524031 : 0)) >> 22; /* floor(log10(2^q)) */
-	int32_t h = q + ((-k * 1741647) >> 19) + 1;                        /* + floor(log2(10^-k)) */
+	int32_t h = q + ((-k * 1741647) >> 19) + 1; /* q + floor(log2(10^-k)) + 1 */
 
 	assert(-k >= DOUBLE_POWER_MIN && -k <= DOUBLE_POWER_MAX && h >= 1 && h <= 4);
 	struct power power = double_powers[-k - DOUBLE_POWER_MIN];

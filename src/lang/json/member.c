@@ -22,10 +22,11 @@ static void *take_memory(size_t count, size_t size)
 static size_t find_member(const struct json_member *members, size_t count,
 			  const struct json_member *wanted)
 {
-	for (size_t i = 0; i < count; i++)
-		if (members[i].key_hash == wanted->key_hash && member_key_equal(&members[i], wanted))
-			return i;
-	return count;
+	size_t i = 0;
+
+	while (i < count && !member_key_equal(&members[i], wanted))
+		i++;
+	return i;
 }
 
 static size_t make_unique_pairwise(struct json_member *members, size_t count)
@@ -103,7 +104,8 @@ static size_t make_unique_sorted(struct json_member *members, size_t count)
 
 	for (size_t first = 0, next; first < count; first = next) {
 		next = first + 1;
-		while (next < count && member_key_equal(&members[order[first]], &members[order[next]]))
+		while (next < count &&
+		       member_key_equal(&members[order[first]], &members[order[next]]))
 			next++;
 		members[order[first]].value = members[order[next - 1]].value;
 		for (size_t i = first + 1; i < next; i++)

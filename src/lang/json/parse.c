@@ -400,7 +400,8 @@ static union cell *close_container(struct parser *p, union cell *top, const char
 	if (is_object && top > items) {
 		size_t count = (size_t)(top - items) / 2;
 
-		value.count = (uint32_t)member_make_unique((struct json_member *)(void *)items, count);
+		count = member_make_unique((struct json_member *)(void *)items, count);
+		value.count = (uint32_t)count;
 		top = items + value.count * 2;
 	} else {
 		value.count = (uint32_t)(top - items);

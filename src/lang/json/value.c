@@ -10,7 +10,8 @@ struct json json_get_hashed(struct json object, struct str key, uint32_t hash)
 	for (uint32_t i = 0; i < object.count; i++) {
 		const struct json_member *member = &object.members[i];
 
-		if (member->key_hash == hash && str_equal(str_make(member->key, member->key_len), key))
+		if (member->key_hash == hash &&
+		    str_equal(str_make(member->key, member->key_len), key))
 			return member->value;
 	}
 	return json_undefined();
@@ -58,8 +59,8 @@ static void *add_place(struct json_builder *builder, size_t size)
 	if (builder->count == builder->capacity) {
 		size_t capacity = builder->capacity == 0 ? 8 : builder->capacity * 2;
 
-		builder->items = arena_grow(builder->arena, builder->items, builder->capacity * size,
-					    capacity * size);
+		builder->items = arena_grow(builder->arena, builder->items,
+					    builder->capacity * size, capacity * size);
 		builder->capacity = capacity;
 	}
 	return (char *)builder->items + builder->count++ * size;

@@ -27,8 +27,8 @@ struct yaml_entry {
 
 struct yaml_limits {
 	size_t bytes_max;
-	uint32_t depth_max;
-	uint32_t nodes_max;
+	uint32_t depth_max; /* nesting of sequences and mappings; at most 200 */
+	uint32_t nodes_max; /* values in all; keys are not counted */
 };
 /* 1 MiB, depth 32, 100,000 nodes. */
 extern const struct yaml_limits yaml_limits_default;
@@ -43,7 +43,8 @@ bool yaml_parse(struct arena *arena, struct str text, struct str name,
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
 
 /* As JSON: plain scalars by YAML 1.2's core schema (null, true/false, integers, floats), quoted
- * ones as strings. */
+ * ones as strings. JSON has no infinities and no NaN: they become null. Borrows the node's
+ * texts. */
 struct json yaml_to_json(struct arena *arena, const struct yaml_node *node);
 
 #endif
