@@ -1,0 +1,157 @@
+/* /sandbox/…: for tests, which want to know the truth and to change how the sandbox behaves.
+ * No token, no faults, no delay. */
+#include "app/sandbox/serve.h"
+
+enum { REPLY_BYTES_MAX = 64 * 1024 * 1024, DELAY_MS_MAX = 3600000 };
+
+static void reply_value(struct http_exchange *exchange, int status, struct json value)
+{
+	struct buffer body;
+
+	buffer_init(&body, exchange->arena, REPLY_BYTES_MAX);
+	json_print(&body, value);
+	exchange->status = status;
+	exchange->reply = buffer_str(&body);
+}
+
+static void reply_error(struct http_exchange *exchange, int status, const char *message)
+{
+	struct json_builder members;
+
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("error"), json_string_c(message));
+	reply_value(exchange, status, json_builder_object(&members));
+}
+
+static bool read_body(struct http_exchange *exchange, struct json *body)
+{
+	struct error err;
+
+	if (json_parse(exchange->arena, exchange->body, &json_limits_default, body, &err) &&
+	    json_is(*body, JSON_OBJECT))
+		return true;
+	reply_error(exchange, 400, "the body must be a JSON object");
+	return false;
+}
+
+static void answer_truth(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct json_builder alive, created, deleted, members;
+	struct str name = {0};
+
+	(void)http_exchange_query(exchange, "collection", &name);
+	struct collection *collection = company_collection(&sandbox->company, name);
+	if (collection == NULL) {
+		reply_error(exchange, 404, "there is no collection of this name");
+		return;
+	}
+	json_builder_init(&alive, exchange->arena);
+	json_builder_init(&created, exchange->arena);
+	json_builder_init(&deleted, exchange->arena);
+	for (size_t i = 0; i < collection->count; i++) {
+		struct json id = json_int(record_id(collection->records[i]));
+		bool is_alive = record_is_alive(collection->records[i]);
+		json_builder_add(is_alive ? &alive : &deleted, id);
+		if (i >= collection->initial_count)
+			json_builder_add(&created, id);
+	}
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("ids"), json_builder_array(&alive));
+	json_builder_set(&members, STR("created"), json_builder_array(&created));
+	json_builder_set(&members, STR("deleted"), json_builder_array(&deleted));
+	reply_value(exchange, 200, json_builder_object(&members));
+}
+
+static struct json fault_members(const struct sandbox *sandbox, struct arena *arena, bool is_given)
+{
+	struct json_builder members;
+
+	json_builder_init(&members, arena);
+	for (size_t i = 0; i < SANDBOX_FAULTS; i++)
+		json_builder_set(&members, str_from_c(fault_name((enum sandbox_fault)i)),
+				 is_given ? json_int((int64_t)sandbox->faults.given[i])
+					  : json_number(sandbox->faults.probability[i]));
+	return json_builder_object(&members);
+}
+
+static void answer_counts(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct json_builder statuses, members;
+
+	json_builder_init(&statuses, exchange->arena);
+	for (int i = 0; i < STATUS_MAX; i++)
+		if (sandbox->statuses[i] > 0)
+			json_builder_set(&statuses, arena_format(exchange->arena, "%d", i),
+					 json_int((int64_t)sandbox->statuses[i]));
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("total"), json_int((int64_t)sandbox->total));
+	json_builder_set(&members, STR("requests"), json_builder_object(&statuses));
+	json_builder_set(&members, STR("faults"), fault_members(sandbox, exchange->arena, true));
+	json_builder_set(&members, STR("active"), json_int((int64_t)sandbox->active));
+	json_builder_set(&members, STR("active_max"), json_int((int64_t)sandbox->active_max));
+	reply_value(exchange, 200, json_builder_object(&members));
+}
+
+static void change_faults(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	double probability[SANDBOX_FAULTS] = {0};
+	struct json body;
+	struct error err;
+
+	if (!read_body(exchange, &body))
+		return;
+	for (uint32_t i = 0; i < body.count; i++) {
+		const struct json_member *member = &body.members[i];
+		double value = json_to_double(member->value);
+		enum sandbox_fault kind;
+		if (!fault_from_name(str_make(member->key, member->key_len), &kind, &err)) {
+			reply_error(exchange, 400, err.message);
+			return;
+		}
+		if (!(value >= 0 && value <= 1)) {
+			reply_error(exchange, 400, "a probability is a number from 0 to 1");
+			return;
+		}
+		probability[kind] = value;
+	}
+	memcpy(sandbox->faults.probability, probability, sizeof probability);
+	reply_value(exchange, 200, fault_members(sandbox, exchange->arena, false));
+}
+
+static void change_delay(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct json body;
+	int64_t ms;
+
+	if (!read_body(exchange, &body))
+		return;
+	if (!json_to_int64(json_get_c(body, "ms"), &ms) || ms < 0 || ms > DELAY_MS_MAX) {
+		reply_error(exchange, 400, "ms must be a whole number from 0 to 3600000");
+		return;
+	}
+	sandbox->delay_ms = ms;
+	reply_value(exchange, 200, body);
+}
+
+void answer_control(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	static const struct {
+		enum http_method method;
+		const char *path;
+		void (*answer)(struct sandbox *sandbox, struct http_exchange *exchange);
+	} doors[] = {
+		{HTTP_GET, "/sandbox/truth", answer_truth},
+		{HTTP_GET, "/sandbox/counts", answer_counts},
+		{HTTP_PUT, "/sandbox/faults", change_faults},
+		{HTTP_PUT, "/sandbox/delay", change_delay},
+	};
+
+	for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
+		if (exchange->method == doors[i].method &&
+		    str_equal_c(exchange->path, doors[i].path)) {
+			doors[i].answer(sandbox, exchange);
+			return;
+		}
+	reply_error(exchange, 404, "GET /sandbox/truth?collection=…, GET /sandbox/counts, "
+				   "PUT /sandbox/faults, PUT /sandbox/delay");
+}

@@ -1,0 +1,216 @@
+/* Misbehaves as it is told: faults drawn for each request, and a true rate limit. */
+#include "app/sandbox/serve.h"
+#include "base/log.h"
+
+static const char *const names[] = {
+#define ROW(kind, name) name,
+	SANDBOX_FAULT_TABLE(ROW)
+#undef ROW
+};
+
+#define ROW(kind, name) " " name
+static const char all_names[] = SANDBOX_FAULT_TABLE(ROW);
+#undef ROW
+
+const char *fault_name(enum sandbox_fault kind)
+{
+	return names[kind];
+}
+
+bool fault_from_name(struct str name, enum sandbox_fault *kind, struct error *err)
+{
+	for (size_t i = 0; i < SANDBOX_FAULTS; i++) {
+		*kind = (enum sandbox_fault)i;
+		if (str_equal_c(name, names[i]))
+			return true;
+	}
+	return error_set_field(err, ERROR_INVALID, "fault", all_names + 1,
+			       "there is no fault of the kind %.*s; allowed:%s", STR_ARGS(name),
+			       all_names);
+}
+
+void faults_init(struct faults *faults, const struct sandbox_options *options)
+{
+	*faults = (struct faults){.draw = {options->seed ^ 0x5eedfa17},
+				  .requests = options->rate_requests,
+				  .seconds = options->rate_seconds > 0 ? options->rate_seconds : 1};
+	memcpy(faults->probability, options->faults, sizeof faults->probability);
+}
+
+static bool draw(struct faults *faults, double probability)
+{
+	return (double)(random_seeded_next(&faults->draw) >> 11) * 0x1p-53 < probability;
+}
+
+bool fault_is_due(struct faults *faults, enum sandbox_fault kind)
+{
+	if (faults->probability[kind] <= 0 || !draw(faults, faults->probability[kind]))
+		return false;
+	faults->given[kind]++;
+	return true;
+}
+
+/* --- the rate limit ------------------------------------------------------------------------- */
+
+/* Zero when the request may pass, else how many seconds to wait. */
+static int64_t take_token(struct faults *faults, const struct clock *clock)
+{
+	int64_t now = clock_monotonic_ns(clock);
+	double rate = (double)faults->requests / (double)faults->seconds;
+
+	if (!faults->has_begun)
+		faults->tokens = (double)faults->requests;
+	else
+		faults->tokens += (double)(now - faults->filled_ns) / 1e9 * rate;
+	if (faults->tokens > (double)faults->requests)
+		faults->tokens = (double)faults->requests;
+	faults->has_begun = true;
+	faults->filled_ns = now;
+	if (faults->tokens >= 1) {
+		faults->tokens -= 1;
+		return 0;
+	}
+	return 1 + (int64_t)((1 - faults->tokens) / rate);
+}
+
+static bool is_rate_limited(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	if (sandbox->faults.requests == 0)
+		return false;
+	int64_t wait_s = take_token(&sandbox->faults, sandbox->clock);
+	if (wait_s == 0)
+		return false;
+	answer_fixed(sandbox, exchange, ANSWER_RATE_LIMITED, NULL);
+	http_exchange_set_header(exchange, "Retry-After",
+				 arena_format(exchange->arena, "%lld", (long long)wait_s));
+	return true;
+}
+
+/* --- the kinds ------------------------------------------------------------------------------ */
+
+static void fail_rate_limit(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	answer_fixed(sandbox, exchange, ANSWER_RATE_LIMITED, NULL);
+	if (draw(&sandbox->faults, 0.5))
+		http_exchange_set_header(exchange, "Retry-After",
+					 draw(&sandbox->faults, 0.5) ? STR("1") : STR("0"));
+}
+
+/* 502 and 503 come from the machine before the ATS, which speaks HTML. */
+static void fail_server_error(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	static const int statuses[] = {500, 502, 503};
+
+	answer_fixed(sandbox, exchange, ANSWER_SERVER_ERROR, "Server internal error");
+	exchange->status = statuses[random_seeded_next(&sandbox->faults.draw) % 3];
+	if (exchange->status == 500)
+		return;
+	exchange->content_type = STR("text/html");
+	exchange->reply = exchange->status == 502
+				  ? STR("<html><body><h1>502 Bad Gateway</h1></body></html>")
+				  : STR("<html><body><h1>503 Service Unavailable</h1></body></html>");
+}
+
+static void fail_reset(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	bool is_before = draw(&sandbox->faults, 0.5);
+
+	if (!is_before)
+		answer_request(sandbox, exchange);
+	exchange->is_cut = true;
+	exchange->cut_with_reset = true;
+	exchange->cut_after = is_before ? 0 : exchange->reply.len / 2;
+}
+
+static void fail_truncate(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	answer_request(sandbox, exchange);
+	exchange->is_cut = true;
+	exchange->cut_after = exchange->reply.len / 2;
+}
+
+static void fail(struct sandbox *sandbox, struct http_exchange *exchange, enum sandbox_fault kind)
+{
+	switch (kind) {
+	case SANDBOX_RATE_LIMIT:
+		fail_rate_limit(sandbox, exchange);
+		return;
+	case SANDBOX_SERVER_ERROR:
+		fail_server_error(sandbox, exchange);
+		return;
+	case SANDBOX_RESET:
+		fail_reset(sandbox, exchange);
+		return;
+	case SANDBOX_STALL:
+		pause_ms(sandbox, sandbox->stall_ms);
+		answer_request(sandbox, exchange);
+		return;
+	case SANDBOX_TRUNCATE:
+		fail_truncate(sandbox, exchange);
+		return;
+	case SANDBOX_CONTENT_TYPE:
+		exchange->content_type = STR("text/html");
+		exchange->reply = STR("<!DOCTYPE html><html><body>Please sign in.</body></html>");
+		return;
+	case SANDBOX_GARBAGE:
+		exchange->reply = STR("{\"meta\": {\"page\": 1, \"tot\xff");
+		return;
+	case SANDBOX_PAGE_SHIFT:
+	case SANDBOX_FAULTS:
+		return;
+	}
+}
+
+void answer_or_fail(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	if (is_rate_limited(sandbox, exchange))
+		return;
+	for (size_t i = 0; i < SANDBOX_PAGE_SHIFT; i++)
+		if (fault_is_due(&sandbox->faults, (enum sandbox_fault)i)) {
+			fail(sandbox, exchange, (enum sandbox_fault)i);
+			return;
+		}
+	answer_request(sandbox, exchange);
+}
+
+/* --- records that come and go --------------------------------------------------------------- */
+
+static bool add_record(struct sandbox *sandbox, struct collection *collection, struct error *err)
+{
+	struct company *company = &sandbox->company;
+	struct arena *arena = &company->arena;
+	struct str now = format_us(arena, company_clock_us(company));
+	struct json_builder fields;
+	struct record *record;
+
+	json_builder_init(&fields, arena);
+	json_builder_set(&fields, STR("created_at"), json_string(now));
+	json_builder_set(&fields, STR("updated_at"), json_string(now));
+	return company_create(company, collection, NULL, json_builder_object(&fields), &record, err);
+}
+
+static bool remove_record(struct sandbox *sandbox, struct collection *collection, struct error *err)
+{
+	uint64_t start = random_seeded_next(&sandbox->faults.draw);
+
+	for (size_t i = 0; i < collection->count; i++) {
+		struct record *record = collection->records[(start + i) % collection->count];
+		if (record_is_alive(record))
+			return company_delete(&sandbox->company, record, err);
+	}
+	return true;
+}
+
+void shift_page(struct sandbox *sandbox, struct collection *collection)
+{
+	uint64_t which = random_seeded_next(&sandbox->faults.draw) % 3;
+	struct error err;
+	bool ok = true;
+
+	if (which != 0)
+		ok = add_record(sandbox, collection, &err);
+	if (ok && which != 1)
+		ok = remove_record(sandbox, collection, &err);
+	if (!ok)
+		LOG(LOG_ERROR, "sandbox", LOG_C(message, err.message));
+}
