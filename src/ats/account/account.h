@@ -4,13 +4,21 @@
 #ifndef ATS_ACCOUNT_ACCOUNT_H
 #define ATS_ACCOUNT_ACCOUNT_H
 
+#include "ats/schema/schema.h"
 #include "ats/vault/vault.h"
 #include "io/store/store.h"
 #include "lang/json/json.h"
 
 struct accounts;
 
-/* `store` was opened with account_migrations(); all must outlive it. */
+/* The tables of db/, for store_options: schema_migrations() under the name of the room that needs
+ * them. */
+static inline const struct store_migration *account_migrations(size_t *count)
+{
+	return schema_migrations(count);
+}
+
+/* `store` was opened with schema_migrations(); all must outlive it. */
 struct accounts *accounts_create(struct store *store, struct vault *vault,
 				 const struct clock *clock, const struct random *random);
 void accounts_destroy(struct accounts *accounts);

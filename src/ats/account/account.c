@@ -1,0 +1,272 @@
+#include "ats/account/account.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ats/account/accounts.h"
+#include "ats/account/held.h"
+
+enum { CACHED_MAX = 10000 };
+
+static const char *const status_names[] = {
+#define ROW(code, name) [code] = name,
+	ACCOUNT_STATUS_TABLE(ROW)
+#undef ROW
+};
+enum { STATUSES = sizeof status_names / sizeof status_names[0] };
+
+const char *account_status_name(enum account_status status)
+{
+	assert((unsigned)status < STATUSES);
+	return status_names[status];
+}
+
+struct accounts *accounts_create(struct store *store, struct vault *vault,
+				 const struct clock *clock, const struct random *random)
+{
+	struct accounts *accounts = calloc(1, sizeof *accounts);
+
+	if (accounts == NULL)
+		die("out of memory for the accounts");
+	accounts->magic = ACCOUNTS_MAGIC;
+	accounts->store = store;
+	accounts->vault = vault;
+	accounts->clock = clock;
+	accounts->random = random;
+	cache_init(&accounts->keys, CACHED_MAX, random);
+	cache_init(&accounts->accounts, CACHED_MAX, random);
+	return accounts;
+}
+
+void accounts_destroy(struct accounts *accounts)
+{
+	if (accounts == NULL)
+		return;
+	assert(accounts->magic == ACCOUNTS_MAGIC);
+	cache_finish(&accounts->keys);
+	cache_finish(&accounts->accounts);
+	accounts->magic = 0;
+	free(accounts);
+}
+
+/* --- making and removing -------------------------------------------------------------------- */
+
+static bool check_new(const struct account *account, struct json credential, struct error *err)
+{
+	if (!input_is_word(account->connector))
+		return error_set_field(err, ERROR_INVALID, "connector", "1 to 64 of a-z 0-9 - _",
+				       "this cannot be the name of a connector");
+	return input_check_text(account->tenant_id, TENANT_BYTES_MAX, "tenant_id", err) &&
+	       input_check_limits(account->limits, err) && input_check_credential(credential, err);
+}
+
+static struct store_statement insert_account(struct arena *arena, const struct account *account,
+					     struct str context, struct str limits)
+{
+	struct store_value *values = arena_array(arena, 9, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	values[2] = store_text(account->connector);
+	values[3] = store_text(account->tenant_id);
+	values[4] = store_text(str_from_c(account_status_name(account->status)));
+	values[5] = store_text(context);
+	values[6] = store_text(limits);
+	values[7] = store_int(account->created_ms);
+	values[8] = store_int(account->updated_ms);
+	return (struct store_statement){
+		.sql = "INSERT INTO account (environment_id, id, connector, tenant_id, status, context,"
+		       " limits, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		.parameters = values,
+		.parameter_count = 9,
+		.changes_expected = 1,
+	};
+}
+
+static struct store_statement insert_credential(struct accounts *accounts, struct arena *arena,
+						const struct account *account,
+						const struct json_member *member)
+{
+	struct str field = str_make(member->key, member->key_len);
+	struct vault_binding binding = held_binding(arena, account->environment_id, account->id, field);
+	struct store_value *values = arena_array(arena, 4, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	values[2] = store_text(field);
+	values[3] = store_blob(vault_seal(accounts->vault, arena, &binding, json_str(member->value)));
+	return (struct store_statement){
+		.sql = "INSERT INTO credential (environment_id, account_id, field, sealed)"
+		       " VALUES (?1, ?2, ?3, ?4)",
+		.parameters = values,
+		.parameter_count = 4,
+		.changes_expected = 1,
+	};
+}
+
+bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
+		    struct json credential, struct error *err)
+{
+	struct store_statement statements[1 + CREDENTIAL_FIELDS_MAX];
+	struct str context, limits;
+	size_t count = 0;
+
+	assert(accounts->magic == ACCOUNTS_MAGIC);
+	if (!check_new(account, credential, err) ||
+	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err) ||
+	    !input_print_object(arena, account->limits, LIMITS_BYTES_MAX, "limits", &limits, err) ||
+	    !environment_check(accounts, account->environment_id, err))
+		return false;
+	account->id = id_make(accounts, arena, "acc_");
+	account->created_ms = account->updated_ms = clock_unix_ms(accounts->clock);
+	statements[count++] = insert_account(arena, account, context, limits);
+	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
+		statements[count++] =
+			insert_credential(accounts, arena, account, &credential.members[i]);
+	return store_write(accounts->store, statements, count, err);
+}
+
+bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
+		    struct error *err)
+{
+	struct store_value values[] = {store_text(environment_id), store_text(id)};
+	struct store_statement statement = {
+		.sql = "DELETE FROM account WHERE environment_id = ?1 AND id = ?2",
+		.parameters = values,
+		.parameter_count = 2,
+		.changes_expected = 1, /* the credential goes with it and is not counted */
+	};
+
+	bool ok = store_write(accounts->store, &statement, 1, err);
+	held_forget(accounts, environment_id, id);
+	if (!ok && err->code == ERROR_CONFLICT)
+		return held_missing(err);
+	return ok;
+}
+
+/* --- finding -------------------------------------------------------------------------------- */
+
+bool account_find(struct accounts *accounts, struct arena *arena, struct str environment_id,
+		  struct str id, struct account *out, struct error *err)
+{
+	struct held held;
+
+	assert(accounts->magic == ACCOUNTS_MAGIC);
+	if (!held_take(accounts, environment_id, id, &held, err))
+		return false;
+	bool ok = held_read(held.account, arena, out, err);
+	held_release(accounts, &held);
+	return ok;
+}
+
+static bool read_list(struct arena *arena, const struct store_rows *rows, struct account *list,
+		      struct error *err)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (!held_read_row(arena, rows, i, &list[i], err))
+			return false;
+	return true;
+}
+
+bool account_list(struct accounts *accounts, struct arena *arena, struct str environment_id,
+		  struct str after, size_t limit, struct account **list, size_t *count,
+		  struct error *err)
+{
+	struct store_value values[] = {
+		store_text(environment_id),
+		store_text(after),
+		store_int((int64_t)limit),
+	};
+	struct store_rows rows;
+
+	if (limit < 1 || limit > LIST_MAX)
+		return error_set_field(err, ERROR_INVALID, "limit", "1 to 1000",
+				       "%zu accounts cannot be listed at once", limit);
+	if (!store_query(accounts->store, arena,
+			 "SELECT " HELD_COLUMNS " FROM account a WHERE environment_id = ?1 AND id > ?2"
+			 " ORDER BY id LIMIT ?3",
+			 values, 3, &rows, err))
+		return false;
+	*list = arena_array(arena, rows.count, sizeof **list);
+	*count = rows.count;
+	return read_list(arena, &rows, *list, err);
+}
+
+bool account_open_credential(struct accounts *accounts, const struct account *account,
+			     struct str field, struct secret *secret, struct error *err)
+{
+	struct held held;
+
+	assert(accounts->magic == ACCOUNTS_MAGIC);
+	if (!held_take(accounts, account->environment_id, account->id, &held, err))
+		return false;
+	bool ok = held_open(accounts, held.account, field, secret, err);
+	held_release(accounts, &held);
+	return ok;
+}
+
+/* --- states --------------------------------------------------------------------------------- */
+
+/* The account was in another state than the caller believed, or is gone. */
+static bool explain_conflict(struct accounts *accounts, const struct account *account,
+			     enum account_status status, struct error *err)
+{
+	struct arena arena;
+	struct account now;
+
+	arena_init(&arena, QUERY_BYTES_MAX);
+	bool ok = account_find(accounts, &arena, account->environment_id, account->id, &now, err);
+	/* Somebody else brought it there meanwhile. */
+	if (ok && now.status != status)
+		ok = error_set_field(err, ERROR_CONFLICT, "status", NULL,
+				     "the account is %s now", account_status_name(now.status));
+	arena_finish(&arena);
+	return ok;
+}
+
+bool account_set_status(struct accounts *accounts, const struct account *account,
+			enum account_status status, struct error *err)
+{
+	struct store_value values[] = {
+		store_text(account->environment_id),
+		store_text(account->id),
+		store_text(str_from_c(account_status_name(account->status))),
+		store_text(str_from_c(account_status_name(status))),
+		store_int(clock_unix_ms(accounts->clock)),
+	};
+	/* From the state that the caller saw: a late "the key was refused" must not undo that the
+	 * account was linked anew. */
+	struct store_statement statement = {
+		.sql = "UPDATE account SET status = ?4, updated_ms = ?5"
+		       " WHERE environment_id = ?1 AND id = ?2 AND status = ?3",
+		.parameters = values,
+		.parameter_count = 5,
+		.changes_expected = 1,
+	};
+
+	if (account->status == status)
+		return true;
+	bool ok = store_write(accounts->store, &statement, 1, err);
+	held_forget(accounts, account->environment_id, account->id);
+	if (!ok && err->code == ERROR_CONFLICT)
+		return explain_conflict(accounts, account, status, err);
+	return ok;
+}
+
+bool account_count(struct accounts *accounts, size_t counts[5], struct error *err)
+{
+	struct store_rows rows;
+	struct arena arena;
+
+	memset(counts, 0, STATUSES * sizeof counts[0]);
+	arena_init(&arena, QUERY_BYTES_MAX);
+	bool ok = store_query(accounts->store, &arena,
+			      "SELECT status, count(*) FROM account GROUP BY status", NULL, 0, &rows,
+			      err);
+	for (size_t i = 0; ok && i < rows.count; i++)
+		for (size_t status = 0; status < STATUSES; status++)
+			if (str_equal_c(store_cell(&rows, i, 0)->bytes, status_names[status]))
+				counts[status] = (size_t)store_cell(&rows, i, 1)->integer;
+	arena_finish(&arena);
+	return ok;
+}

@@ -1,0 +1,54 @@
+/* What the files of the account room share. Private to it. */
+#ifndef ATS_ACCOUNT_ACCOUNTS_H
+#define ATS_ACCOUNT_ACCOUNTS_H
+
+#include "ats/account/account.h"
+#include "ats/account/cache.h"
+
+enum {
+	ACCOUNTS_MAGIC = 0x61636374,
+	ID_LEN = 30, /* prefix of four and 26 letters and digits */
+	ENVIRONMENTS_MAX = 1000,
+	KEYS_MAX = 1000,             /* of one environment, those revoked not counted */
+	NAME_BYTES_MAX = 64,
+	TENANT_BYTES_MAX = 256,
+	CONTEXT_BYTES_MAX = 16 * 1024,
+	LIMITS_BYTES_MAX = 1024,
+	CREDENTIAL_FIELDS_MAX = 16,
+	CREDENTIAL_BYTES_MAX = 8 * 1024, /* of one field */
+	LIST_MAX = 1000,
+	QUERY_BYTES_MAX = 4 * 1024 * 1024, /* for the rows of one look-up */
+};
+
+struct accounts {
+	unsigned magic;
+	struct store *store;
+	struct vault *vault;
+	const struct clock *clock;
+	const struct random *random;
+	struct cache keys;     /* by digest */
+	struct cache accounts; /* by environment and id */
+};
+
+/* Prefix ("env_"), then 48 bits of time and 80 random ones in lower-case Crockford base32. */
+struct str id_make(struct accounts *accounts, struct arena *arena, const char *prefix);
+bool id_check(struct str id, const char *prefix) MUST_CHECK;
+
+/* Whether the environment exists; ERROR_NOT_FOUND (field "environment") when not. */
+bool environment_check(struct accounts *accounts, struct str id, struct error *err) MUST_CHECK;
+
+/* The text of a key: "tenon_", 32 base62, 6 base62 of its CRC-32. */
+struct str key_text_make(struct accounts *accounts, struct arena *arena);
+bool key_text_check(struct str text) MUST_CHECK;
+
+/* Checks of inputs (input.c). Each sets ERROR_INVALID or ERROR_LIMIT with the field's name. */
+bool input_is_word(struct str s); /* 1 to 64 of a-z 0-9 - _ */
+bool input_check_text(struct str s, size_t bytes_max, const char *field,
+		      struct error *err) MUST_CHECK;
+/* The object as text; an undefined one is {}. */
+bool input_print_object(struct arena *arena, struct json object, size_t bytes_max,
+			const char *field, struct str *text, struct error *err) MUST_CHECK;
+bool input_check_limits(struct json limits, struct error *err) MUST_CHECK;
+bool input_check_credential(struct json credential, struct error *err) MUST_CHECK;
+
+#endif
