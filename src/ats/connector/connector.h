@@ -76,7 +76,9 @@ struct native_method {
 };
 
 /* Where an argument of a native call comes from: a filter of the operation (or "id"), passed
- * through an expression where there is one ($ is the filter's text). */
+ * through an expression where there is one ($ is the filter's text). The loader sees to it that
+ * each path parameter of the method has its argument, and that its filter is "id" or one of the
+ * alternative's `when`. */
 struct call_argument {
 	struct str name; /* path parameter or query parameter of the native method */
 	bool is_path;
@@ -91,7 +93,12 @@ struct unified_map_entry {
 };
 /* Variables of mapping expressions, in this order: $record (the native record from which `each`
  * took this one; else the same as $), $context (of the account), $query (the operation's
- * filters by name), $body (the whole response). Native function: $reference(type, id). */
+ * filters by name), $body (the whole response). Native functions:
+ *   $reference(type, id)  the sideloaded or looked-up record; nothing when there is none, or when
+ *                         jsonata_context.native_context (a struct reference_index) is NULL
+ *   $plain_text(html)     an HTML text without its tags, entities resolved
+ * Every expression of a connector knows all of them; those that are not mappings simply find
+ * nothing in variables that are JSON_UNDEFINED. */
 extern const struct str connector_variables[];
 enum { CONNECTOR_VARIABLE_RECORD, CONNECTOR_VARIABLE_CONTEXT, CONNECTOR_VARIABLE_QUERY,
        CONNECTOR_VARIABLE_BODY, CONNECTOR_VARIABLES };
@@ -138,7 +145,8 @@ struct unified_alternative {
 	size_t match_count;
 	const struct unified_lookup *lookups;
 	size_t lookup_count;
-	const bool *is_absent; /* per field of the model resource; NULL: nothing is missing */
+	const bool *is_absent; /* per field of the model resource (remote_x goes with its x); NULL:
+				* nothing is missing */
 	bool is_partial;
 	/* get only: the record is looked for among all that the calls list, at most so many native
 	 * calls; 0: the call itself gives the one record. */
@@ -182,7 +190,8 @@ struct connector {
 };
 
 /* Loads connectors/<name>/ into the arena. Every fault goes to *faults as a line
- * "connector.yaml:12: …"; NULL then. */
+ * "<folder>/connector.yaml:12: …"; NULL then. Unified resources are read from
+ * <folder>/<name of the model>/<resource>.yaml. */
 const struct connector *connector_load(struct arena *arena, const struct disk *disk,
 				       const char *folder, const struct model *model,
 				       struct buffer *faults) MUST_CHECK;

@@ -8,14 +8,16 @@
 #include "lang/json/json.h"
 
 enum model_type {
-	MODEL_TEXT,      /* a number becomes its text */
+	MODEL_TEXT,      /* a number becomes its text; an empty text is nothing known */
 	MODEL_INTEGER,   /* a text of digits becomes a number */
-	MODEL_NUMBER,
-	MODEL_BOOLEAN,
-	MODEL_DATE_TIME, /* RFC 3339; any offset becomes UTC, the precision stays */
-	MODEL_DATE,      /* yyyy-mm-dd */
+	MODEL_NUMBER,    /* so does a text that is one */
+	MODEL_BOOLEAN,   /* also "true", "false", 1, 0 */
+	MODEL_DATE_TIME, /* RFC 3339; any offset becomes UTC, the precision stays; a day alone is
+			  * its beginning */
+	MODEL_DATE,      /* yyyy-mm-dd; a date-time is cut to it */
 	MODEL_ENUM,      /* one of `values`; what fits none is "other" where that is a value, else null */
-	MODEL_OBJECT,    /* `fields`; all of them are there, null where nothing is known */
+	MODEL_OBJECT,    /* `fields`; all of them are there, null where nothing is known; one of
+			  * which nothing at all is known is null itself, and no item of a list */
 	MODEL_ANY,       /* as it is */
 };
 
@@ -33,6 +35,9 @@ struct model_field {
 	size_t value_count;
 	const struct model_field *fields; /* object */
 	size_t field_count;
+	/* remote_x, the ATS's own word for the enum field before it: what the mapping gave for it,
+	 * or else what it gave for the enum itself. */
+	bool is_remote_word;
 };
 
 /* A filter of the list method: its name ("created_at[gt]") and the type of its value. */
@@ -42,9 +47,10 @@ struct model_filter {
 	struct str describe;
 };
 
-/* Every resource has id, created_at, updated_at, custom_fields, remote_url and remote_data: the
- * loader adds them (see docs/model.md); remote_data is not a field but the record itself. For
- * each enum field x the loader adds a text field remote_x behind it. */
+/* Every resource has id (first), and custom_fields, remote_url, created_at, updated_at (last): the
+ * loader adds them (see docs/model.md). remote_data is not a field but the record itself. For
+ * each enum field x the loader adds a text field remote_x behind it, also within objects, unless
+ * the model says `remote: false`. */
 struct model_resource {
 	struct str name; /* "candidates" */
 	struct str describe;
@@ -71,7 +77,8 @@ const struct model_field *model_find_field(const struct model_resource *resource
 /* One record: mapped[i] is what the mapping of resource->fields[i] gave (JSON_UNDEFINED when
  * nothing). Fields whose is_absent[i] is set are left out (a partial list cannot know them;
  * is_absent may be NULL). `remote` (or JSON_UNDEFINED) becomes remote_data, at the end. A value
- * that does not fit its type becomes null and is counted in *misfits. */
+ * that does not fit its type becomes null (in a list: is left out) and is counted in *misfits; so
+ * is a member of an object which the model does not know. The result shares with `mapped`. */
 struct json model_conform(const struct model_resource *resource, struct arena *arena,
 			  const struct json *mapped, const bool *is_absent, struct json remote,
 			  size_t *misfits);
