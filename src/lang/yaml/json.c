@@ -94,13 +94,11 @@ static int digit_value(char byte)
 	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : 16;
 }
 
-/* 0o[0-7]+ or 0x[0-9a-fA-F]+. Past 64 bits it is the nearest double. */
+/* 0o[0-7]+ or 0x[0-9a-fA-F]+. What needs more than 64 bits is no number here: it stays a text. */
 static bool read_based(struct arena *arena, struct str text, struct json *out)
 {
 	int base = str_starts_with(text, STR("0o")) ? 8 : 16;
 	uint64_t whole = 0;
-	double number = 0;
-	bool is_over = false;
 
 	if (text.len < 3 || (base == 16 && !str_starts_with(text, STR("0x"))))
 		return false;
@@ -109,13 +107,11 @@ static bool read_based(struct arena *arena, struct str text, struct json *out)
 
 		if (digit >= base)
 			return false;
-		is_over |= __builtin_mul_overflow(whole, (uint64_t)base, &whole);
+		if (__builtin_mul_overflow(whole, (uint64_t)base, &whole))
+			return false;
 		whole += (uint64_t)digit;
-		number = number * base + digit;
 	}
-	if (is_over) {
-		*out = json_number(number);
-	} else if (whole <= INT64_MAX) {
+	if (whole <= INT64_MAX) {
 		*out = json_int((int64_t)whole);
 	} else {
 		struct str decimal = arena_format(arena, "%ju", (uintmax_t)whole);

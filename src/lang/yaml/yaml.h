@@ -43,8 +43,8 @@ bool yaml_parse(struct arena *arena, struct str text, struct str name,
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
 
 /* As JSON: plain scalars by YAML 1.2's core schema (null, true/false, integers, floats), quoted
- * ones as strings. JSON has no infinities and no NaN: they become null. Borrows the node's
- * texts. */
+ * ones as strings. JSON has no infinities and no NaN: they become null; hexadecimal and
+ * octal numbers past 64 bits stay texts. Borrows the node's texts. */
 struct json yaml_to_json(struct arena *arena, const struct yaml_node *node);
 
 #endif
