@@ -193,13 +193,13 @@ void loop_hook_add(struct loop *loop, struct loop_hook *hook)
 
 void loop_hook_remove(struct loop *loop, struct loop_hook *hook)
 {
-	for (struct loop_hook **at = &loop->hooks; *at != NULL; at = &(*at)->next) {
-		if (*at == hook) {
-			*at = hook->next;
-			return;
-		}
+	struct loop_hook **at = &loop->hooks;
+
+	while (*at != hook) {
+		assert(*at != NULL);
+		at = &(*at)->next;
 	}
-	assert(!"a hook that was never added");
+	*at = hook->next;
 }
 
 /* How long the hooks let the loop sleep, in ms; -1 without end. */

@@ -1,0 +1,214 @@
+/* Waits, and what other threads hand in. A wait's state says who has the right to resume its
+ * fiber: whoever moves it away from WAITING, the waker or the deadline, and nobody else. After
+ * that step the other side does not touch the wait any more, which lies on a fiber's stack. */
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "io/loop/state.h"
+
+enum wait_state { WAIT_NEW, WAIT_WAITING, WAIT_WOKEN, WAIT_OVERDUE };
+
+void inbox_init(struct inbox *inbox)
+{
+	*inbox = (struct inbox){0};
+	inbox->waits_end = &inbox->waits;
+	inbox->posts_end = &inbox->posts;
+	pthread_mutex_init(&inbox->lock, NULL);
+}
+
+void inbox_finish(struct inbox *inbox)
+{
+	/* A waker may still be about to let go of the lock. */
+	pthread_mutex_lock(&inbox->lock);
+	assert(inbox->waits == NULL);
+	for (struct loop_post *post = inbox->posts, *next; post != NULL; post = next) {
+		next = post->next;
+		free(post);
+	}
+	pthread_mutex_unlock(&inbox->lock);
+	pthread_mutex_destroy(&inbox->lock);
+}
+
+static void ring(struct loop *loop)
+{
+	uint64_t one = 1;
+
+	/* EAGAIN: the counter is full, so the loop has been rung often enough. */
+	while (write(loop->event_fd, &one, sizeof one) < 0 && errno == EINTR)
+		continue;
+}
+
+void inbox_quiet(struct loop *loop)
+{
+	uint64_t count;
+
+	while (read(loop->event_fd, &count, sizeof count) < 0 && errno == EINTR)
+		continue;
+}
+
+/* With the lock held. One ring is enough for a sleeping loop. */
+static void rouse(struct loop *loop)
+{
+	if (loop->inbox.is_asleep)
+		ring(loop);
+	loop->inbox.is_asleep = false;
+}
+
+void loop_stop(struct loop *loop)
+{
+	int saved = errno;
+
+	atomic_store(&loop->is_stopping, true);
+	ring(loop);
+	errno = saved;
+}
+
+bool inbox_fall_asleep(struct loop *loop)
+{
+	struct inbox *inbox = &loop->inbox;
+
+	pthread_mutex_lock(&inbox->lock);
+	inbox->is_asleep = inbox->waits == NULL && inbox->posts == NULL;
+	bool is_asleep = inbox->is_asleep;
+	pthread_mutex_unlock(&inbox->lock);
+	return is_asleep;
+}
+
+void inbox_take(struct loop *loop)
+{
+	struct inbox *inbox = &loop->inbox;
+
+	pthread_mutex_lock(&inbox->lock);
+	struct loop_wait *waits = inbox->waits;
+	struct loop_post *posts = inbox->posts;
+	inbox->waits = NULL;
+	inbox->waits_end = &inbox->waits;
+	inbox->posts = NULL;
+	inbox->posts_end = &inbox->posts;
+	inbox->is_asleep = false;
+	pthread_mutex_unlock(&inbox->lock);
+
+	for (; waits != NULL; waits = waits->next)
+		run_queue_push(&loop->runnable, waits->fiber);
+	for (struct loop_post *next; posts != NULL; posts = next) {
+		next = posts->next;
+		loop_spawn(loop, posts->function, posts->context);
+		free(posts);
+	}
+}
+
+void loop_post(struct loop *loop, fiber_function *function, void *context)
+{
+	struct inbox *inbox = &loop->inbox;
+	struct loop_post *post = malloc(sizeof *post);
+
+	if (post == NULL)
+		die("out of memory for a post");
+	*post = (struct loop_post){function, context, NULL};
+	pthread_mutex_lock(&inbox->lock);
+	*inbox->posts_end = post;
+	inbox->posts_end = &post->next;
+	rouse(loop);
+	pthread_mutex_unlock(&inbox->lock);
+}
+
+void loop_wait_init(struct loop_wait *wait)
+{
+	assert(loop_current() != NULL && fiber_current() != NULL);
+	wait->loop = loop_current();
+	wait->fiber = fiber_current();
+	wait->next = NULL;
+	atomic_init(&wait->state, WAIT_NEW);
+}
+
+static void overdue(struct loop_timer *timer)
+{
+	struct loop_wait *wait = timer->context;
+	int expected = WAIT_WAITING;
+
+	/* When a waker was first, its wake-up is on the way and resumes the fiber. */
+	if (atomic_compare_exchange_strong(&wait->state, &expected, WAIT_OVERDUE))
+		run_queue_push(&wait->loop->runnable, wait->fiber);
+}
+
+bool loop_wait(struct loop_wait *wait, int64_t deadline_ns)
+{
+	struct loop_timer timer = {.callback = overdue, .context = wait};
+	int expected = WAIT_NEW;
+
+	assert(wait->fiber == fiber_current());
+	if (!atomic_compare_exchange_strong(&wait->state, &expected, WAIT_WAITING)) {
+		assert(expected == WAIT_WOKEN);
+		return true;
+	}
+	if (deadline_ns != INT64_MAX)
+		loop_timer_set(wait->loop, &timer, deadline_ns);
+	fiber_yield();
+	loop_timer_clear(wait->loop, &timer);
+	return atomic_load(&wait->state) == WAIT_WOKEN;
+}
+
+static void hand_in(struct loop *loop, struct loop_wait *wait)
+{
+	struct inbox *inbox = &loop->inbox;
+
+	pthread_mutex_lock(&inbox->lock);
+	wait->next = NULL;
+	*inbox->waits_end = wait;
+	inbox->waits_end = &wait->next;
+	rouse(loop);
+	pthread_mutex_unlock(&inbox->lock);
+}
+
+void loop_wake(struct loop_wait *wait)
+{
+	struct loop *loop = wait->loop;
+	int before = atomic_load(&wait->state);
+
+	/* An overdue wait stays so: its fiber is already on its way. */
+	do {
+		assert(before != WAIT_WOKEN);
+		if (before == WAIT_OVERDUE)
+			return;
+	} while (!atomic_compare_exchange_weak(&wait->state, &before, WAIT_WOKEN));
+	if (before == WAIT_NEW)
+		return;
+	if (loop == loop_current())
+		run_queue_push(&loop->runnable, wait->fiber);
+	else
+		hand_in(loop, wait);
+}
+
+void loop_sleep_ms(int64_t ms)
+{
+	struct loop_wait wait;
+
+	loop_wait_init(&wait);
+	loop_wait(&wait, clock_monotonic_ns(wait.loop->clock) + ms * 1000000);
+}
+
+void loop_group_add(struct loop_group *group)
+{
+	group->pending++;
+}
+
+void loop_group_done(struct loop_group *group)
+{
+	assert(group->pending > 0);
+	if (--group->pending == 0 && group->joiner != NULL)
+		loop_wake(group->joiner);
+}
+
+void loop_group_join(struct loop_group *group)
+{
+	struct loop_wait wait;
+
+	assert(group->joiner == NULL);
+	if (group->pending == 0)
+		return;
+	loop_wait_init(&wait);
+	group->joiner = &wait;
+	loop_wait(&wait, INT64_MAX);
+	group->joiner = NULL;
+}
