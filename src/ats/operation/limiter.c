@@ -9,6 +9,7 @@
 enum {
 	SHARDS = 16,
 	WAITERS_MAX = 10000,
+	PER_SECONDS_MAX = 7 * 86400, /* times WAITERS_MAX it fits nanoseconds in 64 bits */
 	SWEEP = 4,             /* idle limiters looked at by each hold */
 	RETRY_AFTER_MIN_MS = 1000, /* said when what is waited for has no known end */
 };
@@ -172,6 +173,9 @@ static struct limiter *add_limiter(struct limiters *limiters, struct shard *shar
 static void set_rules(struct limiter *limiter, const struct limiter_rules *rules)
 {
 	int64_t seconds = rules->per_seconds > 0 ? rules->per_seconds : 1;
+
+	if (seconds > PER_SECONDS_MAX)
+		seconds = PER_SECONDS_MAX;
 
 	limiter->concurrent_max = rules->concurrent;
 	limiter->burst_ns = seconds * SECOND_NS;
