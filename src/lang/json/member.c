@@ -162,10 +162,25 @@ static size_t make_unique_indexed(struct json_member *members, size_t count)
 	return make_unique_sorted(members, kept + count - i);
 }
 
+/* Whether no two of a few keys share one of 64 hash bits, and so none is repeated. */
+static bool is_unique_at_sight(const struct json_member *members, size_t count)
+{
+	uint64_t seen = 0, shared = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t bit = (uint64_t)1 << members[i].key_hash % 64;
+
+		shared |= seen & bit;
+		seen |= bit;
+	}
+	return shared == 0;
+}
+
 size_t member_make_unique(struct json_member *members, size_t count)
 {
 	if (count <= PAIRWISE_MAX)
-		return make_unique_pairwise(members, count);
+		return is_unique_at_sight(members, count) ? count :
+							    make_unique_pairwise(members, count);
 	if (count <= FILTER_MAX)
 		return make_unique_filtered(members, count);
 	return make_unique_indexed(members, count);

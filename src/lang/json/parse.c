@@ -24,7 +24,7 @@ struct key {
 struct frame {
 	const char *start; /* of the container in the text */
 	uint32_t parent;   /* cell of the frame around it */
-	char closer;       /* ] or }, or NUL for the root */
+	char parent_closer;
 };
 
 union cell {
@@ -45,6 +45,7 @@ struct parser {
 	union cell *cells;
 	union cell *cells_end;
 	uint32_t frame; /* the innermost open container; 0 is the root */
+	char closer;    /* of that: ] or }, or NUL for the root */
 	uint32_t depth;
 	uint32_t nodes_left;
 	struct error *err;
@@ -222,11 +223,13 @@ static const char *find_quote(struct parser *p, const char *at, unsigned *has_hi
 	return at;
 }
 
-/* All that is not a short ASCII string without escapes. `at` is the first special byte. */
+/* All that is not ASCII without escapes: `at` is the first byte for which that does not hold. */
 __attribute__((noinline)) static const char *finish_string(struct parser *p, const char *start,
-							   const char *at, unsigned has_high,
-							   struct json *out)
+							   const char *at, struct json *out)
 {
+	unsigned has_high = 0;
+
+	at = scan_to_special(at, p->end, &has_high);
 	bool has_escapes = at < p->end && *at == '\\';
 
 	if (has_escapes)
@@ -237,29 +240,26 @@ __attribute__((noinline)) static const char *finish_string(struct parser *p, con
 		return fail(p, start - 1, "a string without an end");
 	if (*at != '"')
 		return fail(p, at, "a control byte in a string must be escaped");
-	out->type = JSON_STRING;
-	out->flags = JSON_PLAIN | JSON_ASCII;
+	*out = (struct json){.type = JSON_STRING, .flags = JSON_PLAIN | JSON_ASCII,
+			     .count = (uint32_t)(at - start), .text = start};
 	if (has_high != 0) {
 		if (!scan_is_utf8(start, at))
 			return fail(p, start, "the string is not UTF-8");
 		out->flags = JSON_PLAIN;
 	}
-	out->extension = 0;
-	out->count = (uint32_t)(at - start);
-	out->text = start;
 	if (has_escapes && decode_string(p, start, at, out) == NULL)
 		return NULL;
 	return at + 1;
 }
 
 /* `start` is after the opening quote. */
-static inline const char *read_string(struct parser *p, const char *start, struct json *out)
+static inline const char *read_string(struct parser *p, const char *start, const char *end,
+				      struct json *out)
 {
-	unsigned has_high = 0;
-	const char *at = scan_to_special(start, p->end, &has_high);
+	const char *at = scan_plain(start, end);
 
-	if (__builtin_expect(at == p->end || *at != '"' || has_high != 0, 0))
-		return finish_string(p, start, at, has_high, out);
+	if (__builtin_expect(at == end || *at != '"', 0))
+		return finish_string(p, start, at, out);
 	*out = (struct json){.type = JSON_STRING, .flags = JSON_PLAIN | JSON_ASCII,
 			     .count = (uint32_t)(at - start), .text = start};
 	return at + 1;
@@ -328,39 +328,31 @@ static inline bool is_word(const char *at, const char *end, const char *word, si
 	return (size_t)(end - at) >= len && memcmp(at, word, len) == 0;
 }
 
-/* Anything but a container. */
-static inline const char *read_scalar(struct parser *p, const char *at, struct json *out)
+/* Anything but a string and a container. */
+static inline const char *read_plain_value(struct parser *p, const char *at, const char *end,
+					   struct json *out)
 {
-	switch (*at) {
-	case '"':
-		return read_string(p, at + 1, out);
-	case 't':
-		if (!is_word(at, p->end, "true", 4))
-			break;
-		*out = json_bool(true);
-		return at + 4;
-	case 'f':
-		if (!is_word(at, p->end, "false", 5))
-			break;
-		*out = json_bool(false);
-		return at + 5;
-	case 'n':
-		if (!is_word(at, p->end, "null", 4))
-			break;
+	if (*at == 'n' && is_word(at, end, "null", 4)) {
 		*out = json_null();
 		return at + 4;
-	default:
-		return read_number(p, at, out);
 	}
-	return fail(p, at, "a value must stand here");
+	if (*at == 't' && is_word(at, end, "true", 4)) {
+		*out = json_bool(true);
+		return at + 4;
+	}
+	if (*at == 'f' && is_word(at, end, "false", 5)) {
+		*out = json_bool(false);
+		return at + 5;
+	}
+	return read_number(p, at, out);
 }
 
 /* --- containers ---------------------------------------------------------------------------- */
 
-/* Room for a key and a value; the cells may move. */
+/* Room for a value (or a frame and a key) and the key that may follow; the cells may move. */
 static inline union cell *make_room(struct parser *p, union cell *top)
 {
-	if (__builtin_expect(p->cells_end - top >= 2, 1))
+	if (__builtin_expect(p->cells_end - top >= 3, 1))
 		return top;
 	size_t used = (size_t)(top - p->cells), capacity = (size_t)(p->cells_end - p->cells) * 2;
 
@@ -371,21 +363,36 @@ static inline union cell *make_room(struct parser *p, union cell *top)
 	return p->cells + used;
 }
 
-/* A key and its colon, into one cell. */
-static inline const char *read_key(struct parser *p, const char *at, union cell *cell)
+/* A key and its colon, into one cell. In a text without white space no place is looked at twice:
+ * each byte is first compared with what is likely to stand there. */
+static inline const char *read_key(struct parser *p, const char *at, const char *end,
+				   union cell *cell)
 {
-	struct json key;
+	if (at == end || *at != '"') {
+		at = skip_space(at, end);
+		if (at == end || *at != '"')
+			return fail(p, at, "a key in quotes must stand here");
+	}
+	const char *start = at + 1;
 
-	at = skip_space(at, p->end);
-	if (at == p->end || *at != '"')
-		return fail(p, at, "a key in quotes must stand here");
-	at = read_string(p, at + 1, &key);
-	if (at == NULL)
-		return NULL;
-	at = skip_space(at, p->end);
-	if (at == p->end || *at != ':')
-		return fail(p, at, "a colon must follow the key");
-	cell->key = (struct key){key.text, key.count, json_key_hash(key.text, key.count)};
+	at = scan_plain(start, end);
+	if (__builtin_expect(at < end && *at == '"', 1)) {
+		size_t len = (size_t)(at++ - start);
+
+		cell->key = (struct key){start, (uint32_t)len, json_key_hash(start, len)};
+	} else {
+		struct json key;
+
+		at = finish_string(p, start, at, &key);
+		if (at == NULL)
+			return NULL;
+		cell->key = (struct key){key.text, key.count, json_key_hash(key.text, key.count)};
+	}
+	if (at == end || *at != ':') {
+		at = skip_space(at, end);
+		if (at == end || *at != ':')
+			return fail(p, at, "a colon must follow the key");
+	}
 	return at + 1;
 }
 
@@ -394,108 +401,122 @@ static inline const char *read_key(struct parser *p, const char *at, union cell 
 static union cell *close_container(struct parser *p, union cell *top, const char *end)
 {
 	union cell *frame = p->cells + p->frame, *items = frame + 1;
-	bool is_object = frame->frame.closer == '}';
-	struct json value = {.type = is_object ? JSON_OBJECT : JSON_ARRAY};
+	bool is_object = p->closer == '}';
+	size_t count = (size_t)(top - items);
+	const void *place = NULL;
 
-	if (is_object && top > items) {
-		size_t count = (size_t)(top - items) / 2;
-
-		count = member_make_unique((struct json_member *)(void *)items, count);
-		value.count = (uint32_t)count;
-		top = items + value.count * 2;
-	} else {
-		value.count = (uint32_t)(top - items);
+	if (is_object && count > 0) {
+		count = member_make_unique((struct json_member *)(void *)items, count / 2);
+		top = items + count * 2;
 	}
-	if (value.count > 0) {
+	if (count > 0) {
 		size_t bytes = (size_t)(top - items) * sizeof *items;
 		struct json_source *source = arena_alloc(p->arena, sizeof *source + bytes);
 
 		source->text = frame->frame.start;
 		source->len = (size_t)(end - frame->frame.start);
-		value.items = memcpy(source + 1, items, bytes);
-		value.flags = JSON_HAS_SOURCE;
+		place = memcpy(source + 1, items, bytes);
 	}
 	p->frame = frame->frame.parent;
+	p->closer = frame->frame.parent_closer;
 	p->depth--;
-	frame->value = value;
+	frame->value = (struct json){.type = is_object ? JSON_OBJECT : JSON_ARRAY,
+				     .flags = count > 0 ? JSON_HAS_SOURCE : 0,
+				     .count = (uint32_t)count, .pointer = place};
 	return frame + 1;
 }
 
 /* Puts a frame for the bracket at `at` on top; what follows is an item, a key or the closer. */
-static inline const char *open_container(struct parser *p, const char *at, union cell *top)
+static inline const char *open_container(struct parser *p, const char *at, const char *end,
+					 union cell *top)
 {
 	if (p->depth == p->limits->depth_max)
 		return fail_limit(p, "levels of nesting", p->limits->depth_max);
-	if (!arena_check(p->arena, p->err))
-		return NULL;
+	if (arena_is_over(p->arena))
+		return arena_check(p->arena, p->err) ? at : NULL;
 	p->depth++;
-	/* ] and } stand two places after their openers in ASCII. */
-	top->frame = (struct frame){at, p->frame, (char)(*at + 2)};
+	top->frame = (struct frame){at, p->frame, p->closer};
 	p->frame = (uint32_t)(top - p->cells);
-	return skip_space(at + 1, p->end);
+	p->closer = (char)(*at + 2); /* ] and } stand two places after their openers in ASCII */
+	return skip_space(at + 1, end);
 }
 
-/* After a value: closes what ends here. Returns the place where the next value begins, or the
- * end of the text when the root has its value. */
-static inline const char *read_follower(struct parser *p, const char *at, union cell **top)
+/* After a value that no comma follows at once: closes what ends here. Returns the place behind
+ * the comma before the next item or key, or the end of the text when the root has its value. */
+static const char *close_all(struct parser *p, const char *at, union cell **top)
 {
 	for (;;) {
-		char closer = p->cells[p->frame].frame.closer;
-
 		at = skip_space(at, p->end);
 		if (at == p->end)
-			return closer == '\0' ? at : fail(p, at, "the text ends too early");
-		if (closer == '\0')
+			return p->closer == '\0' ? at : fail(p, at, "the text ends too early");
+		if (p->closer == '\0')
 			return fail(p, at, "something follows the value");
-		if (*at == ',') {
-			if (closer == ']')
-				return at + 1;
-			*top = make_room(p, *top);
-			return read_key(p, at + 1, (*top)++);
-		}
-		if (*at != closer)
-			return fail(p, at, closer == ']' ? "a comma or ] must follow the value" :
-							   "a comma or } must follow the value");
+		if (*at == ',')
+			return at + 1;
+		if (*at != p->closer)
+			return fail(p, at, p->closer == ']' ? "a comma or ] must follow the value" :
+							      "a comma or } must follow the value");
 		at++;
 		*top = close_container(p, *top, at);
 	}
 }
 
+static inline bool is_opener(char byte)
+{
+	return byte == '[' || byte == '{';
+}
+
+/* One value, of a container that is not empty the opening only: then *is_open. */
+static inline const char *read_value(struct parser *p, const char *at, const char *end,
+				     union cell **top, bool *is_open)
+{
+	union cell *cell = (*top)++;
+
+	*is_open = false;
+	if (*at == '"')
+		return read_string(p, at + 1, end, &cell->value);
+	if (!is_opener(*at))
+		return read_plain_value(p, at, end, &cell->value);
+	at = open_container(p, at, end, cell);
+	if (at == NULL)
+		return NULL;
+	*is_open = at == end || *at != p->closer;
+	if (*is_open)
+		return at;
+	*top = close_container(p, *top, at + 1);
+	return at + 1;
+}
+
 static const char *read_text(struct parser *p, const char *at)
 {
-	union cell *top = p->cells;
+	const char *end = p->end;
+	union cell *top = p->cells + 1; /* the first cell stands for the frame of the root */
+	bool is_open;
 
-	(top++)->frame = (struct frame){at, 0, '\0'};
-	do {
-		at = skip_space(at, p->end);
-		if (at == p->end)
+	for (;;) {
+		at = skip_space(at, end);
+		if (at == end)
 			return fail(p, at, "a value must stand here");
 		if (p->nodes_left-- == 0)
 			return fail_limit(p, "values", p->limits->nodes_max);
 		top = make_room(p, top);
-		if (*at != '[' && *at != '{') {
-			at = read_scalar(p, at, &(top++)->value);
-		} else {
-			at = open_container(p, at, top++);
+		at = read_value(p, at, end, &top, &is_open);
+		if (at == NULL)
+			return NULL;
+		if (!is_open) {
+			if (at < end && *at == ',' && p->closer != '\0')
+				at++;
+			else
+				at = close_all(p, at, &top);
+			if (at == NULL || p->closer == '\0')
+				return at;
+		}
+		if (p->closer == '}') {
+			at = read_key(p, at, end, top++);
 			if (at == NULL)
 				return NULL;
-			char closer = p->cells[p->frame].frame.closer;
-
-			if (at < p->end && *at == closer) {
-				at++;
-				top = close_container(p, top, at);
-			} else if (closer == ']') {
-				continue;
-			} else {
-				top = make_room(p, top);
-				at = read_key(p, at, top++);
-				continue;
-			}
 		}
-		if (at != NULL)
-			at = read_follower(p, at, &top);
-	} while (at != NULL && (at < p->end || p->cells[p->frame].frame.closer != '\0'));
-	return at;
+	}
 }
 
 bool json_parse(struct arena *arena, struct str text, const struct json_limits *limits,

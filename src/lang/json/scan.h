@@ -32,6 +32,16 @@ static inline unsigned scan_step(const char *at, unsigned *high)
 	*high = (unsigned)_mm_movemask_epi8(bytes);
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
 }
+/* Bit i of the result: byte i is special or not ASCII (as a signed byte that is below 0x20 too). */
+static inline unsigned scan_step_plain(const char *at)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+	__m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+	__m128i other = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
+}
 #else
 static inline uint64_t scan_word(const char *at)
 {
@@ -66,7 +76,29 @@ static inline unsigned scan_step(const char *at, unsigned *high)
 	}
 	return special;
 }
+
+static inline unsigned scan_step_plain(const char *at)
+{
+	unsigned high, special = scan_step(at, &high);
+
+	return special | high;
+}
 #endif
+
+/* The first byte that is special or not ASCII, or end. */
+static inline const char *scan_plain(const char *at, const char *end)
+{
+	while (end - at >= SCAN_STEP) {
+		unsigned stops = scan_step_plain(at);
+
+		if (stops != 0)
+			return at + __builtin_ctz(stops);
+		at += SCAN_STEP;
+	}
+	while (at < end && (unsigned char)*at < 0x80 && !scan_is_special(*at))
+		at++;
+	return at;
+}
 
 /* The first special byte, or end. *has_high becomes not zero when a byte before it is not ASCII. */
 static inline const char *scan_to_special(const char *at, const char *end, unsigned *has_high)
