@@ -183,6 +183,7 @@ static void fill_variables(struct company *company, const struct record *record,
 			   struct json *variables)
 {
 	memcpy(variables, company->variables, sizeof company->variables);
+	variables[VARIABLE_ID] = json_int(record_id(record));
 	variables[VARIABLE_INDEX] = json_int(record->index);
 	variables[VARIABLE_NTH] = json_int(record->nth);
 	variables[VARIABLE_SIZE] = json_int((int64_t)record->collection->initial_count);
@@ -277,13 +278,11 @@ static bool show_fields(struct company *company, struct record *record, const st
 				 record->made.members[i].value);
 	for (size_t i = 0; i < view->fields.count; i++) {
 		const struct field *field = &view->fields.items[i];
-		bool is_copy = field->value.kind == EXPRESSION_MEMBER &&
-			       str_equal(field->value.text, field->name);
 		struct json value;
 		if (!company_evaluate(company, &field->value, variables, arena,
 				      json_builder_object(&known), &value, err))
 			return false;
-		if (!is_copy)
+		if (!field->is_hiding)
 			json_builder_set(&known, field->name, value);
 		if (!field->is_working)
 			json_builder_set(shown, field->name, value);
@@ -432,12 +431,15 @@ static struct str index_key(struct json value, char room[32])
 	return str_from_c(room);
 }
 
-static void add_to_index(struct company *company, struct index *index, struct record *record)
+static void add_to_index(struct company *company, struct index *index, struct record *record,
+			 struct json value)
 {
 	struct arena *arena = &company->index_arena;
 	char room[32];
-	struct str key = index_key(json_get(record->made, index->member), room);
+	struct str key = index_key(value, room);
 
+	for (uint32_t i = 0; json_is(value, JSON_ARRAY) && i < value.count; i++)
+		add_to_index(company, index, record, value.items[i]);
 	if (key.len == 0)
 		return;
 	struct bucket *bucket = map_get(&index->buckets, key);
@@ -477,7 +479,8 @@ static struct index *build_index(struct company *company, struct collection *col
 	map_init(&index->buckets, random_system());
 	for (size_t i = 0; i < collection->count; i++)
 		if (record_is_alive(collection->records[i]))
-			add_to_index(company, index, collection->records[i]);
+			add_to_index(company, index, collection->records[i],
+				     json_get(collection->records[i]->made, member));
 	index->next = company->indexes;
 	company->indexes = index;
 	return index;

@@ -105,7 +105,8 @@ const struct rendering *record_render(struct company *company, struct record *re
 bool company_read_references(struct company *company, struct arena *arena, struct json value,
 			     struct record ***out, size_t *count, struct error *err) MUST_CHECK;
 
-/* The living records of a collection whose made field `member` equals `value`. */
+/* The living records of a collection whose made field `member` equals `value`, or has it among
+ * its items. */
 bool company_where(struct company *company, struct collection *collection, struct str member,
 		   struct json value, struct record ***out, size_t *count,
 		   struct error *err) MUST_CHECK;

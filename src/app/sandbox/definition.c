@@ -227,6 +227,27 @@ const struct view *collection_view(const struct collection_definition *collectio
 	return NULL;
 }
 
+/* A field of a name that the base has takes its place there. */
+static struct field_table join_fields(struct arena *arena, const struct field_table *base,
+				      const struct field_table *own)
+{
+	struct field_table all = {
+		arena_array(arena, base->count + own->count, sizeof(struct field)), 0};
+
+	for (size_t i = 0; i < base->count; i++)
+		all.items[all.count++] = base->items[i];
+	for (size_t i = 0; i < own->count; i++) {
+		size_t at = 0;
+		while (at < base->count && !str_equal(base->items[at].name, own->items[i].name))
+			at++;
+		if (at < base->count)
+			all.items[at] = own->items[i];
+		else
+			all.items[all.count++] = own->items[i];
+	}
+	return all;
+}
+
 static bool extend(struct reader *reader, const struct collection_definition *collection,
 		   const struct yaml_node *node, struct view *view)
 {
@@ -238,32 +259,22 @@ static bool extend(struct reader *reader, const struct collection_definition *co
 	if (base == NULL)
 		return reader_fail(reader, node->line, "extends %.*s, a view that does not stand above",
 				   STR_ARGS(name));
-	size_t own = view->fields.count;
-	struct field *items = arena_array(reader->arena, base->fields.count + own, sizeof *items);
-	memcpy(items, base->fields.items, base->fields.count * sizeof *items);
-	if (own > 0)
-		memcpy(items + base->fields.count, view->fields.items, own * sizeof *items);
-	view->fields = (struct field_table){items, base->fields.count + own};
+	view->fields = join_fields(reader->arena, &base->fields, &view->fields);
 	if (view->references.kind == EXPRESSION_NONE)
 		view->references = base->references;
 	view->is_volatile |= base->is_volatile;
 	return true;
 }
 
-/* A field which a view computes may not hide one that was made: later fields see both. */
 static bool check_view(struct reader *reader, const struct collection_definition *collection,
-		       const struct view *view)
+		       struct view *view)
 {
 	for (size_t i = 0; i < view->fields.count; i++) {
-		const struct field *field = &view->fields.items[i];
-		bool is_made = has_field(&collection->made, field->name);
+		struct field *field = &view->fields.items[i];
 		bool is_copy = field->value.kind == EXPRESSION_MEMBER &&
 			       str_equal(field->value.text, field->name);
-		if (is_made && !is_copy)
-			return reader_fail(reader, field->value.line,
-					   "%.*s is made with the record already",
-					   STR_ARGS(field->name));
-		if (!is_made && is_copy)
+		field->is_hiding = has_field(&collection->made, field->name);
+		if (!field->is_hiding && is_copy)
 			return reader_fail(reader, field->value.line,
 					   "there is no made field of the name %.*s",
 					   STR_ARGS(field->name));

@@ -14,6 +14,7 @@
 	ROW(VARIABLE_COMPANY, "company")                                                   \
 	ROW(VARIABLE_CANDIDATES, "candidates") /* how many were asked for */               \
 	ROW(VARIABLE_BASE, "base")     /* "http://HOST"; in views only */                  \
+	ROW(VARIABLE_ID, "id")         /* of the record */                                 \
 	ROW(VARIABLE_INDEX, "index")   /* of the record in its collection, from 0 */       \
 	ROW(VARIABLE_NTH, "nth")       /* of the record among its parent's, from 0 */      \
 	ROW(VARIABLE_SIZE, "size")     /* how many records the collection began with */    \
@@ -49,6 +50,7 @@ struct field {
 	uint32_t name_hash;
 	struct expression value;
 	bool is_working; /* name begins with "_": for the fields after it, not kept */
+	bool is_hiding;  /* in a view: a made field has this name, and is what others see */
 };
 
 struct field_table {

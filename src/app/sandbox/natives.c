@@ -260,6 +260,20 @@ static bool native_one(void *context, struct arena *arena, const struct json *ar
 			 error);
 }
 
+/* $one_id(collection, salt): its id alone, without making the record */
+static bool native_one_id(void *context, struct arena *arena, const struct json *arguments,
+			  struct json *out, struct jsonata_error *error)
+{
+	struct collection *collection = find_collection(context, arena, arguments[0], error);
+
+	*out = json_undefined();
+	if (collection == NULL || collection->initial_count == 0)
+		return collection != NULL;
+	uint64_t draw = company_draw(context, text_of(arguments[1]));
+	*out = json_int(record_id(collection->records[draw % collection->initial_count]));
+	return true;
+}
+
 /* $find(collection, id) */
 static bool native_find(void *context, struct arena *arena, const struct json *arguments,
 			struct json *out, struct jsonata_error *error)
@@ -298,12 +312,12 @@ static bool native_all(void *context, struct arena *arena, const struct json *ar
 	return true;
 }
 
-/* The first child of the record in scope, in the collection that is named. */
+/* The first of those that hang on `parent`, in the collection that is named. */
 static bool find_children(struct company *company, struct arena *arena, struct json name,
-			  struct record **first, size_t *count, struct jsonata_error *error)
+			  const struct record *parent, struct record **first, size_t *count,
+			  struct jsonata_error *error)
 {
 	struct collection *children = find_collection(company, arena, name, error);
-	struct record *parent = company->scope_record;
 
 	if (children == NULL)
 		return false;
@@ -314,22 +328,22 @@ static bool find_children(struct company *company, struct arena *arena, struct j
 	return true;
 }
 
-/* $children(collection): those of this record, as they were made */
-static bool native_children(void *context, struct arena *arena, const struct json *arguments,
-			    struct json *out, struct jsonata_error *error)
+static bool give_children(struct company *company, struct arena *arena, struct json name,
+			  const struct record *parent, struct json *out,
+			  struct jsonata_error *error)
 {
 	struct json_builder items;
 	struct record *record;
 	struct json made;
 	size_t count;
 
-	if (!find_children(context, arena, arguments[0], &record, &count, error))
+	if (!find_children(company, arena, name, parent, &record, &count, error))
 		return false;
 	json_builder_init(&items, arena);
 	for (; record != NULL; record = record->next_sibling) {
 		if (record->is_deleted)
 			continue;
-		if (!give_made(context, arena, record, &made, error))
+		if (!give_made(company, arena, record, &made, error))
 			return false;
 		json_builder_add(&items, made);
 	}
@@ -337,15 +351,37 @@ static bool native_children(void *context, struct arena *arena, const struct jso
 	return true;
 }
 
+/* $children(collection): those of this record, as they were made */
+static bool native_children(void *context, struct arena *arena, const struct json *arguments,
+			    struct json *out, struct jsonata_error *error)
+{
+	struct company *company = context;
+
+	return give_children(company, arena, arguments[0], company->scope_record, out, error);
+}
+
+/* $siblings(collection): those which hang on the same parent as this record does */
+static bool native_siblings(void *context, struct arena *arena, const struct json *arguments,
+			    struct json *out, struct jsonata_error *error)
+{
+	struct company *company = context;
+	const struct record *record = company->scope_record;
+
+	return give_children(company, arena, arguments[0], record == NULL ? NULL : record->parent,
+			     out, error);
+}
+
 /* $children_count(collection) */
 static bool native_children_count(void *context, struct arena *arena,
 				  const struct json *arguments, struct json *out,
 				  struct jsonata_error *error)
 {
+	struct company *company = context;
 	struct record *record;
 	size_t count;
 
-	if (!find_children(context, arena, arguments[0], &record, &count, error))
+	if (!find_children(company, arena, arguments[0], company->scope_record, &record, &count,
+			   error))
 		return false;
 	*out = json_int((int64_t)count);
 	return true;
@@ -367,12 +403,14 @@ static bool give_view(struct company *company, struct arena *arena, struct recor
 static bool native_children_view(void *context, struct arena *arena, const struct json *arguments,
 				 struct json *out, struct jsonata_error *error)
 {
+	struct company *company = context;
 	struct json_builder items;
 	struct record *record;
 	struct json shown;
 	size_t count;
 
-	if (!find_children(context, arena, arguments[0], &record, &count, error))
+	if (!find_children(company, arena, arguments[0], company->scope_record, &record, &count,
+			   error))
 		return false;
 	json_builder_init(&items, arena);
 	for (; record != NULL; record = record->next_sibling) {
@@ -469,9 +507,11 @@ const struct jsonata_native natives[] = {
 	{"clock", 0, native_clock},
 	{"seconds", 1, native_seconds},
 	{"one", 2, native_one},
+	{"one_id", 2, native_one_id},
 	{"find", 2, native_find},
 	{"all", 1, native_all},
 	{"children", 1, native_children},
+	{"siblings", 1, native_siblings},
 	{"children_count", 1, native_children_count},
 	{"children_view", 2, native_children_view},
 	{"view", 3, native_view},
