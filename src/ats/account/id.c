@@ -16,7 +16,8 @@ struct str id_make(struct accounts *accounts, struct arena *arena, const char *p
 	for (int i = 0; i < 26; i++) {
 		unsigned value = 0;
 		for (int bit = 5 * i - 2; bit < 5 * i + 3; bit++)
-			value = value << 1 | (bit < 0 ? 0 : bytes[bit / 8] >> (7 - bit % 8) & 1U);
+			value = value << 1 |
+				(bit < 0 ? 0U : (unsigned)bytes[bit / 8] >> (7 - bit % 8) & 1U);
 		text[4 + i] = digits[value];
 	}
 	return str_make(text, ID_LEN);
