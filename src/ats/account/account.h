@@ -97,22 +97,25 @@ struct account {
 	int64_t updated_ms;
 };
 
-/* A new account with its credential: an object of texts by the connector's field names, which is
- * sealed field by field. The fields `id`, `created_ms`, `updated_ms` of *account are filled. */
+/* A new account with its credential: an object of texts by the connector's field names (at most 16
+ * of 8 KiB, without control characters; undefined: none), which is sealed field by field. The
+ * fields `id`, `created_ms`, `updated_ms` of *account are filled. */
 bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
 		    struct json credential, struct error *err) MUST_CHECK;
 /* ERROR_NOT_FOUND (field "integrated_account_id") when this environment has none of that id: the
  * same answer whether it exists elsewhere or not. Everything in *out lives in the arena. */
 bool account_find(struct accounts *accounts, struct arena *arena, struct str environment_id,
 		  struct str id, struct account *out, struct error *err) MUST_CHECK;
-/* Sorted by id, those after `after` (empty: from the first), at most `limit`. */
+/* Sorted by id, those after `after` (empty: from the first), at most `limit` (1 to 1000). */
 bool account_list(struct accounts *accounts, struct arena *arena, struct str environment_id,
 		  struct str after, size_t limit, struct account **list, size_t *count,
 		  struct error *err) MUST_CHECK;
 /* Removes it with its credential. */
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
 		    struct error *err) MUST_CHECK;
-/* The one function which moves an account between states. */
+/* The one function which moves an account between states: from account->status, as the caller saw
+ * it. True also when somebody else has brought it to `status` meanwhile; ERROR_CONFLICT when to
+ * another; ERROR_NOT_FOUND as in account_find(). */
 bool account_set_status(struct accounts *accounts, const struct account *account,
 			enum account_status status, struct error *err) MUST_CHECK;
 
@@ -121,6 +124,11 @@ bool account_set_status(struct accounts *accounts, const struct account *account
 bool account_open_credential(struct accounts *accounts, const struct account *account,
 			     struct str field, struct secret *secret,
 			     struct error *err) MUST_CHECK;
+
+/* Seals anew, under the newest master key, every credential that an older one has sealed; *count
+ * tells how many. Then (and when each API key has been used once) the older key may leave the key
+ * file. Safe to break off and begin again, and beside everything else. */
+bool accounts_reseal(struct accounts *accounts, size_t *count, struct error *err) MUST_CHECK;
 
 /* How many accounts of each status there are in all environments, for the metrics. */
 bool account_count(struct accounts *accounts, size_t counts[5], struct error *err) MUST_CHECK;
