@@ -147,7 +147,8 @@ struct json json_at(struct json array, size_t index);
 double json_to_double(struct json number);
 /* A number that is a whole int64; false otherwise. */
 bool json_to_int64(struct json number, int64_t *out) MUST_CHECK;
-/* Deep equality: 1 equals 1.0; the order of members does not matter. Bounded by depth_max. */
+/* Deep equality: 1 equals 1.0; the order of members does not matter. Neither this nor printing
+ * nor copying takes stack for the depth of a value. */
 bool json_equal(struct json a, struct json b);
 /* The text a container was read from, or {NULL, 0}. */
 struct str json_source(struct json container);
@@ -210,7 +211,9 @@ void json_builder_set(struct json_builder *builder, struct str key, struct json 
 struct json json_builder_array(const struct json_builder *builder);
 struct json json_builder_object(const struct json_builder *builder);
 
-/* A deep copy which shares nothing with the value nor with the text it came from. */
+/* A deep copy which shares nothing with the value nor with the text it came from. Extensions
+ * become undefined. Once the arena is past its limit what is left becomes null, so that a value
+ * which holds one part many times over cannot fill the memory: arena_check() tells. */
 struct json json_copy(struct arena *arena, struct json value);
 
 #endif

@@ -71,18 +71,14 @@ __attribute__((cold, noinline)) static const char *fail_limit(struct parser *p, 
 	return NULL;
 }
 
-static inline bool is_space(char byte)
-{
-	return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
-}
-
 static inline const char *skip_space(const char *at, const char *end)
 {
 	if (at < end && (unsigned char)*at > ' ')
 		return at;
-	while (at < end && is_space(*at))
-		at++;
-	return at;
+	/* One blank after a colon or a comma is common too. */
+	if (end - at >= 2 && *at == ' ' && (unsigned char)at[1] > ' ')
+		return at + 1;
+	return scan_past_space(at, end);
 }
 
 /* --- strings ------------------------------------------------------------------------------- */

@@ -19,6 +19,24 @@ struct printer {
 	bool is_pretty;
 };
 
+/* As buffer_room(), without a call where there is room. */
+static inline char *make_room(struct buffer *out, size_t more)
+{
+	if (__builtin_expect(out->capacity - out->len >= more, 1))
+		return out->data + out->len;
+	return buffer_room(out, more);
+}
+
+static inline void put_byte(struct buffer *out, char byte)
+{
+	char *to = make_room(out, 1);
+
+	if (to == NULL)
+		return;
+	*to = byte;
+	out->len++;
+}
+
 /* --- strings ------------------------------------------------------------------------------- */
 
 static void print_unicode_escape(struct buffer *out, unsigned code)
@@ -84,28 +102,22 @@ static void print_escaped(struct buffer *out, struct str s)
 }
 
 /* In quotes. is_plain: known to need no escapes. */
-static void print_string(struct buffer *out, struct str s, bool is_plain)
+static inline void print_string(struct buffer *out, struct str s, bool is_plain)
 {
-	if (s.len > 0 && !is_plain) {
-		unsigned has_high = 0;
-
-		is_plain = scan_to_special(s.data, s.data + s.len, &has_high) == s.data + s.len &&
-			   has_high == 0;
-	}
-	if (!is_plain && s.len > 0) {
-		buffer_append_byte(out, '"');
+	if (__builtin_expect(!is_plain && !scan_is_plain(s.data, s.len), 0)) {
+		put_byte(out, '"');
 		print_escaped(out, s);
-		buffer_append_byte(out, '"');
+		put_byte(out, '"');
 		return;
 	}
-	char *to = buffer_room(out, s.len + 2);
+	char *to = make_room(out, s.len + 2);
 
 	if (to == NULL)
 		return;
-	to[0] = '"';
+	*to++ = '"';
 	if (s.len > 0)
-		memcpy(to + 1, s.data, s.len);
-	to[s.len + 1] = '"';
+		memcpy(to, s.data, s.len);
+	to[s.len] = '"';
 	out->len += s.len + 2;
 }
 
@@ -154,7 +166,7 @@ static void print_line(struct printer *printer)
 {
 	if (!printer->is_pretty)
 		return;
-	buffer_append_byte(printer->out, '\n');
+	put_byte(printer->out, '\n');
 	for (size_t i = 0; i < printer->frames.count; i++)
 		buffer_append(printer->out, STR("  "));
 }
@@ -172,7 +184,7 @@ static void print_value(struct printer *printer, struct json value)
 		buffer_append(printer->out, source);
 		return;
 	}
-	buffer_append_byte(printer->out, value.type == JSON_ARRAY ? '[' : '{');
+	put_byte(printer->out, value.type == JSON_ARRAY ? '[' : '{');
 	struct print_frame *frame = stack_push(&printer->frames);
 
 	*frame = (struct print_frame){.container = value};
@@ -186,7 +198,7 @@ static void print_close(struct printer *printer, const struct print_frame *frame
 	stack_pop(&printer->frames);
 	if (has_printed)
 		print_line(printer);
-	buffer_append_byte(printer->out, closer);
+	put_byte(printer->out, closer);
 }
 
 /* The next item or member of the innermost container, or its end. */
@@ -203,7 +215,7 @@ static void print_next(struct printer *printer, struct print_frame *frame)
 		return;
 	}
 	if (frame->has_printed)
-		buffer_append_byte(out, ',');
+		put_byte(out, ',');
 	frame->has_printed = true;
 	print_line(printer);
 	uint32_t i = frame->next++;
@@ -215,7 +227,9 @@ static void print_next(struct printer *printer, struct print_frame *frame)
 	const struct json_member *member = &frame->container.members[i];
 
 	print_string(out, str_make(member->key, member->key_len), false);
-	buffer_append(out, printer->is_pretty ? STR(": ") : STR(":"));
+	put_byte(out, ':');
+	if (printer->is_pretty)
+		put_byte(out, ' ');
 	print_value(printer, member->value);
 }
 

@@ -20,6 +20,24 @@ static inline bool scan_is_special(char byte)
 	return (unsigned char)byte < 0x20 || byte == '"' || byte == '\\';
 }
 
+static inline uint64_t scan_word(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof word);
+	return word;
+}
+
+/* Not zero when a byte of the word is special (or, seldom, when none is: the caller looks). */
+static inline uint64_t scan_word_is_special(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
+
+	return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
+		((slash - ones) & ~slash)) & ones * 0x80;
+}
+
 #ifdef __SSE2__
 /* Bit i of the result: byte i is special; of *high: byte i is not ASCII. */
 static inline unsigned scan_step(const char *at, unsigned *high)
@@ -43,24 +61,6 @@ static inline unsigned scan_step_plain(const char *at)
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
 }
 #else
-static inline uint64_t scan_word(const char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof word);
-	return word;
-}
-
-/* Not zero when a byte of the word is special (or, seldom, when none is: the caller looks). */
-static inline uint64_t scan_word_is_special(uint64_t word)
-{
-	const uint64_t ones = 0x0101010101010101;
-	uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\';
-
-	return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
-		((slash - ones) & ~slash)) & ones * 0x80;
-}
-
 static inline unsigned scan_step(const char *at, unsigned *high)
 {
 	uint64_t a = scan_word(at), b = scan_word(at + 8);
@@ -116,6 +116,66 @@ static inline const char *scan_to_special(const char *at, const char *end, unsig
 	}
 	for (; at < end && !scan_is_special(*at); at++)
 		*has_high |= (unsigned char)*at & 0x80;
+	return at;
+}
+
+static inline bool scan_word_is_plain(uint64_t word)
+{
+	return (scan_word_is_special(word) | (word & 0x8080808080808080)) == 0;
+}
+
+/* Whether all bytes are ASCII and none is special; the answer may be no for some that are. The
+ * last step overlaps the one before it, so that no byte is looked at alone. */
+static inline bool scan_is_plain(const char *at, size_t len)
+{
+	uint32_t first, last;
+
+	if (len >= SCAN_STEP) {
+		const char *last_step = at + len - SCAN_STEP;
+
+		for (; at < last_step; at += SCAN_STEP)
+			if (scan_step_plain(at) != 0)
+				return false;
+		return scan_step_plain(last_step) == 0;
+	}
+	if (len >= 8)
+		return scan_word_is_plain(scan_word(at)) &&
+		       scan_word_is_plain(scan_word(at + len - 8));
+	if (len >= 4) {
+		memcpy(&first, at, 4);
+		memcpy(&last, at + len - 4, 4);
+		return scan_word_is_plain((uint64_t)first << 32 | last);
+	}
+	for (size_t i = 0; i < len; i++)
+		if (scan_is_special(at[i]) || (unsigned char)at[i] >= 0x80)
+			return false;
+	return true;
+}
+
+static inline bool scan_is_space(char byte)
+{
+	return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
+/* The first byte that is no white space, or end. Indented text has long runs of it. */
+static inline const char *scan_past_space(const char *at, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - at >= SCAN_STEP; at += SCAN_STEP) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+		__m128i blank = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '));
+		__m128i line = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'));
+		__m128i back = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r'));
+		__m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+		__m128i space = _mm_or_si128(_mm_or_si128(blank, line), _mm_or_si128(back, tab));
+		unsigned others = (unsigned)_mm_movemask_epi8(space) ^ 0xffff;
+
+		if (others != 0)
+			return at + __builtin_ctz(others);
+	}
+#endif
+	while (at < end && scan_is_space(*at))
+		at++;
 	return at;
 }
 

@@ -216,6 +216,31 @@ static void test_string_positions(void **state)
 	}
 }
 
+/* White space is walked in steps of 16 bytes too. */
+static void test_space_positions(void **state)
+{
+	for (size_t len = 0; len < 50; len++) {
+		for (size_t at = 0; at < len; at++) {
+			char *text = malloc(len + 2);
+
+			for (size_t i = 0; i < len; i++)
+				text[1 + i] = " \n\r\t"[i % 4];
+			text[0] = '[';
+			text[len + 1] = ']';
+			assert_int_equal(parse_str(*state, str_make(text, len + 2)).count, 0);
+			text[1 + at] = '7';
+			assert_int_equal(parse_str(*state, str_make(text, len + 2)).count, 1);
+			text[1 + at] = '\v';
+			assert_invalid(*state, str_make(text, len + 2));
+			text[1 + at] = '\0';
+			assert_invalid(*state, str_make(text, len + 2));
+			text[0] = '1';
+			assert_invalid(*state, str_make(text, len + 1));
+			free(text);
+		}
+	}
+}
+
 static void test_utf8(void **state)
 {
 	const char *right[] = {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
@@ -429,6 +454,7 @@ int main(void)
 		arena_test(test_suite_parsing),   arena_test(test_suite_transform),
 		arena_test(test_scalars),         arena_test(test_numbers),
 		arena_test(test_string_flags),    arena_test(test_string_positions),
+		arena_test(test_space_positions),
 		arena_test(test_utf8),            arena_test(test_lookup),
 		arena_test(test_source),          arena_test(test_repeated_keys),
 		arena_test(test_colliding_keys),  arena_test(test_bytes_limit),
