@@ -88,13 +88,15 @@ static struct store_statement insert_credential(struct accounts *accounts, struc
 						const struct json_member *member)
 {
 	struct str field = str_make(member->key, member->key_len);
-	struct vault_binding binding = held_binding(arena, account->environment_id, account->id, field);
+	struct vault_binding binding =
+		held_binding(arena, account->environment_id, account->id, field);
 	struct store_value *values = arena_array(arena, 4, sizeof *values);
 
 	values[0] = store_text(account->environment_id);
 	values[1] = store_text(account->id);
 	values[2] = store_text(field);
-	values[3] = store_blob(vault_seal(accounts->vault, arena, &binding, json_str(member->value)));
+	values[3] = store_blob(
+		vault_seal(accounts->vault, arena, &binding, json_str(member->value)));
 	return (struct store_statement){
 		.sql = "INSERT INTO credential (environment_id, account_id, field, sealed)"
 		       " VALUES (?1, ?2, ?3, ?4)",

@@ -89,10 +89,11 @@ struct account {
 	struct str id;             /* "acc_…" */
 	struct str environment_id;
 	struct str connector;      /* its name */
-	struct str tenant_id;      /* the customer, in the software company's own words; may be empty */
+	struct str tenant_id;      /* the customer, in the software company's words; or empty */
 	enum account_status status;
 	struct json context;       /* object: company_id and the like; no secrets */
-	struct json limits;        /* object: requests, per_seconds, concurrent: over the connector's */
+	struct json limits;        /* object: requests, per_seconds, concurrent; over the
+				    * connector's own */
 	int64_t created_ms;
 	int64_t updated_ms;
 };

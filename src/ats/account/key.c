@@ -254,7 +254,8 @@ static bool load(struct accounts *accounts, struct arena *arena, struct str text
 	while (rows.count == 0) {
 		if (!vault_digest_old(accounts->vault, ++age, purpose, text, old))
 			return refuse(err);
-		if (!query_by_digest(accounts, arena, str_make((char *)old, sizeof old), &rows, err))
+		struct str by_old = str_make((char *)old, sizeof old);
+		if (!query_by_digest(accounts, arena, by_old, &rows, err))
 			return false;
 	}
 	*out = read_key(&rows, 0);

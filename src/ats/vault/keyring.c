@@ -15,7 +15,8 @@ static bool read_hex(struct str text, unsigned char *bytes, size_t len)
 
 static void derive(struct key *key, const unsigned char master[MASTER_BYTES])
 {
-	/* The context is eight bytes; the numbers must never change: what is stored hangs on them. */
+	/* The context is eight bytes. Neither it nor the numbers may ever change: what is stored
+	 * hangs on them. */
 	for (unsigned use = 0; use < KEY_USES; use++)
 		crypto_kdf_derive_from_key(key->uses[use], sizeof key->uses[use], use + 1, "tenon-v1",
 					   master);

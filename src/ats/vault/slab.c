@@ -74,7 +74,8 @@ static char *map_slots(struct slab *slab)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	slab->mapping_bytes = SLOTS_BYTES + 2 * page;
-	slab->mapping = mmap(NULL, slab->mapping_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	slab->mapping = mmap(NULL, slab->mapping_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
 	if (slab->mapping == MAP_FAILED ||
 	    mprotect(slab->mapping + page, SLOTS_BYTES, PROT_READ | PROT_WRITE) != 0)
 		die("no memory for secrets");

@@ -164,8 +164,8 @@ static void seal(struct vault *vault, enum key_use use, const struct vault_bindi
 	random_fill(vault->random, nonce, NONCE_BYTES);
 	bound_init(&bound, out, binding);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(
-		nonce + NONCE_BYTES, &len, (const unsigned char *)plain.data, plain.len, bound.bytes,
-		bound.len, NULL, nonce, key->uses[use]);
+		nonce + NONCE_BYTES, &len, (const unsigned char *)plain.data, plain.len,
+		bound.bytes, bound.len, NULL, nonce, key->uses[use]);
 	assert(len == plain.len + TAG_BYTES);
 	bound_finish(&bound);
 }

@@ -5,7 +5,7 @@
 
 enum {
 	VALUE_BYTES_MAX = 64 * 1024 * 1024,
-	BUSY_MS = 2000, /* only a stranger's connection (a person with the sqlite3 shell) makes us wait */
+	BUSY_MS = 2000, /* only a stranger (a person with the sqlite3 shell) makes us wait */
 };
 
 static void configure_library(void)
@@ -182,7 +182,8 @@ static int bind_one(sqlite3_stmt *statement, int place, const struct store_value
 		return sqlite3_bind_text64(statement, place, bytes, value->bytes.len, SQLITE_STATIC,
 					   SQLITE_UTF8);
 	case STORE_BLOB:
-		return sqlite3_bind_blob64(statement, place, bytes, value->bytes.len, SQLITE_STATIC);
+		return sqlite3_bind_blob64(statement, place, bytes, value->bytes.len,
+					   SQLITE_STATIC);
 	}
 	die("a store value of no type");
 }

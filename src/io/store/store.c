@@ -97,9 +97,11 @@ void store_close(struct store *store)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static struct str copy_bytes(struct arena *arena, const void *bytes, int len)
+/* The length must be asked for after the bytes: fetching them may convert. */
+static struct str copy_cell(struct arena *arena, sqlite3_stmt *statement, int column,
+			    const void *bytes)
 {
-	return arena_str(arena, str_make(bytes, (size_t)len));
+	return arena_str(arena, str_make(bytes, (size_t)sqlite3_column_bytes(statement, column)));
 }
 
 static bool read_cell(struct arena *arena, sqlite3_stmt *statement, int column,
@@ -112,16 +114,14 @@ static bool read_cell(struct arena *arena, sqlite3_stmt *statement, int column,
 	case SQLITE_INTEGER:
 		*cell = store_int(sqlite3_column_int64(statement, column));
 		return true;
-	case SQLITE_TEXT: {
-		const void *text = sqlite3_column_text(statement, column);
-		*cell = store_text(copy_bytes(arena, text, sqlite3_column_bytes(statement, column)));
+	case SQLITE_TEXT:
+		*cell = store_text(copy_cell(arena, statement, column,
+					     sqlite3_column_text(statement, column)));
 		return true;
-	}
-	case SQLITE_BLOB: {
-		const void *blob = sqlite3_column_blob(statement, column);
-		*cell = store_blob(copy_bytes(arena, blob, sqlite3_column_bytes(statement, column)));
+	case SQLITE_BLOB:
+		*cell = store_blob(copy_cell(arena, statement, column,
+					     sqlite3_column_blob(statement, column)));
 		return true;
-	}
 	default:
 		return error_set(err, ERROR_INTERNAL, "column %d holds a fraction, which has no type here",
 				 column);
@@ -164,7 +164,8 @@ bool store_query(struct store *store, struct arena *arena, const char *sql,
 	struct connection *connection = reader_connection(&store->readers, err);
 	if (connection == NULL)
 		return false;
-	sqlite3_stmt *statement = connection_prepare(connection, sql, parameters, parameter_count, err);
+	sqlite3_stmt *statement =
+		connection_prepare(connection, sql, parameters, parameter_count, err);
 	if (statement == NULL)
 		return false;
 	rows->columns = (size_t)sqlite3_column_count(statement);
@@ -198,12 +199,11 @@ struct later {
 
 static struct later *copy_later(const struct store_statement *statement)
 {
-	size_t bytes = 0;
+	size_t bytes = statement->parameter_count * sizeof(struct store_value);
 
 	for (size_t i = 0; i < statement->parameter_count; i++)
 		bytes += statement->parameters[i].bytes.len;
-	struct later *later = calloc(1, sizeof *later +
-					statement->parameter_count * sizeof later->values[0] + bytes);
+	struct later *later = calloc(1, sizeof *later + bytes);
 	if (later == NULL)
 		die("out of memory for a write");
 	char *at = (char *)&later->values[statement->parameter_count];

@@ -137,7 +137,8 @@ static bool command(struct writer *writer, const char *sql, struct error *err)
 
 	if (statement == NULL)
 		return false;
-	bool ok = sqlite3_step(statement) == SQLITE_DONE || connection_fail(&writer->connection, err);
+	bool ok = sqlite3_step(statement) == SQLITE_DONE ||
+		  connection_fail(&writer->connection, err);
 	connection_reset(&writer->connection, sql, statement);
 	return ok;
 }
@@ -179,7 +180,8 @@ static bool do_write(struct writer *writer, struct pending *write, struct error 
 	if (write->ok)
 		return command(writer, "RELEASE one_write", lost);
 	/* A full or failing disk says nothing about this one write: nothing is to be trusted. */
-	if (write->err->code == ERROR_UNAVAILABLE || sqlite3_get_autocommit(writer->connection.db)) {
+	if (write->err->code == ERROR_UNAVAILABLE ||
+	    sqlite3_get_autocommit(writer->connection.db)) {
 		*lost = *write->err;
 		return false;
 	}

@@ -61,10 +61,12 @@ static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, i
 	struct faulty_methods *table = faulty.tables;
 	while (table->real != NULL && table->real != file->pMethods)
 		table++;
-	table->real = file->pMethods;
-	table->methods = *file->pMethods;
-	table->methods.xWrite = faulty_write;
-	table->methods.xSync = faulty_sync;
+	if (table->real == NULL) {
+		table->real = file->pMethods;
+		table->methods = *file->pMethods;
+		table->methods.xWrite = faulty_write;
+		table->methods.xSync = faulty_sync;
+	}
 	file->pMethods = &table->methods;
 	pthread_mutex_unlock(&faulty.lock);
 	return result;

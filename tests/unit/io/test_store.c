@@ -16,11 +16,11 @@
 #include "faulty_files.h"
 #include "io/store/store.h"
 
-static const struct store_migration first[] = {
-	{"0001_thing",
-	 "CREATE TABLE thing (id INTEGER PRIMARY KEY, text TEXT, bytes BLOB) STRICT;"
-	 "CREATE TABLE part (thing INTEGER NOT NULL REFERENCES thing (id), text TEXT) STRICT;"},
-};
+#define FIRST                                                                        \
+	{"0001_thing",                                                               \
+	 "CREATE TABLE thing (id INTEGER PRIMARY KEY, text TEXT, bytes BLOB) STRICT;" \
+	 "CREATE TABLE part (thing INTEGER NOT NULL REFERENCES thing (id), text TEXT) STRICT;"}
+static const struct store_migration first[] = {FIRST};
 
 struct test {
 	char folder[PATH_MAX];
@@ -543,24 +543,27 @@ static void fibers_of_several_loops_wait_without_blocking_their_threads(void **s
 
 /* --- migrations ----------------------------------------------------------------------------- */
 
+#define SECOND           \
+	{"0002_more",    \
+	 "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT; INSERT INTO more VALUES (7);"}
 static const struct store_migration second[] = {
-	{"0001_thing", first[0].sql},
-	{"0002_more", "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT; INSERT INTO more VALUES (7);"},
+	FIRST,
+	SECOND,
 };
 static const struct store_migration broken[] = {
-	{"0001_thing", first[0].sql},
-	{"0002_more", second[1].sql},
+	FIRST,
+	SECOND,
 	{"0003_bad", "CREATE TABLE bad (id INTEGER PRIMARY KEY) STRICT; INSERT INTO nowhere VALUES (1);"},
 };
 static const struct store_migration altered[] = {
 	{"0001_thing", "CREATE TABLE thing (id INTEGER PRIMARY KEY) STRICT;"},
 };
 static const struct store_migration orphaning[] = {
-	{"0001_thing", first[0].sql},
+	FIRST,
 	{"0002_orphan", "INSERT INTO part VALUES (5, 'x');"},
 };
 static const struct store_migration committing[] = {
-	{"0001_thing", first[0].sql},
+	FIRST,
 	{"0002_commit", "CREATE TABLE a (id INTEGER) STRICT; COMMIT;"},
 };
 
