@@ -95,7 +95,7 @@ bool expand_run(struct run *run, struct error *err)
 	struct expansion expansion = {.run = run, .count = run->result->items.count};
 
 	expansion.plan = plan_find_get(run);
-	if (!run->result->is_partial || expansion.plan == NULL)
+	if (!run->plan->is_partial || expansion.plan == NULL)
 		return true;
 	expansion.items = arena_array(run->arena, expansion.count + 1, sizeof *expansion.items);
 	if (expansion.count > 0)

@@ -114,6 +114,20 @@ static void name_missing(const struct unified_call *call, struct error *err)
 				 STR_ARGS(call->arguments[i].filter));
 }
 
+/* The calls, or the time, are used up: what is there is a page, and its cursor tells where to go
+ * on. */
+static bool is_enough(const struct listing *listing, const struct error *err)
+{
+	if (err->code == ERROR_NONE)
+		return true;
+	if (listing->items.count == 0 ||
+	    (err->code != ERROR_TIMEOUT && err->code != ERROR_RATE_LIMITED))
+		return false;
+	listing->run->result->remote_status = 0;
+	listing->run->result->remote_body = (struct str){NULL, 0};
+	return true;
+}
+
 /* One more window. *is_whole: all of it was taken; *has_more: the list goes on after it. */
 static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, struct error *err)
 {
@@ -130,11 +144,7 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	if (!page_fetch(run, &native, &listing->place, find_want(listing, &call->method->page),
 			&window, err)) {
 		name_missing(call, err);
-		/* The calls, or the time, are used up: what is there is a page, and the cursor
-		 * tells where to go on. */
-		bool is_enough = listing->items.count > 0 && (err->code == ERROR_TIMEOUT ||
-							      err->code == ERROR_RATE_LIMITED);
-		return err->code == ERROR_NONE || is_enough;
+		return is_enough(listing, err);
 	}
 	listing->fetches++;
 	if (!add_window(listing, call, &window, is_whole, err))

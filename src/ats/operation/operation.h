@@ -77,15 +77,24 @@ struct operation_result {
 	struct str remote_body;
 };
 
-/* In a fiber. Everything in *result lives in the arena. Errors: ERROR_INVALID (bad filter,
- * cursor, limit: the field is named), ERROR_NOT_SUPPORTED (allowed: what this ATS has),
- * ERROR_NOT_FOUND, ERROR_RATE_LIMITED, ERROR_UPSTREAM, ERROR_TIMEOUT, ERROR_LIMIT. */
+/* In a fiber. Everything in *result lives in the arena; the ATS's own error is in it also when the
+ * operation fails.
+ *
+ * A list may be shorter than the limit and still have a next_cursor: when the native calls, the
+ * time or the memory that one operation may take were used up. It never passes the limit.
+ *
+ * Errors: ERROR_INVALID (bad filter, cursor, limit: the field is named; or the ATS refused the
+ * request, 400 and 422), ERROR_NOT_SUPPORTED (allowed: what this ATS has), ERROR_NOT_FOUND,
+ * ERROR_UNAUTHORIZED (the ATS refused the credential; the account now needs_reauth),
+ * ERROR_FORBIDDEN, ERROR_CONFLICT, ERROR_RATE_LIMITED (with retry_after_ms), ERROR_UPSTREAM,
+ * ERROR_TIMEOUT, ERROR_LIMIT. err->remote_status is set when the ATS said so. */
 bool operation_run(const struct operation_services *services, struct arena *arena,
 		   const struct operation *operation, struct operation_result *result,
 		   struct error *err) MUST_CHECK;
 
 /* Checks an account's context and credential against its connector's fields (field named in the
- * error), and with its probe against the ATS. The account need not be stored yet. */
+ * error), and with its probe against the ATS. The account need not be stored yet. A probe which
+ * the ATS answers with 401, 403 or 404 is an ERROR_INVALID too, of the field to look at first. */
 bool operation_validate(const struct operation_services *services, struct arena *arena,
 			const struct account *account, struct json credential,
 			int64_t deadline_ns, struct error *err) MUST_CHECK;

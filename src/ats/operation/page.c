@@ -13,6 +13,7 @@
 enum {
 	SIZE_DEFAULT = 100,
 	STEP_BACK_MIN = 16,
+	ORDERED_SIZE_MIN = 4,
 	BLIND_STEPS_MAX = 3, /* in a list without an order, where nothing tells how far is enough */
 };
 
@@ -33,12 +34,24 @@ static int64_t most(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* So many that the records read again leave at least half of a page for new ones. */
+/* What is read again must leave room in the page for something new: pages of a few records have
+ * none, and are taken as they come. */
+static bool is_ordered(const struct connector_page *page, const struct place *place)
+{
+	return page->order_by.len > 0 && size_max(page) >= ORDERED_SIZE_MIN &&
+	       !json_is(place->key, JSON_UNDEFINED);
+}
+
+static int64_t overlap_of(const struct connector_page *page)
+{
+	return size_max(page) < ORDERED_SIZE_MIN ? 0 : least(page->overlap, size_max(page) / 2);
+}
+
 static size_t ties_max(const struct connector_page *page)
 {
 	if (page->style != PAGE_OFFSET)
 		return PLACE_IDS_MIN;
-	return (size_t)most(1, least(PLACE_IDS_MAX, (size_max(page) - page->overlap) / 2));
+	return (size_t)most(1, least(PLACE_IDS_MAX, (size_max(page) - overlap_of(page)) / 2));
 }
 
 /* --- one native page ------------------------------------------------------------------------- */
@@ -218,21 +231,18 @@ static bool fetch_all(struct run *run, const struct native_call *call, struct pl
 
 static int64_t first_overlap(const struct connector_page *page, const struct place *place)
 {
-	bool is_ordered = page->order_by.len > 0 && !json_is(place->key, JSON_UNDEFINED);
-
-	if (place->id_count == 0 && !is_ordered)
+	if (place->id_count == 0 && !is_ordered(page, place))
 		return 0;
-	if (!is_ordered || place->has_more_ties)
-		return page->overlap;
-	return most(page->overlap, (int64_t)place->tie_count + 1);
+	if (!is_ordered(page, place) || place->has_more_ties)
+		return overlap_of(page);
+	return most(overlap_of(page), (int64_t)place->tie_count + 1);
 }
 
 /* True when the window is known to follow on what was passed; its items are then picked. */
 static bool pick_offset(const struct connector_page *page, const struct place *place,
 			struct window *window, int steps)
 {
-	if (page->order_by.len > 0 && !json_is(place->key, JSON_UNDEFINED) &&
-	    is_sorted(page, window))
+	if (is_ordered(page, place) && is_sorted(page, window))
 		return pick_ordered(page, place, window);
 	if (window->start > 0 && window->start < place->offset && steps < BLIND_STEPS_MAX &&
 	    find_recent(place, window) < 0)
