@@ -22,6 +22,12 @@ enum {
 	ALIGNMENT = 16,
 	BLOCK_FIRST = 4096 - 32, /* with malloc's head it stays within a page */
 	BLOCK_MAX = 1024 * 1024,
+#ifdef ARENA_POISONS
+	KEPT_BYTES_MAX = 0, /* a freed block must be seen as freed */
+#else
+	KEPT_BYTES_MAX = 4 * 1024 * 1024,
+#endif
+	KEPT_SIZES = 9, /* BLOCK_FIRST doubled so often is still at most BLOCK_MAX */
 };
 
 struct arena_block {
@@ -30,11 +36,58 @@ struct arena_block {
 	_Alignas(ALIGNMENT) char bytes[];
 };
 
+/* Blocks of the usual sizes, kept by the thread that freed them: a page of records takes a few
+ * MiB, and asking the kernel for them anew each time costs more than parsing them. */
+static _Thread_local struct {
+	struct arena_block *first[KEPT_SIZES];
+	size_t bytes;
+} kept;
+
 struct arena_finisher {
 	struct arena_finisher *older;
 	void (*finish)(void *thing);
 	void *thing;
 };
+
+/* Which of the usual sizes, or KEPT_SIZES. */
+static size_t size_class(size_t size)
+{
+	size_t class = 0;
+
+	while (class < KEPT_SIZES && (size_t)BLOCK_FIRST << class != size)
+		class++;
+	return class;
+}
+
+static struct arena_block *take_block(size_t size)
+{
+	size_t class = size_class(size);
+	struct arena_block *block = class < KEPT_SIZES ? kept.first[class] : NULL;
+
+	if (block != NULL) {
+		kept.first[class] = block->older;
+		kept.bytes -= size;
+		return block;
+	}
+	block = malloc(sizeof *block + size);
+	if (block == NULL)
+		die("out of memory: %zu bytes wanted", size);
+	block->size = size;
+	return block;
+}
+
+static void give_block(struct arena_block *block)
+{
+	size_t class = size_class(block->size);
+
+	if (class == KEPT_SIZES || kept.bytes + block->size > KEPT_BYTES_MAX) {
+		free(block);
+		return;
+	}
+	block->older = kept.first[class];
+	kept.first[class] = block;
+	kept.bytes += block->size;
+}
 
 void arena_init(struct arena *arena, size_t bytes_max)
 {
@@ -48,7 +101,7 @@ void arena_finish(struct arena *arena)
 	for (struct arena_block *block = arena->blocks, *older; block != NULL; block = older) {
 		older = block->older;
 		ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
-		free(block);
+		give_block(block);
 	}
 	arena_init(arena, arena->bytes_max);
 }
@@ -56,22 +109,22 @@ void arena_finish(struct arena *arena)
 /* Blocks double, so that a small request stays in one page and a large one makes few calls. */
 static size_t next_block_size(const struct arena *arena, size_t wanted)
 {
-	size_t size = arena->blocks == NULL ? BLOCK_FIRST : arena->blocks->size * 2;
+	size_t at_least = arena->blocks == NULL ? 0 : arena->blocks->size * 2;
+	size_t size = BLOCK_FIRST;
 
-	if (size > BLOCK_MAX)
-		size = BLOCK_MAX;
+	if (at_least < wanted)
+		at_least = wanted;
+	while (size < at_least && size * 2 <= BLOCK_MAX)
+		size *= 2;
 	return size < wanted ? wanted : size;
 }
 
 static void add_block(struct arena *arena, size_t wanted)
 {
 	size_t size = next_block_size(arena, wanted);
-	struct arena_block *block = malloc(sizeof *block + size);
+	struct arena_block *block = take_block(size);
 
-	if (block == NULL)
-		die("out of memory: %zu bytes wanted", size);
 	block->older = arena->blocks;
-	block->size = size;
 	arena->blocks = block;
 	arena->bytes += size;
 	arena->next = block->bytes;
