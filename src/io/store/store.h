@@ -90,7 +90,8 @@ bool store_query(struct store *store, struct arena *arena, const char *sql,
 
 /* Does the statements in one transaction. In a fiber: suspends it until the commit; outside of
  * fibers: blocks the thread. ERROR_CONFLICT (also for a broken constraint), ERROR_UNAVAILABLE
- * (disk full, closing, queue full): then nothing of it was done. */
+ * (disk full, closing, queue full): then nothing of it was done. (Only when the disk fails while
+ * it syncs and the machine stops right after may it be there again at the next start.) */
 bool store_write(struct store *store, const struct store_statement *statements, size_t count,
 		 struct error *err) MUST_CHECK;
 
