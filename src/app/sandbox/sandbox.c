@@ -9,32 +9,53 @@ enum { CANDIDATES_DEFAULT = 200, STALL_MS_DEFAULT = 30000 };
 
 /* --- waiting on purpose --------------------------------------------------------------------- */
 
+static bool add_pause(struct sandbox *sandbox, struct pause *pause)
+{
+	pthread_mutex_lock(&sandbox->lock);
+	bool may_wait = !sandbox->is_released;
+	if (may_wait) {
+		pause->next = sandbox->pauses;
+		if (pause->next != NULL)
+			pause->next->previous = pause;
+		sandbox->pauses = pause;
+	}
+	pthread_mutex_unlock(&sandbox->lock);
+	return may_wait;
+}
+
+static void remove_pause(struct sandbox *sandbox, struct pause *pause)
+{
+	pthread_mutex_lock(&sandbox->lock);
+	if (pause->previous != NULL)
+		pause->previous->next = pause->next;
+	else
+		sandbox->pauses = pause->next;
+	if (pause->next != NULL)
+		pause->next->previous = pause->previous;
+	pthread_mutex_unlock(&sandbox->lock);
+}
+
 void pause_ms(struct sandbox *sandbox, int64_t ms)
 {
-	struct pause pause = {.next = sandbox->pauses};
+	struct pause pause = {0};
 
-	if (ms <= 0 || sandbox->is_released)
+	if (ms <= 0)
 		return;
 	loop_wait_init(&pause.wait);
-	if (pause.next != NULL)
-		pause.next->previous = &pause;
-	sandbox->pauses = &pause;
+	if (!add_pause(sandbox, &pause))
+		return;
 	(void)loop_wait(&pause.wait, loop_now_ns(loop_current()) + ms * 1000000);
-	if (pause.previous != NULL)
-		pause.previous->next = pause.next;
-	else
-		sandbox->pauses = pause.next;
-	if (pause.next != NULL)
-		pause.next->previous = pause.previous;
+	remove_pause(sandbox, &pause);
 }
 
 void sandbox_release(struct sandbox *sandbox)
 {
-	if (sandbox->is_released)
-		return;
+	pthread_mutex_lock(&sandbox->lock);
+	if (!sandbox->is_released)
+		for (struct pause *pause = sandbox->pauses; pause != NULL; pause = pause->next)
+			loop_wake(&pause->wait);
 	sandbox->is_released = true;
-	for (struct pause *pause = sandbox->pauses; pause != NULL; pause = pause->next)
-		loop_wake(&pause->wait);
+	pthread_mutex_unlock(&sandbox->lock);
 }
 
 /* --- requests ------------------------------------------------------------------------------- */
@@ -212,6 +233,7 @@ struct sandbox *sandbox_create(const struct sandbox_options *given, struct error
 	if (sandbox == NULL)
 		die("out of memory");
 	arena_init(&sandbox->arena, SIZE_MAX);
+	pthread_mutex_init(&sandbox->lock, NULL);
 	selections_init(&sandbox->selections);
 	sandbox->handler = (struct http_handler){handle, refuse, sandbox};
 	if (set_up(sandbox, &options, err))
@@ -229,6 +251,7 @@ void sandbox_destroy(struct sandbox *sandbox)
 	if (sandbox->company.definition != NULL)
 		company_finish(&sandbox->company);
 	arena_finish(&sandbox->arena);
+	pthread_mutex_destroy(&sandbox->lock);
 	free(sandbox);
 }
 

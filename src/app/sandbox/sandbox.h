@@ -2,7 +2,7 @@
  * account. All that belongs to one ATS is data in a folder (`sandbox/<ats>/sandbox.yaml`); this
  * room makes a company of it from a seed, serves it, and misbehaves as it is told.
  *
- * One loop serves it, on one thread: nothing here is locked. Besides the ATS's own paths it
+ * One loop serves it, on one thread. Besides the ATS's own paths it
  * answers /files/… and, for tests, /sandbox/truth, /sandbox/counts, /sandbox/faults and
  * /sandbox/delay (see docs/sandbox.md). */
 #ifndef APP_SANDBOX_SANDBOX_H
@@ -58,7 +58,8 @@ struct sandbox *sandbox_create(const struct sandbox_options *options, struct err
 void sandbox_destroy(struct sandbox *sandbox);
 /* Answers all requests; belongs to the sandbox. */
 struct http_handler *sandbox_handler(struct sandbox *sandbox);
-/* Ends every delay and stall, now and from now on, so that the loop can be drained. */
+/* Ends every delay and stall, now and from now on, so that the loop can be drained. From any
+ * thread. */
 void sandbox_release(struct sandbox *sandbox);
 
 /* What a client needs besides the address; they live as long as the sandbox. */

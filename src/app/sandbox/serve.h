@@ -2,6 +2,8 @@
 #ifndef APP_SANDBOX_SERVE_H
 #define APP_SANDBOX_SERVE_H
 
+#include <pthread.h>
+
 #include "app/sandbox/listing.h"
 
 /* One fiber that waits on purpose. */
@@ -40,6 +42,7 @@ struct sandbox {
 	struct str base_path;
 	int64_t delay_ms;
 	int64_t stall_ms;
+	pthread_mutex_t lock; /* of the next two: sandbox_release comes from any thread */
 	bool is_released;
 	struct pause *pauses;
 	size_t active;
