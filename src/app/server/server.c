@@ -7,6 +7,7 @@
 
 #include "app/server/worker.h"
 #include "base/log.h"
+#include "ats/schema/schema.h"
 #include "front/admin/admin.h"
 #include "front/rest/rest.h"
 #include "front/status/status.h"
@@ -125,7 +126,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 
 	if (!load_definitions(server, options, err) || !set_base_urls(server, options, err))
 		return false;
-	store.migrations = account_migrations(&store.migration_count);
+	store.migrations = schema_migrations(&store.migration_count);
 	server->store = store_open(&store, err);
 	if (server->store == NULL || !open_vault(server, options, err))
 		return false;
