@@ -202,3 +202,15 @@ bool definition_is_name(struct str name)
 	}
 	return true;
 }
+
+struct str definition_folder_name(struct arena *arena, const char *folder)
+{
+	struct str name = str_from_c(folder);
+
+	while (str_ends_with(name, STR("/")))
+		name.len--;
+	for (size_t i = name.len; i > 0; i--)
+		if (name.data[i - 1] == '/')
+			return arena_str(arena, str_slice(name, i, name.len));
+	return arena_str(arena, name);
+}

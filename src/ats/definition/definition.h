@@ -55,5 +55,7 @@ bool definition_is_name(struct str name);
 /* A scalar with a text in it, said to be `what`; else a fault. */
 bool definition_scalar(struct definition *definition, const struct yaml_node *node,
 		       const char *what, struct str *out);
+/* The last part of a path, in the arena: a folder's name is the name of what it defines. */
+struct str definition_folder_name(struct arena *arena, const char *folder);
 
 #endif

@@ -1,0 +1,282 @@
+/* The alternatives of a unified method: when each is used, its calls, and what is done to what
+ * they give. */
+#include "ats/connector/unified.h"
+
+#include <assert.h>
+
+enum {
+	ALTERNATIVES_MAX = 16,
+	CALLS_MAX = 16,
+	FIND_CALLS_MAX = 1000,
+};
+
+static const char *const short_keys[] = {"when",  "call", "with",  "filters", "query",	"each",
+					 "map",	  "match", "absent", "lookup",  "find", NULL};
+static const char *const long_keys[] = {"when", "calls", "match", "absent", "lookup", "find", NULL};
+static const char *const call_keys[] = {"call", "with", "filters", "query", "each", "map", NULL};
+
+static void read_when(const struct unified_file *file, const struct yaml_node *node,
+		      struct unified_alternative *alternative)
+{
+	const struct yaml_node *when = yaml_get(node, "when");
+	struct str *names = NULL;
+
+	if (when == NULL ||
+	    !definition_texts(file->definition, node, "when", &names, &alternative->when_count)) {
+		alternative->when_count = 0;
+		return;
+	}
+	alternative->when = names;
+	for (size_t i = 0; i < alternative->when_count; i++)
+		unified_check_filter(file, when->line, names[i]);
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static void read_one_call(const struct unified_file *file, const struct yaml_node *node,
+			  struct unified_alternative *alternative, struct unified_call *call)
+{
+	if (definition_require(file->definition, node, "a call", "call"))
+		unified_read_call(file, node, alternative, call);
+}
+
+static void read_calls(const struct unified_file *file, const struct yaml_node *node,
+		       struct unified_alternative *alternative)
+{
+	const struct yaml_node *items = yaml_get(node, "calls");
+	size_t count = items == NULL ? 1 : items->count;
+	struct unified_call *calls;
+
+	if (items != NULL && (items->kind != YAML_SEQUENCE || count == 0 || count > CALLS_MAX)) {
+		definition_fault(file->definition, items->line,
+				 "`calls` must be a list of at most %d calls", CALLS_MAX);
+		return;
+	}
+	calls = arena_zero(file->definition->arena, (count + 1) * sizeof *calls);
+	alternative->calls = calls;
+	alternative->call_count = count;
+	if (items == NULL) {
+		read_one_call(file, node, alternative, &calls[0]);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (definition_check_mapping(file->definition, &items->items[i], "a call",
+					     call_keys) ||
+		    items->items[i].kind == YAML_MAPPING)
+			read_one_call(file, &items->items[i], alternative, &calls[i]);
+}
+
+/* --- match ------------------------------------------------------------------------------------ */
+
+/* A dotted path of the unified record which ends at a single value. */
+static bool check_path(const struct unified_file *file, uint32_t line, struct str path)
+{
+	const struct model_field *fields = file->model->fields;
+	size_t count = file->model->field_count;
+	struct str rest = path;
+
+	while (rest.len > 0) {
+		struct str name = str_cut(&rest, '.');
+		const struct model_field *found = NULL;
+
+		for (size_t i = 0; i < count; i++)
+			if (str_equal(fields[i].name, name))
+				found = &fields[i];
+		if (found == NULL)
+			break;
+		if (rest.len == 0 && found->type != MODEL_OBJECT && found->type != MODEL_ANY)
+			return true;
+		fields = found->fields;
+		count = found->field_count;
+	}
+	return definition_fault(file->definition, line,
+				"`%.*s` is no path to a value of %.*s", STR_ARGS(path),
+				STR_ARGS(file->model->name));
+}
+
+static void read_matches(const struct unified_file *file, const struct yaml_node *node,
+			 struct unified_alternative *alternative)
+{
+	const struct yaml_node *mapping = yaml_get(node, "match");
+	struct unified_match *matches;
+
+	if (mapping == NULL)
+		return;
+	if (mapping->kind != YAML_MAPPING || file->is_get) {
+		definition_fault(file->definition, mapping->line,
+				 "`match` must be a mapping of filters to paths, of a list");
+		return;
+	}
+	matches = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *matches);
+	for (size_t i = 0; i < mapping->count; i++) {
+		const struct yaml_entry *entry = &mapping->entries[i];
+		struct unified_match *match = &matches[i];
+
+		match->filter = entry->key;
+		unified_check_filter(file, entry->line, entry->key);
+		if (definition_scalar(file->definition, &entry->value, "a path", &match->path))
+			check_path(file, entry->value.line, match->path);
+	}
+	alternative->matches = matches;
+	alternative->match_count = mapping->count;
+}
+
+/* --- absent ----------------------------------------------------------------------------------- */
+
+static void mark_absent(const struct unified_file *file, uint32_t line, struct str name,
+			bool *is_absent)
+{
+	const struct model_resource *model = file->model;
+
+	for (size_t i = 0; i < model->field_count; i++) {
+		if (!str_equal(model->fields[i].name, name))
+			continue;
+		if (i == 0)
+			definition_fault(file->definition, line, "`id` cannot be absent");
+		is_absent[i] = true;
+		if (i + 1 < model->field_count && model->fields[i + 1].is_remote_word)
+			is_absent[i + 1] = true;
+		return;
+	}
+	definition_fault(file->definition, line, "%.*s have no field `%.*s`",
+			 STR_ARGS(model->name), STR_ARGS(name));
+}
+
+static void read_absent(const struct unified_file *file, const struct yaml_node *node,
+			struct unified_alternative *alternative)
+{
+	const struct yaml_node *absent = yaml_get(node, "absent");
+	struct str *names = NULL;
+	size_t count = 0;
+	bool *is_absent;
+
+	if (absent == NULL || !definition_texts(file->definition, node, "absent", &names, &count))
+		return;
+	is_absent = arena_zero(file->definition->arena, file->model->field_count + 1);
+	for (size_t i = 0; i < count; i++)
+		mark_absent(file,
+			    absent->kind == YAML_SEQUENCE ? absent->items[i].line : absent->line,
+			    names[i], is_absent);
+	alternative->is_absent = is_absent;
+	alternative->is_partial = count > 0;
+}
+
+/* --- lookup ----------------------------------------------------------------------------------- */
+
+static void check_lookup(const struct unified_file *file, const struct yaml_node *node,
+			 const struct native_method *method)
+{
+	if (method == NULL)
+		return;
+	if (!method->is_list || method->verb != HTTP_GET)
+		definition_fault(file->definition, node->line, "a lookup must be a list");
+	for (size_t i = 0; i < method->path.count; i++)
+		if (method->path.parts[i].is_name &&
+		    natives_has_path(file->connector, method, method->path.parts[i].text))
+			definition_fault(file->definition, node->line,
+					 "a lookup must need nothing; its path has {%.*s}",
+					 STR_ARGS(method->path.parts[i].text));
+}
+
+static void read_lookup(const struct unified_file *file, const struct yaml_entry *entry,
+			struct unified_lookup *lookup)
+{
+	static const char *const keys[] = {"call", "when", NULL};
+	struct definition *definition = file->definition;
+	const struct yaml_node *call = &entry->value;
+
+	lookup->type = entry->key;
+	if (entry->value.kind != YAML_SCALAR) {
+		definition_check_mapping(definition, &entry->value, "a lookup", keys);
+		definition_require(definition, &entry->value, "a lookup", "call");
+		expression_read(definition, &entry->value, "when", &lookup->when);
+		call = yaml_get(&entry->value, "call");
+	}
+	if (call == NULL)
+		return;
+	lookup->method = natives_find(definition, file->connector, call);
+	check_lookup(file, call, lookup->method);
+}
+
+static void read_lookups(const struct unified_file *file, const struct yaml_node *node,
+			 struct unified_alternative *alternative)
+{
+	const struct yaml_node *mapping = yaml_get(node, "lookup");
+	struct unified_lookup *lookups;
+
+	if (mapping == NULL)
+		return;
+	if (mapping->kind != YAML_MAPPING) {
+		definition_fault(file->definition, mapping->line,
+				 "`lookup` must be a mapping of types to calls");
+		return;
+	}
+	lookups = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *lookups);
+	for (size_t i = 0; i < mapping->count; i++)
+		read_lookup(file, &mapping->entries[i], &lookups[i]);
+	alternative->lookups = lookups;
+	alternative->lookup_count = mapping->count;
+}
+
+/* --- find ------------------------------------------------------------------------------------- */
+
+static void read_find(const struct unified_file *file, const struct yaml_node *node,
+		      struct unified_alternative *alternative)
+{
+	const struct yaml_node *find = yaml_get(node, "find");
+
+	if (find != NULL && !file->is_get) {
+		definition_fault(file->definition, find->line, "`find` belongs to `get`");
+		return;
+	}
+	definition_integer(file->definition, node, "find", 1, FIND_CALLS_MAX,
+			   &alternative->find_calls_max);
+	for (size_t i = 0; file->is_get && find == NULL && i < alternative->call_count; i++) {
+		const struct native_method *method = alternative->calls[i].method;
+
+		if (method != NULL && method->is_list)
+			definition_fault(file->definition, node->line,
+					 "a get from the list %.*s.%.*s needs `find`, the native "
+					 "calls it may take at most",
+					 STR_ARGS(method->resource), STR_ARGS(method->name));
+	}
+}
+
+/* --- alternatives ----------------------------------------------------------------------------- */
+
+static void read_alternative(const struct unified_file *file, const struct yaml_node *node,
+			     struct unified_alternative *alternative)
+{
+	bool is_long = yaml_get(node, "calls") != NULL;
+
+	if (!definition_check_mapping(file->definition, node, "an alternative",
+				      is_long ? long_keys : short_keys) &&
+	    node->kind != YAML_MAPPING)
+		return;
+	read_when(file, node, alternative);
+	if (is_long || definition_require(file->definition, node, "an alternative", "call"))
+		read_calls(file, node, alternative);
+	read_matches(file, node, alternative);
+	read_absent(file, node, alternative);
+	read_lookups(file, node, alternative);
+	read_find(file, node, alternative);
+}
+
+void unified_read_method(struct unified_file *file, const struct yaml_node *node,
+			 struct unified_method *method)
+{
+	bool is_sequence = node->kind == YAML_SEQUENCE;
+	size_t count = is_sequence ? node->count : 1;
+	struct unified_alternative *alternatives;
+
+	if (count == 0 || count > ALTERNATIVES_MAX) {
+		definition_fault(file->definition, node->line,
+				 "there must be 1 to %d alternatives", ALTERNATIVES_MAX);
+		return;
+	}
+	alternatives = arena_zero(file->definition->arena, (count + 1) * sizeof *alternatives);
+	for (size_t i = 0; i < count; i++)
+		read_alternative(file, is_sequence ? &node->items[i] : node, &alternatives[i]);
+	method->alternatives = alternatives;
+	method->count = count;
+}

@@ -1,0 +1,105 @@
+/* Looking things up in compiled connectors, and what their expressions may call. */
+#include "ats/connector/connector.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "ats/connector/loader.h"
+
+const struct str connector_variables[] = {
+	[CONNECTOR_VARIABLE_RECORD] = STR_INIT("record"),
+	[CONNECTOR_VARIABLE_CONTEXT] = STR_INIT("context"),
+	[CONNECTOR_VARIABLE_QUERY] = STR_INIT("query"),
+	[CONNECTOR_VARIABLE_BODY] = STR_INIT("body"),
+};
+
+/* $reference(type, id) */
+static bool native_reference(void *context, struct arena *arena, const struct json *arguments,
+			     struct json *out, struct jsonata_error *error)
+{
+	(void)arena;
+	(void)error;
+	*out = json_undefined();
+	if (context != NULL && json_is(arguments[0], JSON_STRING))
+		*out = reference_index_find(context, json_str(arguments[0]), arguments[1]);
+	return true;
+}
+
+/* $plain_text(html) */
+static bool native_plain_text(void *context, struct arena *arena, const struct json *arguments,
+			      struct json *out, struct jsonata_error *error)
+{
+	(void)context;
+	(void)error;
+	*out = json_undefined();
+	if (json_is(arguments[0], JSON_STRING))
+		*out = json_string(html_to_text(arena, json_str(arguments[0])));
+	return true;
+}
+
+const struct jsonata_native connector_natives[] = {
+	{"reference", 2, native_reference},
+	{"plain_text", 1, native_plain_text},
+};
+const size_t connector_native_count = sizeof connector_natives / sizeof *connector_natives;
+
+const struct native_method *connector_find_method(const struct connector *connector,
+						  struct str resource, struct str name)
+{
+	for (size_t i = 0; i < connector->method_count; i++)
+		if (str_equal(connector->methods[i].resource, resource) &&
+		    str_equal(connector->methods[i].name, name))
+			return &connector->methods[i];
+	return NULL;
+}
+
+const struct unified_resource *connector_find_resource(const struct connector *connector,
+						       struct str resource)
+{
+	for (size_t i = 0; i < connector->resource_count; i++)
+		if (str_equal(connector->resources[i].model->name, resource))
+			return &connector->resources[i];
+	return NULL;
+}
+
+bool connectors_load(struct arena *arena, const struct disk *disk, const char *folder,
+		     const struct model *model, struct connectors *out, struct buffer *faults)
+{
+	const struct connector **items;
+	struct str *names;
+	struct error err;
+	bool ok = true;
+
+	assert(model != NULL && faults != NULL);
+	*out = (struct connectors){0};
+	if (!disk_list(disk, arena, folder, &names, &out->count, &err)) {
+		buffer_append_format(faults, "%s:1: %s\n", folder, err.message);
+		return false;
+	}
+	items = arena_zero(arena, (out->count + 1) * sizeof *items);
+	for (size_t i = 0; i < out->count; i++) {
+		struct str path = arena_format(arena, "%s/%.*s", folder, STR_ARGS(names[i]));
+
+		items[i] = connector_load(arena, disk, arena_c(arena, path), model, faults);
+		ok = ok && items[i] != NULL;
+	}
+	out->items = items;
+	return ok;
+}
+
+const struct connector *connectors_find(const struct connectors *connectors, struct str name,
+					struct error *err)
+{
+	char allowed[sizeof err->allowed] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < connectors->count; i++)
+		if (str_equal(connectors->items[i]->name, name))
+			return connectors->items[i];
+	for (size_t i = 0; i < connectors->count && len < sizeof allowed; i++)
+		len += (size_t)snprintf(allowed + len, sizeof allowed - len, "%s%.*s",
+					i > 0 ? ", " : "", STR_ARGS(connectors->items[i]->name));
+	error_set_field(err, ERROR_NOT_FOUND, "connector", allowed, "there is no connector \"%.*s\"",
+			STR_ARGS(name));
+	return NULL;
+}

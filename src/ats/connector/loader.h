@@ -1,0 +1,42 @@
+/* Compiling a connector's files: what the parts of the loader share. */
+#ifndef ATS_CONNECTOR_LOADER_H
+#define ATS_CONNECTOR_LOADER_H
+
+#include "ats/connector/connector.h"
+#include "ats/definition/definition.h"
+
+/* Parses "/a/{b}"; a fault on a brace without its twin or a bad name. */
+bool template_parse(struct definition *definition, uint32_t line, struct str text,
+		    struct template *out);
+
+/* Compiles the expression in a node; NULL and a fault, with its line within a block, when it is
+ * none. `what` names the key. */
+const struct jsonata *expression_compile(struct definition *definition,
+					 const struct yaml_node *node, const char *what);
+/* The same for the key of a mapping; a key that is not there is true and leaves *out. */
+bool expression_read(struct definition *definition, const struct yaml_node *mapping,
+		     const char *key, const struct jsonata **out);
+/* A regular expression becomes `$contains($, /…/)`. */
+const struct jsonata *expression_compile_pattern(struct definition *definition,
+						 const struct yaml_node *node);
+
+/* `resources:` of connector.yaml into connector->methods. */
+void natives_read(struct definition *definition, const struct yaml_node *resources,
+		  struct connector *connector);
+/* "candidates.list" to the method; NULL and a fault when there is none. */
+const struct native_method *natives_find(struct definition *definition,
+					 const struct connector *connector,
+					 const struct yaml_node *node);
+/* Is the name a path parameter of the method (and not a field of the context)? */
+bool natives_has_path(const struct connector *connector, const struct native_method *method,
+		      struct str name);
+
+/* One file of unified mappings. False when it had faults. */
+bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
+		  const struct connector *connector, const struct model_resource *model,
+		  struct buffer *faults, struct unified_resource *out);
+
+/* A text without its tags, as $plain_text() gives it. */
+struct str html_to_text(struct arena *arena, struct str html);
+
+#endif

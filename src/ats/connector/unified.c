@@ -1,0 +1,160 @@
+/* connectors/<name>/<model>/<resource>.yaml: how an ATS answers one unified resource. */
+#include "ats/connector/unified.h"
+
+#include <assert.h>
+
+enum { MAPS_MAX = 16 };
+
+/* --- field tables ----------------------------------------------------------------------------- */
+
+static bool find_field(const struct unified_file *file, const struct yaml_entry *entry,
+		       size_t *index)
+{
+	const struct model_resource *model = file->model;
+	struct str *names;
+
+	for (size_t i = 0; i < model->field_count; i++) {
+		if (!str_equal(model->fields[i].name, entry->key))
+			continue;
+		*index = i;
+		return true;
+	}
+	names = arena_array(file->definition->arena, model->field_count + 1, sizeof *names);
+	for (size_t i = 0; i < model->field_count; i++)
+		names[i] = model->fields[i].name;
+	return definition_fault(file->definition, entry->line,
+				"%.*s have no field `%.*s`; allowed: %.*s", STR_ARGS(model->name),
+				STR_ARGS(entry->key),
+				STR_ARGS(definition_names(file->definition->arena, names,
+							  model->field_count)));
+}
+
+static void read_map(struct unified_file *file, struct str name, const struct yaml_node *node,
+		     struct unified_map *map)
+{
+	struct definition *definition = file->definition;
+	struct unified_map_entry *entries;
+
+	map->name = name;
+	if (node->kind != YAML_MAPPING) {
+		definition_fault(definition, node->line,
+				 "`%.*s` must be a mapping of fields to expressions",
+				 STR_ARGS(name));
+		return;
+	}
+	definition_require(definition, node, "a field table", "id");
+	entries = arena_array(definition->arena, node->count + 1, sizeof *entries);
+	map->entries = entries;
+	for (size_t i = 0; i < node->count; i++) {
+		const struct yaml_entry *entry = &node->entries[i];
+		struct unified_map_entry *out = &entries[map->count];
+
+		if (!find_field(file, entry, &out->field))
+			continue;
+		out->expression = expression_compile(definition, &entry->value,
+						     arena_c(definition->arena, entry->key));
+		if (out->expression != NULL)
+			map->count++;
+	}
+}
+
+static void read_maps(struct unified_file *file, const struct yaml_node *root)
+{
+	const struct yaml_node *map = yaml_get(root, "map");
+	const struct yaml_node *more = yaml_get(root, "maps");
+
+	file->maps = arena_zero(file->definition->arena, (MAPS_MAX + 1) * sizeof *file->maps);
+	file->is_used = arena_zero(file->definition->arena, MAPS_MAX + 1);
+	if (map != NULL)
+		read_map(file, STR("map"), map, &file->maps[file->map_count++]);
+	if (more == NULL)
+		return;
+	if (more->kind != YAML_MAPPING || more->count > MAPS_MAX) {
+		definition_fault(file->definition, more->line,
+				 "`maps` must be a mapping of at most %d field tables", MAPS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < more->count; i++) {
+		const struct yaml_entry *entry = &more->entries[i];
+
+		if (!definition_is_name(entry->key) || str_equal(entry->key, STR("map")))
+			definition_fault(file->definition, entry->line,
+					 "`%.*s` is no name for a field table",
+					 STR_ARGS(entry->key));
+		read_map(file, entry->key, &entry->value, &file->maps[file->map_count++]);
+	}
+}
+
+static void refuse_unused_maps(const struct unified_file *file, const struct yaml_node *root)
+{
+	const struct yaml_node *more = yaml_get(root, "maps");
+
+	for (size_t i = 0; i < file->map_count; i++) {
+		const struct yaml_node *node = yaml_get(root, "map");
+
+		if (file->is_used[i])
+			continue;
+		for (size_t j = 0; more != NULL && j < more->count; j++)
+			if (str_equal(more->entries[j].key, file->maps[i].name))
+				node = &more->entries[j].value;
+		definition_fault(file->definition, node->line, "the field table `%.*s` is not used",
+				 STR_ARGS(file->maps[i].name));
+	}
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+bool unified_check_filter(const struct unified_file *file, uint32_t line, struct str name)
+{
+	const struct model_resource *model = file->model;
+	struct str *names;
+	size_t count = 0;
+
+	if (file->is_get && str_equal(name, STR("id")))
+		return true;
+	names = arena_array(file->definition->arena, model->filter_count + 1, sizeof *names);
+	if (file->is_get)
+		names[count++] = STR("id");
+	for (size_t i = 0; i < model->filter_count; i++) {
+		if (str_equal(model->filters[i].name, name))
+			return true;
+		names[count++] = model->filters[i].name;
+	}
+	return definition_fault(file->definition, line, "%.*s have no filter `%.*s`; allowed: %.*s",
+				STR_ARGS(model->name), STR_ARGS(name),
+				STR_ARGS(definition_names(file->definition->arena, names, count)));
+}
+
+static void read_method(struct unified_file *file, const struct yaml_node *root, const char *key,
+			struct unified_method *out)
+{
+	const struct yaml_node *node = yaml_get(root, key);
+
+	file->is_get = strcmp(key, "get") == 0;
+	if (node != NULL)
+		unified_read_method(file, node, out);
+}
+
+bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
+		  const struct connector *connector, const struct model_resource *model,
+		  struct buffer *faults, struct unified_resource *out)
+{
+	static const char *const keys[] = {"list", "get", "map", "maps", NULL};
+	struct definition definition;
+	struct unified_file file = {&definition, connector, model, NULL, NULL, 0, false};
+	struct yaml_node root;
+
+	out->model = model;
+	if (!definition_open(&definition, arena, disk, path, faults, &root))
+		return false;
+	definition_check_mapping(&definition, &root, "a resource", keys);
+	if (yaml_get(&root, "list") == NULL && yaml_get(&root, "get") == NULL)
+		definition_fault(&definition, root.line, "a resource needs `list` or `get`");
+	read_maps(&file, &root);
+	read_method(&file, &root, "list", &out->list);
+	read_method(&file, &root, "get", &out->get);
+	/* What a fault kept from being read cannot be seen to use them. */
+	if (definition.fault_count == 0)
+		refuse_unused_maps(&file, &root);
+	return definition.fault_count == 0;
+}

@@ -1,0 +1,26 @@
+/* The parts of one file of unified mappings, while it is read. */
+#ifndef ATS_CONNECTOR_UNIFIED_H
+#define ATS_CONNECTOR_UNIFIED_H
+
+#include "ats/connector/loader.h"
+
+struct unified_file {
+	struct definition *definition;
+	const struct connector *connector;
+	const struct model_resource *model;
+	struct unified_map *maps;
+	bool *is_used; /* per map */
+	size_t map_count;
+	bool is_get;   /* what is being read belongs to the method get */
+};
+
+/* A filter of the resource, or "id" of a get; a fault otherwise. */
+bool unified_check_filter(const struct unified_file *file, uint32_t line, struct str name);
+/* The keys of one call (`call`, `with`, `filters`, `query`, `each`, `map`) out of `node`. */
+void unified_read_call(const struct unified_file *file, const struct yaml_node *node,
+		       const struct unified_alternative *alternative, struct unified_call *call);
+/* `list:` or `get:`. */
+void unified_read_method(struct unified_file *file, const struct yaml_node *node,
+			 struct unified_method *method);
+
+#endif
