@@ -233,11 +233,12 @@ static int answer(struct kiln *kiln, struct arena *arena, struct str path,
 		  struct buffer *out)
 {
 	const struct pot *pots = see_list(kiln, arena);
-	int64_t limit = field(fields, count, "limit", field(fields, count, "per_page", 100));
+	int64_t asked = field(fields, count, "limit", field(fields, count, "per_page", 0));
+	int64_t limit = asked > 0 ? asked : 100;
 	int64_t offset = field(fields, count, "offset", 0);
 
-	if (limit > kiln->limit_most)
-		kiln->limit_most = limit;
+	if (asked > kiln->limit_most)
+		kiln->limit_most = asked;
 	if (str_starts_with(path, STR("/pots/")))
 		return answer_detail(out, kiln, path);
 	if (str_equal(path, STR("/shelves")))

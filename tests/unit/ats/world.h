@@ -50,7 +50,7 @@ static inline void world_load(struct world *world)
 	buffer_init(&faults, &world->setup, 65536);
 	struct str base = arena_format(&world->setup, "%.*s/tests/unit/ats/kiln", STR_ARGS(source));
 	const char *models = arena_c(
-		&world->setup, arena_format(&world->setup, "%.*s/models/kiln", STR_ARGS(base)));
+		&world->setup, arena_format(&world->setup, "%.*s/models/ats", STR_ARGS(base)));
 	const char *connectors = arena_c(
 		&world->setup, arena_format(&world->setup, "%.*s/connectors", STR_ARGS(base)));
 	world->model = model_load(&world->setup, disk_system(), models, &faults);
