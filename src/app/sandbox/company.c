@@ -260,7 +260,8 @@ static int compare_members(const void *a, const void *b)
 {
 	const struct json_member *left = a, *right = b;
 
-	return str_compare(str_make(left->key, left->key_len), str_make(right->key, right->key_len));
+	return str_compare(str_make(left->key, left->key_len),
+			   str_make(right->key, right->key_len));
 }
 
 static bool show_fields(struct company *company, struct record *record, const struct view *view,

@@ -186,7 +186,8 @@ bool reader_fields(struct reader *reader, const struct yaml_node *node, struct f
 			return false;
 	for (size_t i = 0; node->kind == YAML_SEQUENCE && i < node->count; i++) {
 		const struct yaml_node *item = &node->items[i];
-		if (item->kind == YAML_SEQUENCE || (item->kind == YAML_SCALAR && !is_name(item->text)))
+		bool is_member = item->kind == YAML_SCALAR && is_name(item->text);
+		if (!is_member && item->kind != YAML_MAPPING)
 			return reader_fail(reader, item->line,
 					   "a member's name, or a mapping of name to value, is wanted");
 		if (item->kind == YAML_SCALAR &&

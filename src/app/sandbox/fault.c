@@ -186,10 +186,12 @@ static bool add_record(struct sandbox *sandbox, struct collection *collection, s
 	json_builder_init(&fields, arena);
 	json_builder_set(&fields, STR("created_at"), json_string(now));
 	json_builder_set(&fields, STR("updated_at"), json_string(now));
-	return company_create(company, collection, NULL, json_builder_object(&fields), &record, err);
+	return company_create(company, collection, NULL, json_builder_object(&fields), &record,
+			      err);
 }
 
-static bool remove_record(struct sandbox *sandbox, struct collection *collection, struct error *err)
+static bool remove_record(struct sandbox *sandbox, struct collection *collection,
+			  struct error *err)
 {
 	uint64_t start = random_seeded_next(&sandbox->faults.draw);
 

@@ -134,8 +134,8 @@ bool sandbox_parse_rate_limit(struct str text, struct sandbox_options *options, 
 	int64_t seconds = 1;
 
 	if (!str_to_int64(requests, &options->rate_requests) || options->rate_requests < 1 ||
-	    options->rate_requests > 1000000 || (rest.data != NULL && !str_to_int64(rest, &seconds)) ||
-	    seconds < 1 || seconds > 86400)
+	    options->rate_requests > 1000000 ||
+	    (rest.data != NULL && !str_to_int64(rest, &seconds)) || seconds < 1 || seconds > 86400)
 		return error_set_field(err, ERROR_INVALID, "rate-limit", "REQUESTS/SECONDS",
 				       "%.*s is no rate limit; such as 100/60: so many requests in "
 				       "so many seconds", STR_ARGS(text));

@@ -34,7 +34,7 @@ enum { SANDBOX_CANDIDATES_MAX = 1000000 };
 /* What is zero or empty takes the default that is named. Borrowed until sandbox_create returns;
  * the tables (clock, disk) must outlive the sandbox. */
 struct sandbox_options {
-	const char *folder;     /* "sandbox/recruitee" */
+	const char *folder;     /* which holds sandbox.yaml */
 	uint64_t seed;          /* the same seed makes the same company, everywhere */
 	size_t candidates;      /* 200; at most SANDBOX_CANDIDATES_MAX */
 	struct str company;     /* its id in paths; the definition's */
