@@ -113,6 +113,15 @@ static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 	return era * 146097 + day_of_era - 719468;
 }
 
+static int64_t days_of_month(int64_t year, int64_t month)
+{
+	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	if (month == 2)
+		return is_leap ? 29 : 28;
+	return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
 bool clock_parse(struct str s, int64_t *unix_ns)
 {
 	int64_t year, month, day, hour, minute, second, ns = 0, offset;
@@ -129,8 +138,8 @@ bool clock_parse(struct str s, int64_t *unix_ns)
 		ns = read_fraction_ns(&s);
 	if (!read_offset_s(&s, &offset) || s.len > 0)
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
-	    second > 60 || year < 1678 || year > 2261)
+	if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||
+	    minute > 59 || second > 60 || year < 1678 || year > 2261)
 		return false;
 	int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 +
 			  second - offset;
