@@ -40,7 +40,7 @@ int64_t loop_now_ns(const struct loop *loop)
 
 size_t loop_fiber_count(const struct loop *loop)
 {
-	return loop->fibers.alive;
+	return loop->fibers.alive + loop->unborn;
 }
 
 static bool open_descriptors(struct loop *loop, struct error *err)
@@ -82,7 +82,7 @@ void loop_destroy(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
-	assert(running != loop);
+	assert(running != loop && loop->unborn == 0);
 	fiber_pool_finish(&loop->fibers);
 	inbox_finish(&loop->inbox);
 	timer_heap_finish(&loop->timers);
@@ -97,7 +97,7 @@ void loop_destroy(struct loop *loop)
 static void widen(struct run_queue *queue)
 {
 	size_t capacity = queue->capacity == 0 ? 64 : queue->capacity * 2;
-	struct fiber **items = malloc(capacity * sizeof *items);
+	struct runnable *items = malloc(capacity * sizeof *items);
 
 	if (items == NULL)
 		die("out of memory: %zu runnable fibers", capacity);
@@ -109,11 +109,11 @@ static void widen(struct run_queue *queue)
 	queue->capacity = capacity;
 }
 
-void run_queue_push(struct run_queue *queue, struct fiber *fiber)
+void run_queue_push(struct run_queue *queue, struct runnable item)
 {
 	if (queue->count == queue->capacity)
 		widen(queue);
-	queue->items[(queue->head + queue->count++) & (queue->capacity - 1)] = fiber;
+	queue->items[(queue->head + queue->count++) & (queue->capacity - 1)] = item;
 }
 
 static void run_fibers(struct loop *loop)
@@ -121,18 +121,23 @@ static void run_fibers(struct loop *loop)
 	struct run_queue *queue = &loop->runnable;
 
 	for (int i = 0; i < FIBERS_A_TURN && queue->count > 0; i++) {
-		struct fiber *fiber = queue->items[queue->head];
+		struct runnable item = queue->items[queue->head];
 
 		queue->head = (queue->head + 1) & (queue->capacity - 1);
 		queue->count--;
-		fiber_resume(fiber);
+		if (item.fiber == NULL) {
+			loop->unborn--;
+			item.fiber = fiber_create(&loop->fibers, item.function, item.context);
+		}
+		fiber_resume(item.fiber);
 	}
 }
 
 void loop_spawn(struct loop *loop, fiber_function *function, void *context)
 {
 	assert(running == NULL || running == loop);
-	run_queue_push(&loop->runnable, fiber_create(&loop->fibers, function, context));
+	loop->unborn++;
+	run_queue_push(&loop->runnable, (struct runnable){NULL, function, context});
 }
 
 /* --- descriptors --------------------------------------------------------------------------- */
@@ -282,8 +287,8 @@ bool loop_drain(struct loop *loop, int64_t timeout_ms)
 	running = loop;
 	/* The first turn takes in what was posted, without a sleep. */
 	turn(loop, 0);
-	while (loop->fibers.alive > 0 && loop->now_ns < end_ns)
+	while (loop_fiber_count(loop) > 0 && loop->now_ns < end_ns)
 		turn(loop, end_ns);
 	running = NULL;
-	return loop->fibers.alive == 0;
+	return loop_fiber_count(loop) == 0;
 }

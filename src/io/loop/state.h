@@ -30,15 +30,27 @@ void timer_heap_ring(struct timer_heap *heap, int64_t now_ns);
 /* INT64_MAX when there is none. */
 int64_t timer_heap_next_ns(const struct timer_heap *heap);
 
-/* Fibers that can go on, first come first served: a ring that grows. */
+/* What can go on, first come first served: a ring that grows. A fiber that has not begun takes no
+ * stack yet, so that thousands of short ones need only one. */
+struct runnable {
+	struct fiber *fiber; /* NULL: begin one with these */
+	fiber_function *function;
+	void *context;
+};
+
 struct run_queue {
-	struct fiber **items;
+	struct runnable *items;
 	size_t head;
 	size_t count;
 	size_t capacity; /* a power of two, or 0 */
 };
 
-void run_queue_push(struct run_queue *queue, struct fiber *fiber);
+void run_queue_push(struct run_queue *queue, struct runnable item);
+/* A suspended fiber goes on in this turn. */
+static inline void run_queue_resume(struct run_queue *queue, struct fiber *fiber)
+{
+	run_queue_push(queue, (struct runnable){fiber, NULL, NULL});
+}
 
 struct loop_post {
 	fiber_function *function;
@@ -62,6 +74,7 @@ struct loop {
 	int event_fd;
 	int64_t now_ns;
 	struct fiber_pool fibers;
+	size_t unborn; /* spawned, not begun */
 	struct run_queue runnable;
 	struct timer_heap timers;
 	struct loop_hook *hooks;

@@ -90,7 +90,7 @@ void inbox_take(struct loop *loop)
 	pthread_mutex_unlock(&inbox->lock);
 
 	for (; waits != NULL; waits = waits->next)
-		run_queue_push(&loop->runnable, waits->fiber);
+		run_queue_resume(&loop->runnable, waits->fiber);
 	for (struct loop_post *next; posts != NULL; posts = next) {
 		next = posts->next;
 		loop_spawn(loop, posts->function, posts->context);
@@ -129,7 +129,7 @@ static void overdue(struct loop_timer *timer)
 
 	/* When a waker was first, its wake-up is on the way and resumes the fiber. */
 	if (atomic_compare_exchange_strong(&wait->state, &expected, WAIT_OVERDUE))
-		run_queue_push(&wait->loop->runnable, wait->fiber);
+		run_queue_resume(&wait->loop->runnable, wait->fiber);
 }
 
 bool loop_wait(struct loop_wait *wait, int64_t deadline_ns)
@@ -175,7 +175,7 @@ void loop_wake(struct loop_wait *wait)
 	if (before == WAIT_NEW)
 		return;
 	if (loop == loop_current())
-		run_queue_push(&loop->runnable, wait->fiber);
+		run_queue_resume(&loop->runnable, wait->fiber);
 	else
 		hand_in(loop, wait);
 }
