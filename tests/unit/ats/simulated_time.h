@@ -11,10 +11,13 @@ struct simulated_time {
 	struct loop_hook hook;
 	_Atomic int64_t now_ns;
 	int64_t step_ns; /* that each turn of the loop takes */
+	bool is_real;    /* the system's time instead, for real sockets */
 };
 
 static int64_t simulated_now(void *context)
 {
+	if (((struct simulated_time *)context)->is_real)
+		return clock_monotonic_ns(clock_system());
 	return ((struct simulated_time *)context)->now_ns;
 }
 
@@ -29,7 +32,7 @@ static int let_time_pass(struct loop_hook *hook)
 	struct simulated_time *time = hook->context;
 
 	time->now_ns += time->step_ns;
-	return 0;
+	return time->is_real ? -1 : 0;
 }
 
 static inline void simulated_time_init(struct simulated_time *time)
