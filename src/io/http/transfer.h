@@ -1,0 +1,47 @@
+/* One call of the client as libcurl sees it: an easy handle and what its callbacks gather. */
+#ifndef IO_HTTP_TRANSFER_H
+#define IO_HTTP_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "io/http/http.h"
+
+/* What the lines of a response's head may take together. */
+enum { TRANSFER_HEAD_BYTES_MAX = 64 * 1024 };
+
+struct transfer {
+	CURL *easy;
+	struct transfer *next_idle;
+	long buffer_bytes; /* as the handle has it */
+	/* --- of the call under way ---------------------------------------------------------- */
+	struct arena *arena;
+	const struct http_request *request;
+	struct curl_slist *header_lines; /* in the arena */
+	struct buffer head;
+	struct buffer body;
+	bool is_in_head;
+	bool is_reserved; /* the body's buffer has got its first size */
+	bool is_sent;     /* a connection stood and the request was to be written to it */
+	CURLcode result;
+	struct loop_wait wait;
+};
+
+/* Options that stay the same for every call are set here. */
+struct transfer *transfer_create(const struct http_client_options *options);
+void transfer_destroy(struct transfer *transfer);
+
+/* Checks the request and sets the handle up for it. False with ERROR_INVALID when it is not fit
+ * to be sent. `request` must live until transfer_end(). */
+bool transfer_begin(struct transfer *transfer, struct arena *arena,
+		    const struct http_request *request, int64_t now_ns, long buffer_bytes,
+		    struct error *err) MUST_CHECK;
+/* After libcurl is done with it (`result` is set): fills *response. */
+bool transfer_conclude(struct transfer *transfer, int64_t now_ns, struct http_response *response,
+		       struct error *err) MUST_CHECK;
+/* Forgets the call: the handle holds nothing of it any more, and no secret stays behind. */
+void transfer_end(struct transfer *transfer);
+
+/* The host of a URL with its port, for messages. */
+struct str transfer_host(struct str url);
+
+#endif
