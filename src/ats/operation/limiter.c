@@ -179,8 +179,10 @@ static void set_rules(struct limiter *limiter, const struct limiter_rules *rules
 
 	limiter->concurrent_max = rules->concurrent;
 	limiter->burst_ns = seconds * SECOND_NS;
-	limiter->interval_ns =
-		rules->requests > 0 ? (limiter->burst_ns + rules->requests - 1) / rules->requests : 0;
+	limiter->interval_ns = 0;
+	if (rules->requests > 0)
+		limiter->interval_ns =
+			(limiter->burst_ns + rules->requests - 1) / rules->requests;
 	if (limiter->interval_ns > limiter->burst_ns)
 		limiter->burst_ns = limiter->interval_ns;
 }
@@ -236,7 +238,8 @@ static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t no
 	if (limiter->interval_ns > 0) {
 		int64_t full_ns = limiter->full_ns > now_ns ? limiter->full_ns : now_ns;
 
-		ready_ns = full_ns + ((int64_t)before + 1) * limiter->interval_ns - limiter->burst_ns;
+		full_ns += ((int64_t)before + 1) * limiter->interval_ns;
+		ready_ns = full_ns - limiter->burst_ns;
 	}
 	return ready_ns > limiter->paused_until_ns ? ready_ns : limiter->paused_until_ns;
 }

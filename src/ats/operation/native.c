@@ -29,7 +29,8 @@ bool native_text(struct arena *arena, struct json value, struct str *text)
 		*text = arena_format(arena, "%lld", (long long)value.integer);
 		return true;
 	case JSON_DOUBLE:
-		*text = arena_str(arena, str_make(digits, json_format_double(value.number, digits)));
+		text->len = json_format_double(value.number, digits);
+		*text = arena_str(arena, str_make(digits, text->len));
 		return true;
 	case JSON_BOOL:
 		*text = value.boolean ? STR("true") : STR("false");
@@ -169,8 +170,9 @@ static bool find_name(void *context, struct str name, struct str *value)
 		*value = names->call->path[i].value;
 		return true;
 	}
-	return native_text(names->run->arena, json_get(names->run->account->context, name), value) &&
-	       is_path_part(*value);
+	struct json told = json_get(names->run->account->context, name);
+
+	return native_text(names->run->arena, told, value) && is_path_part(*value);
 }
 
 /* Where the path begins: behind the host. */
@@ -206,7 +208,8 @@ static bool make_base(const struct run *run, struct str *base, struct error *err
 	return true;
 }
 
-/* A link that the ATS gave is followed with the account's credential: only to where all calls go. */
+/* A link that the ATS gave is followed with the account's credential: only to where all its
+ * calls go. */
 static bool resolve_link(struct arena *arena, struct str base, struct str link, struct str *url,
 			 struct error *err)
 {

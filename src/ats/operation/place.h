@@ -13,7 +13,7 @@ enum {
 struct place {
 	int64_t call;   /* which call of the plan */
 	int64_t offset; /* PAGE_OFFSET, PAGE_NONE: records passed; PAGE_NUMBER: the page's number */
-	int64_t size;   /* page size asked for, which PAGE_NUMBER and PAGE_CURSOR must keep; 0: none */
+	int64_t size;   /* page size asked for, which PAGE_NUMBER and PAGE_CURSOR keep; 0: none */
 	int64_t passed; /* PAGE_NUMBER, PAGE_CURSOR, PAGE_LINK: records passed of that page */
 	struct str token; /* PAGE_CURSOR, PAGE_LINK: of that page; empty: the first */
 	/* The native record which is being unwound by `each`: so many of its records are out. */

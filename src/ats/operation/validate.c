@@ -17,8 +17,10 @@ static bool refuse(const struct connector_field *field, const char *allowed, str
 	char name[sizeof err->field];
 
 	snprintf(name, sizeof name, "%.*s", STR_ARGS(field->name));
+	struct str label = field->label.len > 0 ? field->label : field->name;
+
 	return error_set_field(err, ERROR_INVALID, name, allowed, "%.*s must be %s",
-			       STR_ARGS(field->label.len > 0 ? field->label : field->name), allowed);
+			       STR_ARGS(label), allowed);
 }
 
 static bool check_pattern(const struct operation_services *services, struct arena *arena,
