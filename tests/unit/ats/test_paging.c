@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "ats/operation/place.h"
 #include "world.h"
 
 /* --- walking a whole list -------------------------------------------------------------------- */
@@ -620,6 +621,92 @@ static void test_a_cursor_bears_another_order_of_filters_and_another_limit(void 
 	world_run(reorder_filters);
 }
 
+static struct json any_member(struct world *world)
+{
+	uint64_t dice = random_seeded_next(&world->seeded);
+	struct json value;
+
+	switch (dice % 5) {
+	case 0:
+		return json_int((int64_t)random_seeded_next(&world->seeded));
+	case 1:
+		return json_int((int64_t)(dice >> 32) % 1000);
+	case 2:
+		value = json_string(arena_format(&world->arena, "%llx", (unsigned long long)dice));
+		return value;
+	case 3:
+		value = json_string(STR("12345678901234567890123"));
+		value.type = JSON_NUMBER_TEXT;
+		return value;
+	default:
+		return json_undefined();
+	}
+}
+
+static bool is_same_member(struct json a, struct json b)
+{
+	return a.type == b.type && (json_is(a, JSON_UNDEFINED) || place_compare(a, b) == 0);
+}
+
+static struct place any_place(struct world *world)
+{
+	struct place place = {
+		.offset = (int64_t)(random_seeded_next(&world->seeded) >> 1),
+		.size = (int64_t)random_seeded_next(&world->seeded) & 1023,
+		.passed = (int64_t)random_seeded_next(&world->seeded) & 127,
+		.token = arena_format(&world->arena, "%llu",
+				      (unsigned long long)random_seeded_next(&world->seeded)),
+		.parent = any_member(world),
+		.children = (int64_t)random_seeded_next(&world->seeded) & 3,
+	};
+	size_t count = random_seeded_next(&world->seeded) % 300;
+	struct json key = any_member(world);
+
+	for (size_t i = 0; i < count; i++)
+		place_pass(&place, key, any_member(world), 1 + count % 250);
+	return place;
+}
+
+static void seal_places(struct world *world)
+{
+	const struct unified_resource *resource =
+		connector_find_resource(world->connectors.items[0], STR("offsets"));
+	struct run run = {
+		.services = &world->services,
+		.account = &world->account,
+		.connector = world->connectors.items[0],
+		.arena = &world->arena,
+		.resource = resource,
+		.plan = resource->list.alternatives,
+	};
+
+	for (int i = 0; i < 500; i++) {
+		struct place place = any_place(world), opened;
+		bool ok = cursor_open(&run, cursor_seal(&run, &place), &opened, &world->err);
+
+		WORLD_CHECK(ok, world->err);
+		assert_int_equal(opened.offset, place.offset);
+		assert_int_equal(opened.size, place.size);
+		assert_int_equal(opened.passed, place.passed);
+		assert_true(str_equal(opened.token, place.token));
+		assert_true(is_same_member(opened.parent, place.parent));
+		assert_int_equal(opened.children, place.children);
+		assert_true(is_same_member(opened.key, place.key));
+		assert_int_equal(opened.tie_count, place.tie_count);
+		assert_int_equal(opened.has_more_ties, place.has_more_ties);
+		assert_int_equal(opened.id_count, place.id_count);
+		for (size_t j = 0; j < place.id_count; j++)
+			assert_true(is_same_member(opened.ids[j], place.ids[j]));
+		arena_finish(&world->arena);
+	}
+}
+
+static void test_any_place_goes_through_a_cursor(void **state)
+{
+	(void)state;
+	world_run(seal_places);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -639,6 +726,7 @@ int main(void)
 		cmocka_unit_test(test_empty_native_pages_do_not_end_a_list),
 		cmocka_unit_test(test_filters_of_our_own_are_applied_over_pages),
 		cmocka_unit_test(test_the_calls_of_one_list_follow_one_another),
+		cmocka_unit_test(test_any_place_goes_through_a_cursor),
 		cmocka_unit_test(test_a_cursor_is_good_for_its_own_list_alone),
 		cmocka_unit_test(test_a_cursor_bears_another_order_of_filters_and_another_limit),
 	};
