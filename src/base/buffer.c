@@ -23,7 +23,9 @@ char *buffer_room(struct buffer *buffer, size_t more)
 		capacity = wanted;
 	if (capacity > buffer->bytes_max)
 		capacity = buffer->bytes_max;
-	buffer->data = arena_grow(buffer->arena, buffer->data, buffer->capacity, capacity);
+	/* One byte more than is counted, for the NUL that printf writes. */
+	buffer->data = arena_grow(buffer->arena, buffer->data,
+				  buffer->capacity == 0 ? 0 : buffer->capacity + 1, capacity + 1);
 	buffer->capacity = capacity;
 	return buffer->data + buffer->len;
 }
@@ -71,7 +73,7 @@ void buffer_append_format(struct buffer *buffer, const char *format, ...)
 	va_copy(again, arguments);
 	int len = vsnprintf(NULL, 0, format, arguments);
 	assert(len >= 0);
-	char *at = buffer_room(buffer, (size_t)len + 1);
+	char *at = len == 0 ? NULL : buffer_room(buffer, (size_t)len);
 	if (at != NULL) {
 		vsnprintf(at, (size_t)len + 1, format, again);
 		buffer->len += (size_t)len;

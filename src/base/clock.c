@@ -72,16 +72,19 @@ static bool read_byte(struct str *s, char wanted)
 	return true;
 }
 
-static int64_t read_fraction_ns(struct str *s)
+/* At least one digit; what is finer than a nanosecond is cut off. */
+static bool read_fraction_ns(struct str *s, int64_t *ns)
 {
-	int64_t ns = 0, unit = 100000000;
+	size_t before = s->len;
+	int64_t unit = 100000000;
 
+	*ns = 0;
 	while (s->len > 0 && s->data[0] >= '0' && s->data[0] <= '9') {
-		ns += (s->data[0] - '0') * unit;
+		*ns += (s->data[0] - '0') * unit;
 		unit /= 10;
 		*s = str_slice(*s, 1, s->len);
 	}
-	return ns;
+	return s->len < before;
 }
 
 static bool read_offset_s(struct str *s, int64_t *offset)
@@ -95,7 +98,8 @@ static bool read_offset_s(struct str *s, int64_t *offset)
 	int64_t sign = s->len > 0 && s->data[0] == '-' ? -1 : 1;
 	if (!read_byte(s, '+') && !read_byte(s, '-'))
 		return false;
-	if (!read_digits(s, 2, &hours) || !read_byte(s, ':') || !read_digits(s, 2, &minutes))
+	if (!read_digits(s, 2, &hours) || !read_byte(s, ':') || !read_digits(s, 2, &minutes) ||
+	    hours > 23 || minutes > 59)
 		return false;
 	*offset = sign * (hours * 3600 + minutes * 60);
 	return true;
@@ -134,8 +138,8 @@ bool clock_parse(struct str s, int64_t *unix_ns)
 	if (!read_digits(&s, 2, &hour) || !read_byte(&s, ':') || !read_digits(&s, 2, &minute) ||
 	    !read_byte(&s, ':') || !read_digits(&s, 2, &second))
 		return false;
-	if (read_byte(&s, '.'))
-		ns = read_fraction_ns(&s);
+	if (read_byte(&s, '.') && !read_fraction_ns(&s, &ns))
+		return false;
 	if (!read_offset_s(&s, &offset) || s.len > 0)
 		return false;
 	if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 ||

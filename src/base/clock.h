@@ -27,7 +27,9 @@ static inline int64_t clock_unix_ms(const struct clock *clock)
 
 /* RFC 3339 in UTC with milliseconds: "2026-03-04T09:15:22.481Z". */
 struct str clock_format_ms(struct arena *arena, int64_t unix_ms);
-/* RFC 3339 (any offset, any fraction) to nanoseconds since 1970; false when it is not one. */
+/* RFC 3339 (any offset, any fraction) to nanoseconds since 1970; false when it is not one, or
+ * not of the years 1678 to 2261, which 64 bits of nanoseconds can hold. A leap second is the
+ * first moment of the next minute. */
 bool clock_parse(struct str text, int64_t *unix_ns) MUST_CHECK;
 
 #endif

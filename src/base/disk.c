@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/random.h"
+
 static bool fail(struct error *err, const char *what, const char *path)
 {
 	enum error_code code = errno == ENOENT ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE;
@@ -37,7 +39,8 @@ static bool system_read(void *context, struct arena *arena, const char *path, si
 			struct str *out, struct error *err)
 {
 	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Not to be held up by a pipe, which is refused below. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool ok = false;
 
 	(void)context;
@@ -101,12 +104,15 @@ static bool system_create(void *context, const char *path, struct str bytes, uns
 			  struct error *err)
 {
 	char part[PATH_MAX];
+	uint64_t unique;
 
 	(void)context;
-	/* Written aside and linked, so that a torn file never bears the name. */
-	if (snprintf(part, sizeof part, "%s.part.%ld", path, (long)getpid()) >= (int)sizeof part)
+	/* Written aside and linked, so that a torn file never bears the name. No other thread,
+	 * process or container that shares the folder writes to the same part. */
+	random_fill(random_system(), &unique, sizeof unique);
+	if (snprintf(part, sizeof part, "%s.part.%016llx", path, (unsigned long long)unique) >=
+	    (int)sizeof part)
 		return error_set(err, ERROR_INVALID, "the path %s is too long", path);
-	unlink(part);
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return fail(err, "create", path);
@@ -130,24 +136,40 @@ static int compare_names(const void *a, const void *b)
 	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* False with errno. */
+static bool read_names(DIR *folder, struct arena *arena, struct str **names, size_t *count)
+{
+	struct dirent *entry;
+	size_t capacity = 0;
+
+	while (errno = 0, (entry = readdir(folder)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (*count == capacity) {
+			size_t wanted = capacity == 0 ? 16 : capacity * 2;
+			*names = arena_grow(arena, *names, capacity * sizeof **names,
+					    wanted * sizeof **names);
+			capacity = wanted;
+		}
+		(*names)[(*count)++] = arena_str(arena, str_from_c(entry->d_name));
+	}
+	return errno == 0;
+}
+
 static bool system_list(void *context, struct arena *arena, const char *path, struct str **names,
 			size_t *count, struct error *err)
 {
 	DIR *folder = opendir(path);
 	struct str *found = NULL;
 	size_t n = 0;
-	struct dirent *entry;
 
 	(void)context;
 	if (folder == NULL)
 		return fail(err, "list", path);
-	while ((entry = readdir(folder)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		found = arena_grow(arena, found, n * sizeof *found, (n + 1) * sizeof *found);
-		found[n++] = arena_str(arena, str_from_c(entry->d_name));
-	}
+	bool ok = read_names(folder, arena, &found, &n) || fail(err, "list", path);
 	closedir(folder);
+	if (!ok)
+		return false;
 	if (n > 1)
 		qsort(found, n, sizeof *found, compare_names);
 	*names = found;
@@ -155,11 +177,24 @@ static bool system_list(void *context, struct arena *arena, const char *path, st
 	return true;
 }
 
+/* False with errno. */
+static bool is_folder(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return false;
+	errno = ENOTDIR;
+	return S_ISDIR(status.st_mode);
+}
+
 static bool system_make_folder(void *context, const char *path, unsigned mode, struct error *err)
 {
 	char part[PATH_MAX];
 
 	(void)context;
+	if (path[0] == '\0')
+		return error_set(err, ERROR_INVALID, "the path of a folder is empty");
 	if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
 		return error_set(err, ERROR_INVALID, "the path %s is too long", path);
 	for (char *at = part + 1;; at++) {
@@ -167,7 +202,7 @@ static bool system_make_folder(void *context, const char *path, unsigned mode, s
 			continue;
 		char kept = *at;
 		*at = '\0';
-		if (mkdir(part, mode) != 0 && errno != EEXIST)
+		if (mkdir(part, mode) != 0 && (errno != EEXIST || !is_folder(part)))
 			return fail(err, "make the folder", part);
 		*at = kept;
 		if (kept == '\0')

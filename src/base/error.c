@@ -14,30 +14,33 @@ static const struct {
 #undef ROW
 };
 
+/* Filled aside, for the arguments may be texts of *err itself. */
 bool error_set(struct error *err, enum error_code code, const char *format, ...)
 {
+	struct error filled = {.code = code};
 	va_list arguments;
 
 	assert(err != NULL && code != ERROR_NONE);
-	*err = (struct error){.code = code};
 	va_start(arguments, format);
-	vsnprintf(err->message, sizeof err->message, format, arguments);
+	vsnprintf(filled.message, sizeof filled.message, format, arguments);
 	va_end(arguments);
+	*err = filled;
 	return false;
 }
 
 bool error_set_field(struct error *err, enum error_code code, const char *field,
 		     const char *allowed, const char *format, ...)
 {
+	struct error filled = {.code = code};
 	va_list arguments;
 
 	assert(err != NULL && code != ERROR_NONE);
-	*err = (struct error){.code = code};
-	snprintf(err->field, sizeof err->field, "%s", field);
-	snprintf(err->allowed, sizeof err->allowed, "%s", allowed == NULL ? "" : allowed);
+	snprintf(filled.field, sizeof filled.field, "%s", field);
+	snprintf(filled.allowed, sizeof filled.allowed, "%s", allowed == NULL ? "" : allowed);
 	va_start(arguments, format);
-	vsnprintf(err->message, sizeof err->message, format, arguments);
+	vsnprintf(filled.message, sizeof filled.message, format, arguments);
 	va_end(arguments);
+	*err = filled;
 	return false;
 }
 

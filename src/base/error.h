@@ -45,7 +45,8 @@ struct error {
 };
 
 /* Each fills *err (a later call replaces an earlier one) and returns false, so that
- * `return error_set(...)` is a sentence. err must not be NULL. Text that is too long is cut. */
+ * `return error_set(...)` is a sentence. err must not be NULL; its own texts may be arguments.
+ * Text that is too long is cut. */
 bool error_set(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same for a fault of one named input. `allowed` may be NULL. */
 bool error_set_field(struct error *err, enum error_code code, const char *field,

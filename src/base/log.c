@@ -19,16 +19,22 @@ static const char *const levels[] = {"debug", "info", "warning", "error"};
 /* The one global of the program: where lines go is the process's own matter. */
 static _Atomic enum log_level lowest = LOG_INFO;
 
+/* What ends a line; so many bytes stay free for it. */
+static const char cut_end[] = ",\"cut\":true}\n";
+static const char whole_end[] = "}\n";
+
 struct line {
 	char bytes[LINE_MAX_BYTES];
 	size_t len;
+	bool is_over; /* something did not fit */
 };
 
 static void put(struct line *line, const char *bytes, size_t len)
 {
-	/* Two bytes stay free for the closing brace and the line end. */
-	if (line->len + len > sizeof line->bytes - 2)
+	if (line->is_over || line->len + len > sizeof line->bytes - (sizeof cut_end - 1)) {
+		line->is_over = true;
 		return;
+	}
 	memcpy(line->bytes + line->len, bytes, len);
 	line->len += len;
 }
@@ -68,11 +74,32 @@ static void put_time(struct line *line)
 	put(line, text, (size_t)snprintf(text, sizeof text, ".%03dZ\"", (int)(now_ms % 1000)));
 }
 
+/* The field whole, or nothing of it: false. */
+static bool put_field(struct line *line, const struct log_field *field)
+{
+	size_t before = line->len;
+	char number[32];
+
+	put_c(line, ",\"");
+	put_c(line, names[field->name]);
+	put_c(line, "\":");
+	if (field->is_text)
+		put_text(line, field->text);
+	else
+		put(line, number,
+		    (size_t)snprintf(number, sizeof number, "%lld", (long long)field->number));
+	if (!line->is_over)
+		return true;
+	line->len = before;
+	line->is_over = false;
+	return false;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
 	       size_t count)
 {
 	struct line line = {.len = 0};
-	char number[32];
+	bool is_whole = true;
 
 	if (!log_is_on(level))
 		return;
@@ -82,19 +109,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	put_c(&line, "\",\"event\":\"");
 	put_c(&line, event);
 	put_c(&line, "\"");
-	for (size_t i = 0; i < count; i++) {
-		put_c(&line, ",\"");
-		put_c(&line, names[fields[i].name]);
-		put_c(&line, "\":");
-		if (fields[i].is_text)
-			put_text(&line, fields[i].text);
-		else
-			put(&line, number,
-			    (size_t)snprintf(number, sizeof number, "%lld",
-					     (long long)fields[i].number));
-	}
-	line.bytes[line.len++] = '}';
-	line.bytes[line.len++] = '\n';
+	for (size_t i = 0; i < count; i++)
+		if (!put_field(&line, &fields[i]))
+			is_whole = false;
+	const char *end = is_whole ? whole_end : cut_end;
+	memcpy(line.bytes + line.len, end, strlen(end));
+	line.len += strlen(end);
 	if (write(STDERR_FILENO, line.bytes, line.len) < 0)
 		return; /* nobody is left to tell */
 }

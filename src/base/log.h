@@ -33,7 +33,8 @@ struct log_field {
 #define LOG_N(field, value) ((struct log_field){LOG_##field, false, {NULL, 0}, (value)})
 
 /* LOG(LOG_INFO, "request", LOG_S(method, m), LOG_N(status, 200)); the event is a literal. One
- * write(2) a line, safe from any thread. Text over 512 bytes is cut. */
+ * write(2) a line, safe from any thread. Text over 512 bytes is cut. A line has at most 4096
+ * bytes: a field that does not fit any more is left out, and "cut":true ends the line. */
 #define LOG(level, event, ...)                                                             \
 	log_write((level), ("" event), (struct log_field[]){__VA_ARGS__},                  \
 		  sizeof((struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sys/random.h>
 
 #include "base/error.h"
@@ -12,6 +13,8 @@ static void system_fill(void *context, void *bytes, size_t len)
 	(void)context;
 	while (len > 0) {
 		ssize_t got = getrandom(at, len, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got <= 0)
 			die("the kernel gives no random bytes");
 		at += got;

@@ -1,7 +1,5 @@
 #include "base/str.h"
 
-#include <strings.h>
-
 int str_compare(struct str a, struct str b)
 {
 	size_t shared = a.len < b.len ? a.len : b.len;
@@ -12,9 +10,20 @@ int str_compare(struct str a, struct str b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
+static char to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Not strncasecmp(), which ends at a NUL and knows locales. */
 bool str_equal_nocase(struct str a, struct str b)
 {
-	return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (to_lower(a.data[i]) != to_lower(b.data[i]))
+			return false;
+	return true;
 }
 
 ptrdiff_t str_find_byte(struct str s, char byte)
