@@ -43,27 +43,61 @@ static bool search_window(struct run *run, const struct unified_call *call,
 	return ok;
 }
 
+/* A window's worth of search; *is_last at the end of the call's list. */
+static bool search_next(struct run *run, const struct unified_call *call,
+			const struct native_call *native, struct place *place, struct json *found,
+			bool *is_last, struct error *err)
+{
+	struct window window;
+
+	if (!page_fetch(run, native, place, OPERATION_LIMIT_MAX, &window, err) ||
+	    !search_window(run, call, &window, found, err))
+		return false;
+	for (size_t i = 0; i < window.count; i++)
+		page_pass(call->method, place, &window, i);
+	*is_last = window.is_last;
+	if (!window.is_last)
+		page_leave(call->method, place, &window);
+	return true;
+}
+
+/* A search may go through more pages than the operation has memory for: each has an arena of its
+ * own, which ends when the next one was read. */
+static bool search_list(struct run *run, const struct unified_call *call,
+			const struct native_call *native, struct json *found, struct error *err)
+{
+	struct arena arenas[2];
+	struct place place = {0};
+	bool ok = true, is_last = false;
+
+	for (size_t i = 0; i < 2; i++)
+		arena_init(&arenas[i], run->home->bytes_max);
+	for (size_t i = 0; ok && !is_last && json_is(*found, JSON_UNDEFINED); i++) {
+		run->arena = &arenas[i % 2];
+		ok = search_next(run, call, native, &place, found, &is_last, err);
+		place_keep(&place, run->arena);
+		arena_finish(&arenas[(i + 1) % 2]);
+	}
+	*found = json_copy(run->home, *found);
+	run->result->remote_body = arena_str(run->home, run->result->remote_body);
+	run->arena = run->home;
+	for (size_t i = 0; i < 2; i++)
+		arena_finish(&arenas[i]);
+	return ok;
+}
+
 static bool search_call(struct run *run, const struct unified_call *call, struct json *found,
 			struct error *err)
 {
 	struct native_call native;
 	struct place place = {0};
-	struct window window;
-	bool is_last = false;
+	bool is_last;
 
 	if (!native_prepare(run, call, &native, err))
 		return false;
-	while (!is_last && json_is(*found, JSON_UNDEFINED)) {
-		if (!page_fetch(run, &native, &place, OPERATION_LIMIT_MAX, &window, err) ||
-		    !search_window(run, call, &window, found, err))
-			return false;
-		for (size_t i = 0; i < window.count; i++)
-			page_pass(call->method, &place, &window, i);
-		is_last = window.is_last;
-		if (!is_last)
-			page_leave(call->method, &place, &window);
-	}
-	return true;
+	if (is_the_one(run, call))
+		return search_next(run, call, &native, &place, found, &is_last, err);
+	return search_list(run, call, &native, found, err);
 }
 
 static bool refuse_id(const struct run *run, struct error *err)

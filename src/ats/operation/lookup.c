@@ -57,12 +57,15 @@ static bool fetch(struct run *run, const struct unified_lookup *lookup, struct j
 		  struct error *err)
 {
 	int64_t page_calls = run->page_calls;
+	struct arena *arena = run->arena;
 	struct json_builder pages;
 
+	run->arena = run->home; /* it is kept for the pages after this one */
 	json_builder_init(&pages, run->arena);
 	run->page_calls = PAGE_CALLS_MAX;
 	bool ok = fetch_pages(run, lookup->method, &pages, err);
 	run->page_calls = page_calls;
+	run->arena = arena;
 	*out = json_builder_array(&pages);
 	if (ok)
 		return true;
@@ -88,7 +91,7 @@ bool lookup_fill(struct run *run, struct json body, struct reference_index *inde
 	if (plan->lookup_count == 0)
 		return true;
 	if (run->lookups == NULL)
-		run->lookups = arena_zero(run->arena, plan->lookup_count * sizeof *run->lookups);
+		run->lookups = arena_zero(run->home, plan->lookup_count * sizeof *run->lookups);
 	for (size_t i = 0; i < plan->lookup_count; i++) {
 		const struct unified_lookup *lookup = &plan->lookups[i];
 		struct json *pages = &run->lookups[i];

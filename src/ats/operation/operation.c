@@ -45,6 +45,7 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 		.services = services,
 		.account = account,
 		.arena = arena,
+		.home = arena,
 		.result = result,
 		.deadline_ns = deadline_ns,
 		.page_calls = PAGE_CALLS_MAX,

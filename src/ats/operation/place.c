@@ -41,6 +41,15 @@ bool place_has_id(const struct place *place, struct json id)
 	return false;
 }
 
+void place_keep(struct place *place, struct arena *arena)
+{
+	place->token = arena_str(arena, place->token);
+	place->parent = json_copy(arena, place->parent);
+	place->key = json_copy(arena, place->key);
+	for (size_t i = 0; i < place->id_count; i++)
+		place->ids[i] = json_copy(arena, place->ids[i]);
+}
+
 void place_next_call(struct place *place)
 {
 	*place = (struct place){.call = place->call + 1};

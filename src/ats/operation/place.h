@@ -32,6 +32,8 @@ struct place {
  * key are kept (at least PLACE_IDS_MIN of any). */
 void place_pass(struct place *place, struct json key, struct json id, size_t ties_max);
 bool place_has_id(const struct place *place, struct json id);
+/* Makes the place independent of what its texts were borrowed from. */
+void place_keep(struct place *place, struct arena *arena);
 /* To the next call of the plan. */
 void place_next_call(struct place *place);
 

@@ -97,7 +97,8 @@ static struct outcome judge_body(const struct run *run, const struct native_meth
 				     &fault);
 	if (!outcome.is_done) {
 		outcome.may_repeat = outcome.may_repeat && fault.code != ERROR_LIMIT;
-		error_set(err, ERROR_UPSTREAM, "the ATS's answer cannot be read: %s", fault.message);
+		error_set(err, arena_is_over(run->arena) ? ERROR_LIMIT : ERROR_UPSTREAM,
+			  "the ATS's answer cannot be read: %s", fault.message);
 	}
 	return outcome;
 }

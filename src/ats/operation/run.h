@@ -22,6 +22,7 @@ struct run {
 	struct json credential; /* not stored yet (validation); undefined: the store has it */
 	struct limiter *limiter;
 	struct arena *arena;
+	struct arena *home; /* the operation's own; a search has another one for each page */
 	struct operation_result *result;
 	int64_t deadline_ns;
 	int64_t page_calls; /* left */

@@ -145,7 +145,7 @@ static int64_t field(const struct http_field *fields, size_t count, const char *
 /* The list as this call sees it. */
 static struct pot *see_list(struct kiln *kiln, struct arena *arena)
 {
-	struct pot *pots = arena_array(arena, POTS_MAX, sizeof *pots);
+	struct pot *pots = arena_array(arena, kiln->count + 1, sizeof *pots);
 
 	memcpy(pots, kiln->pots, kiln->count * sizeof *pots);
 	for (size_t i = 0; kiln->shuffles_ties && i + 1 < kiln->count; i++) {

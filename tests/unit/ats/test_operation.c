@@ -326,6 +326,28 @@ static void test_get_looks_through_a_list_where_there_is_no_other_way(void **sta
 	world_run(find_one);
 }
 
+static void find_in_little_memory(struct world *world)
+{
+	struct operation operation = get(world, "offsets", "5");
+	struct operation_result result;
+	struct arena arena;
+	struct error err;
+
+	/* Enough for a page or two, not for three. */
+	arena_init(&arena, 120 * 1024);
+	bool ok = operation_run(&world->services, &arena, &operation, &result, &err);
+	WORLD_CHECK(ok, err);
+	assert_true(str_equal(json_get_str(result.item, "name"), STR("5")));
+	assert_true(arena.bytes < 64 * 1024);
+	arena_finish(&arena);
+}
+
+static void test_a_search_holds_a_page_at_a_time(void **state)
+{
+	(void)state;
+	world_run(find_in_little_memory);
+}
+
 static void get_inner(struct world *world)
 {
 	struct operation_filter filter = {STR("pot_id"), STR("42")};
@@ -624,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_an_answer_without_its_list_is_no_empty_list),
 		cmocka_unit_test(test_get_gives_one_record),
 		cmocka_unit_test(test_get_looks_through_a_list_where_there_is_no_other_way),
+		cmocka_unit_test(test_a_search_holds_a_page_at_a_time),
 		cmocka_unit_test(test_get_finds_a_record_within_a_record),
 		cmocka_unit_test(test_side_lists_are_fetched_once_where_needed),
 		cmocka_unit_test(test_a_partial_list_is_filled_up_some_at_a_time),
