@@ -140,8 +140,8 @@ struct http_exchange {
 	struct http_header *reply_headers;
 	size_t reply_header_count;
 	/* For stand-ins that misbehave on purpose: the connection ends after so many bytes of the
-	 * reply's body (whose length has been promised), orderly or with a reset; a reset at 0
-	 * may come before the status line. */
+	 * reply's body (whose length has been promised), orderly or with a reset; at 0 nothing of
+	 * the reply is sent, not even the status line. */
 	bool is_cut;
 	bool cut_with_reset;
 	size_t cut_after;

@@ -127,13 +127,50 @@ static void add_reply_header(struct connection *connection, struct MHD_Response 
 		LOG(LOG_WARNING, "reply_header_left_out", LOG_C(message, key));
 }
 
+/* Ends a connection as a crashed peer would: connecting a TCP socket to nothing sends a reset. */
+static void reset(struct connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const struct sockaddr nothing = {.sa_family = AF_UNSPEC};
+
+	(void)!connect(info->connect_fd, &nothing, sizeof nothing);
+}
+
+static ssize_t give_until_cut(void *context, uint64_t position, char *bytes, size_t room)
+{
+	struct connection *connection = context;
+	const struct http_exchange *exchange = &connection->exchange;
+
+	if (position >= exchange->cut_after) {
+		if (exchange->cut_with_reset)
+			reset(connection);
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
+	size_t len = exchange->cut_after - (size_t)position;
+	if (len > room)
+		len = room;
+	memcpy(bytes, exchange->reply.data + position, len);
+	return (ssize_t)len;
+}
+
+static struct MHD_Response *make_body(struct connection *connection)
+{
+	const struct http_exchange *exchange = &connection->exchange;
+
+	if (exchange->is_cut && exchange->cut_after < exchange->reply.len)
+		return MHD_create_response_from_callback(exchange->reply.len, 32 * 1024,
+							 give_until_cut, connection, NULL);
+	return MHD_create_response_from_buffer(exchange->reply.len,
+					       (void *)(uintptr_t)exchange->reply.data,
+					       MHD_RESPMEM_PERSISTENT);
+}
+
 /* The body stays in the arena, which lives until the reply is out. */
 static struct MHD_Response *make_response(struct connection *connection)
 {
 	const struct http_exchange *exchange = &connection->exchange;
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		exchange->reply.len, (void *)(uintptr_t)exchange->reply.data,
-		MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = make_body(connection);
 
 	if (response == NULL)
 		die("out of memory for a reply");
@@ -155,6 +192,11 @@ static enum MHD_Result reply(struct connection *connection)
 
 	assert(exchange->status >= 200 && exchange->status <= 599);
 	connection_move(connection, CONNECTION_REPLYING);
+	if (exchange->is_cut && exchange->cut_after == 0) {
+		if (exchange->cut_with_reset)
+			reset(connection);
+		return MHD_NO;
+	}
 	response = make_response(connection);
 	enum MHD_Result result =
 		MHD_queue_response(connection->mhd, (unsigned)exchange->status, response);
