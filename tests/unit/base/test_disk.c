@@ -68,7 +68,8 @@ static struct str read_back(struct test *test, const char *path)
 {
 	struct str bytes = {NULL, 0};
 
-	assert_true(disk_read(disk_system(), &test->arena, path, 64 * 1024 * 1024, &bytes, &test->err));
+	assert_true(
+		disk_read(disk_system(), &test->arena, path, 64 * 1024 * 1024, &bytes, &test->err));
 	return bytes;
 }
 
@@ -138,8 +139,8 @@ static void *race(void *context)
 	struct racer *racer = context;
 
 	pthread_barrier_wait(racer->start);
-	racer->has_won = disk_create(disk_system(), racer->path,
-				     str_make(racer->bytes, RACE_BYTES), 0600, &racer->err);
+	racer->has_won = disk_create(disk_system(), racer->path, str_make(racer->bytes, RACE_BYTES),
+				     0600, &racer->err);
 	return NULL;
 }
 
@@ -206,11 +207,14 @@ static void expect_whole_files(struct test *test)
 	struct str *names;
 	size_t count, whole = 0;
 
-	assert_true(disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
+	assert_true(
+		disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
 	for (size_t i = 0; i < count; i++) {
 		if (str_find(names[i], STR(".part")) >= 0)
 			continue;
-		assert_int_equal(read_back(test, path_of(test, arena_c(&test->arena, names[i]))).len, LARGE_BYTES);
+		assert_int_equal(
+			read_back(test, path_of(test, arena_c(&test->arena, names[i]))).len,
+			LARGE_BYTES);
 		whole++;
 	}
 	assert_true(whole >= 3);
@@ -285,9 +289,10 @@ static void test_no_descriptor_is_left_open(void **state)
 	assert_false(create(test, path_of(test, "a"), STR("a"), 0600));
 	read_back(test, path_of(test, "a"));
 	assert_false(disk_read(disk_system(), &test->arena, test->folder, 1, &bytes, &test->err));
-	assert_false(disk_read(disk_system(), &test->arena, path_of(test, "a"), 0, &bytes,
-			       &test->err));
-	assert_true(disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
+	assert_false(
+		disk_read(disk_system(), &test->arena, path_of(test, "a"), 0, &bytes, &test->err));
+	assert_true(
+		disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
 	assert_int_equal(count_entries("/proc/self/fd"), before);
 }
 
@@ -303,17 +308,20 @@ static void touch(struct test *test, const char *name)
 
 static void test_list_is_sorted_bytewise(void **state)
 {
-	static const char *const made[] = {"b", "a10", ".hidden", "a2", "B", "\xc3\xa4", "a", "a.b"};
+	static const char *const made[] = {"b", "a10",	    ".hidden", "a2",
+					   "B", "\xc3\xa4", "a",       "a.b"};
 	static const char *const sorted[] = {"B", "a", "a.b", "a10", "a2", "b", "\xc3\xa4"};
 	struct test *test = *state;
 	struct str *names;
 	size_t count;
 
-	assert_true(disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
+	assert_true(
+		disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
 	assert_int_equal(count, 0);
 	for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
 		touch(test, made[i]);
-	assert_true(disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
+	assert_true(
+		disk_list(disk_system(), &test->arena, test->folder, &names, &count, &test->err));
 	assert_int_equal(count, sizeof sorted / sizeof sorted[0]);
 	for (size_t i = 0; i < count; i++)
 		assert_true(str_equal_c(names[i], sorted[i]));
@@ -333,7 +341,8 @@ static void test_a_long_list(void **state)
 		touch(test, name);
 	}
 	arena_init(&names_arena, 2 * 1024 * 1024);
-	assert_true(disk_list(disk_system(), &names_arena, test->folder, &names, &count, &test->err));
+	assert_true(
+		disk_list(disk_system(), &names_arena, test->folder, &names, &count, &test->err));
 	assert_int_equal(count, 5000);
 	assert_true(str_equal(names[0], STR("00000")));
 	assert_true(str_equal(names[4999], STR("04999")));

@@ -61,10 +61,9 @@ struct line {
 
 static bool is_known(struct str name)
 {
-	static const char *const names[] = {
-		"time", "level", "event", "cut",
+	static const char *const names[] = {"time", "level", "event", "cut",
 #define ROW(name) #name,
-		LOG_FIELDS(ROW)
+					    LOG_FIELDS(ROW)
 #undef ROW
 	};
 

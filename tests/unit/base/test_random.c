@@ -45,8 +45,8 @@ static void test_a_seed_replays(void **state)
 
 static void test_below_stays_below(void **state)
 {
-	static const uint64_t bounds[] = {1, 2, 3, 10, 255, 256, 1u << 31, UINT64_MAX / 2 + 2,
-					  UINT64_MAX};
+	static const uint64_t bounds[] = {
+		1, 2, 3, 10, 255, 256, 1u << 31, UINT64_MAX / 2 + 2, UINT64_MAX};
 	struct random_seeded seeded = {1};
 	struct random random = random_from_seed(&seeded);
 
