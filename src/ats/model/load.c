@@ -221,10 +221,10 @@ static void add_last(struct field_list *list)
 		  "When the record was last changed in the ATS.");
 }
 
-/* The names of add_last are taken from the start. */
+/* The names of add_last are taken from the start (that of add_first is there to be found). */
 static void refuse_own_names(struct definition *definition, const struct yaml_node *fields)
 {
-	static const char *const own[] = {"id", "custom_fields", "remote_url",	"created_at",
+	static const char *const own[] = {"custom_fields", "remote_url", "created_at",
 					  "updated_at", "remote_data"};
 
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
