@@ -1,0 +1,183 @@
+/* One evaluation: its budgets, its scratch stack, its frames; and how a node is run. */
+#ifndef LANG_JSONATA_EVALUATE_H
+#define LANG_JSONATA_EVALUATE_H
+
+#include "lang/jsonata/node.h"
+
+enum {
+	FUEL = 4096, /* steps between two looks at the clock and the arena */
+	/* Nesting of data that the walkers (text, equality, descendants …) follow: what was read
+	 * is nested 128 deep at most, what an expression builds is refused past this. */
+	DATA_DEPTH_MAX = 400,
+	SCRATCH_FIRST = 32,
+};
+
+struct frame {
+	struct frame *outer;
+	struct json slots[];
+};
+
+/* A call in tail position, waiting for the loop in jsonata_apply(). */
+struct tail {
+	struct json function;
+	struct json *arguments;
+	uint32_t count;
+	uint32_t position;
+	struct str name;
+};
+
+struct evaluation {
+	int64_t fuel;
+	uint32_t depth;
+	uint32_t depth_max;
+	int64_t bytes_left;
+	struct arena *arena;
+	/* A stack for sequences that grow: items are pushed here and copied out at the end. */
+	struct json *scratch;
+	uint32_t top;
+	uint32_t capacity;
+	uint32_t sequence_max;
+	struct json root;
+	const struct jsonata *program;
+	const struct jsonata_context *context;
+	const struct jsonata_limits *limits;
+	struct tail tail;
+	uint64_t steps_left; /* beyond the fuel */
+	int64_t deadline_ms; /* 0: the clock was not looked at yet */
+	int64_t now_ms;      /* of $now and $millis; -1: not asked yet */
+	void *match_memory;  /* of regex.c */
+	struct fault fault;
+};
+
+/* What a builtin knows of its call. */
+struct call_site {
+	struct json input; /* the context */
+	struct frame *frame;
+	const struct scope *scope; /* of $eval */
+	uint32_t count;            /* arguments after the check */
+};
+
+/* --- faults and budgets -------------------------------------------------------------------- */
+
+/* Fills the fault (the first one counts) and answers VALUE_FAILED. */
+struct json jsonata_fail(struct evaluation *e, const char *code, struct json value);
+/* The same with the place and the spelling of an operator. */
+struct json jsonata_fail_at(struct evaluation *e, const char *code, const struct node *node,
+			    struct json value);
+/* False when a budget is used up; called when the fuel is. */
+bool jsonata_refuel(struct evaluation *e) MUST_CHECK;
+bool jsonata_too_deep(struct evaluation *e);
+
+static inline bool jsonata_spend(struct evaluation *e)
+{
+	return --e->fuel > 0 || jsonata_refuel(e);
+}
+/* Takes `steps` at once, for loops over data that make no calls. */
+static inline bool jsonata_spend_many(struct evaluation *e, uint32_t steps)
+{
+	e->fuel -= steps;
+	return e->fuel > 0 || jsonata_refuel(e);
+}
+static inline bool jsonata_enter(struct evaluation *e)
+{
+	if (--e->fuel <= 0 && !jsonata_refuel(e))
+		return false;
+	return ++e->depth <= e->depth_max || jsonata_too_deep(e);
+}
+static inline void jsonata_leave(struct evaluation *e)
+{
+	e->depth--;
+}
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+/* NULL (and the fault D1013) past the budget. */
+void *jsonata_take(struct evaluation *e, size_t size);
+/* Room for a text of that many bytes; NULL past the budget, or D2015 past 16 bytes per item of
+ * sequence_max. */
+char *jsonata_take_text(struct evaluation *e, size_t len);
+struct json *jsonata_take_items(struct evaluation *e, size_t count);
+struct frame *jsonata_frame(struct evaluation *e, struct frame *outer, uint32_t size);
+
+bool jsonata_scratch_grow(struct evaluation *e) MUST_CHECK;
+static inline bool jsonata_push(struct evaluation *e, struct json value)
+{
+	if (e->top == e->capacity && !jsonata_scratch_grow(e))
+		return false;
+	e->scratch[e->top++] = value;
+	return true;
+}
+bool jsonata_push_all(struct evaluation *e, const struct json *items, uint32_t count);
+/* What was pushed since `base`, as an array with these marks; the stack is cut back. */
+struct json jsonata_finish_array(struct evaluation *e, uint32_t base, uint16_t marks);
+/* The same as a sequence that is a value: nothing, the one item, or an array. */
+struct json jsonata_finish_sequence(struct evaluation *e, uint32_t base);
+
+/* --- running ------------------------------------------------------------------------------- */
+
+struct json jsonata_settle(struct json sequence, bool keeps_array);
+
+/* Evaluates a node to a value: a raw sequence becomes its item where it has just one. */
+static inline struct json jsonata_run(struct evaluation *e, const struct node *node,
+				      struct json input, struct frame *frame)
+{
+	struct json value = node->run(e, node, input, frame);
+
+	if (value.type == JSON_ARRAY && (value.extension & MARK_SEQUENCE) != 0)
+		return jsonata_settle(value, node->keeps_array);
+	return value;
+}
+
+/* --- values -------------------------------------------------------------------------------- */
+
+/* Sets *fails for a number that is none (D1001 at infinity), as the reference does. */
+bool jsonata_is_numeric(struct evaluation *e, struct json value, bool *fails);
+/* JavaScript's truth of a value as $boolean has it: 1, 0, or -1 for a failure. */
+int jsonata_truth_slow(struct evaluation *e, struct json value, uint32_t depth);
+static inline int jsonata_truth(struct evaluation *e, struct json value)
+{
+	if (value.type == JSON_BOOL)
+		return value.boolean;
+	if (value.type <= JSON_NULL)
+		return 0;
+	if (value.type == JSON_STRING)
+		return value.count > 0;
+	return jsonata_truth_slow(e, value, 0);
+}
+/* 1, 0, or -1 for a failure (nested too deep). */
+int jsonata_equal(struct evaluation *e, struct json a, struct json b);
+/* The order of two texts by UTF-16 units: <0, 0, >0. */
+int jsonata_compare_text(struct str a, struct str b);
+/* $string: the text, or VALUE_FAILED. */
+struct json jsonata_to_text(struct evaluation *e, struct json value, bool is_pretty);
+/* The member or, for an array, the sequence of its items' members (raw). */
+struct json jsonata_lookup(struct evaluation *e, struct json value, struct str key, uint32_t hash);
+struct json jsonata_append(struct evaluation *e, struct json a, struct json b);
+struct json jsonata_number(double number);
+struct json jsonata_concat(struct evaluation *e, const struct json *texts, uint32_t count);
+
+struct json jsonata_filter(struct evaluation *e, const struct node *filter, struct json input,
+			   struct frame *frame);
+struct json jsonata_group(struct evaluation *e, const struct node *node, uint32_t position,
+			  struct json input, struct frame *frame, const struct scope *tuple_scope);
+struct json jsonata_filter_tuples(struct evaluation *e, const struct node *filter,
+				  struct json tuples, struct frame *frame,
+				  const struct scope *scope);
+/* A frame over a tuple's variables; NULL past a budget. */
+struct frame *jsonata_tuple_frame(struct evaluation *e, struct json tuple,
+				  const struct scope *scope, struct frame *outer);
+static inline struct json value_tuple_item(struct json tuple)
+{
+	return ((const struct json *)tuple.pointer)[0];
+}
+/* `items` are sorted in place of a copy: returns the ordered array. */
+struct json jsonata_sort_by(struct evaluation *e, const struct node *node, struct json input,
+			    struct frame *frame, const struct scope *tuple_scope);
+
+/* Merge sort as the reference does it. `is_after` answers 1 when b comes first, 0 when not, -1
+ * for a failure. */
+typedef int sort_function(struct evaluation *e, void *context, uint32_t a, uint32_t b);
+bool jsonata_sort(struct evaluation *e, uint32_t *order, uint32_t count, sort_function *is_after,
+		  void *context) MUST_CHECK;
+
+#endif

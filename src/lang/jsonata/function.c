@@ -1,0 +1,544 @@
+#include "lang/jsonata/function.h"
+
+#include "lang/jsonata/builtin.h"
+#include "lang/jsonata/regex.h"
+
+enum { ARGUMENTS_FEW = 4 };
+
+uint32_t jsonata_arity(struct json function)
+{
+	const void *p = function.pointer;
+
+	switch (value_function_kind(function)) {
+	case FUNCTION_LAMBDA:
+		return ((const struct closure *)p)->node->lambda.parameter_count;
+	case FUNCTION_BUILTIN:
+		return ((const struct builtin *)p)->arity;
+	case FUNCTION_NATIVE:
+		return (uint32_t)((const struct jsonata_native *)p)->arity;
+	case FUNCTION_REGEX:
+		return 2;
+	case FUNCTION_PARTIAL:
+		return ((const struct partial *)p)->open;
+	case FUNCTION_NEXT:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+/* --- applying ------------------------------------------------------------------------------ */
+
+static struct json call_builtin(struct evaluation *e, const struct builtin *builtin,
+				const struct json *arguments, uint32_t count,
+				const struct call_site *site)
+{
+	struct json few[ARGUMENTS_FEW];
+	struct call_site with_count = *site;
+
+	with_count.count = count;
+	if (count >= ARGUMENTS_FEW)
+		return builtin->call(e, arguments, &with_count);
+	for (uint32_t i = 0; i < ARGUMENTS_FEW; i++)
+		few[i] = i < count ? arguments[i] : json_undefined();
+	return builtin->call(e, few, &with_count);
+}
+
+/* Checks arguments against a signature; *arguments and *count are then those to pass. */
+static bool check(struct evaluation *e, const struct signature *signature,
+		  const struct json **arguments, uint32_t *count, struct json context)
+{
+	struct json *checked;
+	struct fault fault = {0};
+
+	if (signature == NULL)
+		return true;
+	checked = jsonata_take(e, jsonata_signature_room(signature, *count) * sizeof *checked);
+	if (checked == NULL)
+		return false;
+	if (jsonata_signature_check(signature, e->arena, *arguments, *count, context, checked,
+				    count, &fault)) {
+		*arguments = checked;
+		return true;
+	}
+	if (e->fault.code == NULL)
+		e->fault = fault;
+	return false;
+}
+
+static struct json run_body(struct evaluation *e, const struct closure *closure,
+			    struct frame *frame)
+{
+	return jsonata_run(e, closure->node->lambda.body, closure->input, frame);
+}
+
+static struct frame *open_frame(struct evaluation *e, const struct closure *closure)
+{
+	uint32_t size = scope_size(closure->node->lambda.scope);
+
+	return size == 0 ? closure->frame : jsonata_frame(e, closure->frame, size);
+}
+
+static struct json apply_lambda(struct evaluation *e, const struct closure *closure,
+				const struct json *arguments, uint32_t count, struct json context,
+				bool is_checked)
+{
+	const struct lambda *lambda = &closure->node->lambda;
+
+	if (is_checked && !check(e, lambda->signature, &arguments, &count, context))
+		return value_failed();
+	struct frame *frame = open_frame(e, closure);
+	if (frame == NULL && scope_size(lambda->scope) > 0)
+		return value_failed();
+	for (uint32_t i = 0; i < lambda->parameter_count; i++)
+		frame->slots[lambda->slots[i]] = i < count ? arguments[i] : json_undefined();
+	return run_body(e, closure, frame);
+}
+
+static struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
+				const struct json *arguments, uint32_t count)
+{
+	struct json *all, out = json_undefined();
+	struct jsonata_error error = {0};
+
+	all = jsonata_take(e, (native->arity + 1) * sizeof *all);
+	if (all == NULL)
+		return value_failed();
+	for (size_t i = 0; i < native->arity; i++)
+		all[i] = i < count ? arguments[i] : json_undefined();
+	if (native->call(e->context->native_context, e->arena, all, &out, &error))
+		return out;
+	/* The native's own code and sentence; the code must outlive this frame. */
+	jsonata_fail(e, error.code[0] == '\0' ? "D3137" : arena_c(e->arena, str_from_c(error.code)),
+		     error.value);
+	e->fault.text = error.message;
+	e->fault.token = error.token;
+	e->fault.has_token = error.token.len > 0;
+	return value_failed();
+}
+
+static struct json apply_partial(struct evaluation *e, const struct partial *partial,
+				 const struct json *arguments, uint32_t count)
+{
+	struct json *all = jsonata_take(e, partial->count * sizeof *all);
+	uint32_t next = 0;
+
+	if (all == NULL)
+		return value_failed();
+	for (uint32_t i = 0; i < partial->count; i++) {
+		all[i] = partial->arguments[i];
+		if (all[i].type == VALUE_UNBOUND) {
+			all[i] = next < count ? arguments[next] : json_undefined();
+			next++;
+		}
+	}
+	/* The reference no longer checks a lambda's signature here. */
+	if (value_function_kind(partial->function) == FUNCTION_LAMBDA)
+		return apply_lambda(e, partial->function.pointer, all, partial->count,
+				    json_undefined(), false);
+	return jsonata_apply(e, partial->function, all, partial->count, json_undefined());
+}
+
+static struct json apply_chain(struct evaluation *e, const struct chain *chain,
+			       struct json *arguments, uint32_t count)
+{
+	struct json first = count > 0 ? arguments[0] : json_undefined(), value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	value = jsonata_apply(e, chain->first, &first, 1, json_null());
+	if (value_is_sequence(value))
+		value = jsonata_settle(value, false);
+	if (!value_is_failed(value))
+		value = jsonata_apply(e, chain->second, &value, 1, json_null());
+	jsonata_leave(e);
+	return value;
+}
+
+static struct json apply_transform(struct evaluation *e, const struct closure *closure,
+				   const struct json *arguments, uint32_t count,
+				   struct json context)
+{
+	static struct signature signature = {
+		.count = 1, .parameters = {{.types = 1 | 64 | 128, .type = '('}}};
+
+	if (!check(e, &signature, &arguments, &count, context))
+		return value_failed();
+	return jsonata_transform(e, closure, count > 0 ? arguments[0] : json_undefined());
+}
+
+static struct json apply_builtin(struct evaluation *e, const struct builtin *builtin,
+				 const struct json *arguments, uint32_t count,
+				 struct json context)
+{
+	struct call_site site = {.input = context};
+	struct fault fault;
+	uint32_t offset;
+	struct signature *signature = jsonata_signature_parse(
+		e->arena, str_from_c(builtin->signature), &fault, &offset);
+
+	if (!check(e, signature, &arguments, &count, context))
+		return value_failed();
+	return call_builtin(e, builtin, arguments, count, &site);
+}
+
+static struct json apply_once(struct evaluation *e, struct json function,
+			      struct json *arguments, uint32_t count, struct json context)
+{
+	if (function.type != JSON_EXTENSION)
+		return jsonata_fail(e, "T1006", json_undefined());
+	if ((function.extension & FUNCTION_WRAPPED) != 0)
+		context = json_null();
+	switch (value_function_kind(function)) {
+	case FUNCTION_LAMBDA:
+		return apply_lambda(e, function.pointer, arguments, count, context, true);
+	case FUNCTION_BUILTIN:
+		return apply_builtin(e, function.pointer, arguments, count, context);
+	case FUNCTION_NATIVE:
+		return apply_native(e, function.pointer, arguments, count);
+	case FUNCTION_REGEX:
+		return jsonata_regex_apply(e, function.pointer,
+					   count > 0 ? arguments[0] : json_undefined());
+	case FUNCTION_NEXT:
+		return jsonata_regex_next(e, function.pointer);
+	case FUNCTION_PARTIAL:
+		return apply_partial(e, function.pointer, arguments, count);
+	case FUNCTION_CHAIN:
+		return apply_chain(e, function.pointer, arguments, count);
+	case FUNCTION_TRANSFORM:
+		return apply_transform(e, function.pointer, arguments, count, context);
+	default:
+		return jsonata_fail(e, "T1006", json_undefined());
+	}
+}
+
+/* Where the fault came from, as the reference tells it: the call. */
+static struct json locate(struct evaluation *e, uint32_t position, struct str name)
+{
+	if (position > 0) {
+		e->fault.position = position;
+		e->fault.has_position = true;
+	}
+	if (!e->fault.has_token && name.data != NULL) {
+		e->fault.token = name;
+		e->fault.has_token = true;
+	}
+	return value_failed();
+}
+
+struct json jsonata_apply(struct evaluation *e, struct json function, struct json *arguments,
+			  uint32_t count, struct json context)
+{
+	struct json value;
+
+	if (!jsonata_spend(e))
+		return value_failed();
+	value = apply_once(e, function, arguments, count, context);
+	while (value.type == VALUE_TAIL) {
+		struct tail tail = e->tail;
+		if (!jsonata_spend(e))
+			return value_failed();
+		value = apply_once(e, tail.function, tail.arguments, tail.count, context);
+		if (value_is_failed(value))
+			locate(e, tail.position, tail.name);
+	}
+	return value;
+}
+
+struct json jsonata_apply_item(struct evaluation *e, struct json function, struct json item,
+			       struct json key, struct json whole)
+{
+	struct json arguments[3] = {item, key, whole};
+	uint32_t arity = jsonata_arity(function);
+
+	return jsonata_apply(e, function, arguments, arity < 1 ? 1 : arity > 3 ? 3 : arity,
+			     json_null());
+}
+
+/* --- nodes --------------------------------------------------------------------------------- */
+
+struct json jsonata_run_lambda(struct evaluation *e, const struct node *node, struct json input,
+			       struct frame *frame)
+{
+	struct closure *closure = jsonata_take(e, sizeof *closure);
+
+	if (closure == NULL)
+		return value_failed();
+	*closure = (struct closure){.node = node, .frame = frame, .input = input};
+	return value_function(FUNCTION_LAMBDA, closure);
+}
+
+static struct json run_argument(struct evaluation *e, const struct node *node, struct json input,
+				struct frame *frame)
+{
+	struct json value = jsonata_run(e, node, input, frame);
+
+	if (value.type == JSON_EXTENSION)
+		value.extension |= FUNCTION_WRAPPED;
+	return value;
+}
+
+/* Room for the arguments: few of them stand in the caller's frame. */
+static struct json *arguments_room(struct evaluation *e, struct json *few, uint32_t count)
+{
+	if (count <= ARGUMENTS_FEW)
+		return few;
+	return jsonata_take(e, count * sizeof *few);
+}
+
+/* `first` is what ~> hands over, or NULL. */
+static struct json *run_arguments(struct evaluation *e, const struct call *call,
+				  struct json input, struct frame *frame,
+				  const struct json *first, struct json *few, uint32_t *count)
+{
+	uint32_t at = 0;
+	struct json *arguments;
+
+	*count = call->count + (first != NULL);
+	arguments = arguments_room(e, few, *count);
+	if (arguments == NULL)
+		return NULL;
+	if (first != NULL)
+		arguments[at++] = *first;
+	for (uint32_t i = 0; i < call->count; i++, at++) {
+		arguments[at] = run_argument(e, call->arguments[i], input, frame);
+		if (value_is_failed(arguments[at]))
+			return NULL;
+	}
+	return arguments;
+}
+
+/* The arguments, and checked: the usual ones need no copy. */
+static struct json call_known(struct evaluation *e, const struct node *node, struct json input,
+			      struct frame *frame, const struct json *first)
+{
+	const struct call *call = &node->call;
+	struct json few[ARGUMENTS_FEW], checked[ARGUMENTS_FEW * 2 + 2];
+	struct call_site site = {.input = input, .frame = frame, .scope = call->scope};
+	uint32_t count;
+	struct json *arguments = run_arguments(e, call, input, frame, first, few, &count);
+	struct json *out = checked;
+
+	if (arguments == NULL)
+		return value_failed();
+	if (call->signature->count + count > sizeof checked / sizeof checked[0]) {
+		out = jsonata_take(e, jsonata_signature_room(call->signature, count) * sizeof *out);
+		if (out == NULL)
+			return value_failed();
+	}
+	struct fault fault = {0};
+	if (!jsonata_signature_check(call->signature, e->arena, arguments, count, input, out, &count,
+				     &fault)) {
+		e->fault = fault;
+		return locate(e, node->position, call->name);
+	}
+	struct json value = call_builtin(e, call->builtin, out, count, &site);
+	return value_is_failed(value) ? locate(e, node->position, call->name) : value;
+}
+
+struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *node,
+				     struct json input, struct frame *frame)
+{
+	struct json value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	value = call_known(e, node, input, frame, NULL);
+	jsonata_leave(e);
+	return value;
+}
+
+/* The function that is called; a name that lacks its dollar sign gets a hint. */
+static struct json run_procedure(struct evaluation *e, const struct node *node,
+				 struct json input, struct frame *frame, const char *hint_code)
+{
+	const struct call *call = &node->call;
+	struct json function = jsonata_run(e, call->procedure, input, frame);
+
+	if (!value_is_undefined(function) || !call->names_path)
+		return function;
+	struct json meant = jsonata_run(e, call->hint, input, frame);
+	if (value_is_undefined(meant))
+		return function;
+	jsonata_fail(e, hint_code, json_undefined());
+	return locate(e, node->position, call->name);
+}
+
+/* A lambda without a signature: its arguments go straight into its frame. */
+static struct json call_lambda(struct evaluation *e, const struct node *node,
+			       const struct closure *closure, struct json input,
+			       struct frame *frame, const struct json *first)
+{
+	const struct lambda *lambda = &closure->node->lambda;
+	uint32_t at = 0;
+	struct frame *inner = open_frame(e, closure);
+
+	if (inner == NULL && scope_size(lambda->scope) > 0)
+		return value_failed();
+	if (first != NULL && lambda->parameter_count > 0)
+		inner->slots[lambda->slots[0]] = *first;
+	at += first != NULL;
+	for (uint32_t i = 0; i < node->call.count; i++, at++) {
+		struct json value = run_argument(e, node->call.arguments[i], input, frame);
+		if (value_is_failed(value))
+			return value;
+		if (at < lambda->parameter_count)
+			inner->slots[lambda->slots[at]] = value;
+	}
+	for (; at < lambda->parameter_count; at++)
+		inner->slots[lambda->slots[at]] = json_undefined();
+	struct json value = run_body(e, closure, inner);
+	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
+}
+
+static struct json finish_tail(struct evaluation *e, const struct node *node, struct json input,
+			       struct json value)
+{
+	while (value.type == VALUE_TAIL) {
+		struct tail tail = e->tail;
+		if (!jsonata_spend(e))
+			return value_failed();
+		value = apply_once(e, tail.function, tail.arguments, tail.count, input);
+		if (value_is_failed(value))
+			locate(e, tail.position, tail.name);
+	}
+	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
+}
+
+static struct json call_any(struct evaluation *e, const struct node *node, struct json input,
+			    struct frame *frame, const struct json *first)
+{
+	struct json function = run_procedure(e, node, input, frame, "T1005");
+	struct json few[ARGUMENTS_FEW];
+	uint32_t count;
+
+	if (value_is_failed(function))
+		return function;
+	if (function.type == JSON_EXTENSION && value_function_kind(function) == FUNCTION_LAMBDA) {
+		const struct closure *closure = function.pointer;
+		if (closure->node->lambda.signature == NULL)
+			return finish_tail(e, node, input,
+					   call_lambda(e, node, closure, input, frame, first));
+	}
+	struct json *arguments = run_arguments(e, &node->call, input, frame, first, few, &count);
+	if (arguments == NULL)
+		return value_failed();
+	struct json value = jsonata_apply(e, function, arguments, count, input);
+	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
+}
+
+struct json jsonata_run_call(struct evaluation *e, const struct node *node, struct json input,
+			     struct frame *frame)
+{
+	struct json value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	value = call_any(e, node, input, frame, NULL);
+	jsonata_leave(e);
+	return value;
+}
+
+/* In tail position only the arguments are evaluated; the loop around applies. */
+struct json jsonata_run_tail(struct evaluation *e, const struct node *node, struct json input,
+			     struct frame *frame)
+{
+	struct json function = jsonata_run(e, node->call.procedure, input, frame);
+	const struct call *call = &node->call;
+
+	if (value_is_failed(function))
+		return function;
+	struct json *arguments = jsonata_take(e, (call->count + 1) * sizeof *arguments);
+	if (arguments == NULL)
+		return value_failed();
+	for (uint32_t i = 0; i < call->count; i++) {
+		arguments[i] = jsonata_run(e, call->arguments[i], input, frame);
+		if (value_is_failed(arguments[i]))
+			return arguments[i];
+	}
+	e->tail = (struct tail){.function = function,
+				.arguments = arguments,
+				.count = call->count,
+				.position = call->procedure->position,
+				.name = call->names_path ? (struct str){NULL, 0} : call->name};
+	return (struct json){.type = VALUE_TAIL};
+}
+
+struct json jsonata_run_partial(struct evaluation *e, const struct node *node,
+				struct json input, struct frame *frame)
+{
+	const struct call *call = &node->call;
+	struct partial *partial =
+		jsonata_take(e, sizeof *partial + call->count * sizeof partial->arguments[0]);
+
+	if (partial == NULL || !jsonata_enter(e))
+		return value_failed();
+	partial->count = call->count;
+	partial->open = 0;
+	for (uint32_t i = 0; i < call->count; i++) {
+		partial->arguments[i] = value_unbound();
+		if (call->arguments[i] == NULL) {
+			partial->open++;
+			continue;
+		}
+		partial->arguments[i] = jsonata_run(e, call->arguments[i], input, frame);
+		if (value_is_failed(partial->arguments[i]))
+			return value_failed();
+	}
+	partial->function = run_procedure(e, node, input, frame, "T1007");
+	if (value_is_failed(partial->function))
+		return value_failed();
+	if (partial->function.type != JSON_EXTENSION) {
+		jsonata_fail(e, "T1008", json_undefined());
+		return locate(e, node->position, call->name);
+	}
+	jsonata_leave(e);
+	return value_function(FUNCTION_PARTIAL, partial);
+}
+
+static struct json make_chain(struct evaluation *e, struct json first, struct json second)
+{
+	struct chain *chain = jsonata_take(e, sizeof *chain);
+
+	if (chain == NULL)
+		return value_failed();
+	*chain = (struct chain){first, second};
+	return value_function(FUNCTION_CHAIN, chain);
+}
+
+static struct json apply_to(struct evaluation *e, const struct node *node, struct json left,
+			    struct json input, struct frame *frame)
+{
+	const struct node *right = node->operands.rhs;
+
+	if (right->kind == NODE_CALL) {
+		if (right->run == jsonata_run_builtin_call)
+			return call_known(e, right, input, frame, &left);
+		return call_any(e, right, input, frame, &left);
+	}
+	struct json function = jsonata_run(e, right, input, frame);
+	if (value_is_failed(function))
+		return function;
+	if (function.type != JSON_EXTENSION) {
+		jsonata_fail_at(e, "T2006", node, function);
+		e->fault.has_token = false;
+		return value_failed();
+	}
+	if (left.type == JSON_EXTENSION)
+		return make_chain(e, left, function);
+	return jsonata_apply(e, function, &left, 1, json_null());
+}
+
+struct json jsonata_run_apply(struct evaluation *e, const struct node *node, struct json input,
+			      struct frame *frame)
+{
+	struct json value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	value = jsonata_run(e, node->operands.lhs, input, frame);
+	if (!value_is_failed(value))
+		value = apply_to(e, node, value, input, frame);
+	jsonata_leave(e);
+	return value;
+}

@@ -1,0 +1,187 @@
+#include <math.h>
+
+#include "lang/jsonata/builtin.h"
+#include "lang/jsonata/text.h"
+
+/* Text that JavaScript makes of a missing argument. */
+static struct str text_or_undefined(struct json value)
+{
+	return value.type == JSON_STRING ? json_str(value) : STR("undefined");
+}
+
+struct json jsonata_builtin_string(struct evaluation *e, const struct json *a,
+				   const struct call_site *site)
+{
+	(void)site;
+	return jsonata_to_text(e, a[0], a[1].type == JSON_BOOL && a[1].boolean);
+}
+
+struct json jsonata_builtin_length(struct evaluation *e, const struct json *a,
+				   const struct call_site *site)
+{
+	(void)e, (void)site;
+	return a[0].type == JSON_STRING ? json_int((int64_t)jsonata_points(a[0]))
+					: json_undefined();
+}
+
+/* Array.prototype.slice over code points: negative counts from the end. */
+static struct json slice(struct json text, double from, double to)
+{
+	double len = (double)jsonata_points(text);
+
+	from = isnan(from) ? 0 : trunc(from);
+	to = isnan(to) ? 0 : trunc(to);
+	from = from < 0 ? fmax(len + from, 0) : fmin(from, len);
+	to = to < 0 ? fmax(len + to, 0) : fmin(to, len);
+	if (to <= from)
+		return jsonata_text_part(text, 0, 0);
+	size_t start = jsonata_point_offset(text, (size_t)from);
+	return jsonata_text_part(text, start, jsonata_point_offset(text, (size_t)to));
+}
+
+struct json jsonata_builtin_substring(struct evaluation *e, const struct json *a,
+				      const struct call_site *site)
+{
+	(void)e, (void)site;
+	if (a[0].type != JSON_STRING)
+		return json_undefined();
+	double len = (double)jsonata_points(a[0]);
+	double start = value_is_number(a[1]) ? value_double(a[1]) : NAN;
+
+	if (len + start < 0)
+		start = 0;
+	if (!value_is_number(a[2]))
+		return slice(a[0], start, len);
+	double count = value_double(a[2]);
+	if (count <= 0)
+		return jsonata_text_part(a[0], 0, 0);
+	return slice(a[0], start, start >= 0 ? start + count : len + start + count);
+}
+
+struct json jsonata_builtin_substring_before(struct evaluation *e, const struct json *a,
+					     const struct call_site *site)
+{
+	(void)e, (void)site;
+	if (a[0].type != JSON_STRING)
+		return json_undefined();
+	ptrdiff_t at = str_find(json_str(a[0]), text_or_undefined(a[1]));
+
+	return at < 0 ? a[0] : jsonata_text_part(a[0], 0, (size_t)at);
+}
+
+struct json jsonata_builtin_substring_after(struct evaluation *e, const struct json *a,
+					    const struct call_site *site)
+{
+	(void)e, (void)site;
+	if (a[0].type != JSON_STRING)
+		return json_undefined();
+	struct str what = text_or_undefined(a[1]);
+	ptrdiff_t at = str_find(json_str(a[0]), what);
+
+	return at < 0 ? a[0] : jsonata_text_part(a[0], (size_t)at + what.len, a[0].count);
+}
+
+struct json jsonata_builtin_lowercase(struct evaluation *e, const struct json *a,
+				      const struct call_site *site)
+{
+	(void)site;
+	return a[0].type == JSON_STRING ? jsonata_lower(e, a[0]) : json_undefined();
+}
+
+struct json jsonata_builtin_uppercase(struct evaluation *e, const struct json *a,
+				      const struct call_site *site)
+{
+	(void)site;
+	return a[0].type == JSON_STRING ? jsonata_upper(e, a[0]) : json_undefined();
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Runs of blanks become one, those at the ends none. */
+struct json jsonata_builtin_trim(struct evaluation *e, const struct json *a,
+				 const struct call_site *site)
+{
+	struct json text = a[0];
+	size_t len = 0;
+
+	(void)site;
+	if (text.type != JSON_STRING)
+		return json_undefined();
+	char *out = jsonata_take_text(e, text.count);
+	if (out == NULL)
+		return value_failed();
+	for (uint32_t i = 0; i < text.count; i++) {
+		if (!is_blank(text.text[i]))
+			out[len++] = text.text[i];
+		else if (len > 0 && out[len - 1] != ' ')
+			out[len++] = ' ';
+	}
+	if (len > 0 && out[len - 1] == ' ')
+		len--;
+	struct str s = str_make(out, len);
+	return value_text(s, text.flags | (jsonata_text_flags(s) & JSON_PLAIN));
+}
+
+/* `count` code points of the repeated filler. */
+static struct json make_padding(struct evaluation *e, struct json filler, double count)
+{
+	size_t points = jsonata_points(filler);
+	double repeats = ceil(count / (double)points);
+
+	if (repeats * filler.count > 4e9)
+		return jsonata_fail(e, "D2015", json_int(e->sequence_max));
+	char *out = jsonata_take_text(e, (size_t)repeats * filler.count);
+	if (out == NULL || !jsonata_spend_many(e, (uint32_t)(repeats / 16)))
+		return value_failed();
+	for (size_t i = 0; i < (size_t)repeats; i++)
+		memcpy(out + i * filler.count, filler.text, filler.count);
+	struct json all =
+		value_text(str_make(out, (size_t)repeats * filler.count), filler.flags);
+	return jsonata_text_part(all, 0, jsonata_point_offset(all, (size_t)count));
+}
+
+struct json jsonata_builtin_pad(struct evaluation *e, const struct json *a,
+				const struct call_site *site)
+{
+	struct json filler = a[2];
+
+	(void)site;
+	if (a[0].type != JSON_STRING)
+		return json_undefined();
+	if (filler.type != JSON_STRING || filler.count == 0)
+		filler = value_text(STR(" "), JSON_PLAIN | JSON_ASCII);
+	double width = value_is_number(a[1]) ? trunc(value_double(a[1])) : 0;
+	double missing = fabs(width) - (double)jsonata_points(a[0]);
+	if (!(missing > 0))
+		return a[0];
+	struct json padding = make_padding(e, filler, missing);
+	if (value_is_failed(padding))
+		return padding;
+	struct json parts[2] = {width > 0 ? a[0] : padding, width > 0 ? padding : a[0]};
+	return jsonata_concat(e, parts, 2);
+}
+
+struct json jsonata_builtin_join(struct evaluation *e, const struct json *a,
+				 const struct call_site *site)
+{
+	uint32_t base = e->top;
+	struct json text;
+
+	(void)site;
+	if (a[0].type != JSON_ARRAY)
+		return json_undefined();
+	for (uint32_t i = 0; i < a[0].count; i++) {
+		if (!jsonata_spend(e))
+			return value_failed();
+		if (i > 0 && a[1].type == JSON_STRING && !jsonata_push(e, a[1]))
+			return value_failed();
+		if (a[0].items[i].type == JSON_STRING && !jsonata_push(e, a[0].items[i]))
+			return value_failed();
+	}
+	text = jsonata_concat(e, e->scratch + base, e->top - base);
+	e->top = base;
+	return text;
+}

@@ -1,0 +1,146 @@
+#include <math.h>
+
+#include "lang/jsonata/evaluate.h"
+
+enum { BYTES_MAX_DEFAULT = 64 * 1024 };
+
+const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
+				      const struct jsonata_options *options,
+				      struct jsonata_error *error)
+{
+	struct fault fault = {0};
+	size_t bytes_max = options == NULL || options->bytes_max == 0 ? BYTES_MAX_DEFAULT
+								      : options->bytes_max;
+
+	if (text.len > bytes_max || text.len > UINT32_MAX / 2) {
+		fault.code = "U1002";
+		jsonata_fault_report(&fault, STR(""), arena, error);
+		return NULL;
+	}
+	const struct jsonata *program = jsonata_compile_text(arena, text, options, NULL, &fault);
+
+	if (program == NULL)
+		jsonata_fault_report(&fault, text, arena, error);
+	return program;
+}
+
+/* --- results ------------------------------------------------------------------------------- */
+
+/* What an expression built may be nested too deep or, by sharing, be huge when written out: both
+ * are refused here, so that whoever prints or copies a result need not fear it. */
+static bool check_result(struct evaluation *e, struct json value, uint32_t depth)
+{
+	if ((value.type != JSON_ARRAY && value.type != JSON_OBJECT) ||
+	    (value.flags & JSON_HAS_SOURCE) != 0)
+		return true;
+	if (depth > DATA_DEPTH_MAX)
+		return jsonata_too_deep(e);
+	if (!jsonata_spend_many(e, 1 + value.count / 16))
+		return false;
+	for (uint32_t i = 0; i < value.count; i++) {
+		struct json item =
+			value.type == JSON_ARRAY ? value.items[i] : value.members[i].value;
+		if (item.type >= JSON_ARRAY && !check_result(e, item, depth + 1))
+			return false;
+	}
+	return true;
+}
+
+static bool take_result(struct evaluation *e, struct json value, struct json *out)
+{
+	if (value_is_failed(value))
+		return false;
+	if (value.type == JSON_DOUBLE && !isfinite(value.number)) {
+		jsonata_fail(e, "D1001", json_undefined());
+		return false;
+	}
+	if (value.type == JSON_ARRAY && (value.extension & MARK_OUTER) != 0)
+		value = value.items[0];
+	if (value.type >= JSON_ARRAY && !check_result(e, value, 0))
+		return false;
+	if (value.type != JSON_EXTENSION)
+		value.extension = 0;
+	*out = value;
+	return true;
+}
+
+/* --- evaluation ---------------------------------------------------------------------------- */
+
+static struct json run_program(struct evaluation *e, struct json input)
+{
+	const struct jsonata *program = e->program;
+	struct json wrapped = input;
+	struct frame *frame = NULL;
+	uint32_t size = scope_size(program->scope);
+
+	/* An array as the document is one item, not many. */
+	if (input.type == JSON_ARRAY && (input.extension & MARK_SEQUENCE) == 0) {
+		struct json *items = jsonata_take_items(e, 1);
+		if (items == NULL)
+			return value_failed();
+		items[0] = input;
+		wrapped = (struct json){.type = JSON_ARRAY,
+					.extension = MARK_SEQUENCE | MARK_OUTER,
+					.count = 1,
+					.items = items};
+	}
+	if (size > 0) {
+		frame = jsonata_frame(e, NULL, size);
+		if (frame == NULL)
+			return value_failed();
+	}
+	return jsonata_run(e, program->root, wrapped, frame);
+}
+
+static void start(struct evaluation *e, const struct jsonata *expression,
+		  const struct jsonata_context *context)
+{
+	const struct jsonata_limits *limits =
+		context->limits == NULL ? &jsonata_limits_default : context->limits;
+	uint64_t fuel = limits->steps_max < FUEL ? limits->steps_max : FUEL;
+
+	e->fuel = (int64_t)fuel + 1;
+	e->steps_left = limits->steps_max - fuel;
+	e->depth = 0;
+	e->depth_max = limits->depth_max;
+	e->bytes_left = limits->bytes_max > INT64_MAX ? INT64_MAX : (int64_t)limits->bytes_max;
+	e->arena = context->arena;
+	e->sequence_max = limits->sequence_max;
+	e->program = expression;
+	e->context = context;
+	e->limits = limits;
+	e->deadline_ms = 0;
+	e->now_ms = -1;
+	e->match_memory = NULL;
+	e->fault.code = NULL;
+}
+
+bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
+		      struct json input, struct json *out, struct jsonata_error *error)
+{
+	struct evaluation e;
+	struct json scratch[SCRATCH_FIRST];
+
+	start(&e, expression, context);
+	e.root = input;
+	e.scratch = scratch;
+	e.top = 0;
+	e.capacity = SCRATCH_FIRST;
+	*out = json_undefined();
+	if (take_result(&e, run_program(&e, input), out))
+		return true;
+	jsonata_fault_report(&e.fault, expression->text, context->arena, error);
+	return false;
+}
+
+bool jsonata_error_to_error(const struct jsonata_error *error, struct error *err)
+{
+	return error_set(err, ERROR_INVALID, "%s at %zu: %.*s", error->code, error->position,
+			 STR_ARGS(error->message));
+}
+
+const struct str *jsonata_input_fields(const struct jsonata *expression, size_t *count)
+{
+	*count = expression->fields.count;
+	return expression->fields.items;
+}
