@@ -106,6 +106,11 @@ static void refuse_values(struct world *world)
 	refuse(world, &operation, ERROR_INVALID, "name", "4096");
 	filter.value = str_make(flood, 4096);
 	world_must(world, &operation);
+	struct operation_filter many[65] = {{STR("name"), STR("a")}};
+	operation = world_operation(world, "handles");
+	operation.filters = many;
+	operation.filter_count = 65;
+	refuse(world, &operation, ERROR_INVALID, "", NULL);
 	operation = world_operation(world, "offsets");
 	operation.limit = 0;
 	refuse(world, &operation, ERROR_INVALID, "limit", "1 to 1000");
