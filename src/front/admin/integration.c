@@ -66,7 +66,8 @@ void admin_list_integrations(void *context, struct http_exchange *exchange,
 	struct error err;
 
 	(void)match;
-	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, &err)) {
+	if (!door_authorise(door, exchange, KEY_SCOPE_CALL | KEY_SCOPE_ADMIN, &caller,
+			    &err)) {
 		door_reply_error(exchange, &err, NULL);
 		return;
 	}
@@ -85,7 +86,8 @@ void admin_show_integration(void *context, struct http_exchange *exchange,
 	struct caller caller;
 	struct error err;
 
-	if (door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, &err))
+	if (door_authorise(door, exchange, KEY_SCOPE_CALL | KEY_SCOPE_ADMIN, &caller,
+			    &err))
 		connector = connectors_find(door->services->connectors, match->parts[0], &err);
 	if (connector == NULL)
 		door_reply_error(exchange, &err, NULL);

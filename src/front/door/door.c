@@ -40,7 +40,7 @@ static bool read_bearer(const struct http_exchange *exchange, struct str *token)
 	return str_equal_nocase(scheme, STR("bearer")) && token->len > 0;
 }
 
-bool door_authorise(const struct door *door, struct http_exchange *exchange, enum key_scope scope,
+bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
 		    struct caller *caller, struct error *err)
 {
 	struct api_key key;
@@ -53,9 +53,9 @@ bool door_authorise(const struct door *door, struct http_exchange *exchange, enu
 				       "an API key is wanted in the Authorization header");
 	if (!api_key_authorise(door->services->accounts, exchange->arena, token, &key, err))
 		return false;
-	if (!(key.scopes & scope))
+	if (!(key.scopes & scopes))
 		return error_set(err, ERROR_FORBIDDEN, "this API key may not do that; it wants the scope %s",
-				 scope == KEY_SCOPE_ADMIN ? "admin" : "call");
+				 scopes == KEY_SCOPE_ADMIN ? "admin" : "call");
 	*caller = (struct caller){key.environment_id, key.id, key.scopes};
 	return true;
 }

@@ -33,8 +33,8 @@ struct caller {
 
 /* A caller over the unix socket is trusted, and names the environment in the query
  * (`environment=NAME`) where one is wanted; all others show an API key as a bearer token with
- * the scope. ERROR_UNAUTHORIZED or ERROR_FORBIDDEN. */
-bool door_authorise(const struct door *door, struct http_exchange *exchange, enum key_scope scope,
+ * one of the scopes. ERROR_UNAUTHORIZED or ERROR_FORBIDDEN. */
+bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
 		    struct caller *caller, struct error *err) MUST_CHECK;
 
 /* The account that `id` names in the caller's environment; a local caller without an environment
