@@ -1,0 +1,116 @@
+"""What README.md and docs/ tell people to type, typed: every ```sh block runs as it stands."""
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+
+from harness import ROOT, TENON, Case
+
+PORTS = ("8080", "9700")
+SECONDS = 180
+
+
+def blocks_of(name):
+    """The ```sh blocks of a file, each with the number of its first line."""
+    found, block = [], None
+    path = ROOT / name
+    if not path.exists():
+        return found
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if block is None and line.strip() == "```sh":
+            block = (number + 1, [])
+        elif block is not None and line.strip() == "```":
+            found.append((block[0], "\n".join(block[1])))
+            block = None
+        elif block is not None:
+            block[1].append(line)
+    return found
+
+
+def free_ports(count):
+    """Ports that nobody has now. All are held until the last one is found, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [str(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Docs(Case):
+    def script_of(self, names):
+        """One script of all blocks, which says in its output where it is."""
+        lines = ["set -eu"]
+        for name in names:
+            for number, text in blocks_of(name):
+                lines += [f"echo '--- {name}:{number}'", text]
+        script = "\n".join(lines) + "\n"
+        program_folder = pathlib.Path(TENON).resolve().parent
+        script = script.replace('export PATH="$PWD/build:$PATH"',
+                                f'export PATH="{program_folder}:$PATH"')
+        for usual, free in zip(PORTS, free_ports(len(PORTS))):
+            script = re.sub(rf"\b{usual}\b", free, script)
+        return script
+
+    def run_blocks(self, *names):
+        """Everything that was started is ended with the script; its output."""
+        output = self.folder / "output"
+        # What a person has set must not make the text work that would not work without it.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("TENON_")}
+        with open(output, "wb") as out:
+            shell = subprocess.Popen(["bash", "-eu", "-c", self.script_of(names)], cwd=self.folder,
+                                     stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env,
+                                     start_new_session=True)
+            try:
+                code = shell.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                code = f"no end after {SECONDS} s"
+            try:
+                os.killpg(shell.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            shell.wait()
+        text = output.read_text(errors="replace")
+        if code != 0:
+            logs = "".join(f"\n=== {path.name}\n{path.read_text(errors='replace')[-3000:]}"
+                           for path in sorted(self.folder.glob("s*.*")) if path.is_file())
+            self.fail(f"{names[-1]} ended with {code}:\n{text[-6000:]}{logs}")
+        return text
+
+    def output_of(self, text, name, number=None):
+        """What a block printed, the last one of the file where no number is given."""
+        parts = re.split(r"^--- (\S+):(\d+)\n", text, flags=re.M)
+        found = [body for file, line, body in zip(parts[1::3], parts[2::3], parts[3::3])
+                 if file == name and number in (None, int(line))]
+        self.assertTrue(found, (name, number))
+        return found[-1]
+
+    def test_readme(self):
+        self.assertGreaterEqual(len(blocks_of("README.md")), 4)
+        text = self.run_blocks("README.md")
+        page = self.output_of(text, "README.md")
+        self.assertIn('{"result":[{"id":"', page)
+        self.assertIn('"result_count":2', page)
+
+    def test_api(self):
+        text = self.run_blocks("README.md", "docs/api.md")
+        for number, block in blocks_of("docs/api.md"):
+            if "limit=5000" in block:
+                self.assertIn('"error":"invalid"', self.output_of(text, "docs/api.md", number))
+            if "server-timing" in block:
+                self.assertIn("upstream;dur=", self.output_of(text, "docs/api.md", number))
+        self.assertGreaterEqual(len(blocks_of("docs/api.md")), 8)
+
+    def test_operating(self):
+        text = self.run_blocks("README.md", "docs/operating.md")
+        self.assertGreaterEqual(len(blocks_of("docs/operating.md")), 4)
+        self.assertIn("tenon_requests_total", text)
+        self.assertTrue((self.folder / "tenon-data.backup" / "tenon.db").exists())
+
+    def test_sandbox(self):
+        if not blocks_of("docs/sandbox.md"):
+            self.skipTest("docs/sandbox.md has no sh block")
+        self.run_blocks("README.md", "docs/sandbox.md")
