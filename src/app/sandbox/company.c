@@ -193,15 +193,31 @@ static void fill_variables(struct company *company, const struct record *record,
 
 /* --- making --------------------------------------------------------------------------------- */
 
+/* To the company's arena, with the names from the definition. */
+static struct json keep_fields(struct company *company, const struct field_table *fields,
+			       struct json all)
+{
+	struct json_member *members = arena_array(&company->arena, fields->count, sizeof *members);
+	size_t count = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->items[i];
+		struct json value = json_get_hashed(all, field->name, field->name_hash);
+		if (!field->is_working && !json_is(value, JSON_UNDEFINED))
+			members[count++] = json_member(field->name,
+						       json_copy(&company->arena, value));
+	}
+	return json_object(members, count);
+}
+
 static bool make_fields(struct company *company, struct record *record, struct arena *scratch,
 			struct json *out, struct error *err)
 {
 	const struct field_table *fields = &record->collection->definition->made;
 	struct json variables[VARIABLES];
-	struct json_builder all, kept;
+	struct json_builder all;
 
 	json_builder_init(&all, scratch);
-	json_builder_init(&kept, scratch);
 	fill_variables(company, record, variables);
 	for (size_t i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->items[i];
@@ -212,10 +228,8 @@ static bool make_fields(struct company *company, struct record *record, struct a
 				      json_builder_object(&all), &value, err))
 			return false;
 		json_builder_set(&all, field->name, value);
-		if (!field->is_working)
-			json_builder_set(&kept, field->name, value);
 	}
-	*out = json_copy(&company->arena, json_builder_object(&kept));
+	*out = keep_fields(company, fields, json_builder_object(&all));
 	return true;
 }
 

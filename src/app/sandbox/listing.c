@@ -117,32 +117,30 @@ void selections_finish(struct selections *selections)
 	drop_all(selections);
 }
 
-static void add_to_key(struct buffer *key, const struct listing *listing, const char *parameter)
+static bool is_paging(const struct paging *paging, struct str name)
 {
-	struct str value;
-
-	buffer_append_byte(key, '\n');
-	if (parameter != NULL &&
-	    read_parameter(listing->exchange, listing->arena, parameter, &value)) {
-		buffer_append_byte(key, '=');
-		buffer_append(key, value);
-	}
+	return paging->is_on && (str_equal_c(name, paging->limit) ||
+				 (paging->offset != NULL && str_equal_c(name, paging->offset)) ||
+				 (paging->page != NULL && str_equal_c(name, paging->page)));
 }
 
+/* All of the query may count, for `where` may look at it; but the pages of a walk are one. */
 static struct str make_key(const struct listing *listing)
 {
-	const struct route_definition *route = listing->route;
+	const struct http_exchange *exchange = listing->exchange;
 	struct buffer key;
 
 	buffer_init(&key, listing->arena, KEY_BYTES_MAX);
-	buffer_append_format(&key, "%u %lld", route->line,
+	buffer_append_format(&key, "%u %lld", listing->route->line,
 			     listing->owner == NULL ? 0LL : (long long)record_id(listing->owner));
-	for (size_t i = 0; i < route->filter_count; i++)
-		add_to_key(&key, listing, route->filters[i].parameter);
-	add_to_key(&key, listing, route->deleted);
-	add_to_key(&key, listing, route->sorting.parameter);
-	add_to_key(&key, listing, route->sorting.order_parameter);
-	add_to_key(&key, listing, route->search.parameter);
+	for (size_t i = 0; i < exchange->query_count; i++) {
+		if (is_paging(&listing->route->paging, exchange->query[i].name))
+			continue;
+		buffer_append_byte(&key, '\n');
+		buffer_append(&key, exchange->query[i].name);
+		buffer_append_byte(&key, '=');
+		buffer_append(&key, exchange->query[i].value);
+	}
 	return buffer_str(&key);
 }
 
