@@ -28,15 +28,18 @@ static const char *const own_headers[] = {
 
 /* --- what libcurl calls -------------------------------------------------------------------- */
 
-/* The body's buffer begins with the length that was promised; a compressed one grows past it. */
+/* The body's buffer begins with the length that was promised. A compressed body may be longer than
+ * that and also shorter, so that the promise by itself is never too much. */
 static void reserve(struct transfer *transfer)
 {
+	struct buffer *body = &transfer->body;
 	curl_off_t promised = 0;
 
 	transfer->is_reserved = true;
 	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised);
 	if (promised > 0)
-		buffer_room(&transfer->body, (uint64_t)promised > SIZE_MAX ? SIZE_MAX : (size_t)promised);
+		buffer_room(body, (uint64_t)promised > body->bytes_max ? body->bytes_max :
+									 (size_t)promised);
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *context)
@@ -381,8 +384,9 @@ static bool read_headers(struct transfer *transfer, struct http_response *respon
 
 static enum http_outcome judge(const struct transfer *transfer, int64_t now_ns)
 {
+	/* libcurl takes a head that was cut off between two lines for a whole one. */
 	if (transfer->result == CURLE_OK)
-		return HTTP_COMPLETE;
+		return transfer->is_in_head ? HTTP_BROKEN : HTTP_COMPLETE;
 	if (transfer->head.is_over || transfer->body.is_over)
 		return HTTP_TOO_LARGE;
 	/* Without a connection and before the deadline it was the time to connect that ran out. */
@@ -399,7 +403,8 @@ static enum http_outcome judge(const struct transfer *transfer, int64_t now_ns)
 static bool explain(const struct transfer *transfer, enum http_outcome outcome, struct error *err)
 {
 	struct str host = transfer_host(transfer->request->url);
-	const char *reason = curl_easy_strerror(transfer->result);
+	const char *reason = transfer->result == CURLE_OK ? "the headers were cut off" :
+							    curl_easy_strerror(transfer->result);
 
 	switch (outcome) {
 	case HTTP_TOO_LARGE:

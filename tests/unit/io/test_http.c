@@ -1,4 +1,6 @@
 /* Client and server against each other. */
+#include <sys/stat.h>
+
 #include "http_testing.h"
 
 /* --- a server that tells what it got ------------------------------------------------------- */
@@ -87,10 +89,301 @@ static void a_call_arrives_whole(void **state)
 	stage_run(*state, call_once);
 }
 
+
+static void call_each_method(void *context)
+{
+	struct stage *stage = context;
+
+	for (int method = HTTP_GET; method < HTTP_METHODS; method++) {
+		struct http_request request = stage_request(stage, (enum http_method)method, "/m");
+		struct http_response response;
+		struct error err;
+
+		assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+		struct str wanted = arena_format(&stage->arena, "%s /m\n",
+						 http_method_name((enum http_method)method));
+		if (method == HTTP_HEAD)
+			assert_int_equal(response.body.len, 0);
+		else
+			assert_true(str_starts_with(response.body, wanted));
+		assert_true(http_response_header(&response, "content-length").len > 0);
+		bool has_length = has(response.body, "content-length: 0\n");
+		assert_int_equal(has_length, method == HTTP_POST || method == HTTP_PUT ||
+						     method == HTTP_PATCH);
+	}
+}
+
+static void all_methods_go_through(void **state)
+{
+	stage_run(*state, call_each_method);
+}
+
+/* Bytes that a shift or a loss would show in. */
+static struct str make_body(struct arena *arena, size_t len)
+{
+	struct random_seeded seeded = {len};
+	char *bytes = arena_alloc(arena, len + 8);
+
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t word = random_seeded_next(&seeded);
+		memcpy(bytes + i, &word, sizeof word);
+	}
+	return str_make(bytes, len);
+}
+
+static void send_large(void *context)
+{
+	static const size_t sizes[] = {0, 1, 4095, 65536, 1024 * 1024, 24 * 1024 * 1024};
+	struct stage *stage = context;
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct http_request request = stage_request(stage, HTTP_PUT, "/body");
+		struct http_response response;
+		struct error err;
+
+		request.body = make_body(&stage->arena, sizes[i]);
+		request.has_body = true;
+		assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+		assert_int_equal(response.status, 200);
+		assert_true(str_equal(response.body, request.body));
+	}
+}
+
+static void large_bodies_go_both_ways(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.limits.body_bytes_max = 32 * 1024 * 1024;
+	stage_serve(&stage, echo);
+	stage_run(&stage, send_large);
+	stage_close(&stage);
+}
+
+/* --- many at once -------------------------------------------------------------------------- */
+
+enum { CALLS = 1000 };
+
+struct fleet {
+	struct loop_group group;
+	size_t complete;
+	size_t inside, most_inside;
+	struct loop_wait *waits[CALLS];
+};
+
+/* No reply goes out before all requests are in: so they are in flight at the same time. */
+static void reply_when_all_came(struct http_handler *handler, struct http_exchange *exchange)
+{
+	struct stage *stage = handler->context;
+	struct fleet *fleet = stage->extra;
+	struct loop_wait wait;
+
+	loop_wait_init(&wait);
+	fleet->waits[fleet->inside++] = &wait;
+	if (fleet->inside == CALLS)
+		for (size_t i = 0; i < CALLS; i++)
+			loop_wake(fleet->waits[i]);
+	loop_wait(&wait, INT64_MAX);
+	exchange->reply = arena_str(exchange->arena, exchange->path);
+}
+
+struct ship {
+	struct stage *stage;
+	int number;
+};
+
+static void sail(void *context)
+{
+	struct ship *ship = context;
+	struct fleet *fleet = ship->stage->extra;
+	struct arena arena;
+	struct http_response response;
+	struct error err;
+	char path[32];
+
+	arena_init(&arena, 1024 * 1024);
+	snprintf(path, sizeof path, "/%d", ship->number);
+	struct http_request request = stage_request(ship->stage, HTTP_GET, path);
+	if (http_client_send(ship->stage->client, &arena, &request, &response, &err) &&
+	    str_equal_c(response.body, path))
+		fleet->complete++;
+	arena_finish(&arena);
+}
+
+static void a_thousand_calls_run_at_once(void **state)
+{
+	static struct ship ships[CALLS];
+	struct stage stage;
+	struct fleet fleet = {0};
+
+	(void)state;
+	stage_open(&stage);
+	stage.extra = &fleet;
+	stage_serve(&stage, reply_when_all_came);
+	for (int i = 0; i < CALLS; i++) {
+		ships[i] = (struct ship){&stage, i};
+		loop_spawn(stage.loop, sail, &ships[i]);
+	}
+	assert_true(loop_drain(stage.loop, PATIENCE_MS));
+	assert_int_equal(fleet.complete, CALLS);
+	stage_close(&stage);
+}
+
+static void nap(struct http_handler *handler, struct http_exchange *exchange)
+{
+	struct stage *stage = handler->context;
+
+	loop_sleep_ms(5);
+	stage->handled++;
+	exchange->status = 202;
+	exchange->reply = STR("{}");
+}
+
+static void call_napping(void *context)
+{
+	struct stage *stage = context;
+
+	for (int i = 0; i < 5; i++) {
+		struct http_request request = stage_request(stage, HTTP_GET, "/");
+		struct http_response response;
+		struct error err;
+
+		assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+		assert_int_equal(response.status, 202);
+	}
+}
+
+static void handlers_may_sleep(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage_serve(&stage, nap);
+	for (int i = 0; i < 20; i++)
+		loop_spawn(stage.loop, call_napping, &stage);
+	assert_true(loop_drain(stage.loop, PATIENCE_MS));
+	assert_int_equal(stage.handled, 100);
+	stage_close(&stage);
+}
+
+/* --- over a local socket ------------------------------------------------------------------- */
+
+static void tell_local(struct http_handler *handler, struct http_exchange *exchange)
+{
+	(void)handler;
+	exchange->reply = arena_format(exchange->arena, "%d %.*s", exchange->is_local,
+				       STR_ARGS(exchange->peer));
+}
+
+static void call_local(void *context)
+{
+	struct stage *stage = context;
+	struct http_client_options options = {.unix_socket = stage->extra};
+	struct error err;
+	struct http_client *client = http_client_create(stage->loop, &options, &err);
+	struct http_request request = {.url = STR("http://local/"),
+				       .deadline_ns = soon(),
+				       .response_bytes_max = 1000};
+	struct http_response response;
+
+	assert_non_null(client);
+	assert_true(http_client_send(client, &stage->arena, &request, &response, &err));
+	assert_true(str_equal_c(response.body, "1 local"));
+	http_client_destroy(client);
+}
+
+static void a_local_socket_serves_and_is_ours_alone(void **state)
+{
+	char folder[] = "/tmp/http-test-XXXXXX";
+	char path[64], address[80];
+	struct stage stage;
+	struct stat status;
+	struct error err;
+	int fd, other;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/socket", folder);
+	snprintf(address, sizeof address, "unix:%s", path);
+	stage_open(&stage);
+	stage.extra = path;
+	stage.handler = (struct http_handler){tell_local, stage_refuse, &stage};
+	/* A stale file is replaced. */
+	assert_true(http_listen(&stage.arena, str_from_c(address), &fd, 1, &stage.bound, &err));
+	close(fd);
+	assert_true(http_listen(&stage.arena, str_from_c(address), &fd, 1, &stage.bound, &err));
+	assert_true(str_equal_c(stage.bound, address));
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	/* One that answers is not. */
+	assert_false(http_listen(&stage.arena, str_from_c(address), &other, 1, &stage.bound, &err));
+	assert_int_equal(err.code, ERROR_CONFLICT);
+	stage.server = http_server_create(stage.loop, fd, true, &stage.limits, &stage.handler, &err);
+	assert_non_null(stage.server);
+	stage_run(&stage, call_local);
+	stage_close(&stage);
+	unlink(path);
+	rmdir(folder);
+}
+
+static void listening_says_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *address;
+		enum error_code code;
+	} bad[] = {
+		{"", ERROR_INVALID},
+		{"8080", ERROR_INVALID},
+		{":8080", ERROR_INVALID},
+		{"127.0.0.1:", ERROR_INVALID},
+		{"127.0.0.1:70000", ERROR_INVALID},
+		{"127.0.0.1:http", ERROR_INVALID},
+		{"::1:8080", ERROR_INVALID},
+		{"unix:", ERROR_INVALID},
+		{"unix:/tmp", ERROR_INVALID},
+		{"unix:/no/such/folder/socket", ERROR_UNAVAILABLE},
+		{"192.0.2.1:0", ERROR_UNAVAILABLE},
+	};
+	struct arena arena;
+	struct str bound;
+	struct error err;
+	int fds[2];
+
+	(void)state;
+	arena_init(&arena, 100000);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		err = (struct error){0};
+		assert_false(http_listen(&arena, str_from_c(bad[i].address), fds, 1, &bound, &err));
+		assert_int_equal(err.code, bad[i].code);
+		assert_string_equal(err.field, "listen");
+	}
+	/* Two listeners of ours share a port; another program's does not. */
+	assert_true(http_listen(&arena, STR("127.0.0.1:0"), fds, 2, &bound, &err));
+	int more[1];
+	struct str again;
+	assert_false(http_listen(&arena, bound, more, 1, &again, &err));
+	assert_int_equal(err.code, ERROR_CONFLICT);
+	close(fds[0]);
+	close(fds[1]);
+	if (http_listen(&arena, STR("[::1]:0"), fds, 1, &bound, &err)) {
+		assert_true(str_starts_with(bound, STR("[::1]:")));
+		close(fds[0]);
+	}
+	arena_finish(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_call_arrives_whole, open_echo, close_stage),
+		cmocka_unit_test_setup_teardown(all_methods_go_through, open_echo, close_stage),
+		cmocka_unit_test(large_bodies_go_both_ways),
+		cmocka_unit_test(a_thousand_calls_run_at_once),
+		cmocka_unit_test(handlers_may_sleep),
+		cmocka_unit_test(a_local_socket_serves_and_is_ours_alone),
+		cmocka_unit_test(listening_says_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
