@@ -177,7 +177,7 @@ class Case(unittest.TestCase):
         while True:
             extra = {"next_cursor": cursor} if cursor else {}
             status, _, page = self.list(resource, **query, **extra)
-            self.assertEqual(status, 200, page)
+            self.assertEqual(status, 200, str(page)[:2000])
             self.assertEqual(set(page), {"result", "next_cursor", "prev_cursor", "result_count",
                                          "is_partial_response"})
             self.assertEqual(page["result_count"], len(page["result"]))

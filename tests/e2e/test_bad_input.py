@@ -14,7 +14,7 @@ class BadInput(Case):
 
     def refuse(self, answer, status, error, field=None, allowed=None):
         got, headers, body = answer
-        self.assertEqual(got, status, body)
+        self.assertEqual(got, status, str(body)[:2000])
         self.assertEqual(headers["content-type"], "application/json")
         self.assertEqual(body["statusCode"], status)
         self.assertEqual(body["error"], error, body)
@@ -84,7 +84,7 @@ class BadInput(Case):
 
     def test_filters(self):
         self.refuse(self.list("candidates", colour="red"), 400, "invalid", "colour", "job_id")
-        self.refuse(self.list("candidates", job_id="eleven"), 400, "invalid", "job_id")
+        self.refuse(self.list("candidates", job_id="eleven"), 400, "invalid", "job_id", "whole number")
         self.refuse(self.list("attachments"), 400, "invalid", "candidate_id")
         path = f"/unified/ats/tags?integrated_account_id={self.account}&limit=1&limit=2"
         self.refuse(self.client.request("GET", path), 400, "invalid", "limit")
@@ -120,12 +120,12 @@ class BadInput(Case):
                 "credentials": {"api_token": TOKEN}}
         self.refuse(admin.request("POST", "/integrated-account",
                                   {**good, "context": {"company_id": "../x"}}),
-                    400, "invalid", "context.company_id")
+                    400, "invalid", "company_id")
         self.refuse(admin.request("POST", "/integrated-account", {**good, "context": {}}), 400,
-                    "invalid", "context.company_id")
+                    "invalid", "company_id")
         self.refuse(admin.request("POST", "/integrated-account",
                                   {**good, "credentials": {"api_token": "a\r\nX: y"}}),
-                    400, "invalid", "credentials.api_token")
+                    400, "invalid", "api_token")
         self.refuse(admin.request("POST", "/integrated-account",
                                   {**good, "limits": {"requests": 0}}), 400, "invalid", "limits")
         answer = admin.request("POST", "/integrated-account",

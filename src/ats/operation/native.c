@@ -55,13 +55,36 @@ void native_add_query(const struct run *run, struct native_call *call, struct st
 	add_field(run->arena, &call->query, &call->query_count, name, value);
 }
 
-static bool refuse_argument(const struct call_argument *argument, struct error *err)
+static bool refuse_value(const struct call_argument *argument, const char *allowed,
+			 struct error *err)
 {
 	char field[sizeof err->field];
 
 	snprintf(field, sizeof field, "%.*s", STR_ARGS(argument->filter));
-	return error_set_field(err, ERROR_INVALID, field, NULL,
+	return error_set_field(err, ERROR_INVALID, field, allowed,
 			       "this ATS cannot take that value of \"%s\"", field);
+}
+
+static bool refuse_argument(const struct call_argument *argument, struct error *err)
+{
+	return refuse_value(argument, NULL, err);
+}
+
+/* An ATS that gets a text where it wants a number may well ignore the whole filter, and answer
+ * everything: so the value is checked here. NULL when it fits, else what is allowed. */
+static const char *check_type(const struct native_method *method, struct str name, struct str text)
+{
+	enum native_type type = NATIVE_TEXT;
+	int64_t number;
+
+	for (size_t i = 0; i < method->query_count; i++)
+		if (str_equal(method->query[i].name, name))
+			type = method->query[i].type;
+	if (type == NATIVE_INTEGER && !str_to_int64(text, &number))
+		return "a whole number";
+	if (type == NATIVE_BOOLEAN && !str_equal(text, STR("true")) && !str_equal(text, STR("false")))
+		return "true or false";
+	return NULL;
 }
 
 /* A path part of dots would be taken for a step up in the path. */
@@ -116,6 +139,9 @@ static bool add_query(const struct run *run, struct native_call *call,
 		if (!native_text(run->arena, one, &text) || http_has_control_byte(text) ||
 		    call->query_count >= ARGUMENTS_MAX)
 			return refuse_argument(argument, err);
+		const char *allowed = check_type(call->method, argument->name, text);
+		if (allowed != NULL)
+			return refuse_value(argument, allowed, err);
 		native_add_query(run, call, argument->name, text);
 	}
 	return true;
