@@ -68,11 +68,31 @@ static const struct entity {
 	uint32_t code;
 } entities[] = {
 	{STR_INIT("amp"), '&'},	     {STR_INIT("lt"), '<'},	  {STR_INIT("gt"), '>'},
-	{STR_INIT("quot"), '"'},     {STR_INIT("apos"), '\''},	  {STR_INIT("nbsp"), ' '},
+	{STR_INIT("quot"), '"'},     {STR_INIT("apos"), '\''},	  {STR_INIT("bull"), 0x2022},
 	{STR_INIT("ndash"), 0x2013}, {STR_INIT("mdash"), 0x2014}, {STR_INIT("hellip"), 0x2026},
 	{STR_INIT("lsquo"), 0x2018}, {STR_INIT("rsquo"), 0x2019}, {STR_INIT("ldquo"), 0x201c},
-	{STR_INIT("rdquo"), 0x201d}, {STR_INIT("euro"), 0x20ac},  {STR_INIT("bull"), 0x2022},
+	{STR_INIT("rdquo"), 0x201d}, {STR_INIT("euro"), 0x20ac},  {STR_INIT("rarr"), 0x2192},
 };
+
+/* Those of U+00A0 to U+00FF, in order. */
+static const char latin_names[] =
+	"nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn "
+	"sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave "
+	"Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc "
+	"Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml "
+	"Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc "
+	"euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash "
+	"ugrave uacute ucirc uuml yacute thorn yuml";
+
+static uint32_t find_latin(struct str name)
+{
+	struct str names = str_from_c(latin_names);
+
+	for (uint32_t code = 0xa0; names.len > 0; code++)
+		if (str_equal(str_cut(&names, ' '), name))
+			return code == 0xa0 ? ' ' : code;
+	return 0;
+}
 
 /* "#39", "#x27": 0 when it is none, or no character. */
 static uint32_t read_code(struct str name)
@@ -109,6 +129,8 @@ static size_t read_entity(struct str html, uint32_t *code)
 	name.len = (size_t)end;
 	if (name.data[0] == '#')
 		*code = read_code(name);
+	else
+		*code = find_latin(name);
 	for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
 		if (str_equal(entities[i].name, name))
 			*code = entities[i].code;

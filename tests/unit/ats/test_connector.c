@@ -403,6 +403,7 @@ static void test_plain_text(void **state)
 	assert_plain("<a href='>'>link</a><img alt=\"<p>\">", "link");
 	assert_plain("open <p", "open");
 	assert_plain("<", "<");
+	assert_plain("K&ouml;ln&nbsp;&rarr; &yuml;&ETH;&ouml", "K\xc3\xb6ln \xe2\x86\x92 \xc3\xbf\xc3\x90&ouml");
 	assert_plain("&#128512;", "\xf0\x9f\x98\x80");
 	assert_true(json_is(run("$plain_text(x)", NULL, parse("{\"x\":null}")), JSON_UNDEFINED));
 }
