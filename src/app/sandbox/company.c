@@ -1,7 +1,6 @@
 #include "app/sandbox/company.h"
 
 #include <assert.h>
-#include <math.h>
 
 enum {
 	SCRATCH_BYTES_MAX = 64 * 1024 * 1024,

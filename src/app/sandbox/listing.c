@@ -1,7 +1,5 @@
 #include "app/sandbox/listing.h"
 
-#include <math.h>
-
 enum { SELECTIONS_MAX = 256, KEY_BYTES_MAX = 16 * 1024, LIST_ITEMS_MAX = 1000 };
 
 /* --- parameters ----------------------------------------------------------------------------- */

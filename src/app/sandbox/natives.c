@@ -27,6 +27,15 @@ static double draw_unit(const struct company *company, struct json salt)
 	return (double)(company_draw(company, text_of(salt)) >> 11) * 0x1p-53;
 }
 
+/* From 0 to `range`. Rounded here: where the machine multiplies and adds in one step, a sum with
+ * it would come out otherwise, and the company would not be the same everywhere. */
+static double draw_within(const struct company *company, double range, struct json salt)
+{
+	volatile double drawn = range * draw_unit(company, salt);
+
+	return drawn;
+}
+
 /* --- drawing -------------------------------------------------------------------------------- */
 
 /* $int(from, to, salt): a whole number, both ends included */
@@ -50,7 +59,7 @@ static bool native_real(void *context, struct arena *arena, const struct json *a
 
 	if (isnan(from) || isnan(to))
 		return fail(arena, error, "$real(from, to, salt) wants numbers");
-	*out = json_number(from + (to - from) * draw_unit(context, arguments[2]));
+	*out = json_number(from + draw_within(context, to - from, arguments[2]));
 	return true;
 }
 
@@ -123,7 +132,7 @@ static bool native_weighted(void *context, struct arena *arena, const struct jso
 		return fail(arena, error, "$weighted(weights, salt) wants an object of numbers");
 	for (uint32_t i = 0; i < weights.count; i++)
 		total += json_to_double(weights.members[i].value);
-	at = draw_unit(context, arguments[1]) * total;
+	at = draw_within(context, total, arguments[1]);
 	for (uint32_t i = 0; i < weights.count; i++) {
 		const struct json_member *member = &weights.members[i];
 		*out = json_string(str_make(member->key, member->key_len));

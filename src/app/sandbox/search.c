@@ -4,8 +4,6 @@
  *     {"filter": "jobs", "id": {"in": [1, 2]}}       {"field": "all", "query": "a AND b"}
  * An entity or an operator that is unknown is ignored, and of two conditions on one entity the
  * second counts: so do the APIs that this stands for. */
-#include <math.h>
-
 #include "app/sandbox/listing.h"
 
 enum { CONDITIONS_MAX = 100, COUNTS_MAX = 1000 };

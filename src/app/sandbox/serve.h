@@ -34,7 +34,7 @@ struct sandbox {
 	struct company company;
 	struct selections selections;
 	struct http_router *router;
-	struct http_route *routes; /* route_count, then the same for HEAD is GET */
+	struct http_route *routes; /* as definition->routes */
 	const struct clock *clock;
 	struct faults faults;
 	struct str company_id;
