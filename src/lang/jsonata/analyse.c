@@ -589,7 +589,7 @@ static struct syntax *analyse_compound(struct parser *parser, struct syntax *nod
 	}
 }
 
-static struct syntax *analyse(struct parser *parser, struct syntax *node)
+static struct syntax *analyse_kind(struct parser *parser, struct syntax *node)
 {
 	switch (node->kind) {
 	case SYNTAX_BINARY:
@@ -624,6 +624,15 @@ static struct syntax *analyse(struct parser *parser, struct syntax *node)
 	default:
 		return analyse_compound(parser, node);
 	}
+}
+
+static struct syntax *analyse(struct parser *parser, struct syntax *node)
+{
+	struct syntax *result = analyse_kind(parser, node);
+
+	if (result != NULL && node->keeps_array)
+		result->keeps_array = true;
+	return result;
 }
 
 struct syntax *jsonata_analyse(struct parser *parser, struct syntax *tree)

@@ -1,6 +1,7 @@
 /* Makes the tree of nodes from the syntax tree: chooses each node's evaluator, gives variables
  * their slots, binds builtins, hashes keys. */
 #include "lang/jsonata/node.h"
+#include "lang/jsonata/picture.h"
 #include "lang/jsonata/regex.h"
 #include "lang/jsonata/syntax.h"
 
@@ -233,6 +234,10 @@ static void resolve_call(struct compiler *c, const struct pending *pending)
 		return;
 	call->builtin = procedure->literal.pointer;
 	call->signature = builtin_signature(c, call->builtin);
+	if (call->count >= 2 && call->arguments[1]->kind == NODE_LITERAL &&
+	    call->arguments[1]->literal.type == JSON_STRING)
+		call->prepared = jsonata_prepare(c->arena, call->builtin,
+						 json_str(call->arguments[1]->literal));
 	if (!pending->is_tail || !needs_context(call))
 		pending->node->run = jsonata_run_builtin_call;
 }
@@ -534,6 +539,8 @@ static struct node *compile_path(struct compiler *c, const struct syntax *syntax
 		if (path->group == NULL)
 			return NULL;
 	}
+	path->wants_sequence =
+		path->keeps_singleton || path->group != NULL || node->keeps_array;
 	if (scope != NULL) {
 		close_scope(c, scope);
 		node->run = jsonata_run_tuple_path;

@@ -55,6 +55,7 @@ struct call_site {
 	struct frame *frame;
 	const struct scope *scope; /* of $eval */
 	uint32_t count;            /* arguments after the check */
+	const void *prepared;      /* of a constant picture, or NULL */
 };
 
 /* --- faults and budgets -------------------------------------------------------------------- */

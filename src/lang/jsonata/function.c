@@ -314,7 +314,9 @@ static struct json call_known(struct evaluation *e, const struct node *node, str
 {
 	const struct call *call = &node->call;
 	struct json few[ARGUMENTS_FEW], checked[ARGUMENTS_FEW * 2 + 2];
-	struct call_site site = {.input = input, .frame = frame, .scope = call->scope};
+	struct call_site site = {.input = input, .frame = frame,
+				 .scope = call->scope,
+				 .prepared = call->prepared};
 	uint32_t count;
 	struct json *arguments = run_arguments(e, call, input, frame, first, few, &count);
 	struct json *out = checked;

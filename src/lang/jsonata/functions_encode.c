@@ -75,11 +75,14 @@ struct json jsonata_builtin_base64_decode(struct evaluation *e, const struct jso
 	(void)site;
 	if (a[0].type != JSON_STRING)
 		return json_undefined();
-	char *out = jsonata_take_text(e, (size_t)a[0].count * 2 + 2);
+	struct json text = to_bytes(e, a[0]);
+	if (value_is_failed(text))
+		return text;
+	char *out = jsonata_take_text(e, (size_t)text.count * 2 + 2);
 	if (out == NULL)
 		return value_failed();
-	for (uint32_t i = 0; i < a[0].count && a[0].text[i] != '='; i++) {
-		int value = base64_value(a[0].text[i]);
+	for (uint32_t i = 0; i < text.count && text.text[i] != '='; i++) {
+		int value = base64_value(text.text[i]);
 		if (value < 0)
 			continue;
 		word = word << 6 | (uint32_t)value;

@@ -100,6 +100,7 @@ struct path {
 	uint32_t count;
 	uint32_t tuple_from; /* first step of the tuple stream; count: it is none */
 	bool keeps_singleton;
+	bool wants_sequence; /* even one item must be seen to be a sequence */
 	bool hands_tuples_on;
 	const struct node *group;
 	uint32_t group_position;
@@ -121,6 +122,7 @@ struct call {
 	bool names_path; /* the procedure is a name without its dollar sign */
 	const struct node *hint; /* the variable of that name */
 	const struct scope *scope;
+	const void *prepared; /* of a constant picture; see picture.h */
 };
 
 struct lambda {

@@ -205,6 +205,27 @@ struct json jsonata_filter(struct evaluation *e, const struct node *filter, stru
 	return jsonata_finish_array(e, base, MARK_SEQUENCE);
 }
 
+/* a[]: the answer stays an array. `wraps_cons`: even an array constructor becomes an item. */
+static struct json keep_singleton(struct evaluation *e, struct json value, bool wraps_cons)
+{
+	if (value.type == JSON_ARRAY && (value.extension & MARK_SEQUENCE) != 0) {
+		value.extension |= MARK_KEEP;
+		return value;
+	}
+	if (value.type == JSON_ARRAY && ((value.extension & MARK_CONS) == 0 || !wraps_cons))
+		return value;
+	if (value_is_undefined(value))
+		return VALUE_SEQUENCE_EMPTY;
+	struct json *items = jsonata_take_items(e, 1);
+	if (items == NULL)
+		return value_failed();
+	items[0] = value;
+	return (struct json){.type = JSON_ARRAY,
+			     .extension = MARK_SEQUENCE | MARK_KEEP,
+			     .count = 1,
+			     .items = items};
+}
+
 struct json jsonata_run_filtered(struct evaluation *e, const struct node *node,
 				 struct json input, struct frame *frame)
 {
@@ -218,6 +239,8 @@ struct json jsonata_run_filtered(struct evaluation *e, const struct node *node,
 				? jsonata_filter(e, node->filtered.filters[i], value, frame)
 				: jsonata_filter_tuples(e, node->filtered.filters[i], value, frame,
 							scope);
+	if (node->keeps_array && node->filtered.count > 0 && !value_is_failed(value))
+		value = keep_singleton(e, value, false);
 	if (node->filtered.group != NULL && !value_is_failed(value))
 		value = jsonata_group(e, node->filtered.group, node->filtered.group_position, value,
 				      frame, scope);
@@ -323,26 +346,6 @@ static struct json sort_items(struct evaluation *e, const struct step *step,
 	return value;
 }
 
-static struct json keep_singleton(struct evaluation *e, struct json value)
-{
-	if (value.type == JSON_ARRAY && (value.extension & MARK_SEQUENCE) != 0) {
-		value.extension |= MARK_KEEP;
-		return value;
-	}
-	if (value.type == JSON_ARRAY && (value.extension & MARK_CONS) == 0)
-		return value;
-	if (value_is_undefined(value))
-		return VALUE_SEQUENCE_EMPTY;
-	struct json *items = jsonata_take_items(e, 1);
-	if (items == NULL)
-		return value_failed();
-	items[0] = value;
-	return (struct json){.type = JSON_ARRAY,
-			     .extension = MARK_SEQUENCE | MARK_KEEP,
-			     .count = 1,
-			     .items = items};
-}
-
 /* From step `at` on, over many items. */
 static struct json walk_list(struct evaluation *e, const struct path *path, uint32_t at,
 			     struct items items, struct frame *frame)
@@ -377,7 +380,7 @@ static struct json walk_list(struct evaluation *e, const struct path *path, uint
 				     .count = items.count,
 				     .items = items.outside};
 	/* Whoever still needs to know that one item was a sequence gets it raw. */
-	if (path->keeps_singleton || path->group != NULL)
+	if (path->wants_sequence)
 		return jsonata_finish_array(e, base, MARK_SEQUENCE);
 	return jsonata_finish_sequence(e, base);
 }
@@ -459,8 +462,8 @@ struct json jsonata_run_path(struct evaluation *e, const struct node *node, stru
 	if (!jsonata_enter(e))
 		return value_failed();
 	struct json value = walk_from_input(e, path, input, frame);
-	if (path->keeps_singleton && !value_is_failed(value))
-		value = keep_singleton(e, value);
+	if ((path->keeps_singleton || node->keeps_array) && !value_is_failed(value))
+		value = keep_singleton(e, value, path->keeps_singleton);
 	if (path->group != NULL && !value_is_failed(value)) {
 		if (value_is_undefined(value))
 			value = VALUE_SEQUENCE_EMPTY;

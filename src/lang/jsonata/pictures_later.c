@@ -10,7 +10,3 @@ static struct json later(struct evaluation *e, const char *what)
 	struct json jsonata_builtin_##name(struct evaluation *e, const struct json *a, const struct call_site *site) \
 	{ (void)a, (void)site; return later(e, #name); }
 LATER(format_number)
-LATER(format_integer)
-LATER(parse_integer)
-LATER(to_millis)
-LATER(from_millis)

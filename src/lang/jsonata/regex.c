@@ -36,8 +36,7 @@ struct translation {
 	bool is_after_quantifier;
 };
 
-#define SPACES_BEYOND_ASCII "\\x{a0}\\x{feff}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}" \
-			    "\\x{202f}\\x{205f}\\x{3000}"
+#define SPACES_BEYOND_ASCII "\\u00a0\\ufeff\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 enum { TRANSLATION_GROWTH = 128 }; /* at most that many bytes come of one */
 
 static void put(struct translation *t, const char *text)

@@ -78,7 +78,7 @@ static struct json rebuild(struct changes *c, struct json value, uint32_t depth)
 		value.items = items;
 		return value;
 	}
-	struct change *change = value.count == 0 ? NULL : find_change(c, value);
+	struct change *change = find_change(c, value);
 	if (change != NULL)
 		value = change->now;
 	struct json_member *members = jsonata_take(e, value.count * sizeof *members);

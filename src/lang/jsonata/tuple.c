@@ -275,7 +275,7 @@ static struct json run_head(struct evaluation *e, const struct path *path, struc
 	}
 	head.path.count = head.path.tuple_from = path->tuple_from;
 	head.path.group = NULL;
-	head.path.keeps_singleton = true; /* a sequence in any case */
+	head.path.keeps_singleton = head.path.wants_sequence = true; /* a sequence in any case */
 	struct json value = head.run(e, &head, input, frame);
 	if (value.type == JSON_ARRAY || value_is_failed(value))
 		return value;

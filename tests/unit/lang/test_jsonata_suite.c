@@ -11,7 +11,7 @@
 #include "lang/jsonata/jsonata.h"
 
 /* What passes today; these numbers only grow. */
-enum { SUITE_PASSING = 1006, DIFF_PASSING = 14550 };
+enum { SUITE_PASSING = 1222, DIFF_PASSING = 14761 };
 
 struct run {
 	const char *shared;
@@ -118,6 +118,7 @@ static struct outcome evaluate(struct arena *arena, struct str expression, struc
 	limits.steps_max = 20000000;
 	limits.time_ms_max = time_ms;
 	limits.bytes_max = 512 * 1024 * 1024;
+	limits.sequence_max = 10000000; /* what the reference's own limit is */
 	struct jsonata_options options = {.variables = names, .variable_count = bindings.count};
 	struct jsonata_context context = {.arena = arena,
 					  .limits = &limits,

@@ -1,0 +1,615 @@
+/* Date pictures, and $fromMillis, which writes by them. */
+#include <math.h>
+
+#include "lang/jsonata/builtin.h"
+#include "lang/jsonata/picture.h"
+
+enum { DATE_BYTES_MAX = 64 * 1024 };
+#define DAY_MS 86400000.0
+#define DATE_MAX_MS 8.64e15
+
+const char *const jsonata_month_names[12] = {"January", "February", "March",	 "April",
+					     "May",	"June",	    "July",	 "August",
+					     "September", "October", "November", "December"};
+const char *const jsonata_day_names[8] = {"",	       "Monday", "Tuesday",  "Wednesday",
+					  "Thursday", "Friday", "Saturday", "Sunday"};
+
+/* --- the calendar -------------------------------------------------------------------------- */
+
+/* Days since 1970 of a day of the proleptic Gregorian calendar; month from 0. */
+static double days_from_civil(double year, double month, double day)
+{
+	year += floor(month / 12);
+	month -= floor(month / 12) * 12;
+	double y = month < 2 ? year - 1 : year;
+	double era = floor(y / 400), of_era = y - era * 400;
+	double of_year = floor((153 * (month + (month < 2 ? 10 : -2)) + 2) / 5);
+
+	return era * 146097 + of_era * 365 + floor(of_era / 4) - floor(of_era / 100) + of_year +
+	       day - 1 - 719468;
+}
+
+double jsonata_utc(double year, double month, double day, double ms)
+{
+	if (!isfinite(year) || !isfinite(month) || !isfinite(day) || !isfinite(ms))
+		return NAN;
+	year = trunc(year);
+	if (year >= 0 && year <= 99)
+		year += 1900;
+	double result =
+		days_from_civil(year, trunc(month), trunc(day)) * DAY_MS + ms;
+	return fabs(result) <= DATE_MAX_MS ? result : NAN;
+}
+
+struct civil {
+	double year;
+	double month; /* from 0 */
+	double day;
+};
+
+static struct civil civil_from_ms(double ms)
+{
+	double z = floor(ms / DAY_MS) + 719468, era = floor(z / 146097), of_era = z - era * 146097;
+	double year = floor((of_era - floor(of_era / 1460) + floor(of_era / 36524) -
+			     floor(of_era / 146096)) / 365);
+	double of_year = of_era - (365 * year + floor(year / 4) - floor(year / 100));
+	double month = floor((5 * of_year + 2) / 153);
+	struct civil civil = {.year = year + era * 400,
+			      .day = of_year - floor((153 * month + 2) / 5) + 1};
+
+	civil.month = month < 10 ? month + 2 : month - 10;
+	civil.year += civil.month < 2;
+	return civil;
+}
+
+/* 1 Monday … 7 Sunday. */
+static double week_day(double ms)
+{
+	double day = fmod(floor(ms / DAY_MS) + 3, 7);
+
+	return (day < 0 ? day + 7 : day) + 1;
+}
+
+/* The Monday of the first week of a month or year: the week of its first Thursday. */
+static double first_week(double year, double month)
+{
+	double first = jsonata_utc(year, month, 1, 0), day = week_day(first);
+
+	return day > 4 ? first + (8 - day) * DAY_MS : first - (day - 1) * DAY_MS;
+}
+
+static double weeks_between(double start, double end)
+{
+	return (end - start) / (DAY_MS * 7) + 1;
+}
+
+static double week_of_year(const struct civil *c)
+{
+	double today = jsonata_utc(c->year, c->month, c->day, 0);
+	double week = weeks_between(first_week(c->year, 0), today);
+
+	if (week > 52) {
+		if (today >= first_week(c->year + 1, 0))
+			week = 1;
+	} else if (week < 1) {
+		week = weeks_between(first_week(c->year - 1, 0), today);
+	}
+	return floor(week);
+}
+
+static double week_of_month(const struct civil *c)
+{
+	double today = jsonata_utc(c->year, c->month, c->day, 0);
+	double week = weeks_between(first_week(c->year, c->month), today);
+	bool is_december = c->month == 11, is_january = c->month == 0;
+
+	if (week > 4) {
+		double next = first_week(c->year + is_december, is_december ? 0 : c->month + 1);
+		if (today >= next)
+			week = 1;
+	} else if (week < 1) {
+		week = weeks_between(
+			first_week(c->year - is_january, is_january ? 11 : c->month - 1), today);
+	}
+	return floor(week);
+}
+
+static double year_of_week(const struct civil *c, double ms)
+{
+	if (ms < first_week(c->year, 0))
+		return c->year - 1;
+	return ms >= first_week(c->year + 1, 0) ? c->year + 1 : c->year;
+}
+
+static double month_of_week(const struct civil *c, double ms)
+{
+	bool is_december = c->month == 11, is_january = c->month == 0;
+
+	if (ms < first_week(c->year, c->month))
+		return is_january ? 12 : c->month;
+	if (ms >= first_week(c->year + is_december, is_december ? 0 : c->month + 1))
+		return is_december ? 1 : c->month + 2;
+	return c->month + 1;
+}
+
+static double day_part(double ms, double unit, double count)
+{
+	return fmod(floor((ms - floor(ms / DAY_MS) * DAY_MS) / unit), count);
+}
+
+double jsonata_date_component(double ms, char component)
+{
+	if (isnan(ms))
+		return NAN;
+	struct civil c = civil_from_ms(ms);
+
+	switch (component) {
+	case 'Y':
+		return c.year;
+	case 'M':
+		return c.month + 1;
+	case 'D':
+		return c.day;
+	case 'd':
+		return (jsonata_utc(c.year, c.month, c.day, 0) - jsonata_utc(c.year, 0, 1, 0)) /
+			       DAY_MS + 1;
+	case 'F':
+		return week_day(ms);
+	case 'W':
+		return week_of_year(&c);
+	case 'w':
+		return week_of_month(&c);
+	case 'X':
+		return year_of_week(&c, ms);
+	case 'x':
+		return month_of_week(&c, ms);
+	case 'H':
+	case 'P':
+		return day_part(ms, 3600000, 24);
+	case 'h':
+		return fmod(day_part(ms, 3600000, 24) + 11, 12) + 1;
+	case 'm':
+		return day_part(ms, 60000, 60);
+	case 's':
+		return day_part(ms, 1000, 60);
+	case 'f':
+		return day_part(ms, 1, 1000);
+	default:
+		return NAN;
+	}
+}
+
+/* --- the picture --------------------------------------------------------------------------- */
+
+struct reader {
+	struct arena *arena;
+	struct str text;
+	struct date_picture *picture;
+	struct fault *fault;
+};
+
+static struct date_part *add_part(struct reader *reader)
+{
+	struct date_part *part = &reader->picture->parts[reader->picture->count++];
+
+	*part = (struct date_part){.width_max = -1, .year_digits = -1};
+	return part;
+}
+
+/* Text between markers; doubled brackets stand for one. */
+static void add_literal(struct reader *reader, size_t start, size_t end)
+{
+	if (end <= start)
+		return;
+	char *out = arena_alloc(reader->arena, end - start);
+	size_t len = 0;
+
+	for (size_t i = start; i < end; i++) {
+		out[len++] = reader->text.data[i];
+		if (reader->text.data[i] == ']' && i + 1 < end && reader->text.data[i + 1] == ']')
+			i++;
+	}
+	add_part(reader)->literal = str_make(out, len);
+}
+
+static const char *default_presentation(char component)
+{
+	switch (component) {
+	case 'Y':
+	case 'M':
+	case 'D':
+	case 'd':
+	case 'W':
+	case 'w':
+	case 'X':
+	case 'x':
+	case 'H':
+	case 'h':
+	case 'f':
+		return "1";
+	case 'F':
+	case 'P':
+	case 'C':
+	case 'E':
+		return "n";
+	case 'm':
+	case 's':
+		return "01";
+	case 'Z':
+	case 'z':
+		return "01:01";
+	default:
+		return NULL;
+	}
+}
+
+/* A width: digits, or * for none; -1 where none is given. */
+static int64_t read_width(struct str text)
+{
+	int64_t width = -1;
+
+	for (size_t i = 0; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++)
+		width = (width < 0 ? 0 : width) * 10 + (text.data[i] - '0');
+	return width > 4000 ? 4000 : width;
+}
+
+static void read_names(struct date_part *part, struct str presentation)
+{
+	char first = presentation.len > 0 ? presentation.data[0] : '\0';
+
+	if (first == 'n')
+		part->names = NAMES_LOWER;
+	else if (first == 'N')
+		part->names = presentation.len > 1 && presentation.data[1] == 'n' ? NAMES_TITLE
+										  : NAMES_UPPER;
+}
+
+static void set_year_digits(struct date_part *part)
+{
+	int64_t digits = part->integer.mandatory_digits + part->integer.optional_digits;
+
+	if (part->width_max >= 0) {
+		part->year_digits = part->width_max;
+		part->integer.mandatory_digits = part->width_max;
+	} else if (digits >= 2) {
+		part->year_digits = digits;
+	}
+}
+
+static bool read_integer(struct reader *reader, struct date_part *part, struct str presentation,
+			 char second, int64_t width_min)
+{
+	struct str text = presentation;
+
+	if (second != '\0')
+		text = arena_format(reader->arena, "%.*s;%c", STR_ARGS(presentation), second);
+	if (!jsonata_integer_picture(reader->arena, text, &part->integer, reader->fault))
+		return false;
+	part->has_integer = true;
+	if (part->integer.mandatory_digits < width_min)
+		part->integer.mandatory_digits = width_min;
+	if (part->component == 'Y')
+		set_year_digits(part);
+	/* Digits of two numbers side by side: the first has a fixed width when read. */
+	if (reader->picture->count > 1) {
+		struct date_part *before = part - 1;
+		if (before->has_integer)
+			before->integer.parse_width = before->integer.mandatory_digits;
+	}
+	return true;
+}
+
+/* Splits the presentation modifiers: a last a, t, c or o is the second one. */
+static char cut_second(struct str *presentation)
+{
+	char last = presentation->len > 1 ? presentation->data[presentation->len - 1] : '\0';
+
+	if (last == '\0' || strchr("atco", last) == NULL)
+		return '\0';
+	presentation->len--;
+	return last;
+}
+
+static bool read_presentation(struct reader *reader, struct date_part *part,
+			      struct str presentation, int64_t width_min)
+{
+	char second = cut_second(&presentation);
+
+	if (presentation.len == 0) {
+		const char *otherwise = default_presentation(part->component);
+		if (otherwise == NULL) {
+			*reader->fault = (struct fault){
+				.code = "D3132",
+				.value = json_string(arena_str(
+					reader->arena,
+					str_make(&part->component, part->component != '\0')))};
+			return false;
+		}
+		presentation = str_from_c(otherwise);
+	}
+	part->is_traditional = second == 't';
+	read_names(part, presentation);
+	if (part->component == 'Z' || part->component == 'z') {
+		part->has_integer = true;
+		return jsonata_integer_picture(reader->arena, presentation, &part->integer,
+					       reader->fault);
+	}
+	if (part->names == NAMES_NONE && part->component != '\0' &&
+	    strchr("YMDdFWwXxHhmsf", part->component) != NULL)
+		return read_integer(reader, part, presentation, second, width_min);
+	return true;
+}
+
+/* What stands between the brackets of a marker. */
+static bool read_marker(struct reader *reader, struct str marker)
+{
+	char *tight = arena_alloc(reader->arena, marker.len);
+	size_t len = 0;
+	int64_t width_min = -1;
+	struct date_part *part = add_part(reader);
+
+	for (size_t i = 0; i < marker.len; i++)
+		if (marker.data[i] != ' ' && (marker.data[i] < '\t' || marker.data[i] > '\r'))
+			tight[len++] = marker.data[i];
+	struct str text = str_make(tight, len);
+	part->component = len > 0 ? tight[0] : '\0';
+	size_t comma = len;
+	while (comma > 0 && tight[comma - 1] != ',')
+		comma--;
+	struct str presentation = str_slice(text, 1, len);
+	if (comma > 0) {
+		struct str width = str_slice(text, comma, len);
+		struct str min = str_cut(&width, '-');
+		width_min = read_width(min);
+		part->width_max = read_width(width);
+		presentation = str_slice(text, 1, comma - 1);
+	}
+	return read_presentation(reader, part, presentation, width_min);
+}
+
+static bool read_parts(struct reader *reader)
+{
+	struct str text = reader->text;
+	size_t start = 0, at = 0;
+
+	while (at < text.len) {
+		if (text.data[at] != '[') {
+			at++;
+			continue;
+		}
+		add_literal(reader, start, at);
+		if (at + 1 < text.len && text.data[at + 1] == '[') {
+			add_part(reader)->literal = STR("[");
+			start = at += 2;
+			continue;
+		}
+		ptrdiff_t end = str_find_byte(str_slice(text, at, text.len), ']');
+		if (end < 0) {
+			*reader->fault = (struct fault){.code = "D3135"};
+			return false;
+		}
+		if (!read_marker(reader, str_slice(text, at + 1, at + (size_t)end)))
+			return false;
+		start = at += (size_t)end + 1;
+	}
+	add_literal(reader, start, at);
+	return true;
+}
+
+struct date_picture *jsonata_date_picture(struct arena *arena, struct str picture,
+					  struct fault *fault)
+{
+	struct date_picture *out = arena_zero(arena, sizeof *out);
+	struct reader reader = {.arena = arena, .text = picture, .picture = out, .fault = fault};
+	size_t most = 1;
+
+	if (picture.len > 1024) {
+		*fault = (struct fault){.code = "U1002"};
+		return NULL;
+	}
+	for (size_t i = 0; i < picture.len; i++)
+		most += picture.data[i] == '[' ? 2 : 0;
+	out->text = picture;
+	out->parts = arena_array(arena, most, sizeof *out->parts);
+	return read_parts(&reader) ? out : NULL;
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+struct writer {
+	struct evaluation *e;
+	struct buffer out;
+	double ms;
+	double offset_hours;
+	double offset_minutes;
+};
+
+static void append_cased(struct buffer *out, struct str text, enum date_names names)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		if (names == NAMES_UPPER && c >= 'a' && c <= 'z')
+			c = (char)(c - 0x20);
+		if (names == NAMES_LOWER && c >= 'A' && c <= 'Z')
+			c = (char)(c + 0x20);
+		buffer_append_byte(out, c);
+	}
+}
+
+static bool write_name(struct writer *w, const struct date_part *part, double value)
+{
+	const char *name = "";
+
+	if ((part->component == 'M' || part->component == 'x') && value >= 1 && value <= 12) {
+		name = jsonata_month_names[(int)value - 1];
+	} else if (part->component == 'F' && value >= 1 && value <= 7) {
+		name = jsonata_day_names[(int)value];
+	} else if (part->component != 'M' && part->component != 'x' && part->component != 'F') {
+		jsonata_fail(w->e, "D3133",
+			     json_string(arena_str(w->e->arena, str_make(&part->component, 1))));
+		return false;
+	}
+	struct str text = str_from_c(name);
+	if (part->width_max >= 0)
+		text = str_slice(text, 0, (size_t)part->width_max);
+	append_cased(&w->out, text, part->names);
+	return true;
+}
+
+/* The pictures of nearly all dates: two to four digits with zeros in front. */
+static bool write_plain(struct writer *w, const struct integer_picture *picture, double value)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+	uint32_t rest = (uint32_t)value;
+
+	if (picture->primary != PICTURE_DECIMAL || picture->zero != '0' || picture->is_ordinal ||
+	    picture->separator_count > 0 || !(value >= 0 && value < 1e6) ||
+	    picture->mandatory_digits > 10)
+		return false;
+	do
+		digits[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	while ((int64_t)(sizeof digits - at) < picture->mandatory_digits)
+		digits[--at] = '0';
+	buffer_append(&w->out, str_make(digits + at, sizeof digits - at));
+	return true;
+}
+
+static bool write_integer(struct writer *w, const struct integer_picture *picture, double value)
+{
+	return write_plain(w, picture, value) ||
+	       jsonata_format_integer(w->e, value, picture, &w->out);
+}
+
+static bool write_offset_digits(struct writer *w, const struct integer_picture *picture,
+				double offset)
+{
+	static const struct integer_picture two_digits = {.zero = '0', .mandatory_digits = 2};
+	int64_t digits = picture->mandatory_digits;
+
+	if (picture->regular > 0 || digits == 3 || digits == 4)
+		return jsonata_format_integer(w->e, offset, picture, &w->out);
+	if (digits != 1 && digits != 2) {
+		jsonata_fail(w->e, "D3134", json_int(digits));
+		return false;
+	}
+	if (!jsonata_format_integer(w->e, w->offset_hours, picture, &w->out))
+		return false;
+	if (w->offset_minutes == 0)
+		return true;
+	buffer_append_byte(&w->out, ':');
+	return jsonata_format_integer(w->e, w->offset_minutes, &two_digits, &w->out);
+}
+
+static bool write_offset(struct writer *w, const struct date_part *part)
+{
+	double offset = w->offset_hours * 100 + w->offset_minutes;
+	size_t start = w->out.len;
+
+	if (part->component == 'z')
+		buffer_append(&w->out, STR("GMT"));
+	if (offset >= 0)
+		buffer_append_byte(&w->out, '+');
+	if (!write_offset_digits(w, &part->integer, offset))
+		return false;
+	if (offset == 0 && part->is_traditional) {
+		w->out.len = start;
+		buffer_append_byte(&w->out, 'Z');
+	}
+	return true;
+}
+
+static bool write_part(struct writer *w, const struct date_part *part)
+{
+	double value;
+
+	switch (part->component) {
+	case '\0':
+		buffer_append(&w->out, part->literal);
+		return true;
+	case 'C':
+	case 'E':
+		buffer_append(&w->out, STR("ISO"));
+		return true;
+	case 'P':
+		value = jsonata_date_component(w->ms, 'H');
+		append_cased(&w->out, value >= 12 ? STR("pm") : STR("am"),
+			     part->names == NAMES_UPPER ? NAMES_UPPER : NAMES_LOWER);
+		return true;
+	case 'Z':
+	case 'z':
+		return write_offset(w, part);
+	default:
+		break;
+	}
+	value = jsonata_date_component(w->ms, part->component);
+	if (part->names != NAMES_NONE && part->component != 'f')
+		return write_name(w, part, value);
+	if (!part->has_integer) {
+		buffer_append(&w->out, STR("undefined"));
+		return true;
+	}
+	if (part->component == 'Y' && part->year_digits >= 0)
+		value = fmod(value, pow(10, (double)part->year_digits));
+	return write_integer(w, &part->integer, value);
+}
+
+/* JavaScript's parseInt of a timezone: "+hhmm". */
+static double read_timezone(struct str text)
+{
+	struct str trimmed = str_trim(text);
+	double sign = 1, value = 0;
+	size_t at = 0, start;
+
+	if (trimmed.len > 0 && (trimmed.data[0] == '-' || trimmed.data[0] == '+'))
+		sign = trimmed.data[at++] == '-' ? -1 : 1;
+	for (start = at; at < trimmed.len && trimmed.data[at] >= '0' && trimmed.data[at] <= '9'; at++)
+		value = value * 10 + (trimmed.data[at] - '0');
+	return at == start ? NAN : sign * value;
+}
+
+static const struct date_picture *find_picture(struct evaluation *e, struct json picture,
+					       const struct call_site *site)
+{
+	struct fault fault = {0};
+	struct str text = picture.type == JSON_STRING
+				  ? json_str(picture)
+				  : STR("[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]");
+	const struct date_picture *prepared = site->prepared;
+
+	if (prepared != NULL && prepared->text.data == text.data)
+		return prepared;
+	e->bytes_left -= (int64_t)(text.len * sizeof(struct date_part));
+	prepared = jsonata_date_picture(e->arena, text, &fault);
+	if (prepared == NULL && e->fault.code == NULL)
+		e->fault = fault;
+	return prepared;
+}
+
+struct json jsonata_builtin_from_millis(struct evaluation *e, const struct json *a,
+					const struct call_site *site)
+{
+	struct writer w = {.e = e};
+
+	if (!value_is_number(a[0]))
+		return json_undefined();
+	if (a[2].type == JSON_STRING) {
+		double offset = read_timezone(json_str(a[2]));
+		w.offset_hours = floor(offset / 100);
+		w.offset_minutes = fmod(offset, 100);
+	}
+	const struct date_picture *picture = find_picture(e, a[1], site);
+	if (picture == NULL || !jsonata_spend_many(e, picture->count))
+		return value_failed();
+	w.ms = trunc(value_double(a[0])) + (60 * w.offset_hours + w.offset_minutes) * 60000;
+	if (!(fabs(w.ms) <= DATE_MAX_MS))
+		return jsonata_fail(e, "D3142", a[0]);
+	buffer_init(&w.out, e->arena, DATE_BYTES_MAX);
+	for (uint32_t i = 0; i < picture->count; i++)
+		if (!write_part(&w, &picture->parts[i]))
+			return value_failed();
+	e->bytes_left -= (int64_t)w.out.capacity;
+	struct str text = buffer_str(&w.out);
+	return value_text(text, jsonata_text_flags(text));
+}
