@@ -95,15 +95,16 @@ static void check_names(struct definition *definition, uint32_t line,
 			size_t count)
 {
 	struct str names[FIELDS_MAX];
+	struct str allowed;
 
 	for (size_t i = 0; i < count; i++)
 		names[i] = fields[i].name;
+	allowed = definition_names(definition->arena, names, count);
 	for (size_t i = 0; i < template->count; i++)
 		if (template->parts[i].is_name &&
 		    find_field(fields, count, template->parts[i].text) == NULL)
 			definition_fault(definition, line, "there is no {%.*s}; allowed: %.*s",
-					 STR_ARGS(template->parts[i].text),
-					 STR_ARGS(definition_names(definition->arena, names, count)));
+					 STR_ARGS(template->parts[i].text), STR_ARGS(allowed));
 }
 
 static void read_base_url(struct definition *definition, const struct yaml_node *root,
@@ -114,20 +115,23 @@ static void read_base_url(struct definition *definition, const struct yaml_node 
 
 	if (node == NULL || !definition_text(definition, root, "base_url", &text))
 		return;
-	if (!str_starts_with(text, STR("https://")) && !str_starts_with(text, STR("http://")))
+	/* Credentials go there. (A sandbox is put in its place when the server is started.) */
+	if (!str_starts_with(text, STR("https://")))
 		definition_fault(definition, node->line, "`base_url` must begin with https://");
 	if (!template_parse(definition, node->line, text, &connector->base_url))
 		return;
 	check_names(definition, node->line, &connector->base_url, connector->context,
 		    connector->context_count);
-	for (size_t i = 0; i < connector->context_count; i++)
-		for (size_t j = 0; j < connector->base_url.count; j++)
-			if (!connector->context[i].is_required &&
-			    connector->base_url.parts[j].is_name &&
-			    str_equal(connector->base_url.parts[j].text, connector->context[i].name))
-				definition_fault(definition, node->line,
-						 "{%.*s} must be a required field of the context",
-						 STR_ARGS(connector->context[i].name));
+	for (size_t i = 0; i < connector->base_url.count; i++) {
+		const struct template_part *part = &connector->base_url.parts[i];
+		const struct connector_field *field =
+			find_field(connector->context, connector->context_count, part->text);
+
+		if (part->is_name && field != NULL && !field->is_required)
+			definition_fault(definition, node->line,
+					 "{%.*s} must be a required field of the context",
+					 STR_ARGS(field->name));
+	}
 }
 
 static void read_headers(struct definition *definition, const struct yaml_node *root,

@@ -34,8 +34,9 @@ static bool to_text(struct conformer *conformer, struct json value, struct json 
 			arena_format(conformer->arena, "%lld", (long long)value.integer));
 		return true;
 	case JSON_DOUBLE:
-		*out = json_string(arena_str(conformer->arena,
-					     str_make(digits, json_format_double(value.number, digits))));
+		*out = json_string(arena_str(
+			conformer->arena,
+			str_make(digits, json_format_double(value.number, digits))));
 		return true;
 	default:
 		return false;
