@@ -45,12 +45,13 @@ struct http_server {
 	struct loop_hook hook;
 	struct loop_timer sweep;
 	struct connection *connections;
+	size_t count;
 	size_t active;  /* not idle */
 	size_t running;
 	int fd;
 	bool is_local;
 	bool is_quiet;
-	bool has_resumed; /* connections, in this turn: libmicrohttpd has to be run for them */
+	bool has_more; /* libmicrohttpd has to be run for something that no event tells of */
 	unsigned char random[256]; /* drawn in one go, for request ids */
 	size_t random_left;
 };

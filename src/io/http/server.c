@@ -66,12 +66,18 @@ static void add_connection(struct http_server *server, struct MHD_Connection *mh
 	if (connection->next != NULL)
 		connection->next->link = &connection->next;
 	server->connections = connection;
+	server->count++;
 	*context = connection;
 }
 
 static void remove_connection(struct connection *connection)
 {
+	struct http_server *server = connection->server;
+
 	assert(connection->state == CONNECTION_IDLE);
+	/* At its limit libmicrohttpd listens no more, and begins again only when it is run. */
+	if (server->count-- >= server->limits->connections_max)
+		server->has_more = true;
 	*connection->link = connection->next;
 	if (connection->next != NULL)
 		connection->next->link = connection->link;
@@ -113,6 +119,8 @@ static void sweep(struct loop_timer *timer)
 		if (!c->is_cut && now_ns - c->since_ns > seconds * 1000000000)
 			cut(c);
 	}
+	/* Where the process had no descriptor left it would stay deaf without being run. */
+	server->has_more = true;
 	loop_timer_set(server->loop, timer, now_ns + SWEEP_NS);
 }
 
@@ -223,7 +231,7 @@ static void handle(void *context)
 	handler->handle(handler, &connection->exchange);
 	connection_move(connection, CONNECTION_DONE);
 	MHD_resume_connection(connection->mhd);
-	connection->server->has_resumed = true;
+	connection->server->has_more = true;
 }
 
 static enum MHD_Result start(struct connection *connection)
@@ -301,7 +309,7 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **requ
 
 static void turn(struct http_server *server)
 {
-	server->has_resumed = false;
+	server->has_more = false;
 	if (MHD_run(server->daemon) != MHD_YES)
 		die("libmicrohttpd does not run");
 }
@@ -312,16 +320,18 @@ static void sockets_ready(struct loop_watch *watch, uint32_t events)
 	turn(watch->context);
 }
 
-/* Neither the epoll set nor the timeout announces connections that were resumed; connections with
- * more to do are announced by a timeout of 0 only. */
+/* Neither the epoll set nor the timeout announces connections that were resumed; those with more
+ * to do are announced by a timeout of 0 only. */
 static int ask_timeout(struct loop_hook *hook)
 {
 	struct http_server *server = hook->context;
 	MHD_UNSIGNED_LONG_LONG ms;
 	bool is_due = MHD_get_timeout(server->daemon, &ms) == MHD_YES && ms == 0;
 
-	if (is_due || server->has_resumed)
+	if (is_due || server->has_more)
 		turn(server);
+	if (server->has_more)
+		return 0;
 	if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
 		return -1;
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;

@@ -206,8 +206,7 @@ struct caller {
 	struct stage *stage;
 	pthread_t thread;
 	struct str bytes;
-	bool leaves;      /* closes right after it has sent */
-	bool half_closes; /* says that nothing more will come */
+	bool leaves; /* closes right after it has sent */
 	char reply[256 * 1024];
 	size_t reply_len;
 };
@@ -258,8 +257,6 @@ static inline void *caller_call(void *context)
 
 	if (fd >= 0) {
 		send_all(fd, caller->bytes);
-		if (caller->half_closes)
-			shutdown(fd, SHUT_WR);
 		while (!caller->leaves && got > 0) {
 			got = recv(fd, caller->reply + caller->reply_len,
 				   sizeof caller->reply - 1 - caller->reply_len, 0);
