@@ -37,6 +37,15 @@ class BadInput(Case):
         self.refuse(answer, 405, "method_not_allowed")
         self.assertIn("GET", answer[1]["allow"])
 
+    def test_methods_that_nobody_takes(self):
+        """Known to HTTP or made up: refused by name, and the server lives on."""
+        for method in ("OPTIONS", "TRACE", "PUT", "BREW", "get", "M" * 300):
+            answer = self.client.request(
+                method, f"/unified/ats/jobs?integrated_account_id={self.account}")
+            self.refuse(answer, 405, "method_not_allowed", "method", "GET")
+            self.refuse(self.client.request(method, "/nothing/here"), 404, "not_found")
+        self.assertEqual(self.client.get("/healthz")[0], 200)
+
     def test_keys(self):
         for key in (None, "x", "tenon_" + "a" * 38, self.key[:-1] + ("x" if self.key[-1] != "x" else "y")):
             other = Client(self.serve.host, key)

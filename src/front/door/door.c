@@ -224,10 +224,13 @@ void door_finish(const struct door *door, const struct http_exchange *exchange, 
 {
 	int64_t duration_us =
 		(clock_monotonic_ns(door->services->clock) - exchange->started_ns) / 1000;
+	/* A made-up method is the caller's own text: not for the log. */
+	const char *method = exchange->method == HTTP_METHODS ? "other"
+							      : http_method_name(exchange->method);
 
 	count(door->counts, exchange->status, duration_us < 0 ? 0 : duration_us);
 	LOG(LOG_INFO, "request", LOG_S(request_id, exchange->request_id),
-	    LOG_C(method, http_method_name(exchange->method)), LOG_C(route, route),
+	    LOG_C(method, method), LOG_C(route, route),
 	    LOG_N(status, exchange->status), LOG_N(duration_us, duration_us),
 	    LOG_N(bytes, (int64_t)exchange->reply.len));
 }
