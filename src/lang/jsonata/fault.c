@@ -141,7 +141,7 @@ static const struct {
 	 "The $single() function expected exactly 1 matching result.  Instead it matched 0."},
 	{"D3140", "Malformed URL passed to ${!text}(): {value}"},
 	{"D3141", "{!text}"},
-	{"D3142", "The moment {value} is beyond what a date can be"},
+	{"D3142", "The moment is beyond what a date can be"},
 	{"U1001", "The evaluation needs more steps than it may have. Check for infinite loop"},
 	{"U1002", "The expression is longer or nested deeper than allowed"},
 	{"U1003", "This is not supported yet: {token}"},

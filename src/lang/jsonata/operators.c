@@ -248,10 +248,10 @@ struct json jsonata_run_compare(struct evaluation *e, const struct node *node, s
 /* JavaScript's ===. */
 static bool is_same(struct json a, struct json b)
 {
-	/* Containers are themselves alone; empty ones have no address to tell by. */
+	/* Containers are themselves alone; empty arrays have no address to tell by. */
 	if (a.type == JSON_ARRAY || a.type == JSON_OBJECT)
-		return a.type == b.type && a.count > 0 && a.pointer == b.pointer &&
-		       a.count == b.count;
+		return a.type == b.type && a.pointer == b.pointer && a.count == b.count &&
+		       (a.count > 0 || a.type == JSON_OBJECT);
 	return a.type < JSON_ARRAY && b.type < JSON_ARRAY
 		       ? (value_is_number(a) && value_is_number(b) ? equal_numbers(a, b)
 								   : equal_items(NULL, a, b, 0)) == 1

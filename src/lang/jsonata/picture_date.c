@@ -440,6 +440,10 @@ static bool write_name(struct writer *w, const struct date_part *part, double va
 {
 	const char *name = "";
 
+	if (isnan(value)) {
+		jsonata_fail(w->e, "D3142", json_undefined());
+		return false;
+	}
 	if ((part->component == 'M' || part->component == 'x') && value >= 1 && value <= 12) {
 		name = jsonata_month_names[(int)value - 1];
 	} else if (part->component == 'F' && value >= 1 && value <= 7) {
@@ -603,8 +607,9 @@ struct json jsonata_builtin_from_millis(struct evaluation *e, const struct json 
 	if (picture == NULL || !jsonata_spend_many(e, picture->count))
 		return value_failed();
 	w.ms = trunc(value_double(a[0])) + (60 * w.offset_hours + w.offset_minutes) * 60000;
+	/* The reference writes NaN for what is beyond its calendar; so do we. */
 	if (!(fabs(w.ms) <= DATE_MAX_MS))
-		return jsonata_fail(e, "D3142", a[0]);
+		w.ms = NAN;
 	buffer_init(&w.out, e->arena, DATE_BYTES_MAX);
 	for (uint32_t i = 0; i < picture->count; i++)
 		if (!write_part(&w, &picture->parts[i]))

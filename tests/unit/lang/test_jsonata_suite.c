@@ -11,7 +11,7 @@
 #include "lang/jsonata/jsonata.h"
 
 /* What passes today; these numbers only grow. */
-enum { SUITE_PASSING = 1222, DIFF_PASSING = 14761 };
+enum { SUITE_PASSING = 1256, DIFF_PASSING = 14782 };
 
 struct run {
 	const char *shared;
