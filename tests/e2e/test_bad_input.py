@@ -148,11 +148,11 @@ class BadInput(Case):
         big = '{"connector": "' + "x" * (1024 * 1024) + '"}'
         self.refuse(admin.request("POST", "/integrated-account", big), 413, "limit_exceeded")
         admin.close()
-        status, _, _ = self.client.request("GET", "/unified/ats/tags?x=" + "y" * 9000)
-        self.assertEqual(status, 414)
+        self.refuse(self.client.request("GET", "/unified/ats/tags?x=" + "y" * 9000), 414,
+                    "limit_exceeded", "url")
         other = Client(self.serve.host, self.key)
-        status, _, _ = other.request("GET", "/unified/ats/tags", headers={"X-Big": "z" * 40000})
-        self.assertEqual(status, 431)
+        self.refuse(other.request("GET", "/unified/ats/tags", headers={"X-Big": "z" * 40000}), 431,
+                    "limit_exceeded", "headers")
         other.close()
 
     def test_malformed_http(self):

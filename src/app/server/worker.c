@@ -28,12 +28,8 @@ static void refuse(struct http_handler *handler, struct http_exchange *exchange,
 		   const struct error *err)
 {
 	struct worker *worker = handler->context;
-	int status = exchange->status;
 
 	door_reply_error(exchange, err, NULL);
-	/* The server may know a more fitting status than the table (414, 431, 408). */
-	if (status >= 400)
-		exchange->status = status;
 	door_finish(&worker->door, exchange, "");
 }
 

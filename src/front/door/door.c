@@ -173,7 +173,7 @@ void door_reply_error(struct http_exchange *exchange, const struct error *err,
 {
 	struct json_builder members;
 	struct buffer body;
-	int status = error_http_status(err->code);
+	int status = exchange->status >= 400 ? exchange->status : error_http_status(err->code);
 
 	json_builder_init(&members, exchange->arena);
 	json_builder_set(&members, STR("statusCode"), json_int(status));

@@ -48,7 +48,8 @@ bool door_parse_body(struct http_exchange *exchange, struct json *out, struct er
 void door_reply(struct http_exchange *exchange, int status, struct json value);
 /* {"statusCode", "error", "message", "field"?, "allowed"?, "request_id", "remote"?}. `remote` is
  * {"status", "body"}: what the ATS said, kept apart from what tenon says; NULL where it did not
- * come to that. */
+ * come to that. The status is the error's own, unless the exchange has one of 400 or more already:
+ * the server may know a more fitting one than the table (414, 431, 408). */
 void door_reply_error(struct http_exchange *exchange, const struct error *err,
 		      const struct operation_result *remote);
 /* Server-Timing: upstream (waiting for the ATS), wait (for a rate limit), tenon (all the rest). */
