@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "ats/connector/loader.h"
+#include "ats/connector/html.h"
 
 const struct str connector_variables[] = {
 	[CONNECTOR_VARIABLE_RECORD] = STR_INIT("record"),
@@ -37,9 +37,22 @@ static bool native_plain_text(void *context, struct arena *arena, const struct j
 	return true;
 }
 
+/* $clean_html(html) */
+static bool native_clean_html(void *context, struct arena *arena, const struct json *arguments,
+			      struct json *out, struct jsonata_error *error)
+{
+	(void)context;
+	(void)error;
+	*out = json_undefined();
+	if (json_is(arguments[0], JSON_STRING))
+		*out = json_string(html_clean(arena, json_str(arguments[0])));
+	return true;
+}
+
 const struct jsonata_native connector_natives[] = {
 	{"reference", 2, native_reference},
 	{"plain_text", 1, native_plain_text},
+	{"clean_html", 1, native_clean_html},
 };
 const size_t connector_native_count = sizeof connector_natives / sizeof *connector_natives;
 

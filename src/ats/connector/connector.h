@@ -97,6 +97,7 @@ struct unified_map_entry {
  *   $reference(type, id)  the sideloaded or looked-up record; nothing when there is none, or when
  *                         jsonata_context.native_context (a struct reference_index) is NULL
  *   $plain_text(html)     an HTML text without its tags, entities resolved
+ *   $clean_html(html)     the same HTML with nothing in it but formatting and links
  * Every expression of a connector knows all of them; those that are not mappings simply find
  * nothing in variables that are JSON_UNDEFINED. */
 extern const struct str connector_variables[];

@@ -1,11 +1,10 @@
 /* HTML to plain text, for fields that come in HTML alone: tags go, blocks become lines, entities
- * their characters. It is no sanitiser: its result is text and must be escaped like any. */
-#include "ats/connector/loader.h"
+ * their characters. Its result is text and must be escaped like any. */
+#include "ats/connector/html.h"
 
 #include <assert.h>
 
 enum {
-	TAG_NAME_MAX = 12,
 	ENTITY_MAX = 12,
 	LINE_BREAKS_MAX = 2,
 };
@@ -117,8 +116,7 @@ static uint32_t read_code(struct str name)
 	return (code >= 0xd800 && code <= 0xdfff) || (code < 0x20 && code != '\n') ? 0 : code;
 }
 
-/* Length of the entity at the beginning of `html`, or 0. */
-static size_t read_entity(struct str html, uint32_t *code)
+size_t html_read_entity(struct str html, uint32_t *code)
 {
 	struct str name = str_slice(html, 1, ENTITY_MAX);
 	ptrdiff_t end = str_find_byte(name, ';');
@@ -150,14 +148,13 @@ static const struct block {
 	{STR_INIT("blockquote"), 2},
 };
 
-/* The name of the tag at the beginning of `html`, in lower case, without its slash. */
-static struct str read_name(struct str html, char space[TAG_NAME_MAX])
+struct str html_read_name(struct str html, char space[HTML_NAME_MAX])
 {
 	size_t at = 1, len = 0;
 
 	if (at < html.len && html.data[at] == '/')
 		at++;
-	while (at < html.len && len < TAG_NAME_MAX) {
+	while (at < html.len && len < HTML_NAME_MAX) {
 		char c = html.data[at++];
 
 		if (c >= 'A' && c <= 'Z')
@@ -169,8 +166,7 @@ static struct str read_name(struct str html, char space[TAG_NAME_MAX])
 	return str_make(space, len);
 }
 
-/* Behind the '>' of the tag at the beginning of `html`; a '>' in quotes does not end it. */
-static size_t find_tag_end(struct str html)
+size_t html_find_tag_end(struct str html)
 {
 	char quote = '\0';
 
@@ -187,36 +183,51 @@ static size_t find_tag_end(struct str html)
 	return html.len;
 }
 
-/* The text of a script is none. */
-static size_t skip_unseen(struct str html, struct str name, size_t end)
-{
-	struct str close = str_equal(name, STR("style")) ? STR("</style") : STR("</script");
+/* The elements whose text nobody sees, or that run by rules of their own. */
+static const struct str unseen[] = {
+	STR_INIT("script"), STR_INIT("style"),	  STR_INIT("iframe"), STR_INIT("object"),
+	STR_INIT("svg"),    STR_INIT("math"),	  STR_INIT("title"),  STR_INIT("textarea"),
+	STR_INIT("head"),   STR_INIT("template"), STR_INIT("select"), STR_INIT("noscript"),
+};
 
-	if (html.data[1] == '/' ||
-	    (!str_equal(name, STR("script")) && !str_equal(name, STR("style"))))
+size_t html_skip_unseen(struct str html, struct str name, size_t end)
+{
+	bool is_unseen = false;
+
+	for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++)
+		is_unseen |= str_equal(unseen[i], name);
+	if (!is_unseen || html.data[1] == '/')
 		return end;
-	for (size_t i = end; i + close.len <= html.len; i++)
-		if (str_equal_nocase(str_slice(html, i, i + close.len), close))
+	for (size_t i = end; i + 2 + name.len <= html.len; i++)
+		if (html.data[i] == '<' && html.data[i + 1] == '/' &&
+		    str_equal_nocase(str_slice(html, i + 2, i + 2 + name.len), name))
 			return i;
 	return html.len;
+}
+
+size_t html_skip_comment(struct str html)
+{
+	ptrdiff_t end = str_find(html, STR("-->"));
+
+	if (!str_starts_with(html, STR("<!--")))
+		return 0;
+	return end < 0 ? html.len : (size_t)end + 3;
 }
 
 /* Length of the tag or comment at the beginning of `html`; 0 when the '<' is text. */
 static size_t read_tag(struct writer *writer, struct str html)
 {
-	char space[TAG_NAME_MAX];
-	struct str name = read_name(html, space);
+	char space[HTML_NAME_MAX];
+	struct str name = html_read_name(html, space);
 
-	if (str_starts_with(html, STR("<!--"))) {
-		ptrdiff_t end = str_find(html, STR("-->"));
-		return end < 0 ? html.len : (size_t)end + 3;
-	}
+	if (html_skip_comment(html) > 0)
+		return html_skip_comment(html);
 	if (name.len == 0 && !str_starts_with(html, STR("<!")))
 		return 0;
 	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
 		if (str_equal(blocks[i].name, name))
 			put_break(writer, blocks[i].breaks);
-	return skip_unseen(html, name, find_tag_end(html));
+	return html_skip_unseen(html, name, html_find_tag_end(html));
 }
 
 struct str html_to_text(struct arena *arena, struct str html)
@@ -233,7 +244,7 @@ struct str html_to_text(struct arena *arena, struct str html)
 
 		if (rest.data[0] == '<')
 			len = read_tag(&writer, rest);
-		else if (rest.data[0] == '&' && (len = read_entity(rest, &code)) > 0)
+		else if (rest.data[0] == '&' && (len = html_read_entity(rest, &code)) > 0)
 			put_utf8(&writer, code);
 		if (len == 0 && is_blank(rest.data[0]))
 			writer.has_blank = writer.breaks == 0;

@@ -36,7 +36,4 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 		  const struct connector *connector, const struct model_resource *model,
 		  struct buffer *faults, struct unified_resource *out);
 
-/* A text without its tags, as $plain_text() gives it. */
-struct str html_to_text(struct arena *arena, struct str html);
-
 #endif

@@ -18,6 +18,24 @@ static bool is_nothing(struct json value)
 
 /* --- single values: false when the value does not fit ---------------------------------------- */
 
+/* Ids are numbers in many ATSs, several to a record. */
+static struct json integer_text(struct arena *arena, int64_t integer)
+{
+	char digits[24];
+	char *at = digits + sizeof digits;
+	uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+	struct json text;
+
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (integer < 0)
+		*--at = '-';
+	text = json_string(arena_str(arena, str_make(at, (size_t)(digits + sizeof digits - at))));
+	text.flags = JSON_PLAIN | JSON_ASCII;
+	return text;
+}
+
 static bool to_text(struct conformer *conformer, struct json value, struct json *out)
 {
 	char digits[32];
@@ -30,8 +48,7 @@ static bool to_text(struct conformer *conformer, struct json value, struct json 
 		*out = json_string(json_str(value));
 		return true;
 	case JSON_INT:
-		*out = json_string(
-			arena_format(conformer->arena, "%lld", (long long)value.integer));
+		*out = integer_text(conformer->arena, value.integer);
 		return true;
 	case JSON_DOUBLE:
 		*out = json_string(arena_str(

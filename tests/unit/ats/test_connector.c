@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ats/connector/connector.h"
@@ -408,6 +409,86 @@ static void test_plain_text(void **state)
 	assert_true(json_is(run("$plain_text(x)", NULL, parse("{\"x\":null}")), JSON_UNDEFINED));
 }
 
+static void assert_clean(const char *html, const char *expected)
+{
+	struct json text = run("$clean_html($)", NULL, json_string_c(html));
+
+	assert_int_equal(text.type, JSON_STRING);
+	assert_str(json_str(text), expected);
+}
+
+static void test_clean_html(void **state)
+{
+	(void)state;
+	const char *link = "<a href=\"https://x.example/?a=1&amp;b=2\" rel=\"noopener noreferrer nofollow\">x</a>";
+
+	assert_clean("", "");
+	assert_clean("<p>One &amp; <b>two</b>: \"three\" > 2</p>", "<p>One &amp; <b>two</b>: \"three\" > 2</p>");
+	assert_clean("<P STYLE='x' onclick=\"a()\">a</P><br/><hr class=x>", "<p>a</p><br><hr>");
+	assert_clean("<a target=_blank href='https://x.example/?a=1&amp;b=2' onclick=y>x</a>", link);
+	assert_clean("<a href=https://x.example/?a=1&amp;b=2>x</a>", link);
+	assert_clean("<A HREF = \"mailto:a@x.example\">x</A>",
+		     "<a href=\"mailto:a@x.example\" rel=\"noopener noreferrer nofollow\">x</a>");
+	assert_clean("<a href='javascript:alert(1)'>x</a>", "<a>x</a>");
+	assert_clean("<a href=' javascript:alert(1)'>x</a>", "<a>x</a>");
+	assert_clean("<a href='&#106;avascript:alert(1)'>x</a>", "<a>x</a>");
+	assert_clean("<a href='java\nscript:alert(1)'>x</a>", "<a>x</a>");
+	assert_clean("<a href='data:text/html,<script>'>x</a>", "<a>x</a>");
+	assert_clean("<a title='href=https://x.example'>x</a>", "<a>x</a>");
+	assert_clean("<a href='https://\"><img src=x onerror=a()>'>x</a>",
+		     "<a href=\"https://&quot;&gt;&lt;img src=x onerror=a()&gt;\" "
+		     "rel=\"noopener noreferrer nofollow\">x</a>");
+	assert_clean("<img src=x onerror=alert(1)>a<script>alert('<p>')</script>b", "ab");
+	assert_clean("<svg><script>alert(1)</script></svg>c<style>p{}</STYLE>d", "cd");
+	assert_clean("<scr<script>ipt>alert(1)</script>", "ipt>alert(1)");
+	assert_clean("a<!-- <p>no</p> -->b<!doctype html>c<?php x ?>", "abc&lt;?php x ?>");
+	assert_clean("1 < 2 <<p>", "1 &lt; 2 &lt;<p>");
+	assert_clean("<p", "<p>");
+}
+
+/* Whatever comes, what is given has no tag but those kept, and no attribute but a link's. */
+static bool is_clean(struct str html)
+{
+	static const char *const starts[] = {"p>", "b>", "a>", "/p>", "/b>", "/a>", "i>", "/i>", "s>",
+					     "/s>", "a href=\"http:", "a href=\"tel:"};
+	ptrdiff_t at;
+
+	while ((at = str_find_byte(html, '<')) >= 0) {
+		bool is_known = false;
+
+		html = str_slice(html, (size_t)at + 1, html.len);
+		for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+			is_known |= str_starts_with(html, str_from_c(starts[i]));
+		if (!is_known)
+			return false;
+	}
+	return true;
+}
+
+static void test_clean_html_of_anything(void **state)
+{
+	static const char *const parts[] = {"<", ">", "/", "\"", "'", "=", " ", "a", "p", "b", "href",
+					    "http:", "tel:", "javascript:", "<a ", "<script", "</script",
+					    "<!--", "-->", "&", "onx", "i", "s", "\n", "<svg>"};
+	struct random_seeded seeded = {7};
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		struct buffer html;
+		char spelt[400];
+
+		buffer_init(&html, &arena, 300);
+		for (uint64_t n = random_seeded_next(&seeded) % 24; n > 0; n--)
+			buffer_append_c(&html, parts[random_seeded_next(&seeded) %
+						     (sizeof parts / sizeof *parts)]);
+		snprintf(spelt, sizeof spelt, "%.*s", STR_ARGS(buffer_str(&html)));
+		struct str clean = json_str(run("$clean_html($)", NULL, json_string_c(spelt)));
+		if (!is_clean(clean))
+			fail_msg("%s gave %.*s", spelt, STR_ARGS(clean));
+		run("$plain_text($)", NULL, json_string_c(spelt));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +503,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many_references, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reference_function, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plain_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clean_html, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clean_html_of_anything, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
