@@ -140,7 +140,15 @@ static struct node *create_function_value(struct compiler *c, const struct pendi
 	node->kind = NODE_LITERAL;
 	node->run = jsonata_run_literal;
 	node->position = pending->node->position;
-	node->literal = value_function(FUNCTION_BUILTIN, builtin);
+	if (builtin != NULL) {
+		struct builtin_value *value = arena_alloc(c->arena, sizeof *value);
+		struct fault fault;
+		uint32_t offset;
+		*value = (struct builtin_value){
+			builtin, jsonata_signature_parse(c->arena, str_from_c(builtin->signature),
+							 &fault, &offset)};
+		node->literal = value_function(FUNCTION_BUILTIN, value);
+	}
 	return node;
 }
 
@@ -203,26 +211,6 @@ static void resolve_reference(struct compiler *c, const struct pending *pending)
 		node->run = jsonata_run_outer;
 }
 
-static const struct signature *builtin_signature(struct compiler *c,
-						 const struct builtin *builtin)
-{
-	struct fault fault;
-	uint32_t offset;
-
-	return jsonata_signature_parse(c->arena, str_from_c(builtin->signature), &fault, &offset);
-}
-
-/* In tail position a missing argument falls back to the context of the outer call, so such a call
- * must go the long way. */
-static bool needs_context(const struct call *call)
-{
-	for (uint32_t i = 0; i < call->signature->count; i++)
-		if (call->signature->parameters[i].takes_context &&
-		    call->count < call->signature->count)
-			return true;
-	return false;
-}
-
 /* A call of a builtin that nothing shadows goes to it directly. */
 static void resolve_call(struct compiler *c, const struct pending *pending)
 {
@@ -232,14 +220,17 @@ static void resolve_call(struct compiler *c, const struct pending *pending)
 	if (procedure->kind != NODE_LITERAL ||
 	    value_function_kind(procedure->literal) != FUNCTION_BUILTIN)
 		return;
-	call->builtin = procedure->literal.pointer;
-	call->signature = builtin_signature(c, call->builtin);
+	const struct builtin_value *value = procedure->literal.pointer;
+	call->builtin = value->builtin;
+	call->signature = value->signature;
 	if (call->count >= 2 && call->arguments[1]->kind == NODE_LITERAL &&
 	    call->arguments[1]->literal.type == JSON_STRING)
 		call->prepared = jsonata_prepare(c->arena, call->builtin,
 						 json_str(call->arguments[1]->literal));
-	if (!pending->is_tail || !needs_context(call))
-		pending->node->run = jsonata_run_builtin_call;
+	/* In tail position a missing argument falls back to the context of the outer call. */
+	pending->node->run = pending->is_tail && call->signature->takes_context
+				     ? jsonata_run_builtin_tail
+				     : jsonata_run_builtin_call;
 }
 
 static void resolve_all(struct compiler *c)

@@ -4,6 +4,10 @@
 
 #include "lang/jsonata/node.h"
 
+/* Arrays on the stack that are written before they are read: the hardened build would clear them
+ * at each call. */
+#define UNINITIALIZED __attribute__((uninitialized))
+
 enum {
 	FUEL = 4096, /* steps between two looks at the clock and the arena */
 	/* Nesting of data that the walkers (text, equality, descendants …) follow: what was read
@@ -118,12 +122,19 @@ struct json jsonata_finish_sequence(struct evaluation *e, uint32_t base);
 
 struct json jsonata_settle(struct json sequence, bool keeps_array);
 
-/* Evaluates a node to a value: a raw sequence becomes its item where it has just one. */
+/* Evaluates a node to a value: a raw sequence becomes its item where it has just one. The two
+ * commonest leaves need no call through the pointer. */
 static inline struct json jsonata_run(struct evaluation *e, const struct node *node,
 				      struct json input, struct frame *frame)
 {
-	struct json value = node->run(e, node, input, frame);
+	struct json value;
 
+	if (node->kind == NODE_LITERAL)
+		return node->literal;
+	if (node->kind == NODE_FIELD && input.type == JSON_OBJECT)
+		value = json_get_hashed(input, node->name.key, node->name.hash);
+	else
+		value = node->run(e, node, input, frame);
 	if (value.type == JSON_ARRAY && (value.extension & MARK_SEQUENCE) != 0)
 		return jsonata_settle(value, node->keeps_array);
 	return value;

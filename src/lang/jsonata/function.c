@@ -13,7 +13,7 @@ uint32_t jsonata_arity(struct json function)
 	case FUNCTION_LAMBDA:
 		return ((const struct closure *)p)->node->lambda.parameter_count;
 	case FUNCTION_BUILTIN:
-		return ((const struct builtin *)p)->arity;
+		return ((const struct builtin_value *)p)->builtin->arity;
 	case FUNCTION_NATIVE:
 		return (uint32_t)((const struct jsonata_native *)p)->arity;
 	case FUNCTION_REGEX:
@@ -33,7 +33,7 @@ static struct json call_builtin(struct evaluation *e, const struct builtin *buil
 				const struct json *arguments, uint32_t count,
 				const struct call_site *site)
 {
-	struct json few[ARGUMENTS_FEW];
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
 	struct call_site with_count = *site;
 
 	with_count.count = count;
@@ -49,21 +49,17 @@ static bool check(struct evaluation *e, const struct signature *signature,
 		  const struct json **arguments, uint32_t *count, struct json context)
 {
 	struct json *checked;
-	struct fault fault = {0};
 
-	if (signature == NULL)
+	if (signature == NULL || jsonata_signature_is_plain(signature, *arguments, *count))
 		return true;
 	checked = jsonata_take(e, jsonata_signature_room(signature, *count) * sizeof *checked);
 	if (checked == NULL)
 		return false;
-	if (jsonata_signature_check(signature, e->arena, *arguments, *count, context, checked,
-				    count, &fault)) {
-		*arguments = checked;
-		return true;
-	}
-	if (e->fault.code == NULL)
-		e->fault = fault;
-	return false;
+	if (!jsonata_signature_check(signature, e->arena, *arguments, *count, context, checked,
+				     count, &e->fault))
+		return false;
+	*arguments = checked;
+	return true;
 }
 
 static struct json run_body(struct evaluation *e, const struct closure *closure,
@@ -159,27 +155,27 @@ static struct json apply_transform(struct evaluation *e, const struct closure *c
 				   const struct json *arguments, uint32_t count,
 				   struct json context)
 {
-	static struct signature signature = {
-		.count = 1, .parameters = {{.types = 1 | 64 | 128, .type = '('}}};
+	struct json value = count > 0 ? arguments[0] : json_undefined();
 
-	if (!check(e, &signature, &arguments, &count, context))
-		return value_failed();
-	return jsonata_transform(e, closure, count > 0 ? arguments[0] : json_undefined());
+	(void)context;
+	if (count == 1 && (value_is_undefined(value) || value.type == JSON_OBJECT ||
+			   value.type == JSON_ARRAY))
+		return jsonata_transform(e, closure, value);
+	/* <(oa):o> */
+	jsonata_fail(e, "T0410", value);
+	e->fault.index = count > 1 ? 2 : 1;
+	return value_failed();
 }
 
-static struct json apply_builtin(struct evaluation *e, const struct builtin *builtin,
+static struct json apply_builtin(struct evaluation *e, const struct builtin_value *value,
 				 const struct json *arguments, uint32_t count,
 				 struct json context)
 {
 	struct call_site site = {.input = context};
-	struct fault fault;
-	uint32_t offset;
-	struct signature *signature = jsonata_signature_parse(
-		e->arena, str_from_c(builtin->signature), &fault, &offset);
 
-	if (!check(e, signature, &arguments, &count, context))
+	if (!check(e, value->signature, &arguments, &count, context))
 		return value_failed();
-	return call_builtin(e, builtin, arguments, count, &site);
+	return call_builtin(e, value->builtin, arguments, count, &site);
 }
 
 static struct json apply_once(struct evaluation *e, struct json function,
@@ -308,33 +304,41 @@ static struct json *run_arguments(struct evaluation *e, const struct call *call,
 	return arguments;
 }
 
-/* The arguments, and checked: the usual ones need no copy. */
+/* Checks the arguments of a known builtin at length; see call_known(). */
+static __attribute__((noinline)) struct json call_checked(struct evaluation *e,
+							  const struct node *node,
+							  const struct json *arguments,
+							  uint32_t count,
+							  const struct call_site *site)
+{
+	const struct call *call = &node->call;
+
+	if (!check(e, call->signature, &arguments, &count, site->input))
+		return locate(e, node->position, call->name);
+	struct json value = call_builtin(e, call->builtin, arguments, count, site);
+	return value_is_failed(value) ? locate(e, node->position, call->name) : value;
+}
+
+/* A builtin known at compile time; arguments that fit as they are need no copy. */
 static struct json call_known(struct evaluation *e, const struct node *node, struct json input,
 			      struct frame *frame, const struct json *first)
 {
 	const struct call *call = &node->call;
-	struct json few[ARGUMENTS_FEW], checked[ARGUMENTS_FEW * 2 + 2];
-	struct call_site site = {.input = input, .frame = frame,
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
+	struct call_site site = {.input = input,
+				 .frame = frame,
 				 .scope = call->scope,
 				 .prepared = call->prepared};
-	uint32_t count;
-	struct json *arguments = run_arguments(e, call, input, frame, first, few, &count);
-	struct json *out = checked;
+	struct json *arguments = run_arguments(e, call, input, frame, first, few, &site.count);
 
 	if (arguments == NULL)
 		return value_failed();
-	if (call->signature->count + count > sizeof checked / sizeof checked[0]) {
-		out = jsonata_take(e, jsonata_signature_room(call->signature, count) * sizeof *out);
-		if (out == NULL)
-			return value_failed();
-	}
-	struct fault fault = {0};
-	if (!jsonata_signature_check(call->signature, e->arena, arguments, count, input, out, &count,
-				     &fault)) {
-		e->fault = fault;
-		return locate(e, node->position, call->name);
-	}
-	struct json value = call_builtin(e, call->builtin, out, count, &site);
+	if (site.count > ARGUMENTS_FEW ||
+	    !jsonata_signature_is_plain(call->signature, arguments, site.count))
+		return call_checked(e, node, arguments, site.count, &site);
+	for (uint32_t i = site.count; i < ARGUMENTS_FEW; i++)
+		few[i] = json_undefined();
+	struct json value = call->builtin->call(e, few, &site);
 	return value_is_failed(value) ? locate(e, node->position, call->name) : value;
 }
 
@@ -411,7 +415,7 @@ static struct json call_any(struct evaluation *e, const struct node *node, struc
 			    struct frame *frame, const struct json *first)
 {
 	struct json function = run_procedure(e, node, input, frame, "T1005");
-	struct json few[ARGUMENTS_FEW];
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
 	uint32_t count;
 
 	if (value_is_failed(function))
@@ -463,6 +467,44 @@ struct json jsonata_run_tail(struct evaluation *e, const struct node *node, stru
 				.count = call->count,
 				.position = call->procedure->position,
 				.name = call->names_path ? (struct str){NULL, 0} : call->name};
+	return (struct json){.type = VALUE_TAIL};
+}
+
+/* A builtin in tail position whose missing arguments the outer call's context would stand in for:
+ * when none is missing it is called at once, for it cannot call back without end. */
+struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *node,
+				     struct json input, struct frame *frame)
+{
+	const struct call *call = &node->call;
+	struct call_site site = {
+		.input = input, .frame = frame, .scope = call->scope, .prepared = call->prepared};
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
+
+	if (call->count >= ARGUMENTS_FEW)
+		return jsonata_run_tail(e, node, input, frame);
+	for (uint32_t i = 0; i < ARGUMENTS_FEW; i++)
+		few[i] = json_undefined();
+	for (uint32_t i = 0; i < call->count; i++) {
+		few[i] = jsonata_run(e, call->arguments[i], input, frame);
+		if (value_is_failed(few[i]))
+			return few[i];
+	}
+	if (jsonata_signature_is_plain(call->signature, few, call->count)) {
+		site.count = call->count;
+		struct json value = call->builtin->call(e, few, &site);
+		return value_is_failed(value)
+			       ? locate(e, call->procedure->position, call->name)
+			       : value;
+	}
+	struct json *arguments = jsonata_take(e, sizeof few);
+	if (arguments == NULL)
+		return value_failed();
+	memcpy(arguments, few, sizeof few);
+	e->tail = (struct tail){.function = call->procedure->literal,
+				.arguments = arguments,
+				.count = call->count,
+				.position = call->procedure->position,
+				.name = call->name};
 	return (struct json){.type = VALUE_TAIL};
 }
 

@@ -112,14 +112,14 @@ static void start(struct evaluation *e, const struct jsonata *expression,
 	e->deadline_ms = 0;
 	e->now_ms = -1;
 	e->match_memory = NULL;
-	e->fault.code = NULL;
+	e->fault = (struct fault){0};
 }
 
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
 		      struct json input, struct json *out, struct jsonata_error *error)
 {
-	struct evaluation e;
-	struct json scratch[SCRATCH_FIRST];
+	struct evaluation e UNINITIALIZED;
+	struct json scratch[SCRATCH_FIRST] UNINITIALIZED;
 
 	start(&e, expression, context);
 	e.root = input;

@@ -29,6 +29,12 @@ struct builtin {
 	const char *signature;
 };
 
+/* A builtin as a value. */
+struct builtin_value {
+	const struct builtin *builtin;
+	const struct signature *signature;
+};
+
 enum node_kind {
 	NODE_LITERAL,
 	NODE_CONTEXT,
@@ -242,6 +248,7 @@ run_function jsonata_run_name, jsonata_run_field, jsonata_run_path, jsonata_run_
 run_function jsonata_run_tuple_path;                  /* tuple.c */
 run_function jsonata_run_sort;                        /* sort.c */
 run_function jsonata_run_lambda, jsonata_run_call, jsonata_run_builtin_call, jsonata_run_tail,
+	jsonata_run_builtin_tail,
 	jsonata_run_partial, jsonata_run_apply; /* function.c */
 run_function jsonata_run_regex;                 /* regex.c */
 run_function jsonata_run_transform;             /* transform.c */

@@ -334,7 +334,8 @@ static bool is_type(uint32_t mask, uint32_t type)
 
 /* Fills what is missing: in front of what is given from now, behind it with the least; a gap in
  * between fails. */
-static bool fill(struct evaluation *e, struct moment *m, const char *components, double now)
+static bool fill(struct evaluation *e, struct moment *m, const char *components,
+		 const struct date *now)
 {
 	bool is_started = false, is_ended = false;
 
@@ -363,8 +364,9 @@ static double finish_moment(struct moment *m, bool is_day_of_year, bool is_half_
 
 	if (is_day_of_year) {
 		double ms = jsonata_utc(v['Y'], 0, 1, 0) + (v['d'] - 1) * 86400000.0;
-		month = jsonata_date_component(ms, 'M') - 1;
-		day = jsonata_date_component(ms, 'D');
+		struct date date = jsonata_date(ms);
+		month = date.month;
+		day = date.day;
 	}
 	if (is_half_day)
 		hour = (v['h'] == 12 ? 0 : v['h']) + (v['P'] == 1 ? 12 : 0);
@@ -380,7 +382,7 @@ static struct json compute(struct evaluation *e, struct moment *m, const struct 
 	bool is_date_a = is_type(date, 161), is_date_b = !is_date_a && is_type(date, 130);
 	bool is_date_c = is_type(date, 84), is_date_d = !is_date_c && is_type(date, 72);
 	bool is_time_b = !is_type(time, 23) && is_type(time, 47);
-	struct json now = jsonata_builtin_millis(e, NULL, site);
+	struct date now = jsonata_date(value_double(jsonata_builtin_millis(e, NULL, site)));
 	char components[16];
 
 	snprintf(components, sizeof components, "%s%s",
@@ -389,7 +391,7 @@ static struct json compute(struct evaluation *e, struct moment *m, const struct 
 		 : is_date_d ? "XWF"
 			     : "YMD",
 		 is_time_b ? "Phmsf" : "Hmsf");
-	if (!fill(e, m, components, value_double(now)))
+	if (!fill(e, m, components, &now))
 		return value_failed();
 	if (is_date_c || is_date_d)
 		return jsonata_fail(e, "D3136", json_undefined());

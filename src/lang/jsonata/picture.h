@@ -55,7 +55,7 @@ struct date_part {
 	bool has_integer;
 	bool is_traditional; /* the modifier t: Z for no offset */
 	int64_t width_max;   /* -1: none */
-	int64_t year_digits; /* -1: all */
+	double year_modulus; /* 0: all digits of the year */
 	struct integer_picture integer;
 };
 
@@ -69,8 +69,18 @@ struct date_picture {
 /* NULL with D3131, D3132, D3135. */
 struct date_picture *jsonata_date_picture(struct arena *arena, struct str picture,
 					  struct fault *fault);
-/* One component of a moment (ms since 1970, UTC) as a number; NaN where it is none. */
-double jsonata_date_component(double ms, char component);
+/* A moment, taken apart once. */
+struct date {
+	double ms; /* since 1970, UTC; NaN: beyond the calendar, all else is then 0 */
+	int32_t year;
+	int32_t month; /* from 0 */
+	int32_t day;
+	int32_t week_day; /* 1 Monday … 7 Sunday */
+	int32_t of_day;	  /* ms */
+};
+struct date jsonata_date(double ms);
+/* One component as a number; NaN where it is none. */
+double jsonata_date_component(const struct date *date, char component);
 /* JavaScript's Date.UTC: any of the values may be out of its range; month counts from 0. */
 double jsonata_utc(double year, double month, double day, double ms);
 extern const char *const jsonata_month_names[12];

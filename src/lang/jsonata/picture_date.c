@@ -41,39 +41,36 @@ double jsonata_utc(double year, double month, double day, double ms)
 	return fabs(result) <= DATE_MAX_MS ? result : NAN;
 }
 
-struct civil {
-	double year;
-	double month; /* from 0 */
-	double day;
-};
-
-static struct civil civil_from_ms(double ms)
+struct date jsonata_date(double ms)
 {
-	double z = floor(ms / DAY_MS) + 719468, era = floor(z / 146097), of_era = z - era * 146097;
-	double year = floor((of_era - floor(of_era / 1460) + floor(of_era / 36524) -
-			     floor(of_era / 146096)) / 365);
-	double of_year = of_era - (365 * year + floor(year / 4) - floor(year / 100));
-	double month = floor((5 * of_year + 2) / 153);
-	struct civil civil = {.year = year + era * 400,
-			      .day = of_year - floor((153 * month + 2) / 5) + 1};
+	struct date date = {.ms = ms};
+	int64_t whole, days, era, of_era, year, of_year, month;
 
-	civil.month = month < 10 ? month + 2 : month - 10;
-	civil.year += civil.month < 2;
-	return civil;
-}
-
-/* 1 Monday … 7 Sunday. */
-static double week_day(double ms)
-{
-	double day = fmod(floor(ms / DAY_MS) + 3, 7);
-
-	return (day < 0 ? day + 7 : day) + 1;
+	if (!(fabs(ms) <= DATE_MAX_MS)) {
+		date.ms = NAN;
+		return date;
+	}
+	whole = (int64_t)floor(ms);
+	days = whole / 86400000 - (whole % 86400000 < 0);
+	date.of_day = (int32_t)(whole - days * 86400000);
+	date.week_day = (int32_t)(((days + 3) % 7 + 7) % 7) + 1;
+	days += 719468; /* since March of the year 0 */
+	era = (days >= 0 ? days : days - 146096) / 146097;
+	of_era = days - era * 146097;
+	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	of_year = of_era - (365 * year + year / 4 - year / 100);
+	month = (5 * of_year + 2) / 153;
+	date.day = (int32_t)(of_year - (153 * month + 2) / 5 + 1);
+	date.month = (int32_t)(month < 10 ? month + 2 : month - 10);
+	date.year = (int32_t)(year + era * 400 + (date.month < 2));
+	return date;
 }
 
 /* The Monday of the first week of a month or year: the week of its first Thursday. */
 static double first_week(double year, double month)
 {
-	double first = jsonata_utc(year, month, 1, 0), day = week_day(first);
+	double first = jsonata_utc(year, month, 1, 0);
+	double day = jsonata_date(first).week_day;
 
 	return day > 4 ? first + (8 - day) * DAY_MS : first - (day - 1) * DAY_MS;
 }
@@ -83,97 +80,97 @@ static double weeks_between(double start, double end)
 	return (end - start) / (DAY_MS * 7) + 1;
 }
 
-static double week_of_year(const struct civil *c)
+static double week_of_year(const struct date *d)
 {
-	double today = jsonata_utc(c->year, c->month, c->day, 0);
-	double week = weeks_between(first_week(c->year, 0), today);
+	double today = jsonata_utc(d->year, d->month, d->day, 0);
+	double week = weeks_between(first_week(d->year, 0), today);
 
 	if (week > 52) {
-		if (today >= first_week(c->year + 1, 0))
+		if (today >= first_week(d->year + 1, 0))
 			week = 1;
 	} else if (week < 1) {
-		week = weeks_between(first_week(c->year - 1, 0), today);
+		week = weeks_between(first_week(d->year - 1, 0), today);
 	}
 	return floor(week);
 }
 
-static double week_of_month(const struct civil *c)
+static double first_week_of_next(const struct date *d)
 {
-	double today = jsonata_utc(c->year, c->month, c->day, 0);
-	double week = weeks_between(first_week(c->year, c->month), today);
-	bool is_december = c->month == 11, is_january = c->month == 0;
+	return d->month == 11 ? first_week(d->year + 1, 0) : first_week(d->year, d->month + 1);
+}
+
+static double week_of_month(const struct date *d)
+{
+	double today = jsonata_utc(d->year, d->month, d->day, 0);
+	double week = weeks_between(first_week(d->year, d->month), today);
 
 	if (week > 4) {
-		double next = first_week(c->year + is_december, is_december ? 0 : c->month + 1);
-		if (today >= next)
+		if (today >= first_week_of_next(d))
 			week = 1;
 	} else if (week < 1) {
-		week = weeks_between(
-			first_week(c->year - is_january, is_january ? 11 : c->month - 1), today);
+		week = weeks_between(d->month == 0 ? first_week(d->year - 1, 11)
+						   : first_week(d->year, d->month - 1),
+				     today);
 	}
 	return floor(week);
 }
 
-static double year_of_week(const struct civil *c, double ms)
+static double year_of_week(const struct date *d)
 {
-	if (ms < first_week(c->year, 0))
-		return c->year - 1;
-	return ms >= first_week(c->year + 1, 0) ? c->year + 1 : c->year;
+	if (d->ms < first_week(d->year, 0))
+		return d->year - 1;
+	return d->ms >= first_week(d->year + 1, 0) ? d->year + 1 : d->year;
 }
 
-static double month_of_week(const struct civil *c, double ms)
+static double month_of_week(const struct date *d)
 {
-	bool is_december = c->month == 11, is_january = c->month == 0;
-
-	if (ms < first_week(c->year, c->month))
-		return is_january ? 12 : c->month;
-	if (ms >= first_week(c->year + is_december, is_december ? 0 : c->month + 1))
-		return is_december ? 1 : c->month + 2;
-	return c->month + 1;
+	if (d->ms < first_week(d->year, d->month))
+		return d->month == 0 ? 12 : d->month;
+	if (d->ms >= first_week_of_next(d))
+		return d->month == 11 ? 1 : d->month + 2;
+	return d->month + 1;
 }
 
-static double day_part(double ms, double unit, double count)
+static double day_of_year(const struct date *d)
 {
-	return fmod(floor((ms - floor(ms / DAY_MS) * DAY_MS) / unit), count);
+	return (jsonata_utc(d->year, d->month, d->day, 0) - jsonata_utc(d->year, 0, 1, 0)) /
+		       DAY_MS + 1;
 }
 
-double jsonata_date_component(double ms, char component)
+double jsonata_date_component(const struct date *date, char component)
 {
-	if (isnan(ms))
+	if (isnan(date->ms))
 		return NAN;
-	struct civil c = civil_from_ms(ms);
-
 	switch (component) {
 	case 'Y':
-		return c.year;
+		return date->year;
 	case 'M':
-		return c.month + 1;
+		return date->month + 1;
 	case 'D':
-		return c.day;
+		return date->day;
 	case 'd':
-		return (jsonata_utc(c.year, c.month, c.day, 0) - jsonata_utc(c.year, 0, 1, 0)) /
-			       DAY_MS + 1;
+		return day_of_year(date);
 	case 'F':
-		return week_day(ms);
+		return date->week_day;
 	case 'W':
-		return week_of_year(&c);
+		return week_of_year(date);
 	case 'w':
-		return week_of_month(&c);
+		return week_of_month(date);
 	case 'X':
-		return year_of_week(&c, ms);
+		return year_of_week(date);
 	case 'x':
-		return month_of_week(&c, ms);
+		return month_of_week(date);
 	case 'H':
 	case 'P':
-		return day_part(ms, 3600000, 24);
+		return date->of_day / 3600000;
 	case 'h':
-		return fmod(day_part(ms, 3600000, 24) + 11, 12) + 1;
+		return (date->of_day / 3600000 + 11) % 12 + 1;
 	case 'm':
-		return day_part(ms, 60000, 60);
+		return date->of_day / 60000 % 60;
 	case 's':
-		return day_part(ms, 1000, 60);
+		return date->of_day / 1000 % 60;
 	case 'f':
-		return day_part(ms, 1, 1000);
+		return date->of_day % 1000;
 	default:
 		return NAN;
 	}
@@ -192,7 +189,7 @@ static struct date_part *add_part(struct reader *reader)
 {
 	struct date_part *part = &reader->picture->parts[reader->picture->count++];
 
-	*part = (struct date_part){.width_max = -1, .year_digits = -1};
+	*part = (struct date_part){.width_max = -1};
 	return part;
 }
 
@@ -269,10 +266,10 @@ static void set_year_digits(struct date_part *part)
 	int64_t digits = part->integer.mandatory_digits + part->integer.optional_digits;
 
 	if (part->width_max >= 0) {
-		part->year_digits = part->width_max;
+		part->year_modulus = pow(10, (double)part->width_max);
 		part->integer.mandatory_digits = part->width_max;
 	} else if (digits >= 2) {
-		part->year_digits = digits;
+		part->year_modulus = pow(10, (double)digits);
 	}
 }
 
@@ -419,7 +416,7 @@ struct date_picture *jsonata_date_picture(struct arena *arena, struct str pictur
 struct writer {
 	struct evaluation *e;
 	struct buffer out;
-	double ms;
+	struct date date;
 	double offset_hours;
 	double offset_minutes;
 };
@@ -537,7 +534,7 @@ static bool write_part(struct writer *w, const struct date_part *part)
 		buffer_append(&w->out, STR("ISO"));
 		return true;
 	case 'P':
-		value = jsonata_date_component(w->ms, 'H');
+		value = jsonata_date_component(&w->date, 'H');
 		append_cased(&w->out, value >= 12 ? STR("pm") : STR("am"),
 			     part->names == NAMES_UPPER ? NAMES_UPPER : NAMES_LOWER);
 		return true;
@@ -547,15 +544,15 @@ static bool write_part(struct writer *w, const struct date_part *part)
 	default:
 		break;
 	}
-	value = jsonata_date_component(w->ms, part->component);
+	value = jsonata_date_component(&w->date, part->component);
 	if (part->names != NAMES_NONE && part->component != 'f')
 		return write_name(w, part, value);
 	if (!part->has_integer) {
 		buffer_append(&w->out, STR("undefined"));
 		return true;
 	}
-	if (part->component == 'Y' && part->year_digits >= 0)
-		value = fmod(value, pow(10, (double)part->year_digits));
+	if (part->year_modulus > 0 && !(value >= 0 && value < part->year_modulus))
+		value = fmod(value, part->year_modulus);
 	return write_integer(w, &part->integer, value);
 }
 
@@ -606,10 +603,9 @@ struct json jsonata_builtin_from_millis(struct evaluation *e, const struct json 
 	const struct date_picture *picture = find_picture(e, a[1], site);
 	if (picture == NULL || !jsonata_spend_many(e, picture->count))
 		return value_failed();
-	w.ms = trunc(value_double(a[0])) + (60 * w.offset_hours + w.offset_minutes) * 60000;
-	/* The reference writes NaN for what is beyond its calendar; so do we. */
-	if (!(fabs(w.ms) <= DATE_MAX_MS))
-		w.ms = NAN;
+	/* Beyond the calendar the reference writes NaN; so do we. */
+	w.date = jsonata_date(trunc(value_double(a[0])) +
+			      (60 * w.offset_hours + w.offset_minutes) * 60000);
 	buffer_init(&w.out, e->arena, DATE_BYTES_MAX);
 	for (uint32_t i = 0; i < picture->count; i++)
 		if (!write_part(&w, &picture->parts[i]))

@@ -13,28 +13,16 @@ enum symbol {
 	SYMBOL_JSON = SYMBOL_A | SYMBOL_S | SYMBOL_N | SYMBOL_B | SYMBOL_L | SYMBOL_O,
 };
 
-static uint16_t symbol_of(struct json value)
+static inline uint16_t symbol_of(struct json value)
 {
-	switch (value.type) {
-	case JSON_NULL:
-		return SYMBOL_L;
-	case JSON_BOOL:
-		return SYMBOL_B;
-	case JSON_INT:
-	case JSON_DOUBLE:
-	case JSON_NUMBER_TEXT:
-		return SYMBOL_N;
-	case JSON_STRING:
-		return SYMBOL_S;
-	case JSON_ARRAY:
-		return SYMBOL_A;
-	case JSON_OBJECT:
-		return SYMBOL_O;
-	case JSON_EXTENSION:
-		return SYMBOL_F;
-	default:
-		return SYMBOL_M;
-	}
+	static const uint8_t symbols[] = {
+		[JSON_UNDEFINED] = SYMBOL_M,   [JSON_NULL] = SYMBOL_L,	 [JSON_BOOL] = SYMBOL_B,
+		[JSON_INT] = SYMBOL_N,	       [JSON_DOUBLE] = SYMBOL_N, [JSON_NUMBER_TEXT] = SYMBOL_N,
+		[JSON_STRING] = SYMBOL_S,      [JSON_ARRAY] = SYMBOL_A,	 [JSON_OBJECT] = SYMBOL_O,
+		[JSON_EXTENSION] = SYMBOL_F,
+	};
+
+	return symbols[value.type];
 }
 
 static uint16_t symbol_of_letter(char letter)
@@ -66,7 +54,8 @@ static uint16_t symbol_of_letter(char letter)
 struct reader {
 	struct str text;
 	uint32_t at;
-	struct signature *signature;
+	uint32_t count;
+	struct parameter parameters[SIGNATURE_PARAMETERS_MAX];
 	struct fault *fault;
 };
 
@@ -85,13 +74,11 @@ static uint32_t find_closing(struct str text, uint32_t at, char open, char close
 
 static struct parameter *add_parameter(struct reader *reader, char type, uint16_t types)
 {
-	struct signature *signature = reader->signature;
-
-	if (signature->count == SIGNATURE_PARAMETERS_MAX) {
+	if (reader->count == SIGNATURE_PARAMETERS_MAX) {
 		*reader->fault = (struct fault){.code = "U1002"};
 		return NULL;
 	}
-	struct parameter *parameter = &signature->parameters[signature->count++];
+	struct parameter *parameter = &reader->parameters[reader->count++];
 	*parameter = (struct parameter){.type = type, .types = types};
 	return parameter;
 }
@@ -112,17 +99,25 @@ static bool read_choice(struct reader *reader)
 	return add_parameter(reader, '(', types) != NULL;
 }
 
+static const char *type_name(char type)
+{
+	static const char *const names[] = {"s", "n", "b", "l", "o", "a", "f", "j", "x"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i][0] == type)
+			return names[i];
+	return "";
+}
+
 static bool read_subtype(struct reader *reader)
 {
-	struct signature *signature = reader->signature;
 	struct parameter *last =
-		signature->count == 0 ? NULL : &signature->parameters[signature->count - 1];
+		reader->count == 0 ? NULL : &reader->parameters[reader->count - 1];
 
 	if (last == NULL || (last->type != 'a' && last->type != 'f')) {
 		*reader->fault = (struct fault){.code = "S0401"};
 		if (last != NULL)
-			reader->fault->value =
-				json_string(str_make(&last->type, last->type == '(' ? 0 : 1));
+			reader->fault->value = json_string(str_from_c(type_name(last->type)));
 		return false;
 	}
 	uint32_t end = find_closing(reader->text, reader->at, '<', '>');
@@ -133,11 +128,9 @@ static bool read_subtype(struct reader *reader)
 
 static void read_mark(struct reader *reader, char mark)
 {
-	struct signature *signature = reader->signature;
-
-	if (signature->count == 0)
+	if (reader->count == 0)
 		return;
-	struct parameter *last = &signature->parameters[signature->count - 1];
+	struct parameter *last = &reader->parameters[reader->count - 1];
 	if (mark == '+') {
 		last->is_repeated = true;
 	} else {
@@ -181,16 +174,24 @@ static bool read_symbol(struct reader *reader, char letter)
 struct signature *jsonata_signature_parse(struct arena *arena, struct str text,
 					  struct fault *fault, uint32_t *error_offset)
 {
-	struct signature *signature = arena_zero(arena, sizeof *signature);
-	struct reader reader = {.text = text, .at = 1, .signature = signature, .fault = fault};
+	struct reader reader = {.text = text, .at = 1, .fault = fault};
+	struct signature *signature;
+	size_t size;
 
-	signature->text = text;
 	for (; reader.at < text.len && text.data[reader.at] != ':'; reader.at++) {
 		if (!read_symbol(&reader, text.data[reader.at])) {
 			*error_offset = reader.at;
 			return NULL;
 		}
 	}
+	size = reader.count * sizeof signature->parameters[0];
+	signature = arena_zero(arena, sizeof *signature + size);
+	signature->text = text;
+	signature->count = reader.count;
+	if (size > 0)
+		memcpy(signature->parameters, reader.parameters, size);
+	for (uint32_t i = 0; i < reader.count; i++)
+		signature->takes_context |= reader.parameters[i].takes_context;
 	return signature;
 }
 
@@ -323,18 +324,26 @@ static bool take_context(const struct parameter *parameter, struct json context,
 	return true;
 }
 
-/* The usual call: each argument fits its parameter and nothing need be put in or wrapped. */
-static bool is_plain_match(const struct signature *signature, const struct json *arguments,
-			   uint32_t count)
+/* Whether an argument may be passed on as it is. */
+static bool is_plain(const struct parameter *parameter, struct json argument)
+{
+	if (parameter->is_repeated || parameter->is_lazy ||
+	    (parameter->types & symbol_of(argument)) == 0)
+		return false;
+	if (parameter->type != 'a' || argument.type == JSON_UNDEFINED)
+		return true;
+	return argument.type == JSON_ARRAY &&
+	       (parameter->subtype.data == NULL || has_items_of(argument, parameter->subtype));
+}
+
+bool jsonata_signature_is_plain(const struct signature *signature, const struct json *arguments,
+				uint32_t count)
 {
 	if (count > signature->count)
 		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct parameter *p = &signature->parameters[i];
-		if (p->is_repeated || p->is_lazy || p->type == 'a' ||
-		    (p->types & symbol_of(arguments[i])) == 0)
+	for (uint32_t i = 0; i < count; i++)
+		if (!is_plain(&signature->parameters[i], arguments[i]))
 			return false;
-	}
 	for (uint32_t i = count; i < signature->count; i++)
 		if (!signature->parameters[i].is_optional || signature->parameters[i].takes_context)
 			return false;
@@ -348,7 +357,7 @@ bool jsonata_signature_check(const struct signature *signature, struct arena *ar
 	struct match match = {.signature = signature, .arguments = arguments, .count = count};
 	uint32_t n = 0, argument = 0;
 
-	if (is_plain_match(signature, arguments, count)) {
+	if (jsonata_signature_is_plain(signature, arguments, count)) {
 		if (count > 0)
 			memcpy(out, arguments, count * sizeof *out);
 		*out_count = count;

@@ -19,7 +19,8 @@ struct parameter {
 struct signature {
 	struct str text;
 	uint32_t count;
-	struct parameter parameters[SIGNATURE_PARAMETERS_MAX];
+	bool takes_context; /* some parameter does */
+	struct parameter parameters[];
 };
 
 /* NULL with the fault's code (S0401, S0402) and the offset of the mistake. */
@@ -32,6 +33,10 @@ bool jsonata_signature_check(const struct signature *signature, struct arena *ar
 			     const struct json *arguments, uint32_t count, struct json context,
 			     struct json *out, uint32_t *out_count,
 			     struct fault *fault) MUST_CHECK;
+/* Whether each argument fits its parameter as it is, and none is missing that the context could
+ * stand in for: then the arguments may be passed unchecked. */
+bool jsonata_signature_is_plain(const struct signature *signature, const struct json *arguments,
+				uint32_t count);
 static inline uint32_t jsonata_signature_room(const struct signature *signature, uint32_t count)
 {
 	return signature->count + count;
