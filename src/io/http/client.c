@@ -4,6 +4,8 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "io/http/message.h"
 #include "io/http/transfer.h"
@@ -11,14 +13,16 @@
 enum {
 	CONNECTIONS_KEPT = 256,
 	IDLE_TRANSFERS_MAX = 128,
-	/* Large pages want large reads; thousands of calls at once want little memory each. */
-	BUFFER_LARGE = 64 * 1024,
-	BUFFER_SMALL = 16 * 1024,
-	CROWD = 512,
 };
 
+/* libcurl lets go of a socket after each call and wants it back for the next one. Meanwhile it
+ * stays in the loop's set, parked, which saves two system calls a request. Only sockets which we
+ * have opened for it are parked: those we also close, and so know when they are gone. */
 struct socket_watch {
 	struct loop_watch watch;
+	bool is_ours;
+	bool is_watched;
+	bool is_parked;
 	uint32_t events;
 	struct socket_watch *next_idle;
 };
@@ -34,6 +38,8 @@ struct client {
 	struct transfer *idle;
 	size_t idle_count;
 	struct socket_watch *idle_watches;
+	struct socket_watch **watches; /* by descriptor */
+	size_t watch_count;
 	size_t active;
 };
 
@@ -66,19 +72,6 @@ static void act(struct client *client, curl_socket_t socket, int what)
 	collect(client);
 }
 
-static void socket_ready(struct loop_watch *watch, uint32_t events)
-{
-	int what = 0;
-
-	if (events & (EPOLLIN | EPOLLHUP))
-		what |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	if (events & EPOLLERR)
-		what |= CURL_CSELECT_ERR;
-	act(watch->context, watch->fd, what);
-}
-
 static struct socket_watch *take_watch(struct client *client)
 {
 	struct socket_watch *item = client->idle_watches;
@@ -90,47 +83,141 @@ static struct socket_watch *take_watch(struct client *client)
 	return item;
 }
 
-static void watch_socket(struct client *client, curl_socket_t socket, uint32_t events)
-{
-	struct socket_watch *item = take_watch(client);
-	struct error err;
+static void socket_ready(struct loop_watch *watch, uint32_t events);
 
-	*item = (struct socket_watch){.watch = {socket, socket_ready, client}, .events = events};
-	if (!loop_watch_add(client->loop, &item->watch, events, &err))
-		die("%s", err.message);
-	curl_multi_assign(client->multi, socket, item);
+static struct socket_watch *find_watch(struct client *client, int fd)
+{
+	return (size_t)fd < client->watch_count ? client->watches[fd] : NULL;
+}
+
+static void note_watch(struct client *client, int fd, struct socket_watch *item)
+{
+	size_t count = client->watch_count;
+
+	if ((size_t)fd >= count) {
+		client->watch_count = (size_t)fd * 2 + 64;
+		client->watches = realloc(client->watches,
+					  client->watch_count * sizeof *client->watches);
+		if (client->watches == NULL)
+			die("out of memory for %zu sockets", client->watch_count);
+		memset(client->watches + count, 0,
+		       (client->watch_count - count) * sizeof *client->watches);
+	}
+	client->watches[fd] = item;
+}
+
+/* The record of a socket; a new one for a number that is not known. */
+static struct socket_watch *get_watch(struct client *client, int fd)
+{
+	struct socket_watch *item = find_watch(client, fd);
+
+	if (item != NULL)
+		return item;
+	item = take_watch(client);
+	*item = (struct socket_watch){.watch = {fd, socket_ready, client}};
+	note_watch(client, fd, item);
+	return item;
+}
+
+static void stop_watching(struct client *client, struct socket_watch *item)
+{
+	if (item->is_watched)
+		loop_watch_remove(client->loop, &item->watch);
+	item->is_watched = false;
+	item->is_parked = false;
 }
 
 static void forget_socket(struct client *client, struct socket_watch *item)
 {
-	loop_watch_remove(client->loop, &item->watch);
+	stop_watching(client, item);
+	client->watches[item->watch.fd] = NULL;
 	item->next_idle = client->idle_watches;
 	client->idle_watches = item;
+}
+
+static void socket_ready(struct loop_watch *watch, uint32_t events)
+{
+	struct client *client = watch->context;
+	struct socket_watch *item = (struct socket_watch *)watch;
+	int what = 0;
+
+	/* The peer has closed a connection that nobody uses: libcurl finds out when it wants it. */
+	if (item->is_parked) {
+		stop_watching(client, item);
+		return;
+	}
+	if (events & (EPOLLIN | EPOLLHUP))
+		what |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	if (events & EPOLLERR)
+		what |= CURL_CSELECT_ERR;
+	act(client, watch->fd, what);
+}
+
+static void watch_socket(struct client *client, struct socket_watch *item, uint32_t events)
+{
+	struct error err;
+
+	item->is_parked = false;
+	if (!item->is_watched) {
+		if (!loop_watch_add(client->loop, &item->watch, events, &err))
+			die("%s", err.message);
+		item->is_watched = true;
+	} else if (item->events != events) {
+		loop_watch_change(client->loop, &item->watch, events);
+	}
+	item->events = events;
+}
+
+static void let_go(struct client *client, struct socket_watch *item)
+{
+	if (item == NULL)
+		return;
+	if (item->is_ours)
+		item->is_parked = item->is_watched;
+	else
+		forget_socket(client, item);
 }
 
 static int socket_wanted(CURL *easy, curl_socket_t socket, int what, void *context, void *known)
 {
 	struct client *client = context;
-	struct socket_watch *item = known;
 	uint32_t events = 0;
 
-	(void)easy;
+	(void)easy, (void)known;
 	if (what == CURL_POLL_REMOVE) {
-		if (item != NULL)
-			forget_socket(client, item);
+		let_go(client, find_watch(client, socket));
 		return 0;
 	}
 	if (what & CURL_POLL_IN)
 		events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
 		events |= EPOLLOUT;
-	if (item == NULL) {
-		watch_socket(client, socket, events);
-	} else if (item->events != events) {
-		item->events = events;
-		loop_watch_change(client->loop, &item->watch, events);
-	}
+	watch_socket(client, get_watch(client, socket), events);
 	return 0;
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	get_watch(context, fd)->is_ours = true;
+	return fd;
+}
+
+/* A parked watch must not outlive its socket: the number may be given out again at once. */
+static int close_socket(void *context, curl_socket_t socket)
+{
+	struct client *client = context;
+	struct socket_watch *item = find_watch(client, socket);
+
+	if (item != NULL)
+		forget_socket(client, item);
+	return close(socket);
 }
 
 static void time_is_up(struct loop_timer *timer)
@@ -166,12 +253,23 @@ static int start_new(struct loop_hook *hook)
 
 /* --- calls --------------------------------------------------------------------------------- */
 
+static struct transfer *create_transfer(struct client *client)
+{
+	struct transfer *transfer = transfer_create(&client->options);
+
+	curl_easy_setopt(transfer->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(transfer->easy, CURLOPT_OPENSOCKETDATA, client);
+	curl_easy_setopt(transfer->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(transfer->easy, CURLOPT_CLOSESOCKETDATA, client);
+	return transfer;
+}
+
 static struct transfer *take_transfer(struct client *client)
 {
 	struct transfer *transfer = client->idle;
 
 	if (transfer == NULL)
-		return transfer_create(&client->options);
+		return create_transfer(client);
 	client->idle = transfer->next_idle;
 	client->idle_count--;
 	return transfer;
@@ -187,6 +285,15 @@ static void give_back(struct client *client, struct transfer *transfer)
 	transfer->next_idle = client->idle;
 	client->idle = transfer;
 	client->idle_count++;
+}
+
+/* What a read may bring. Large pages want large reads; thousands of calls at once want little
+ * memory each. */
+static long choose_buffer_bytes(const struct client *client)
+{
+	if (client->active < 128)
+		return 64 * 1024;
+	return client->active < 1024 ? 16 * 1024 : 4 * 1024;
 }
 
 static void run(struct client *client, struct transfer *transfer)
@@ -209,13 +316,13 @@ static bool send_request(struct http_client *base, struct arena *arena,
 	const struct clock *clock = loop_clock(client->loop);
 	int64_t started_ns = clock_monotonic_ns(clock);
 	struct transfer *transfer = take_transfer(client);
-	long buffer_bytes = client->active >= CROWD ? BUFFER_SMALL : BUFFER_LARGE;
 	bool ok = false;
 
 	assert(loop_current() == client->loop);
 	*response = (struct http_response){.outcome = HTTP_REFUSED};
 	client->active++;
-	if (transfer_begin(transfer, arena, request, started_ns, buffer_bytes, err)) {
+	if (transfer_begin(transfer, arena, request, started_ns, choose_buffer_bytes(client),
+			   err)) {
 		run(client, transfer);
 		ok = transfer_conclude(transfer, clock_monotonic_ns(clock), response, err);
 	}
@@ -286,7 +393,7 @@ void http_client_destroy(struct http_client *base)
 		client->idle = transfer->next_idle;
 		transfer_destroy(transfer);
 	}
-	/* Closes the kept connections, which may call socket_wanted for the last time. */
+	/* Closes the kept connections. */
 	curl_multi_cleanup(client->multi);
 	loop_timer_clear(client->loop, &client->timer);
 	loop_hook_remove(client->loop, &client->hook);
@@ -296,5 +403,6 @@ void http_client_destroy(struct http_client *base)
 		client->idle_watches = item->next_idle;
 		free(item);
 	}
+	free(client->watches);
 	free(client);
 }

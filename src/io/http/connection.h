@@ -28,6 +28,7 @@ struct connection {
 	struct arena arena;
 	struct http_exchange exchange;
 	struct str query;
+	size_t target_len;
 	struct buffer body;
 	size_t surplus; /* bytes of body past the limit, read and thrown away */
 	struct error fault;

@@ -92,6 +92,7 @@ static void read_target(struct connection *connection, struct str target)
 {
 	struct http_exchange *exchange = &connection->exchange;
 
+	connection->target_len = target.len;
 	if (target.len > connection->server->limits->url_bytes_max) {
 		set_fault(connection, 414, ERROR_LIMIT, "url", "the URL is too long");
 		return;
@@ -247,7 +248,7 @@ static void read_query(struct connection *connection)
 void request_read_head(struct connection *connection, const char *method)
 {
 	struct http_exchange *exchange = &connection->exchange;
-	struct head_reader reader = {.connection = connection};
+	struct head_reader reader = {.connection = connection, .bytes = connection->target_len};
 	int count = MHD_get_connection_values(connection->mhd, MHD_HEADER_KIND, NULL, NULL);
 	size_t room = count < 0 ? 0 : count > HEADERS_MAX ? HEADERS_MAX : (size_t)count;
 

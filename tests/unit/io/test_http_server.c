@@ -181,8 +181,8 @@ static void the_url_has_a_limit(void **state)
 static void the_headers_have_a_limit(void **state)
 {
 	struct stage *stage = *state;
-	/* "Host" "h" and "Connection" "close", and 4 for each header. */
-	size_t others = 4 + 1 + 4 + 10 + 5 + 4, own = 3 + 4;
+	/* "/", "Host" "h" and "Connection" "close", and 4 for each header. */
+	size_t others = 1 + 4 + 1 + 4 + 10 + 5 + 4, own = 3 + 4;
 
 	stage->limits.headers_bytes_max = 1000;
 	stage_serve(stage, answer);
@@ -224,9 +224,10 @@ static void the_default_limits_are_judged_by_us(void **state)
 	stage_serve(stage, answer);
 	const char *line = arena_format(&stage->arena, "GET /%s", filler(stage, url_max - 1).data).data;
 	const char *more = arena_format(&stage->arena, "X-A: %s\r\n\r\n",
-					filler(stage, headers_max - 100).data).data;
+					filler(stage, headers_max - url_max - 100).data).data;
 	assert_int_equal(status_of(raw_request(stage, line, more)), 200);
-	more = arena_format(&stage->arena, "X-A: %s\r\n\r\n", filler(stage, headers_max).data).data;
+	more = arena_format(&stage->arena, "X-A: %s\r\n\r\n",
+			    filler(stage, headers_max - url_max).data).data;
 	expect_refusal(stage, raw_request(stage, line, more), 431, "headers");
 	line = arena_format(&stage->arena, "GET /%s", filler(stage, url_max).data).data;
 	expect_refusal(stage, raw_request(stage, line, "\r\n"), 414, "url");
