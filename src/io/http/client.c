@@ -1,13 +1,9 @@
-/* The client: libcurl's multi interface on the loop. Its callbacks say which sockets to watch and
- * when to come back; a call is a fiber that waits until its transfer is done. */
+/* The client: a call is a fiber that waits until its transfer is done. */
 #include <assert.h>
-#include <curl/curl.h>
 #include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "io/http/message.h"
+#include "io/http/multi.h"
 #include "io/http/transfer.h"
 
 enum {
@@ -15,241 +11,15 @@ enum {
 	IDLE_TRANSFERS_MAX = 128,
 };
 
-/* libcurl lets go of a socket after each call and wants it back for the next one. Meanwhile it
- * stays in the loop's set, parked, which saves two system calls a request. Only sockets which we
- * have opened for it are parked: those we also close, and so know when they are gone. */
-struct socket_watch {
-	struct loop_watch watch;
-	bool is_ours;
-	bool is_watched;
-	bool is_parked;
-	uint32_t events;
-	struct socket_watch *next_idle;
-};
-
 struct client {
 	struct http_client base;
 	struct loop *loop;
-	CURLM *multi;
 	struct http_client_options options;
-	struct loop_timer timer;
-	struct loop_hook hook;
-	bool has_new; /* transfers were added in this turn */
+	struct multi_set multis;
 	struct transfer *idle;
 	size_t idle_count;
-	struct socket_watch *idle_watches;
-	struct socket_watch **watches; /* by descriptor */
-	size_t watch_count;
 	size_t active;
 };
-
-/* --- libcurl on the loop ------------------------------------------------------------------- */
-
-/* The only place where transfers end. */
-static void collect(struct client *client)
-{
-	CURLMsg *message;
-	int left;
-
-	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
-		struct transfer *transfer = NULL;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-		transfer->result = message->data.result;
-		loop_wake(&transfer->wait);
-	}
-}
-
-static void act(struct client *client, curl_socket_t socket, int what)
-{
-	int under_way;
-	CURLMcode code = curl_multi_socket_action(client->multi, socket, what, &under_way);
-
-	if (code != CURLM_OK)
-		die("libcurl: %s", curl_multi_strerror(code));
-	collect(client);
-}
-
-static struct socket_watch *take_watch(struct client *client)
-{
-	struct socket_watch *item = client->idle_watches;
-
-	if (item != NULL)
-		client->idle_watches = item->next_idle;
-	else if ((item = malloc(sizeof *item)) == NULL)
-		die("out of memory for a socket");
-	return item;
-}
-
-static void socket_ready(struct loop_watch *watch, uint32_t events);
-
-static struct socket_watch *find_watch(struct client *client, int fd)
-{
-	return (size_t)fd < client->watch_count ? client->watches[fd] : NULL;
-}
-
-static void note_watch(struct client *client, int fd, struct socket_watch *item)
-{
-	size_t count = client->watch_count;
-
-	if ((size_t)fd >= count) {
-		client->watch_count = (size_t)fd * 2 + 64;
-		client->watches = realloc(client->watches,
-					  client->watch_count * sizeof *client->watches);
-		if (client->watches == NULL)
-			die("out of memory for %zu sockets", client->watch_count);
-		memset(client->watches + count, 0,
-		       (client->watch_count - count) * sizeof *client->watches);
-	}
-	client->watches[fd] = item;
-}
-
-/* The record of a socket; a new one for a number that is not known. */
-static struct socket_watch *get_watch(struct client *client, int fd)
-{
-	struct socket_watch *item = find_watch(client, fd);
-
-	if (item != NULL)
-		return item;
-	item = take_watch(client);
-	*item = (struct socket_watch){.watch = {fd, socket_ready, client}};
-	note_watch(client, fd, item);
-	return item;
-}
-
-static void stop_watching(struct client *client, struct socket_watch *item)
-{
-	if (item->is_watched)
-		loop_watch_remove(client->loop, &item->watch);
-	item->is_watched = false;
-	item->is_parked = false;
-}
-
-static void forget_socket(struct client *client, struct socket_watch *item)
-{
-	stop_watching(client, item);
-	client->watches[item->watch.fd] = NULL;
-	item->next_idle = client->idle_watches;
-	client->idle_watches = item;
-}
-
-static void socket_ready(struct loop_watch *watch, uint32_t events)
-{
-	struct client *client = watch->context;
-	struct socket_watch *item = (struct socket_watch *)watch;
-	int what = 0;
-
-	/* The peer has closed a connection that nobody uses: libcurl finds out when it wants it. */
-	if (item->is_parked) {
-		stop_watching(client, item);
-		return;
-	}
-	if (events & (EPOLLIN | EPOLLHUP))
-		what |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	if (events & EPOLLERR)
-		what |= CURL_CSELECT_ERR;
-	act(client, watch->fd, what);
-}
-
-static void watch_socket(struct client *client, struct socket_watch *item, uint32_t events)
-{
-	struct error err;
-
-	item->is_parked = false;
-	if (!item->is_watched) {
-		if (!loop_watch_add(client->loop, &item->watch, events, &err))
-			die("%s", err.message);
-		item->is_watched = true;
-	} else if (item->events != events) {
-		loop_watch_change(client->loop, &item->watch, events);
-	}
-	item->events = events;
-}
-
-static void let_go(struct client *client, struct socket_watch *item)
-{
-	if (item == NULL)
-		return;
-	if (item->is_ours)
-		item->is_parked = item->is_watched;
-	else
-		forget_socket(client, item);
-}
-
-static int socket_wanted(CURL *easy, curl_socket_t socket, int what, void *context, void *known)
-{
-	struct client *client = context;
-	uint32_t events = 0;
-
-	(void)easy, (void)known;
-	if (what == CURL_POLL_REMOVE) {
-		let_go(client, find_watch(client, socket));
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		events |= EPOLLOUT;
-	watch_socket(client, get_watch(client, socket), events);
-	return 0;
-}
-
-static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-
-	(void)purpose;
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	get_watch(context, fd)->is_ours = true;
-	return fd;
-}
-
-/* A parked watch must not outlive its socket: the number may be given out again at once. */
-static int close_socket(void *context, curl_socket_t socket)
-{
-	struct client *client = context;
-	struct socket_watch *item = find_watch(client, socket);
-
-	if (item != NULL)
-		forget_socket(client, item);
-	return close(socket);
-}
-
-static void time_is_up(struct loop_timer *timer)
-{
-	act(timer->context, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int time_wanted(CURLM *multi, long timeout_ms, void *context)
-{
-	struct client *client = context;
-
-	(void)multi;
-	if (timeout_ms < 0)
-		loop_timer_clear(client->loop, &client->timer);
-	else
-		loop_timer_set(client->loop, &client->timer,
-			       clock_monotonic_ns(loop_clock(client->loop)) + timeout_ms * 1000000);
-	return 0;
-}
-
-/* New transfers start at the end of the turn, all at once and on the thread's own large stack:
- * a fiber that sends needs little stack of its own. */
-static int start_new(struct loop_hook *hook)
-{
-	struct client *client = hook->context;
-
-	if (client->has_new) {
-		client->has_new = false;
-		act(client, CURL_SOCKET_TIMEOUT, 0);
-	}
-	return -1;
-}
 
 /* --- calls --------------------------------------------------------------------------------- */
 
@@ -257,10 +27,7 @@ static struct transfer *create_transfer(struct client *client)
 {
 	struct transfer *transfer = transfer_create(&client->options);
 
-	curl_easy_setopt(transfer->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(transfer->easy, CURLOPT_OPENSOCKETDATA, client);
-	curl_easy_setopt(transfer->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(transfer->easy, CURLOPT_CLOSESOCKETDATA, client);
+	multi_set_adopt(&client->multis, transfer->easy);
 	return transfer;
 }
 
@@ -296,16 +63,22 @@ static long choose_buffer_bytes(const struct client *client)
 	return client->active < 1024 ? 16 * 1024 : 4 * 1024;
 }
 
+static void wake_caller(CURL *easy, CURLcode result)
+{
+	struct transfer *transfer = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+	transfer->result = result;
+	loop_wake(&transfer->wait);
+}
+
 static void run(struct client *client, struct transfer *transfer)
 {
 	loop_wait_init(&transfer->wait);
-	CURLMcode code = curl_multi_add_handle(client->multi, transfer->easy);
-	if (code != CURLM_OK)
-		die("libcurl: %s", curl_multi_strerror(code));
-	client->has_new = true;
+	struct multi *multi = multi_begin(&client->multis, transfer->easy);
 	/* The deadline is libcurl's matter, so that the transfer never outlives this wait. */
 	loop_wait(&transfer->wait, INT64_MAX);
-	curl_multi_remove_handle(client->multi, transfer->easy);
+	multi_end(multi, transfer->easy);
 }
 
 static bool send_request(struct http_client *base, struct arena *arena,
@@ -341,25 +114,13 @@ static void init_libcurl(void)
 		die("libcurl does not start");
 }
 
-static void set_options(struct client *client)
-{
-	size_t kept = client->options.connections_max;
-
-	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
-	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, time_wanted);
-	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-	curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
-			  kept > 0 ? (long)kept : (long)CONNECTIONS_KEPT);
-}
-
 struct http_client *http_client_create(struct loop *loop,
 				       const struct http_client_options *options,
 				       struct error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct client *client = calloc(1, sizeof *client);
+	size_t kept = options->connections_max > 0 ? options->connections_max : CONNECTIONS_KEPT;
 
 	if (client == NULL)
 		die("out of memory for a client");
@@ -367,16 +128,11 @@ struct http_client *http_client_create(struct loop *loop,
 	client->base.send = send_request;
 	client->loop = loop;
 	client->options = *options;
-	client->timer = (struct loop_timer){.callback = time_is_up, .context = client};
-	client->hook = (struct loop_hook){.before_sleep = start_new, .context = client};
-	client->multi = curl_multi_init();
-	if (client->multi == NULL) {
+	if (!multi_set_init(&client->multis, loop, kept, wake_caller)) {
 		free(client);
 		error_set(err, ERROR_UNAVAILABLE, "libcurl does not start");
 		return NULL;
 	}
-	set_options(client);
-	loop_hook_add(loop, &client->hook);
 	return &client->base;
 }
 
@@ -393,16 +149,6 @@ void http_client_destroy(struct http_client *base)
 		client->idle = transfer->next_idle;
 		transfer_destroy(transfer);
 	}
-	/* Closes the kept connections. */
-	curl_multi_cleanup(client->multi);
-	loop_timer_clear(client->loop, &client->timer);
-	loop_hook_remove(client->loop, &client->hook);
-	while (client->idle_watches != NULL) {
-		struct socket_watch *item = client->idle_watches;
-
-		client->idle_watches = item->next_idle;
-		free(item);
-	}
-	free(client->watches);
+	multi_set_finish(&client->multis);
 	free(client);
 }

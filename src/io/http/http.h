@@ -91,7 +91,7 @@ static inline bool http_client_send(struct http_client *client, struct arena *ar
 struct str http_response_header(const struct http_response *response, const char *name);
 
 struct http_client_options {
-	size_t connections_max;          /* kept open, in all; 0: 256 */
+	size_t connections_max;          /* kept open when at rest; 0: 256 */
 	const char *unix_socket;         /* NULL, or the path which every call goes through */
 	const char *user_agent;
 	int64_t connect_timeout_ms;      /* 0: 10 s */

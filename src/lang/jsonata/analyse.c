@@ -83,6 +83,8 @@ static const char *kind_name(const struct syntax *node)
 static bool fail_parent(struct parser *parser, const struct syntax *node)
 {
 	fail(parser, "S0217", node);
+	if (node->kind == SYNTAX_PARENT || node->kind == SYNTAX_PATH)
+		parser->fault->has_position = false; /* the reference has none either */
 	parser->fault->has_token = true;
 	parser->fault->token = str_from_c(kind_name(node));
 	return false;

@@ -335,17 +335,20 @@ static struct node *compile_chain(struct compiler *c, const struct syntax *synta
 			  at->lhs->predicate == NULL && at->lhs->group == NULL;
 	     at = at->lhs)
 		count++;
+	const struct syntax **operands = arena_array(c->arena, count, sizeof *operands);
 	const struct node **items = arena_array(c->arena, count, sizeof *items);
 	for (i = count, at = syntax; i-- > 1; at = at->lhs) {
-		items[i] = compile_node(c, at->rhs);
+		operands[i] = at->rhs;
+		operands[i - 1] = at->lhs;
+	}
+	for (i = 0; i < count; i++) {
+		items[i] = compile_node(c, operands[i]);
 		if (items[i] == NULL)
 			return NULL;
-		if (i == 1)
-			items[0] = compile_node(c, at->lhs);
 	}
 	node->list.items = items;
 	node->list.count = count;
-	return items[0] == NULL ? NULL : node;
+	return node;
 }
 
 static run_function *binary_run(enum operator operator)
@@ -794,9 +797,9 @@ const struct jsonata *jsonata_compile_text(struct arena *arena, struct str text,
 	struct compiler c = {.arena = arena, .program = program, .fault = fault};
 	const struct jsonata *result = NULL;
 
-	program->depth_max = options == NULL || options->depth_max == 0
-				     ? 200
-				     : (uint32_t)options->depth_max;
+	uint32_t depth_max =
+		options == NULL || options->depth_max == 0 ? 200 : (uint32_t)options->depth_max;
+
 	if (options != NULL) {
 		program->natives = options->natives;
 		program->native_count = options->native_count;
@@ -806,7 +809,7 @@ const struct jsonata *jsonata_compile_text(struct arena *arena, struct str text,
 	program->text = arena_str(arena, text);
 	arena_init(&scratch, SIZE_MAX);
 	struct parser parser = {
-		.arena = &scratch, .fault = fault, .depth_max = program->depth_max};
+		.arena = &scratch, .fault = fault, .depth_max = depth_max};
 	struct syntax *tree = jsonata_parse(&parser, program->text);
 	if (tree != NULL)
 		tree = jsonata_analyse(&parser, tree);

@@ -1,7 +1,8 @@
 /* $eval: an expression in a text, evaluated where it stands and on the same budgets. */
 #include "lang/jsonata/builtin.h"
 
-enum { EVAL_BYTES_MAX = 64 * 1024 };
+/* Compiling takes stack, too, and evaluation may be deep already. */
+enum { EVAL_BYTES_MAX = 64 * 1024, EVAL_DEPTH_MAX = 60 };
 
 /* The fault of the inner expression becomes the value of D3120 or D3121. */
 static struct json wrap_fault(struct evaluation *e, const char *code, const struct fault *inner,
@@ -54,7 +55,7 @@ struct json jsonata_builtin_eval(struct evaluation *e, const struct json *a,
 					  .native_count = outer->native_count,
 					  .variables = outer->variables,
 					  .variable_count = outer->variable_count,
-					  .depth_max = outer->depth_max};
+					  .depth_max = EVAL_DEPTH_MAX};
 
 	if (a[0].type != JSON_STRING)
 		return json_undefined();

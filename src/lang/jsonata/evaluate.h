@@ -12,7 +12,7 @@ enum {
 	FUEL = 4096, /* steps between two looks at the clock and the arena */
 	/* Nesting of data that the walkers (text, equality, descendants …) follow: what was read
 	 * is nested 128 deep at most, what an expression builds is refused past this. */
-	DATA_DEPTH_MAX = 400,
+	DATA_DEPTH_MAX = 200,
 	SCRATCH_FIRST = 32,
 };
 

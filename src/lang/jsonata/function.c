@@ -75,7 +75,7 @@ static struct frame *open_frame(struct evaluation *e, const struct closure *clos
 	return size == 0 ? closure->frame : jsonata_frame(e, closure->frame, size);
 }
 
-static struct json apply_lambda(struct evaluation *e, const struct closure *closure,
+static APART struct json apply_lambda(struct evaluation *e, const struct closure *closure,
 				const struct json *arguments, uint32_t count, struct json context,
 				bool is_checked)
 {
@@ -91,7 +91,7 @@ static struct json apply_lambda(struct evaluation *e, const struct closure *clos
 	return run_body(e, closure, frame);
 }
 
-static struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
+static APART struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
 				const struct json *arguments, uint32_t count)
 {
 	struct json *all, out = json_undefined();
@@ -113,7 +113,7 @@ static struct json apply_native(struct evaluation *e, const struct jsonata_nativ
 	return value_failed();
 }
 
-static struct json apply_partial(struct evaluation *e, const struct partial *partial,
+static APART struct json apply_partial(struct evaluation *e, const struct partial *partial,
 				 const struct json *arguments, uint32_t count)
 {
 	struct json *all = jsonata_take(e, partial->count * sizeof *all);
@@ -135,23 +135,20 @@ static struct json apply_partial(struct evaluation *e, const struct partial *par
 	return jsonata_apply(e, partial->function, all, partial->count, json_undefined());
 }
 
-static struct json apply_chain(struct evaluation *e, const struct chain *chain,
+static APART struct json apply_chain(struct evaluation *e, const struct chain *chain,
 			       struct json *arguments, uint32_t count)
 {
 	struct json first = count > 0 ? arguments[0] : json_undefined(), value;
 
-	if (!jsonata_enter(e))
-		return value_failed();
 	value = jsonata_apply(e, chain->first, &first, 1, json_null());
 	if (value_is_sequence(value))
 		value = jsonata_settle(value, false);
 	if (!value_is_failed(value))
 		value = jsonata_apply(e, chain->second, &value, 1, json_null());
-	jsonata_leave(e);
 	return value;
 }
 
-static struct json apply_transform(struct evaluation *e, const struct closure *closure,
+static APART struct json apply_transform(struct evaluation *e, const struct closure *closure,
 				   const struct json *arguments, uint32_t count,
 				   struct json context)
 {
@@ -167,7 +164,7 @@ static struct json apply_transform(struct evaluation *e, const struct closure *c
 	return value_failed();
 }
 
-static struct json apply_builtin(struct evaluation *e, const struct builtin_value *value,
+static APART struct json apply_builtin(struct evaluation *e, const struct builtin_value *value,
 				 const struct json *arguments, uint32_t count,
 				 struct json context)
 {
@@ -222,14 +219,9 @@ static struct json locate(struct evaluation *e, uint32_t position, struct str na
 	return value_failed();
 }
 
-struct json jsonata_apply(struct evaluation *e, struct json function, struct json *arguments,
-			  uint32_t count, struct json context)
+/* Calls in tail position wait here, so that they do not grow the stack. */
+static struct json run_tails(struct evaluation *e, struct json value, struct json context)
 {
-	struct json value;
-
-	if (!jsonata_spend(e))
-		return value_failed();
-	value = apply_once(e, function, arguments, count, context);
 	while (value.type == VALUE_TAIL) {
 		struct tail tail = e->tail;
 		if (!jsonata_spend(e))
@@ -238,6 +230,18 @@ struct json jsonata_apply(struct evaluation *e, struct json function, struct jso
 		if (value_is_failed(value))
 			locate(e, tail.position, tail.name);
 	}
+	return value;
+}
+
+struct json jsonata_apply(struct evaluation *e, struct json function, struct json *arguments,
+			  uint32_t count, struct json context)
+{
+	struct json value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	value = run_tails(e, apply_once(e, function, arguments, count, context), context);
+	jsonata_leave(e);
 	return value;
 }
 
@@ -305,11 +309,9 @@ static struct json *run_arguments(struct evaluation *e, const struct call *call,
 }
 
 /* Checks the arguments of a known builtin at length; see call_known(). */
-static __attribute__((noinline)) struct json call_checked(struct evaluation *e,
-							  const struct node *node,
-							  const struct json *arguments,
-							  uint32_t count,
-							  const struct call_site *site)
+static APART struct json call_checked(struct evaluation *e, const struct node *node,
+				      const struct json *arguments, uint32_t count,
+				      const struct call_site *site)
 {
 	const struct call *call = &node->call;
 
@@ -371,7 +373,7 @@ static struct json run_procedure(struct evaluation *e, const struct node *node,
 }
 
 /* A lambda without a signature: its arguments go straight into its frame. */
-static struct json call_lambda(struct evaluation *e, const struct node *node,
+static APART struct json call_lambda(struct evaluation *e, const struct node *node,
 			       const struct closure *closure, struct json input,
 			       struct frame *frame, const struct json *first)
 {
@@ -397,17 +399,10 @@ static struct json call_lambda(struct evaluation *e, const struct node *node,
 	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
 }
 
-static struct json finish_tail(struct evaluation *e, const struct node *node, struct json input,
+static struct json finish_call(struct evaluation *e, const struct node *node, struct json input,
 			       struct json value)
 {
-	while (value.type == VALUE_TAIL) {
-		struct tail tail = e->tail;
-		if (!jsonata_spend(e))
-			return value_failed();
-		value = apply_once(e, tail.function, tail.arguments, tail.count, input);
-		if (value_is_failed(value))
-			locate(e, tail.position, tail.name);
-	}
+	value = run_tails(e, value, input);
 	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
 }
 
@@ -423,7 +418,7 @@ static struct json call_any(struct evaluation *e, const struct node *node, struc
 	if (function.type == JSON_EXTENSION && value_function_kind(function) == FUNCTION_LAMBDA) {
 		const struct closure *closure = function.pointer;
 		if (closure->node->lambda.signature == NULL)
-			return finish_tail(e, node, input,
+			return finish_call(e, node, input,
 					   call_lambda(e, node, closure, input, frame, first));
 	}
 	struct json *arguments = run_arguments(e, &node->call, input, frame, first, few, &count);
@@ -491,7 +486,10 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 	}
 	if (jsonata_signature_is_plain(call->signature, few, call->count)) {
 		site.count = call->count;
+		if (!jsonata_enter(e))
+			return value_failed();
 		struct json value = call->builtin->call(e, few, &site);
+		jsonata_leave(e);
 		return value_is_failed(value)
 			       ? locate(e, call->procedure->position, call->name)
 			       : value;

@@ -81,7 +81,7 @@ static void start(struct matcher *m, struct evaluation *e, struct json text, str
 }
 
 /* The next match: 1, 0 when there is none, -1 for a failure. */
-static int advance(struct matcher *m)
+static APART int advance(struct matcher *m)
 {
 	bool is_first = !m->is_started;
 
@@ -241,7 +241,7 @@ static size_t push_reference(struct matcher *m, struct json replacement, size_t 
 	return push_group(m, groups, index) ? at + digits : 0;
 }
 
-static bool push_substitute(struct matcher *m, struct json replacement)
+static APART bool push_substitute(struct matcher *m, struct json replacement)
 {
 	struct str s = json_str(replacement);
 	struct json groups = groups_of(m);
@@ -265,7 +265,7 @@ static bool push_substitute(struct matcher *m, struct json replacement)
 }
 
 /* The user's function makes the text that a match becomes. */
-static bool push_computed(struct matcher *m, struct json function)
+static APART bool push_computed(struct matcher *m, struct json function)
 {
 	struct json match = m->object;
 
@@ -298,7 +298,7 @@ static struct json finish_text(struct evaluation *e, uint32_t base)
 	return text;
 }
 
-static struct json replace_matches(struct evaluation *e, const struct json *a, double limit)
+static APART struct json replace_matches(struct evaluation *e, const struct json *a, double limit)
 {
 	uint32_t base = e->top;
 	struct matcher m;
@@ -324,7 +324,7 @@ static struct json replace_matches(struct evaluation *e, const struct json *a, d
 	return finish_text(e, base);
 }
 
-static struct json replace_text(struct evaluation *e, const struct json *a, double limit)
+static APART struct json replace_text(struct evaluation *e, const struct json *a, double limit)
 {
 	uint32_t base = e->top;
 	struct str s = json_str(a[0]), what = json_str(a[1]);

@@ -232,7 +232,6 @@ struct jsonata {
 	const struct str *variables;
 	size_t variable_count;
 	struct name_list fields;
-	uint32_t depth_max;
 };
 
 /* The evaluators which the compiler chooses from, by the file they are in. */

@@ -58,7 +58,7 @@ static struct json finish_field(struct evaluation *e, uint32_t base, uint32_t de
 	return jsonata_finish_sequence(e, base);
 }
 
-static struct json field_of_items(struct evaluation *e, const struct node *node,
+static APART struct json field_of_items(struct evaluation *e, const struct node *node,
 				  struct json input)
 {
 	uint32_t base = e->top, defined = 0;
@@ -322,7 +322,7 @@ static bool walk_items(struct evaluation *e, const struct step *step, bool is_la
 }
 
 /* Sorting takes the whole list. */
-static struct json sort_items(struct evaluation *e, const struct step *step,
+static APART struct json sort_items(struct evaluation *e, const struct step *step,
 			      const struct items *items, struct frame *frame)
 {
 	struct json input;

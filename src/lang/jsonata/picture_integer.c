@@ -5,7 +5,7 @@
 #include "lang/jsonata/picture.h"
 #include "lang/jsonata/text.h"
 
-enum { PICTURE_BYTES_MAX = 4096, INTEGER_BYTES_MAX = 64 * 1024 };
+enum { PICTURE_BYTES_MAX = 512, INTEGER_BYTES_MAX = 64 * 1024, LINE_MAX_POINTS = 1100 };
 
 /* The digits 0 of the scripts that the reference knows. */
 static const uint16_t zeros[] = {
@@ -428,11 +428,11 @@ static const char *ordinal_ending(const char *digits, size_t len)
 static void append_irregular(struct buffer *out, const struct integer_picture *picture,
 			     const uint32_t *digits, size_t count)
 {
-	uint32_t line[1024], spare[1024];
-	size_t len = count < 512 ? count : 512;
+	uint32_t line[LINE_MAX_POINTS] UNINITIALIZED, spare[LINE_MAX_POINTS] UNINITIALIZED;
+	size_t len = count < LINE_MAX_POINTS ? count : LINE_MAX_POINTS;
 
 	memcpy(line, digits, len * sizeof *line);
-	for (uint32_t i = picture->separator_count; i-- > 0 && len < 1023;) {
+	for (uint32_t i = picture->separator_count; i-- > 0 && len < LINE_MAX_POINTS - 1;) {
 		const struct picture_separator *s = &picture->separators[i];
 		/* In front of the text, what JavaScript's substr() cuts from its end. */
 		size_t from_end = s->position > len ? s->position - len : 0;
@@ -453,7 +453,7 @@ static bool append_decimal(struct buffer *out, double number,
 			   const struct integer_picture *picture)
 {
 	char text[32];
-	uint32_t digits[PICTURE_BYTES_MAX + 32];
+	uint32_t digits[PICTURE_BYTES_MAX + 32] UNINITIALIZED;
 	size_t len = json_format_double(number, text), count = 0;
 	const char *ending = picture->is_ordinal && picture->zero == '0' ? ordinal_ending(text, len)
 									 : "th";

@@ -5,6 +5,9 @@
 
 #include "lang/jsonata/jsonata.h"
 
+/* A branch that recursion passes through seldom: kept out of the frame of its caller. */
+#define APART __attribute__((noinline))
+
 /* Beyond enum json_type. A function that answers with a failure has filled evaluation->fault. */
 enum {
 	VALUE_TAIL = 253,    /* a call in tail position waits in evaluation->tail */
