@@ -39,7 +39,7 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/fuzz tests/e2e/run
+	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run
 	ninja -C build-clang
 
 clean:

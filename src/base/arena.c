@@ -25,7 +25,7 @@ enum {
 #ifdef ARENA_POISONS
 	KEPT_BYTES_MAX = 0, /* a freed block must be seen as freed */
 #else
-	KEPT_BYTES_MAX = 4 * 1024 * 1024,
+	KEPT_BYTES_MAX = 12 * 1024 * 1024,
 #endif
 	KEPT_SIZES = 9, /* BLOCK_FIRST doubled so often is still at most BLOCK_MAX */
 };

@@ -47,13 +47,14 @@ static inline bool str_equal_c(struct str a, const char *text)
 
 static inline bool str_starts_with(struct str s, struct str prefix)
 {
-	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+	return s.len >= prefix.len &&
+	       (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
 static inline bool str_ends_with(struct str s, struct str suffix)
 {
-	return s.len >= suffix.len &&
-	       (suffix.len == 0 || memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0);
+	return s.len >= suffix.len && (suffix.len == 0 || memcmp(s.data + s.len - suffix.len,
+								 suffix.data, suffix.len) == 0);
 }
 
 /* The part from byte `from` to before byte `to`, both cut to the length. */

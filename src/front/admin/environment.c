@@ -10,7 +10,8 @@ static bool list(const struct door *door, struct http_exchange *exchange, struct
 	if (!exchange->is_local)
 		return error_set(err, ERROR_FORBIDDEN,
 				 "environments are listed over the server's own socket only");
-	if (!environment_list(door->services->accounts, exchange->arena, &environments, &count, err))
+	if (!environment_list(door->services->accounts, exchange->arena, &environments, &count,
+			      err))
 		return false;
 	json_builder_init(&items, exchange->arena);
 	for (size_t i = 0; i < count; i++) {

@@ -110,10 +110,18 @@ bool door_parse_body(struct http_exchange *exchange, struct json *out, struct er
 
 void door_reply(struct http_exchange *exchange, int status, struct json value)
 {
+	door_reply_sized(exchange, status, value, 256);
+}
+
+void door_reply_sized(struct http_exchange *exchange, int status, struct json value,
+		      size_t bytes_about)
+{
 	struct buffer body;
 	struct error err;
 
 	buffer_init(&body, exchange->arena, REPLY_BYTES_MAX);
+	if (bytes_about < REPLY_BYTES_MAX)
+		buffer_room(&body, bytes_about);
 	json_print(&body, value);
 	if (!buffer_check(&body, "the reply", &err)) {
 		door_reply_error(exchange, &err, NULL);

@@ -46,6 +46,9 @@ bool door_find_account(const struct door *door, struct arena *arena, const struc
 bool door_parse_body(struct http_exchange *exchange, struct json *out, struct error *err) MUST_CHECK;
 
 void door_reply(struct http_exchange *exchange, int status, struct json value);
+/* The same for a large value whose printed length is about known. */
+void door_reply_sized(struct http_exchange *exchange, int status, struct json value,
+		      size_t bytes_about);
 /* {"statusCode", "error", "message", "field"?, "allowed"?, "request_id", "remote"?}. `remote` is
  * {"status", "body"}: what the ATS said, kept apart from what tenon says; NULL where it did not
  * come to that. The status is the error's own, unless the exchange has one of 400 or more already:

@@ -91,6 +91,21 @@ static bool check_model(const struct door *door, struct str name, struct error *
 
 /* --- answering ------------------------------------------------------------------------------ */
 
+/* About how long the reply will be, so that its buffer need not grow by copies: the records as
+ * the ATS sent them, and as much as they usually become. */
+static size_t estimate_bytes(struct json items)
+{
+	size_t bytes = 1024;
+
+	for (size_t i = 0; i < items.count; i++) {
+		struct json record = json_at(items, i);
+		struct json last = record.count > 0 ? record.members[record.count - 1].value
+						    : json_undefined();
+		bytes += 2048 + (json_is(last, JSON_OBJECT) ? json_source(last).len : 0);
+	}
+	return bytes;
+}
+
 static void reply_list(struct http_exchange *exchange, const struct operation_result *result)
 {
 	struct json_builder envelope;
@@ -103,7 +118,8 @@ static void reply_list(struct http_exchange *exchange, const struct operation_re
 	json_builder_set(&envelope, STR("prev_cursor"), json_null());
 	json_builder_set(&envelope, STR("result_count"), json_int(result->items.count));
 	json_builder_set(&envelope, STR("is_partial_response"), json_bool(result->is_partial));
-	door_reply(exchange, 200, json_builder_object(&envelope));
+	door_reply_sized(exchange, 200, json_builder_object(&envelope),
+			 estimate_bytes(result->items));
 }
 
 static bool run(const struct door *door, struct http_exchange *exchange,
