@@ -60,8 +60,8 @@ static const struct jsonata *compile(struct arena *arena, struct str text,
 	return compiled;
 }
 
-static struct json evaluate(const struct jsonata *expression,
-			    const struct jsonata_context *context, struct json input)
+static struct json evaluate(const struct jsonata *expression, const struct jsonata_context *context,
+			    struct json input)
 {
 	struct jsonata_error error;
 	struct json out;
@@ -98,14 +98,16 @@ static const char *const fields[] = {
 	"$join(sources, \" / \")",
 	"source = \"career_site\" ? \"applied\" : source = \"manual\" ? \"sourced\" : \"other\"",
 	"referrer",
-	"$reference(\"Admin\", admin_id).{\"id\": $string(id), \"name\": first_name & \" \" & last_name}",
+	"$reference(\"Admin\", admin_id).{\"id\": $string(id), \"name\": first_name & \" \" & "
+	"last_name}",
 	"$round(rating, 1)",
 	"attachments_count > 0",
 	"placements.{\"id\": $string(id), \"job\": {\"id\": $string(offer_id), \"name\": "
 	"$reference(\"Offer\", offer_id).title}, \"current_stage\": {\"id\": $string(stage_id), "
 	"\"name\": $reference(\"Stage\", stage_id).name}, \"status\": hired_at ? \"hired\" : "
 	"disqualified_at ? \"rejected\" : \"active\", \"applied_at\": created_at}",
-	"placements[hired_at != null] ? \"hired\" : placements[disqualified_at = null] ? \"active\" : "
+	"placements[hired_at != null] ? \"hired\" : placements[disqualified_at = null] ? "
+	"\"active\" : "
 	"\"archived\"",
 	"gdpr_status != \"no_consent\" and $count(emails) > 0",
 	"photo_thumb_url",
@@ -154,7 +156,7 @@ enum way { WHOLE, ALONE, COMPILE };
 
 struct work {
 	const char *name;
-	struct str text;     /* of the expression */
+	struct str text; /* of the expression */
 	struct str document;
 	uint32_t records;
 	bool is_table;
@@ -242,7 +244,8 @@ static void report(const struct work *work, double seconds, bool is_alone)
 	}
 	printf("%-24s %8.2f us parse+evaluate+print  %8.2f us evaluate  %8.1f us compile\n",
 	       work->name, measure(work, &prepared, WHOLE, seconds),
-	       measure(work, &prepared, ALONE, seconds), measure(work, &prepared, COMPILE, seconds));
+	       measure(work, &prepared, ALONE, seconds),
+	       measure(work, &prepared, COMPILE, seconds));
 	arena_finish(&arena);
 }
 
@@ -265,7 +268,8 @@ int main(int argc, char **argv)
 	struct work works[] = {
 		{"mapping, one record", read_file(argv[at], "mapping.jsonata"),
 		 read_file(argv[at], "record.json"), 1, false},
-		{"mapping, page of 100", read_file(argv[at], "mapping-list.jsonata"), page, 100, false},
+		{"mapping, page of 100", read_file(argv[at], "mapping-list.jsonata"), page, 100,
+		 false},
 		{"25 fields, page of 100", STR(""), page, 100, true},
 	};
 	for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)

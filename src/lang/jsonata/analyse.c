@@ -247,7 +247,7 @@ static struct syntax *analyse_dots(struct parser *parser, struct syntax *node)
 	struct syntax_list spine = {0};
 	struct syntax *left = node;
 
-	for (; left->kind == SYNTAX_BINARY && left->operator == OP_DOT; left = left->lhs)
+	for (; left->kind == SYNTAX_BINARY && left->operator== OP_DOT; left = left->lhs)
 		jsonata_syntax_add(parser, &spine, left);
 	left = analyse(parser, left);
 	while (left != NULL && spine.count > 0)
@@ -415,7 +415,7 @@ static struct syntax *analyse_chain(struct parser *parser, struct syntax *node)
 {
 	struct syntax *first = node;
 
-	while (first->lhs->kind == SYNTAX_BINARY && first->lhs->operator == node->operator)
+	while (first->lhs->kind == SYNTAX_BINARY && first->lhs->operator== node->operator)
 		first = first->lhs;
 	first->lhs = analyse(parser, first->lhs);
 	if (first->lhs == NULL)
@@ -513,7 +513,8 @@ static void mark_tail(struct syntax *node)
 			node = node->rhs;
 			break;
 		case SYNTAX_BLOCK:
-			if (node->items.count == 0 || node->predicate != NULL || node->group != NULL)
+			if (node->items.count == 0 || node->predicate != NULL ||
+			    node->group != NULL)
 				return;
 			node = node->items.items[node->items.count - 1];
 			break;

@@ -1,8 +1,7 @@
 #include "lang/jsonata/builtin.h"
 
 static const struct builtin builtins[] = {
-#define ROW(function, name, arity, signature) \
-	{name, jsonata_builtin_##function, arity, signature},
+#define ROW(function, name, arity, signature) {name, jsonata_builtin_##function, arity, signature},
 	BUILTIN_TABLE(ROW)
 #undef ROW
 };

@@ -35,7 +35,7 @@ static struct node *create(struct compiler *c, const struct syntax *syntax, enum
 	node->run = run;
 	node->position = syntax->position;
 	node->keeps_array = syntax->keeps_array;
-	node->operator = (uint8_t)syntax->operator;
+	node->operator=(uint8_t) syntax->operator;
 	return node;
 }
 
@@ -57,9 +57,9 @@ static uint32_t add_name(struct compiler *c, struct name_list *names, struct str
 		return (uint32_t)found;
 	if (names->count == names->capacity) {
 		uint32_t capacity = names->capacity == 0 ? 4 : names->capacity * 2;
-		names->items = arena_grow(c->arena, names->items,
-					  names->count * sizeof names->items[0],
-					  capacity * sizeof names->items[0]);
+		names->items =
+			arena_grow(c->arena, names->items, names->count * sizeof names->items[0],
+				   capacity * sizeof names->items[0]);
 		names->capacity = capacity;
 	}
 	names->items[names->count] = arena_str(c->arena, name);
@@ -96,8 +96,7 @@ static void note(struct compiler *c, struct pending **list, struct node *node, s
 {
 	struct pending *pending = arena_zero(c->arena, sizeof *pending);
 
-	*pending = (struct pending){
-		.node = node, .scope = c->scope, .name = name, .next = *list};
+	*pending = (struct pending){.node = node, .scope = c->scope, .name = name, .next = *list};
 	*list = pending;
 }
 
@@ -119,8 +118,8 @@ static bool scope_slot(const struct scope *scope, struct str name, uint32_t *slo
 	return found >= 0;
 }
 
-static uint32_t find_candidates(const struct scope *scope, struct str name,
-				struct candidate *out, uint32_t max)
+static uint32_t find_candidates(const struct scope *scope, struct str name, struct candidate *out,
+				uint32_t max)
 {
 	uint32_t count = 0, hops = 0, slot;
 
@@ -273,8 +272,8 @@ static struct node *compile_bind(struct compiler *c, const struct syntax *syntax
 	if (node->bind.value == NULL)
 		return NULL;
 	if (c->scope->names.count >= 4096) {
-		*c->fault = (struct fault){.code = "U1002", .position = syntax->position,
-					   .has_position = true};
+		*c->fault = (struct fault){
+			.code = "U1002", .position = syntax->position, .has_position = true};
 		return NULL;
 	}
 	add_name(c, &c->scope->names, node->bind.name);
@@ -331,8 +330,9 @@ static struct node *compile_chain(struct compiler *c, const struct syntax *synta
 	uint32_t count = 2, i;
 	const struct syntax *at;
 
-	for (at = syntax; at->lhs->kind == SYNTAX_BINARY && at->lhs->operator == syntax->operator &&
-			  at->lhs->predicate == NULL && at->lhs->group == NULL;
+	for (at = syntax;
+	     at->lhs->kind == SYNTAX_BINARY && at->lhs->operator== syntax->operator&&
+					       at->lhs->predicate == NULL && at->lhs->group == NULL;
 	     at = at->lhs)
 		count++;
 	const struct syntax **operands = arena_array(c->arena, count, sizeof *operands);
@@ -400,9 +400,9 @@ static struct node *compile_operands(struct compiler *c, const struct syntax *sy
 
 static struct node *compile_binary(struct compiler *c, const struct syntax *syntax)
 {
-	if (syntax->operator == OP_CONCAT)
+	if (syntax->operator== OP_CONCAT)
 		return compile_chain(c, syntax, jsonata_run_concat);
-	if (syntax->operator == OP_AND || syntax->operator == OP_OR)
+	if (syntax->operator== OP_AND || syntax->operator== OP_OR)
 		return compile_chain(c, syntax, jsonata_run_logic);
 	return compile_operands(c, syntax, NODE_BINARY, binary_run(syntax->operator));
 }
@@ -429,8 +429,8 @@ static struct node *compile_object(struct compiler *c, const struct syntax *synt
 		struct pair *pair = &object->pairs[i];
 		*pair = (struct pair){0};
 		pair->key = compile_node(c, syntax->items.items[2 * i]);
-		pair->value = pair->key == NULL ? NULL
-						: compile_node(c, syntax->items.items[2 * i + 1]);
+		pair->value =
+			pair->key == NULL ? NULL : compile_node(c, syntax->items.items[2 * i + 1]);
 		if (pair->value == NULL)
 			return NULL;
 		if (pair->key->kind != NODE_LITERAL || pair->key->literal.type != JSON_STRING) {
@@ -442,8 +442,8 @@ static struct node *compile_object(struct compiler *c, const struct syntax *synt
 		if (str_starts_with(pair->name, STR("_jsonata_")))
 			object->is_constant = false;
 	}
-	object->is_constant = object->is_constant && object->count <= 512 &&
-			      !has_equal_names(object);
+	object->is_constant =
+		object->is_constant && object->count <= 512 && !has_equal_names(object);
 	return node;
 }
 
@@ -533,8 +533,7 @@ static struct node *compile_path(struct compiler *c, const struct syntax *syntax
 		if (path->group == NULL)
 			return NULL;
 	}
-	path->wants_sequence =
-		path->keeps_singleton || path->group != NULL || node->keeps_array;
+	path->wants_sequence = path->keeps_singleton || path->group != NULL || node->keeps_array;
 	if (scope != NULL) {
 		close_scope(c, scope);
 		node->run = jsonata_run_tuple_path;
@@ -808,8 +807,7 @@ const struct jsonata *jsonata_compile_text(struct arena *arena, struct str text,
 	}
 	program->text = arena_str(arena, text);
 	arena_init(&scratch, SIZE_MAX);
-	struct parser parser = {
-		.arena = &scratch, .fault = fault, .depth_max = depth_max};
+	struct parser parser = {.arena = &scratch, .fault = fault, .depth_max = depth_max};
 	struct syntax *tree = jsonata_parse(&parser, program->text);
 	if (tree != NULL)
 		tree = jsonata_analyse(&parser, tree);

@@ -61,11 +61,12 @@ struct json jsonata_builtin_eval(struct evaluation *e, const struct json *a,
 		return json_undefined();
 	if (a[0].count > EVAL_BYTES_MAX)
 		return jsonata_fail(e, "U1002", json_undefined());
-	if (!jsonata_spend_many(e, a[0].count / 8 + 8))
+	/* What compiling costs, in steps and bytes, with something to spare. */
+	if (!jsonata_spend_many(e, a[0].count * 8 + 64))
 		return value_failed();
-	e->bytes_left -= (int64_t)a[0].count * 64;
-	const struct jsonata *program = jsonata_compile_text(e->arena, json_str(a[0]), &options,
-							     site->scope, &fault);
+	e->bytes_left -= (int64_t)a[0].count * 512;
+	const struct jsonata *program =
+		jsonata_compile_text(e->arena, json_str(a[0]), &options, site->scope, &fault);
 	if (program == NULL)
 		return wrap_fault(e, "D3120", &fault, json_str(a[0]));
 	if (!value_is_undefined(a[1])) {

@@ -361,8 +361,8 @@ struct json jsonata_run_block(struct evaluation *e, const struct node *node, str
 	return value;
 }
 
-struct json jsonata_run_condition(struct evaluation *e, const struct node *node,
-				  struct json input, struct frame *frame)
+struct json jsonata_run_condition(struct evaluation *e, const struct node *node, struct json input,
+				  struct frame *frame)
 {
 	const struct node *branch;
 

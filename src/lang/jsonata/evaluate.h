@@ -48,7 +48,7 @@ struct evaluation {
 	struct tail tail;
 	uint64_t steps_left; /* beyond the fuel */
 	int64_t deadline_ms; /* 0: the clock was not looked at yet */
-	int64_t now_ms;      /* of $now and $millis; -1: not asked yet */
+	int64_t now_ms;	     /* of $now and $millis; -1: not asked yet */
 	void *match_memory;  /* of regex.c */
 	struct fault fault;
 };
@@ -58,8 +58,8 @@ struct call_site {
 	struct json input; /* the context */
 	struct frame *frame;
 	const struct scope *scope; /* of $eval */
-	uint32_t count;            /* arguments after the check */
-	const void *prepared;      /* of a constant picture, or NULL */
+	uint32_t count;		   /* arguments after the check */
+	const void *prepared;	   /* of a constant picture, or NULL */
 };
 
 /* --- faults and budgets -------------------------------------------------------------------- */

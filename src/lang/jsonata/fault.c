@@ -19,7 +19,8 @@ static const struct {
 	{"S0205", "Unexpected token: {token}"},
 	{"S0206", "Unknown expression type: {token}"},
 	{"S0207", "Unexpected end of expression"},
-	{"S0208", "Parameter {value} of function definition must be a variable name (start with $)"},
+	{"S0208",
+	 "Parameter {value} of function definition must be a variable name (start with $)"},
 	{"S0209", "A predicate cannot follow a grouping expression in a step"},
 	{"S0210", "Each step can only have one grouping expression"},
 	{"S0211", "The symbol {token} cannot be used as a unary operator"},
@@ -97,8 +98,7 @@ static const struct {
 	 "The sub-picture must not contain more than one instance of the 'percent' character"},
 	{"D3083",
 	 "The sub-picture must not contain more than one instance of the 'per-mille' character"},
-	{"D3084",
-	 "The sub-picture must not contain both a 'percent' and a 'per-mille' character"},
+	{"D3084", "The sub-picture must not contain both a 'percent' and a 'per-mille' character"},
 	{"D3085", "The mantissa part of a sub-picture must contain at least one character that is "
 		  "either an 'optional digit character' or a member of the 'decimal digit family'"},
 	{"D3086", "The sub-picture must not contain a passive character that is preceded by an "
@@ -109,8 +109,9 @@ static const struct {
 		  "integer part"},
 	{"D3089", "The sub-picture must not contain two adjacent instances of the "
 		  "'grouping-separator' character"},
-	{"D3090", "The integer part of the sub-picture must not contain a member of the 'decimal "
-		  "digit family' that is followed by an instance of the 'optional digit character'"},
+	{"D3090",
+	 "The integer part of the sub-picture must not contain a member of the 'decimal "
+	 "digit family' that is followed by an instance of the 'optional digit character'"},
 	{"D3091", "The fractional part of the sub-picture must not contain an instance of the "
 		  "'optional digit character' that is followed by a member of the 'decimal digit "
 		  "family'"},

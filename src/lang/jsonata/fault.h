@@ -14,7 +14,7 @@ struct fault {
 	struct str token;
 	struct json value;
 	struct json value2; /* second value of T2007, T2009; exponent of D3061 */
-	uint32_t index;     /* of the argument, from 1 */
+	uint32_t index;	    /* of the argument, from 1 */
 	struct str text;    /* message of $error and $assert; name of a function or type */
 };
 

@@ -76,8 +76,8 @@ static struct frame *open_frame(struct evaluation *e, const struct closure *clos
 }
 
 static APART struct json apply_lambda(struct evaluation *e, const struct closure *closure,
-				const struct json *arguments, uint32_t count, struct json context,
-				bool is_checked)
+				      const struct json *arguments, uint32_t count,
+				      struct json context, bool is_checked)
 {
 	const struct lambda *lambda = &closure->node->lambda;
 
@@ -92,7 +92,7 @@ static APART struct json apply_lambda(struct evaluation *e, const struct closure
 }
 
 static APART struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
-				const struct json *arguments, uint32_t count)
+				      const struct json *arguments, uint32_t count)
 {
 	struct json *all, out = json_undefined();
 	struct jsonata_error error = {0};
@@ -114,7 +114,7 @@ static APART struct json apply_native(struct evaluation *e, const struct jsonata
 }
 
 static APART struct json apply_partial(struct evaluation *e, const struct partial *partial,
-				 const struct json *arguments, uint32_t count)
+				       const struct json *arguments, uint32_t count)
 {
 	struct json *all = jsonata_take(e, partial->count * sizeof *all);
 	uint32_t next = 0;
@@ -136,7 +136,7 @@ static APART struct json apply_partial(struct evaluation *e, const struct partia
 }
 
 static APART struct json apply_chain(struct evaluation *e, const struct chain *chain,
-			       struct json *arguments, uint32_t count)
+				     struct json *arguments, uint32_t count)
 {
 	struct json first = count > 0 ? arguments[0] : json_undefined(), value;
 
@@ -149,14 +149,14 @@ static APART struct json apply_chain(struct evaluation *e, const struct chain *c
 }
 
 static APART struct json apply_transform(struct evaluation *e, const struct closure *closure,
-				   const struct json *arguments, uint32_t count,
-				   struct json context)
+					 const struct json *arguments, uint32_t count,
+					 struct json context)
 {
 	struct json value = count > 0 ? arguments[0] : json_undefined();
 
 	(void)context;
-	if (count == 1 && (value_is_undefined(value) || value.type == JSON_OBJECT ||
-			   value.type == JSON_ARRAY))
+	if (count == 1 &&
+	    (value_is_undefined(value) || value.type == JSON_OBJECT || value.type == JSON_ARRAY))
 		return jsonata_transform(e, closure, value);
 	/* <(oa):o> */
 	jsonata_fail(e, "T0410", value);
@@ -165,8 +165,8 @@ static APART struct json apply_transform(struct evaluation *e, const struct clos
 }
 
 static APART struct json apply_builtin(struct evaluation *e, const struct builtin_value *value,
-				 const struct json *arguments, uint32_t count,
-				 struct json context)
+				       const struct json *arguments, uint32_t count,
+				       struct json context)
 {
 	struct call_site site = {.input = context};
 
@@ -175,8 +175,8 @@ static APART struct json apply_builtin(struct evaluation *e, const struct builti
 	return call_builtin(e, value->builtin, arguments, count, &site);
 }
 
-static struct json apply_once(struct evaluation *e, struct json function,
-			      struct json *arguments, uint32_t count, struct json context)
+static struct json apply_once(struct evaluation *e, struct json function, struct json *arguments,
+			      uint32_t count, struct json context)
 {
 	if (function.type != JSON_EXTENSION)
 		return jsonata_fail(e, "T1006", json_undefined());
@@ -251,7 +251,10 @@ struct json jsonata_apply_item(struct evaluation *e, struct json function, struc
 	struct json arguments[3] = {item, key, whole};
 	uint32_t arity = jsonata_arity(function);
 
-	return jsonata_apply(e, function, arguments, arity < 1 ? 1 : arity > 3 ? 3 : arity,
+	return jsonata_apply(e, function, arguments,
+			     arity < 1	 ? 1
+			     : arity > 3 ? 3
+					 : arity,
 			     json_null());
 }
 
@@ -287,9 +290,9 @@ static struct json *arguments_room(struct evaluation *e, struct json *few, uint3
 }
 
 /* `first` is what ~> hands over, or NULL. */
-static struct json *run_arguments(struct evaluation *e, const struct call *call,
-				  struct json input, struct frame *frame,
-				  const struct json *first, struct json *few, uint32_t *count)
+static struct json *run_arguments(struct evaluation *e, const struct call *call, struct json input,
+				  struct frame *frame, const struct json *first, struct json *few,
+				  uint32_t *count)
 {
 	uint32_t at = 0;
 	struct json *arguments;
@@ -327,10 +330,8 @@ static struct json call_known(struct evaluation *e, const struct node *node, str
 {
 	const struct call *call = &node->call;
 	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
-	struct call_site site = {.input = input,
-				 .frame = frame,
-				 .scope = call->scope,
-				 .prepared = call->prepared};
+	struct call_site site = {
+		.input = input, .frame = frame, .scope = call->scope, .prepared = call->prepared};
 	struct json *arguments = run_arguments(e, call, input, frame, first, few, &site.count);
 
 	if (arguments == NULL)
@@ -357,8 +358,8 @@ struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *no
 }
 
 /* The function that is called; a name that lacks its dollar sign gets a hint. */
-static struct json run_procedure(struct evaluation *e, const struct node *node,
-				 struct json input, struct frame *frame, const char *hint_code)
+static struct json run_procedure(struct evaluation *e, const struct node *node, struct json input,
+				 struct frame *frame, const char *hint_code)
 {
 	const struct call *call = &node->call;
 	struct json function = jsonata_run(e, call->procedure, input, frame);
@@ -374,8 +375,8 @@ static struct json run_procedure(struct evaluation *e, const struct node *node,
 
 /* A lambda without a signature: its arguments go straight into its frame. */
 static APART struct json call_lambda(struct evaluation *e, const struct node *node,
-			       const struct closure *closure, struct json input,
-			       struct frame *frame, const struct json *first)
+				     const struct closure *closure, struct json input,
+				     struct frame *frame, const struct json *first)
 {
 	const struct lambda *lambda = &closure->node->lambda;
 	uint32_t at = 0;
@@ -490,9 +491,8 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 			return value_failed();
 		struct json value = call->builtin->call(e, few, &site);
 		jsonata_leave(e);
-		return value_is_failed(value)
-			       ? locate(e, call->procedure->position, call->name)
-			       : value;
+		return value_is_failed(value) ? locate(e, call->procedure->position, call->name)
+					      : value;
 	}
 	struct json *arguments = jsonata_take(e, sizeof few);
 	if (arguments == NULL)
@@ -506,8 +506,8 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 	return (struct json){.type = VALUE_TAIL};
 }
 
-struct json jsonata_run_partial(struct evaluation *e, const struct node *node,
-				struct json input, struct frame *frame)
+struct json jsonata_run_partial(struct evaluation *e, const struct node *node, struct json input,
+				struct frame *frame)
 {
 	const struct call *call = &node->call;
 	struct partial *partial =

@@ -15,7 +15,7 @@ struct closure {
 struct partial {
 	struct json function;
 	uint32_t count;
-	uint32_t open; /* placeholders */
+	uint32_t open;		 /* placeholders */
 	struct json arguments[]; /* VALUE_UNBOUND: a placeholder */
 };
 

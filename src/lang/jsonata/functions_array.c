@@ -18,8 +18,8 @@ struct json jsonata_append(struct evaluation *e, struct json a, struct json b)
 		return b;
 	if (value_is_undefined(b))
 		return a;
-	bool is_pushed = a.type == JSON_ARRAY ? jsonata_push_all(e, a.items, a.count)
-					      : jsonata_push(e, a);
+	bool is_pushed =
+		a.type == JSON_ARRAY ? jsonata_push_all(e, a.items, a.count) : jsonata_push(e, a);
 	is_pushed = is_pushed && (b.type == JSON_ARRAY ? jsonata_push_all(e, b.items, b.count)
 						       : jsonata_push(e, b));
 	return is_pushed ? jsonata_finish_array(e, base, 0) : value_failed();

@@ -10,8 +10,7 @@ struct json jsonata_builtin_map(struct evaluation *e, const struct json *a,
 	if (a[0].type != JSON_ARRAY)
 		return json_undefined();
 	for (uint32_t i = 0; i < a[0].count; i++) {
-		struct json value =
-			jsonata_apply_item(e, a[1], a[0].items[i], json_int(i), a[0]);
+		struct json value = jsonata_apply_item(e, a[1], a[0].items[i], json_int(i), a[0]);
 		if (value_is_failed(value) ||
 		    (!value_is_undefined(value) && !jsonata_push(e, value)))
 			return value_failed();

@@ -126,8 +126,7 @@ static struct json describe(struct matcher *m)
 }
 
 /* A limit of matches; -1 fails. Infinity when none is given. */
-static double read_limit(struct evaluation *e, struct json limit, const char *code,
-			 uint32_t index)
+static double read_limit(struct evaluation *e, struct json limit, const char *code, uint32_t index)
 {
 	if (!value_is_number(limit))
 		return INFINITY;
@@ -331,8 +330,9 @@ static APART struct json replace_text(struct evaluation *e, const struct json *a
 	size_t position = 0;
 
 	/* A replacement that is no text is spelt as JavaScript would. */
-	struct json replacement = a[2].type == JSON_STRING ? a[2]
-				  : value_text(STR("undefined"), JSON_PLAIN | JSON_ASCII);
+	struct json replacement = a[2].type == JSON_STRING
+					  ? a[2]
+					  : value_text(STR("undefined"), JSON_PLAIN | JSON_ASCII);
 	for (double count = 0; count < limit; count++) {
 		ptrdiff_t at = str_find(str_slice(s, position, s.len), what);
 		if (at < 0)
@@ -402,8 +402,7 @@ static bool push_points(struct evaluation *e, struct json text, double limit)
 	return true;
 }
 
-static bool push_between(struct evaluation *e, struct json text, struct str separator,
-			 double limit)
+static bool push_between(struct evaluation *e, struct json text, struct str separator, double limit)
 {
 	struct str s = json_str(text);
 	size_t position = 0;

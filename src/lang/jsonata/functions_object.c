@@ -194,9 +194,9 @@ struct json jsonata_builtin_sift(struct evaluation *e, const struct json *a,
 		return value_failed();
 	for (uint32_t i = 0; i < a[0].count; i++) {
 		const struct json_member *m = &a[0].members[i];
-		struct json value = value_is_function(a[1])
-					    ? jsonata_apply_item(e, a[1], m->value, key_text(m), a[0])
-					    : json_undefined();
+		struct json value = value_is_function(a[1]) ? jsonata_apply_item(e, a[1], m->value,
+										 key_text(m), a[0])
+							    : json_undefined();
 		int truth = value_is_failed(value) ? -1 : jsonata_truth(e, value);
 		if (truth < 0)
 			return value_failed();

@@ -138,8 +138,7 @@ static struct json make_padding(struct evaluation *e, struct json filler, double
 		return value_failed();
 	for (size_t i = 0; i < (size_t)repeats; i++)
 		memcpy(out + i * filler.count, filler.text, filler.count);
-	struct json all =
-		value_text(str_make(out, (size_t)repeats * filler.count), filler.flags);
+	struct json all = value_text(str_make(out, (size_t)repeats * filler.count), filler.flags);
 	return jsonata_text_part(all, 0, jsonata_point_offset(all, (size_t)count));
 }
 

@@ -34,9 +34,11 @@ struct json jsonata_builtin_type(struct evaluation *e, const struct json *a,
 				 const struct call_site *site)
 {
 	static const char *const names[] = {
-		[JSON_NULL] = "null",	  [JSON_BOOL] = "boolean",	 [JSON_INT] = "number",
-		[JSON_DOUBLE] = "number", [JSON_NUMBER_TEXT] = "number", [JSON_STRING] = "string",
-		[JSON_ARRAY] = "array",	  [JSON_OBJECT] = "object",	 [JSON_EXTENSION] = "function",
+		[JSON_NULL] = "null",	       [JSON_BOOL] = "boolean",
+		[JSON_INT] = "number",	       [JSON_DOUBLE] = "number",
+		[JSON_NUMBER_TEXT] = "number", [JSON_STRING] = "string",
+		[JSON_ARRAY] = "array",	       [JSON_OBJECT] = "object",
+		[JSON_EXTENSION] = "function",
 	};
 	bool fails = false;
 

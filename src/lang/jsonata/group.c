@@ -6,7 +6,7 @@ struct group {
 	struct str key;
 	uint32_t hash;
 	uint32_t pair;
-	uint32_t next; /* of the same bucket, +1 */
+	uint32_t next;	     /* of the same bucket, +1 */
 	uint32_t first_link; /* list of items, +1 */
 	uint32_t last_link;
 	uint32_t item_count;

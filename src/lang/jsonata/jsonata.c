@@ -9,8 +9,8 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 				      struct jsonata_error *error)
 {
 	struct fault fault = {0};
-	size_t bytes_max = options == NULL || options->bytes_max == 0 ? BYTES_MAX_DEFAULT
-								      : options->bytes_max;
+	size_t bytes_max =
+		options == NULL || options->bytes_max == 0 ? BYTES_MAX_DEFAULT : options->bytes_max;
 
 	if (text.len > bytes_max || text.len > UINT32_MAX / 2) {
 		fault.code = "U1002";

@@ -11,13 +11,13 @@
 #include "base/random.h"
 #include "lang/json/json.h"
 
-struct jsonata;      /* a compiled expression */
+struct jsonata;	     /* a compiled expression */
 struct jsonata_call; /* what a native function gets to work with; see below */
 
 /* A fault of an expression or of its evaluation, as the reference reports it. Texts live in the
  * arena that the failing call was given. */
 struct jsonata_error {
-	char code[8];       /* "S0201", "T2001", "D1002" … */
+	char code[8];	    /* "S0201", "T2001", "D1002" … */
 	size_t position;    /* in characters as the reference counts them (UTF-16 units) */
 	struct str token;   /* may be empty */
 	struct json value;  /* JSON_UNDEFINED where the reference gives none */
@@ -54,11 +54,11 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 				      struct jsonata_error *error) MUST_CHECK;
 
 struct jsonata_limits {
-	uint64_t steps_max;        /* nodes evaluated; U1001 past it */
-	uint32_t depth_max;        /* nested evaluation; D1011 past it */
-	uint32_t sequence_max;     /* items of one sequence or string bytes/16; D2015 past it */
-	size_t bytes_max;          /* taken from the arena by one evaluation; D1013 past it */
-	int64_t time_ms_max;       /* on `clock`, looked at every 4096 steps; D1012; 0: no limit */
+	uint64_t steps_max;	    /* nodes evaluated; U1001 past it */
+	uint32_t depth_max;	    /* nested evaluation; D1011 past it */
+	uint32_t sequence_max;	    /* items of one sequence or string bytes/16; D2015 past it */
+	size_t bytes_max;	    /* taken from the arena by one evaluation; D1013 past it */
+	int64_t time_ms_max;	    /* on `clock`, looked at every 4096 steps; D1012; 0: no limit */
 	uint32_t regex_matches_max; /* PCRE2 match limit; D1014 past it */
 };
 /* 1 million steps, depth 200 (fits a fiber's stack), a million items, 32 MiB, 1 s, 100,000. */
@@ -79,8 +79,7 @@ struct jsonata_context {
  * nothing; sequences come out as the reference gives them (none, the single item, an array).
  * The result may share with `input`. False with *error filled (in the arena). */
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
-		      struct json input, struct json *out,
-		      struct jsonata_error *error) MUST_CHECK;
+		      struct json input, struct json *out, struct jsonata_error *error) MUST_CHECK;
 
 /* "S0201 at 12: Syntax error: …" with the place, as an ERROR_INVALID. Returns false. */
 bool jsonata_error_to_error(const struct jsonata_error *error, struct error *err);

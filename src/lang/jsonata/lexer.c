@@ -2,28 +2,26 @@
 
 #include <math.h>
 
-static const char *const operator_texts[] = {
-	[OP_NONE] = "",
+static const char *const operator_texts[] = {[OP_NONE] = "",
 #define ROW(id, spelling, power) [id] = spelling,
-	OPERATOR_TABLE(ROW)
+					     OPERATOR_TABLE(ROW)
 #undef ROW
 };
 
-static const uint8_t operator_powers[] = {
-	[OP_NONE] = 0,
+static const uint8_t operator_powers[] = {[OP_NONE] = 0,
 #define ROW(id, spelling, power) [id] = power,
-	OPERATOR_TABLE(ROW)
+					  OPERATOR_TABLE(ROW)
 #undef ROW
 };
 
 /* Operators of one character; they also end a name. */
 static const uint8_t single_operators[128] = {
-	['.'] = OP_DOT,     ['['] = OP_BRACKET,	  [']'] = OP_BRACKET_END, ['{'] = OP_BRACE,
-	['}'] = OP_BRACE_END, ['('] = OP_PAREN,	  [')'] = OP_PAREN_END,	  [','] = OP_COMMA,
-	['@'] = OP_FOCUS,   ['#'] = OP_INDEX,	  [';'] = OP_SEMICOLON,	  [':'] = OP_COLON,
-	['?'] = OP_QUESTION, ['+'] = OP_ADD,	  ['-'] = OP_SUBTRACT,	  ['*'] = OP_MULTIPLY,
-	['/'] = OP_DIVIDE,  ['%'] = OP_MODULO,	  ['|'] = OP_BAR,	  ['='] = OP_EQUAL,
-	['<'] = OP_LESS,    ['>'] = OP_GREATER,	  ['^'] = OP_ORDER,	  ['&'] = OP_CONCAT,
+	['.'] = OP_DOT,		['['] = OP_BRACKET, [']'] = OP_BRACKET_END, ['{'] = OP_BRACE,
+	['}'] = OP_BRACE_END,	['('] = OP_PAREN,   [')'] = OP_PAREN_END,   [','] = OP_COMMA,
+	['@'] = OP_FOCUS,	['#'] = OP_INDEX,   [';'] = OP_SEMICOLON,   [':'] = OP_COLON,
+	['?'] = OP_QUESTION,	['+'] = OP_ADD,	    ['-'] = OP_SUBTRACT,    ['*'] = OP_MULTIPLY,
+	['/'] = OP_DIVIDE,	['%'] = OP_MODULO,  ['|'] = OP_BAR,	    ['='] = OP_EQUAL,
+	['<'] = OP_LESS,	['>'] = OP_GREATER, ['^'] = OP_ORDER,	    ['&'] = OP_CONCAT,
 	['!'] = OP_EXCLAMATION, ['~'] = OP_TILDE,
 };
 
@@ -31,9 +29,9 @@ static const struct {
 	char text[3];
 	uint8_t operator;
 } double_operators[] = {
-	{"..", OP_RANGE},      {":=", OP_BIND},	      {"!=", OP_UNEQUAL}, {">=", OP_GREATER_EQUAL},
-	{"<=", OP_LESS_EQUAL}, {"**", OP_DESCENDANT}, {"~>", OP_APPLY},	  {"?:", OP_DEFAULT},
-	{"??", OP_COALESCE},
+	{"..", OP_RANGE},	  {":=", OP_BIND},	 {"!=", OP_UNEQUAL},
+	{">=", OP_GREATER_EQUAL}, {"<=", OP_LESS_EQUAL}, {"**", OP_DESCENDANT},
+	{"~>", OP_APPLY},	  {"?:", OP_DEFAULT},	 {"??", OP_COALESCE},
 };
 
 const char *jsonata_operator_text(enum operator operator)
@@ -113,7 +111,7 @@ static bool give_operator(struct lexer *lexer, struct token *token, enum operato
 {
 	const char *text = operator_texts[operator];
 
-	token->operator = operator;
+	token->operator= operator;
 	lexer->at += strlen(text);
 	return give(lexer, token, TOKEN_OPERATOR, str_from_c(text));
 }
@@ -163,8 +161,8 @@ size_t jsonata_append_unit(char *text, size_t len, uint32_t unit)
 {
 	unsigned char *u = (unsigned char *)text;
 
-	if (unit >= 0xdc00 && unit < 0xe000 && len >= 3 && u[len - 3] == 0xed && u[len - 2] >= 0xa0 &&
-	    u[len - 2] < 0xb0) {
+	if (unit >= 0xdc00 && unit < 0xe000 && len >= 3 && u[len - 3] == 0xed &&
+	    u[len - 2] >= 0xa0 && u[len - 2] < 0xb0) {
 		uint32_t high = 0xd000 | (uint32_t)(u[len - 2] & 0x3f) << 6 | (u[len - 1] & 0x3f);
 		uint32_t point = 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00);
 		u[len - 3] = (unsigned char)(0xf0 | point >> 18);
@@ -326,7 +324,7 @@ static bool scan_name(struct lexer *lexer, struct token *token)
 		return give(lexer, token, TOKEN_VARIABLE, str_slice(name, 1, name.len));
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		if (str_equal(name, words[i].text)) {
-			token->operator = words[i].operator;
+			token->operator= words[i].operator;
 			return give(lexer, token, TOKEN_OPERATOR, name);
 		}
 	}

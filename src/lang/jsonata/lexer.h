@@ -17,47 +17,47 @@ enum token_type {
 };
 
 /* operator, spelling, left binding power where it is infix (0: it is not) */
-#define OPERATOR_TABLE(ROW)           \
-	ROW(OP_DOT, ".", 75)          \
-	ROW(OP_BRACKET, "[", 80)      \
-	ROW(OP_BRACKET_END, "]", 0)   \
-	ROW(OP_BRACE, "{", 70)        \
-	ROW(OP_BRACE_END, "}", 0)     \
-	ROW(OP_PAREN, "(", 80)        \
-	ROW(OP_PAREN_END, ")", 0)     \
-	ROW(OP_COMMA, ",", 0)         \
-	ROW(OP_FOCUS, "@", 80)        \
-	ROW(OP_INDEX, "#", 80)        \
-	ROW(OP_SEMICOLON, ";", 0)     \
-	ROW(OP_COLON, ":", 0)         \
-	ROW(OP_QUESTION, "?", 20)     \
-	ROW(OP_ADD, "+", 50)          \
-	ROW(OP_SUBTRACT, "-", 50)     \
-	ROW(OP_MULTIPLY, "*", 60)     \
-	ROW(OP_DIVIDE, "/", 60)       \
-	ROW(OP_MODULO, "%", 60)       \
-	ROW(OP_BAR, "|", 0)           \
-	ROW(OP_EQUAL, "=", 40)        \
-	ROW(OP_LESS, "<", 40)         \
-	ROW(OP_GREATER, ">", 40)      \
-	ROW(OP_ORDER, "^", 40)        \
-	ROW(OP_CONCAT, "&", 50)       \
-	ROW(OP_EXCLAMATION, "!", 0)   \
-	ROW(OP_TILDE, "~", 0)         \
-	ROW(OP_DESCENDANT, "**", 0)   \
-	ROW(OP_RANGE, "..", 0)        \
-	ROW(OP_BIND, ":=", 10)        \
-	ROW(OP_UNEQUAL, "!=", 40)     \
-	ROW(OP_LESS_EQUAL, "<=", 40)  \
-	ROW(OP_GREATER_EQUAL, ">=", 40) \
-	ROW(OP_APPLY, "~>", 40)       \
-	ROW(OP_DEFAULT, "?:", 40)     \
-	ROW(OP_COALESCE, "??", 40)    \
-	ROW(OP_AND, "and", 30)        \
-	ROW(OP_OR, "or", 25)          \
+#define OPERATOR_TABLE(ROW)                                                                        \
+	ROW(OP_DOT, ".", 75)                                                                       \
+	ROW(OP_BRACKET, "[", 80)                                                                   \
+	ROW(OP_BRACKET_END, "]", 0)                                                                \
+	ROW(OP_BRACE, "{", 70)                                                                     \
+	ROW(OP_BRACE_END, "}", 0)                                                                  \
+	ROW(OP_PAREN, "(", 80)                                                                     \
+	ROW(OP_PAREN_END, ")", 0)                                                                  \
+	ROW(OP_COMMA, ",", 0)                                                                      \
+	ROW(OP_FOCUS, "@", 80)                                                                     \
+	ROW(OP_INDEX, "#", 80)                                                                     \
+	ROW(OP_SEMICOLON, ";", 0)                                                                  \
+	ROW(OP_COLON, ":", 0)                                                                      \
+	ROW(OP_QUESTION, "?", 20)                                                                  \
+	ROW(OP_ADD, "+", 50)                                                                       \
+	ROW(OP_SUBTRACT, "-", 50)                                                                  \
+	ROW(OP_MULTIPLY, "*", 60)                                                                  \
+	ROW(OP_DIVIDE, "/", 60)                                                                    \
+	ROW(OP_MODULO, "%", 60)                                                                    \
+	ROW(OP_BAR, "|", 0)                                                                        \
+	ROW(OP_EQUAL, "=", 40)                                                                     \
+	ROW(OP_LESS, "<", 40)                                                                      \
+	ROW(OP_GREATER, ">", 40)                                                                   \
+	ROW(OP_ORDER, "^", 40)                                                                     \
+	ROW(OP_CONCAT, "&", 50)                                                                    \
+	ROW(OP_EXCLAMATION, "!", 0)                                                                \
+	ROW(OP_TILDE, "~", 0)                                                                      \
+	ROW(OP_DESCENDANT, "**", 0)                                                                \
+	ROW(OP_RANGE, "..", 0)                                                                     \
+	ROW(OP_BIND, ":=", 10)                                                                     \
+	ROW(OP_UNEQUAL, "!=", 40)                                                                  \
+	ROW(OP_LESS_EQUAL, "<=", 40)                                                               \
+	ROW(OP_GREATER_EQUAL, ">=", 40)                                                            \
+	ROW(OP_APPLY, "~>", 40)                                                                    \
+	ROW(OP_DEFAULT, "?:", 40)                                                                  \
+	ROW(OP_COALESCE, "??", 40)                                                                 \
+	ROW(OP_AND, "and", 30)                                                                     \
+	ROW(OP_OR, "or", 25)                                                                       \
 	ROW(OP_IN, "in", 40)
 
-enum operator {
+enum operator{
 	OP_NONE,
 #define ROW(id, spelling, power) id,
 	OPERATOR_TABLE(ROW)

@@ -15,8 +15,8 @@ struct call_site;
 
 /* Evaluates a node with `input` as the context. The answer may be a raw sequence;
  * jsonata_run() makes a value of it. */
-typedef struct json run_function(struct evaluation *e, const struct node *node,
-				 struct json input, struct frame *frame);
+typedef struct json run_function(struct evaluation *e, const struct node *node, struct json input,
+				 struct frame *frame);
 
 /* `arguments` are checked and there are at least 4 of them, the missing ones undefined. */
 typedef struct json builtin_function(struct evaluation *e, const struct json *arguments,
@@ -124,8 +124,8 @@ struct call {
 	uint32_t count;
 	const struct builtin *builtin; /* known at compile time, else NULL */
 	const struct signature *signature;
-	struct str name; /* data NULL: none */
-	bool names_path; /* the procedure is a name without its dollar sign */
+	struct str name;	 /* data NULL: none */
+	bool names_path;	 /* the procedure is a name without its dollar sign */
 	const struct node *hint; /* the variable of that name */
 	const struct scope *scope;
 	const void *prepared; /* of a constant picture; see picture.h */
@@ -157,7 +157,7 @@ struct node {
 		struct {
 			const struct candidate *candidates;
 			uint32_t count;
-			uint32_t index;              /* of a host variable */
+			uint32_t index;		     /* of a host variable */
 			const struct node *fallback; /* when nothing is bound; may be NULL */
 			struct str name;
 		} variable;
@@ -241,16 +241,15 @@ run_function jsonata_run_literal, jsonata_run_context, jsonata_run_root, jsonata
 	jsonata_run_local, jsonata_run_outer; /* evaluate.c */
 run_function jsonata_run_arithmetic, jsonata_run_equal, jsonata_run_compare, jsonata_run_concat,
 	jsonata_run_logic, jsonata_run_in, jsonata_run_range; /* operators.c */
-run_function jsonata_run_object;                              /* group.c */
+run_function jsonata_run_object;			      /* group.c */
 run_function jsonata_run_name, jsonata_run_field, jsonata_run_path, jsonata_run_wildcard,
 	jsonata_run_descendant, jsonata_run_filtered; /* path.c */
-run_function jsonata_run_tuple_path;                  /* tuple.c */
-run_function jsonata_run_sort;                        /* sort.c */
+run_function jsonata_run_tuple_path;		      /* tuple.c */
+run_function jsonata_run_sort;			      /* sort.c */
 run_function jsonata_run_lambda, jsonata_run_call, jsonata_run_builtin_call, jsonata_run_tail,
-	jsonata_run_builtin_tail,
-	jsonata_run_partial, jsonata_run_apply; /* function.c */
-run_function jsonata_run_regex;                 /* regex.c */
-run_function jsonata_run_transform;             /* transform.c */
+	jsonata_run_builtin_tail, jsonata_run_partial, jsonata_run_apply; /* function.c */
+run_function jsonata_run_regex;						  /* regex.c */
+run_function jsonata_run_transform;					  /* transform.c */
 
 /* NULL when there is none of that name. */
 const struct builtin *jsonata_builtin_find(struct str name);

@@ -84,8 +84,8 @@ static bool check_number(struct evaluation *e, const struct node *node, struct j
 	return false;
 }
 
-struct json jsonata_run_arithmetic(struct evaluation *e, const struct node *node,
-				   struct json input, struct frame *frame)
+struct json jsonata_run_arithmetic(struct evaluation *e, const struct node *node, struct json input,
+				   struct frame *frame)
 {
 	struct json left, right;
 	int64_t whole;
@@ -112,8 +112,7 @@ static int equal_members(struct evaluation *e, struct json a, struct json b, uin
 		return 0;
 	for (uint32_t i = 0; i < a.count; i++) {
 		const struct json_member *m = &a.members[i];
-		struct json other =
-			json_get_hashed(b, str_make(m->key, m->key_len), m->key_hash);
+		struct json other = json_get_hashed(b, str_make(m->key, m->key_len), m->key_hash);
 		if (value_is_undefined(other))
 			return 0;
 		int equal = equal_items(e, m->value, other, depth + 1);
@@ -169,7 +168,8 @@ static int equal_items(struct evaluation *e, struct json a, struct json b, uint3
 	}
 	if (!jsonata_spend(e))
 		return -1;
-	return a.type == JSON_ARRAY ? equal_elements(e, a, b, depth) : equal_members(e, a, b, depth);
+	return a.type == JSON_ARRAY ? equal_elements(e, a, b, depth)
+				    : equal_members(e, a, b, depth);
 }
 
 int jsonata_equal(struct evaluation *e, struct json a, struct json b)
@@ -189,7 +189,7 @@ struct json jsonata_run_equal(struct evaluation *e, const struct node *node, str
 	int equal = equal_items(e, left, right, 0);
 	if (equal < 0)
 		return value_failed();
-	return json_bool((equal == 1) == (node->operator == OP_EQUAL));
+	return json_bool((equal == 1) == (node->operator== OP_EQUAL));
 }
 
 static bool is_comparable(struct json value)
@@ -215,13 +215,14 @@ static bool compare(enum operator operator, struct json left, struct json right)
 {
 	if (left.type == JSON_STRING) {
 		int order = jsonata_compare_text(json_str(left), json_str(right));
-		return holds(operator, order < 0, order == 0, order > 0);
+		return holds(operator, order<0, order == 0, order> 0);
 	}
 	if (left.type == JSON_INT && right.type == JSON_INT)
-		return holds(operator, left.integer < right.integer, left.integer == right.integer,
-			     left.integer > right.integer);
+		return holds(operator, left.integer<right.integer, left.integer == right.integer,
+						    left.integer>
+					       right.integer);
 	double a = value_double(left), b = value_double(right);
-	return holds(operator, a < b, a == b, a > b);
+	return holds(operator, a<b, a == b, a> b);
 }
 
 struct json jsonata_run_compare(struct evaluation *e, const struct node *node, struct json input,
@@ -253,8 +254,9 @@ static bool is_same(struct json a, struct json b)
 		return a.type == b.type && a.pointer == b.pointer && a.count == b.count &&
 		       (a.count > 0 || a.type == JSON_OBJECT);
 	return a.type < JSON_ARRAY && b.type < JSON_ARRAY
-		       ? (value_is_number(a) && value_is_number(b) ? equal_numbers(a, b)
-								   : equal_items(NULL, a, b, 0)) == 1
+		       ? (value_is_number(a) && value_is_number(b)
+				  ? equal_numbers(a, b)
+				  : equal_items(NULL, a, b, 0)) == 1
 		       : a.type == b.type && a.pointer == b.pointer;
 }
 
@@ -282,7 +284,7 @@ struct json jsonata_run_in(struct evaluation *e, const struct node *node, struct
 struct json jsonata_run_logic(struct evaluation *e, const struct node *node, struct json input,
 			      struct frame *frame)
 {
-	bool is_or = node->operator == OP_OR;
+	bool is_or = node->operator== OP_OR;
 
 	if (!jsonata_enter(e))
 		return value_failed();
@@ -359,9 +361,8 @@ struct json jsonata_run_concat(struct evaluation *e, const struct node *node, st
 
 static bool is_whole(struct json value)
 {
-	return value.type == JSON_INT ||
-	       (value_is_number(value) && isfinite(value_double(value)) &&
-		value_double(value) == trunc(value_double(value)));
+	return value.type == JSON_INT || (value_is_number(value) && isfinite(value_double(value)) &&
+					  value_double(value) == trunc(value_double(value)));
 }
 
 struct json jsonata_run_range(struct evaluation *e, const struct node *node, struct json input,

@@ -194,9 +194,9 @@ static bool append_pattern(struct buffer *out, const struct date_part *part, str
 	if (part->has_integer)
 		return append_integer_pattern(out, &part->integer, fault);
 	if (strchr("MxFP", part->component) == NULL) {
-		*fault = (struct fault){.code = "D3133",
-					.value = json_string(arena_str(
-						out->arena, str_make(&part->component, 1)))};
+		*fault = (struct fault){
+			.code = "D3133",
+			.value = json_string(arena_str(out->arena, str_make(&part->component, 1)))};
 		return false;
 	}
 	buffer_append(out, STR("[a-zA-Z]+"));
@@ -370,8 +370,8 @@ static double finish_moment(struct moment *m, bool is_day_of_year, bool is_half_
 	}
 	if (is_half_day)
 		hour = (v['h'] == 12 ? 0 : v['h']) + (v['P'] == 1 ? 12 : 0);
-	double of_day = ((trunc(hour) * 60 + trunc(v['m'])) * 60 + trunc(v['s'])) * 1000 +
-			trunc(v['f']);
+	double of_day =
+		((trunc(hour) * 60 + trunc(v['m'])) * 60 + trunc(v['s'])) * 1000 + trunc(v['f']);
 	double ms = jsonata_utc(v['Y'], month, day, of_day);
 	return isnan(zone) ? ms : ms - zone * 60000;
 }
@@ -460,8 +460,7 @@ struct json jsonata_builtin_to_millis(struct evaluation *e, const struct json *a
 	return parse_by_picture(e, picture, a[0], site);
 }
 
-const void *jsonata_prepare(struct arena *arena, const struct builtin *builtin,
-			    struct str picture)
+const void *jsonata_prepare(struct arena *arena, const struct builtin *builtin, struct str picture)
 {
 	struct fault fault = {0};
 

@@ -18,9 +18,9 @@ void jsonata_syntax_add(struct parser *parser, struct syntax_list *list, struct 
 {
 	if (list->count == list->capacity) {
 		uint32_t capacity = list->capacity == 0 ? 4 : list->capacity * 2;
-		list->items = arena_grow(parser->arena, list->items,
-					 list->count * sizeof list->items[0],
-					 capacity * sizeof list->items[0]);
+		list->items =
+			arena_grow(parser->arena, list->items, list->count * sizeof list->items[0],
+				   capacity * sizeof list->items[0]);
 		list->capacity = capacity;
 	}
 	list->items[list->count++] = item;
@@ -40,7 +40,7 @@ static struct syntax *fail(struct parser *parser, const char *code, uint32_t pos
 /* Long chains of these are walked in loops, so they add no depth on their left. */
 static bool is_chain(enum operator operator)
 {
-	return operator == OP_DOT || operator == OP_CONCAT || operator == OP_AND || operator == OP_OR;
+	return operator== OP_DOT || operator== OP_CONCAT || operator== OP_AND || operator== OP_OR;
 }
 
 static bool note_depth(struct parser *parser, struct syntax *node, const struct syntax *child,
@@ -58,9 +58,9 @@ static bool advance(struct parser *parser, bool after_operand)
 {
 	if (!jsonata_lexer_next(&parser->lexer, after_operand, &parser->token))
 		return false;
-	enum operator operator = parser->token.operator;
+	enum operator operator= parser->token.operator;
 	if (parser->token.type == TOKEN_OPERATOR &&
-	    (operator == OP_EXCLAMATION || operator == OP_TILDE)) {
+	    (operator== OP_EXCLAMATION || operator== OP_TILDE)) {
 		fail(parser, "S0204", parser->token.position, parser->token.text);
 		return false;
 	}
@@ -69,7 +69,7 @@ static bool advance(struct parser *parser, bool after_operand)
 
 static bool is_at(const struct parser *parser, enum operator operator)
 {
-	return parser->token.type == TOKEN_OPERATOR && parser->token.operator == operator;
+	return parser->token.type == TOKEN_OPERATOR && parser->token.operator== operator;
 }
 
 /* Steps over this operator, which must come here. */
@@ -91,7 +91,7 @@ static struct syntax *create_from_token(struct parser *parser, enum syntax_kind 
 	node->position = token->position;
 	node->text = token->text;
 	node->value = token->value;
-	node->operator = token->operator;
+	node->operator= token->operator;
 	node->ignores_case = token->ignores_case;
 	node->is_multiline = token->is_multiline;
 	return node;
@@ -358,7 +358,7 @@ static struct syntax *parse_predicate(struct parser *parser, struct syntax *left
 {
 	if (is_at(parser, OP_BRACKET_END)) {
 		struct syntax *step = left;
-		while (step->kind == SYNTAX_BINARY && step->operator == OP_BRACKET)
+		while (step->kind == SYNTAX_BINARY && step->operator== OP_BRACKET)
 			step = step->lhs;
 		step->keeps_array = true;
 		return advance(parser, false) ? left : NULL;
@@ -434,13 +434,13 @@ static struct syntax *parse_condition(struct parser *parser, struct syntax *left
 
 static struct syntax *parse_variable_bind(struct parser *parser, struct syntax *node)
 {
-	if (node->operator == OP_BIND && node->lhs->kind != SYNTAX_VARIABLE)
+	if (node->operator== OP_BIND && node->lhs->kind != SYNTAX_VARIABLE)
 		return fail(parser, "S0212", node->lhs->position, node->lhs->text);
 	node->rhs = parse_expression(parser, jsonata_operator_power(node->operator) -
-						     (node->operator == OP_BIND ? 1 : 0));
+						     (node->operator== OP_BIND ? 1 : 0));
 	if (node->rhs == NULL)
 		return NULL;
-	if (node->operator != OP_BIND && node->rhs->kind != SYNTAX_VARIABLE)
+	if (node->operator!= OP_BIND && node->rhs->kind != SYNTAX_VARIABLE)
 		return fail(parser, "S0214", node->rhs->position, node->text);
 	return node;
 }
@@ -460,7 +460,7 @@ static struct syntax *parse_binary(struct parser *parser, struct syntax *left,
 		break;
 	case OP_DEFAULT:
 	case OP_COALESCE:
-		node->kind = token->operator == OP_DEFAULT ? SYNTAX_DEFAULT : SYNTAX_COALESCE;
+		node->kind = token->operator== OP_DEFAULT ? SYNTAX_DEFAULT : SYNTAX_COALESCE;
 		node->rhs = parse_expression(parser, 0);
 		break;
 	default:
@@ -519,7 +519,8 @@ static struct syntax *parse_expression(struct parser *parser, int power)
 
 struct syntax *jsonata_parse(struct parser *parser, struct str text)
 {
-	parser->lexer = (struct lexer){.text = text, .arena = parser->arena, .fault = parser->fault};
+	parser->lexer =
+		(struct lexer){.text = text, .arena = parser->arena, .fault = parser->fault};
 	if (!advance(parser, false))
 		return NULL;
 	struct syntax *tree = parse_expression(parser, 0);

@@ -59,7 +59,7 @@ static struct json finish_field(struct evaluation *e, uint32_t base, uint32_t de
 }
 
 static APART struct json field_of_items(struct evaluation *e, const struct node *node,
-				  struct json input)
+					struct json input)
 {
 	uint32_t base = e->top, defined = 0;
 	struct json only = json_undefined();
@@ -226,8 +226,8 @@ static struct json keep_singleton(struct evaluation *e, struct json value, bool 
 			     .items = items};
 }
 
-struct json jsonata_run_filtered(struct evaluation *e, const struct node *node,
-				 struct json input, struct frame *frame)
+struct json jsonata_run_filtered(struct evaluation *e, const struct node *node, struct json input,
+				 struct frame *frame)
 {
 	const struct scope *scope = node->filtered.tuple_scope;
 
@@ -235,10 +235,9 @@ struct json jsonata_run_filtered(struct evaluation *e, const struct node *node,
 		return value_failed();
 	struct json value = node->filtered.base->run(e, node->filtered.base, input, frame);
 	for (uint32_t i = 0; i < node->filtered.count && !value_is_failed(value); i++)
-		value = scope == NULL
-				? jsonata_filter(e, node->filtered.filters[i], value, frame)
-				: jsonata_filter_tuples(e, node->filtered.filters[i], value, frame,
-							scope);
+		value = scope == NULL ? jsonata_filter(e, node->filtered.filters[i], value, frame)
+				      : jsonata_filter_tuples(e, node->filtered.filters[i], value,
+							      frame, scope);
 	if (node->keeps_array && node->filtered.count > 0 && !value_is_failed(value))
 		value = keep_singleton(e, value, false);
 	if (node->filtered.group != NULL && !value_is_failed(value))
@@ -323,7 +322,7 @@ static bool walk_items(struct evaluation *e, const struct step *step, bool is_la
 
 /* Sorting takes the whole list. */
 static APART struct json sort_items(struct evaluation *e, const struct step *step,
-			      const struct items *items, struct frame *frame)
+				    const struct items *items, struct frame *frame)
 {
 	struct json input;
 
@@ -411,7 +410,8 @@ static struct json walk(struct evaluation *e, const struct path *path, uint32_t 
 		}
 		if (value.count == 0)
 			return json_undefined();
-		return walk_list(e, path, at + 1, (struct items){value.items, 0, value.count}, frame);
+		return walk_list(e, path, at + 1, (struct items){value.items, 0, value.count},
+				 frame);
 	}
 	return item;
 }
@@ -430,8 +430,8 @@ static struct json wrap_input(struct evaluation *e, struct json input)
 		.type = JSON_ARRAY, .extension = MARK_SEQUENCE, .count = 1, .items = items};
 }
 
-static struct json walk_from_input(struct evaluation *e, const struct path *path,
-				   struct json input, struct frame *frame)
+static struct json walk_from_input(struct evaluation *e, const struct path *path, struct json input,
+				   struct frame *frame)
 {
 	if (path->steps[0].is_cons) {
 		/* An array constructor at the front is evaluated once, not per item. */
@@ -487,8 +487,8 @@ static bool push_flattened(struct evaluation *e, struct json value, uint32_t dep
 	return true;
 }
 
-struct json jsonata_run_wildcard(struct evaluation *e, const struct node *node,
-				 struct json input, struct frame *frame)
+struct json jsonata_run_wildcard(struct evaluation *e, const struct node *node, struct json input,
+				 struct frame *frame)
 {
 	uint32_t base = e->top;
 	uint16_t marks = MARK_SEQUENCE;
@@ -529,8 +529,8 @@ static bool push_descendants(struct evaluation *e, struct json value, uint32_t d
 	return true;
 }
 
-struct json jsonata_run_descendant(struct evaluation *e, const struct node *node,
-				   struct json input, struct frame *frame)
+struct json jsonata_run_descendant(struct evaluation *e, const struct node *node, struct json input,
+				   struct frame *frame)
 {
 	uint32_t base = e->top;
 

@@ -26,7 +26,7 @@ struct integer_picture {
 	uint32_t zero; /* code point of the digit 0 */
 	int64_t mandatory_digits;
 	int64_t optional_digits;
-	uint32_t regular; /* digits of a group; 0: `separators` as they are */
+	uint32_t regular;		      /* digits of a group; 0: `separators` as they are */
 	struct picture_separator *separators; /* the rightmost first */
 	uint32_t separator_count;
 	int64_t parse_width; /* digits that a date picture reads; -1: any number */
@@ -87,7 +87,6 @@ extern const char *const jsonata_month_names[12];
 extern const char *const jsonata_day_names[8]; /* 1: Monday */
 
 /* What can be known at compile time of a call with a constant picture; NULL when nothing. */
-const void *jsonata_prepare(struct arena *arena, const struct builtin *builtin,
-			    struct str picture);
+const void *jsonata_prepare(struct arena *arena, const struct builtin *builtin, struct str picture);
 
 #endif

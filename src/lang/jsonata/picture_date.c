@@ -5,13 +5,13 @@
 #include "lang/jsonata/picture.h"
 
 enum { DATE_BYTES_MAX = 64 * 1024 };
-#define DAY_MS 86400000.0
+#define DAY_MS	    86400000.0
 #define DATE_MAX_MS 8.64e15
 
-const char *const jsonata_month_names[12] = {"January", "February", "March",	 "April",
-					     "May",	"June",	    "July",	 "August",
-					     "September", "October", "November", "December"};
-const char *const jsonata_day_names[8] = {"",	       "Monday", "Tuesday",  "Wednesday",
+const char *const jsonata_month_names[12] = {"January",	  "February", "March",	  "April",
+					     "May",	  "June",     "July",	  "August",
+					     "September", "October",  "November", "December"};
+const char *const jsonata_day_names[8] = {"",	      "Monday", "Tuesday",  "Wednesday",
 					  "Thursday", "Friday", "Saturday", "Sunday"};
 
 /* --- the calendar -------------------------------------------------------------------------- */
@@ -36,8 +36,7 @@ double jsonata_utc(double year, double month, double day, double ms)
 	year = trunc(year);
 	if (year >= 0 && year <= 99)
 		year += 1900;
-	double result =
-		days_from_civil(year, trunc(month), trunc(day)) * DAY_MS + ms;
+	double result = days_from_civil(year, trunc(month), trunc(day)) * DAY_MS + ms;
 	return fabs(result) <= DATE_MAX_MS ? result : NAN;
 }
 
@@ -134,7 +133,8 @@ static double month_of_week(const struct date *d)
 static double day_of_year(const struct date *d)
 {
 	return (jsonata_utc(d->year, d->month, d->day, 0) - jsonata_utc(d->year, 0, 1, 0)) /
-		       DAY_MS + 1;
+		       DAY_MS +
+	       1;
 }
 
 double jsonata_date_component(const struct date *date, char component)
@@ -565,7 +565,8 @@ static double read_timezone(struct str text)
 
 	if (trimmed.len > 0 && (trimmed.data[0] == '-' || trimmed.data[0] == '+'))
 		sign = trimmed.data[at++] == '-' ? -1 : 1;
-	for (start = at; at < trimmed.len && trimmed.data[at] >= '0' && trimmed.data[at] <= '9'; at++)
+	for (start = at; at < trimmed.len && trimmed.data[at] >= '0' && trimmed.data[at] <= '9';
+	     at++)
 		value = value * 10 + (trimmed.data[at] - '0');
 	return at == start ? NAN : sign * value;
 }

@@ -149,14 +149,15 @@ bool jsonata_integer_picture(struct arena *arena, struct str picture, struct int
 /* --- words --------------------------------------------------------------------------------- */
 
 static const char *const few[] = {
-	"Zero",	   "One",     "Two",	  "Three",    "Four",	 "Five",    "Six",
-	"Seven",   "Eight",   "Nine",	  "Ten",      "Eleven",	 "Twelve",  "Thirteen",
+	"Zero",	    "One",     "Two",	  "Three",     "Four",	   "Five",     "Six",
+	"Seven",    "Eight",   "Nine",	  "Ten",       "Eleven",   "Twelve",   "Thirteen",
 	"Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen",
 };
 static const char *const ordinals[] = {
-	"Zeroth",     "First",	   "Second",	"Third",       "Fourth",     "Fifth",	   "Sixth",
-	"Seventh",    "Eighth",	   "Ninth",	"Tenth",       "Eleventh",   "Twelfth",	   "Thirteenth",
-	"Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth",
+	"Zeroth",    "First",	  "Second",	 "Third",      "Fourth",
+	"Fifth",     "Sixth",	  "Seventh",	 "Eighth",     "Ninth",
+	"Tenth",     "Eleventh",  "Twelfth",	 "Thirteenth", "Fourteenth",
+	"Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth",
 };
 static const char *const decades[] = {"Twenty",	 "Thirty", "Forty",  "Fifty",  "Sixty",
 				      "Seventy", "Eighty", "Ninety", "Hundred"};
@@ -281,7 +282,8 @@ static size_t word_separator(struct str text, size_t at)
 	if (rest.len >= 5 && is_space(rest.data[0]) &&
 	    str_starts_with(str_slice(rest, 1, 4), STR("and")) && is_space(rest.data[4]))
 		return 5;
-	return rest.len > 0 && (is_space(rest.data[0]) || rest.data[0] == '-' || rest.data[0] == '\\');
+	return rest.len > 0 &&
+	       (is_space(rest.data[0]) || rest.data[0] == '-' || rest.data[0] == '\\');
 }
 
 static double parse_words(struct str text)
@@ -318,8 +320,9 @@ static double parse_words(struct str text)
 static const struct {
 	int value;
 	char text[3];
-} numerals[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"},
-		{40, "xl"},  {10, "x"},	  {9, "ix"},  {5, "v"},	   {4, "iv"},  {1, "i"}};
+} numerals[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"},
+		{90, "xc"},  {50, "l"},	  {40, "xl"}, {10, "x"},   {9, "ix"},
+		{5, "v"},    {4, "iv"},	  {1, "i"}};
 
 static void append_roman(struct buffer *out, double number)
 {
@@ -449,18 +452,18 @@ static void append_irregular(struct buffer *out, const struct integer_picture *p
 		append_point(out, line[i]);
 }
 
-static bool append_decimal(struct buffer *out, double number,
-			   const struct integer_picture *picture)
+static bool append_decimal(struct buffer *out, double number, const struct integer_picture *picture)
 {
 	char text[32];
 	uint32_t digits[PICTURE_BYTES_MAX + 32] UNINITIALIZED;
 	size_t len = json_format_double(number, text), count = 0;
-	const char *ending = picture->is_ordinal && picture->zero == '0' ? ordinal_ending(text, len)
-									 : "th";
+	const char *ending =
+		picture->is_ordinal && picture->zero == '0' ? ordinal_ending(text, len) : "th";
 
 	if (isnan(number))
 		len = (size_t)snprintf(text, sizeof text, "NaN");
-	for (int64_t i = (int64_t)len; i < picture->mandatory_digits && count < PICTURE_BYTES_MAX; i++)
+	for (int64_t i = (int64_t)len; i < picture->mandatory_digits && count < PICTURE_BYTES_MAX;
+	     i++)
 		digits[count++] = picture->zero;
 	for (size_t i = 0; i < len; i++)
 		digits[count++] = (unsigned char)text[i] + picture->zero - '0';

@@ -196,8 +196,7 @@ static void split(const struct format *f, struct subpicture *s)
 
 /* --- what is wrong with it ----------------------------------------------------------------- */
 
-static bool occurs_twice(const struct format *f, const struct subpicture *s,
-			 enum property property)
+static bool occurs_twice(const struct format *f, const struct subpicture *s, enum property property)
 {
 	return find(s->text, f->properties[property], 0) !=
 	       find_last(s->text, f->properties[property]);
@@ -228,8 +227,7 @@ static const char *check_grouping(const struct format *f, const struct subpictur
 		if ((at > 0 && is_point(grouping, s->text.items[at - 1])) ||
 		    (at + 1 < s->text.len && is_point(grouping, s->text.items[at + 1])))
 			code = "D3087";
-	} else if (s->integer.len > 0 &&
-		   is_point(grouping, s->integer.items[s->integer.len - 1])) {
+	} else if (s->integer.len > 0 && is_point(grouping, s->integer.items[s->integer.len - 1])) {
 		code = "D3088";
 	}
 	for (ptrdiff_t at = find(s->text, grouping, 0); at >= 0;
@@ -406,7 +404,8 @@ static void insert_zeros(const struct format *f, struct line *line, size_t at, s
 static void write_digits(const struct format *f, double value, size_t places, struct line *line)
 {
 	char text[512];
-	int len = snprintf(text, sizeof text, "%.*f", (int)(places > 100 ? 100 : places), fabs(value));
+	int len = snprintf(text, sizeof text, "%.*f", (int)(places > 100 ? 100 : places),
+			   fabs(value));
 
 	line->len = 0;
 	for (int i = 0; i < len && i < (int)sizeof text; i++) {

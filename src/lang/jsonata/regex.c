@@ -36,7 +36,8 @@ struct translation {
 	bool is_after_quantifier;
 };
 
-#define SPACES_BEYOND_ASCII "\\u00a0\\ufeff\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+#define SPACES_BEYOND_ASCII                                                                        \
+	"\\u00a0\\ufeff\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 enum { TRANSLATION_GROWTH = 128 }; /* at most that many bytes come of one */
 
 static void put(struct translation *t, const char *text)
@@ -141,7 +142,8 @@ static pcre2_code *compile(struct str pattern, bool ignores_case, bool is_multil
 {
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	uint32_t options = PCRE2_UTF | PCRE2_ALT_BSUX | PCRE2_ALLOW_EMPTY_CLASS |
-			   PCRE2_MATCH_UNSET_BACKREF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+			   PCRE2_MATCH_UNSET_BACKREF | PCRE2_DOLLAR_ENDONLY |
+			   PCRE2_NEVER_BACKSLASH_C;
 	int code = 0;
 	size_t offset = 0;
 
@@ -296,8 +298,8 @@ int jsonata_regex_match_next(struct evaluation *e, const struct regex *regex, st
 
 /* --- as functions -------------------------------------------------------------------------- */
 
-struct json jsonata_regex_describe(struct evaluation *e, const struct regex *regex, struct json text,
-				   const struct regex_match *match)
+struct json jsonata_regex_describe(struct evaluation *e, const struct regex *regex,
+				   struct json text, const struct regex_match *match)
 {
 	struct json *groups = jsonata_take_items(e, match->group_count);
 	struct json_member *members = groups == NULL ? NULL : jsonata_take(e, 5 * sizeof *members);
@@ -319,14 +321,13 @@ struct json jsonata_regex_describe(struct evaluation *e, const struct regex *reg
 	return json_object(members, 5);
 }
 
-struct json jsonata_regex_apply(struct evaluation *e, const struct regex *regex,
-				struct json text)
+struct json jsonata_regex_apply(struct evaluation *e, const struct regex *regex, struct json text)
 {
 	struct regex_match match;
 
 	if (text.type != JSON_STRING) {
-		text = jsonata_to_text(e, value_is_undefined(text) ? json_string_c("undefined") : text,
-				       false);
+		text = jsonata_to_text(
+			e, value_is_undefined(text) ? json_string_c("undefined") : text, false);
 		if (value_is_failed(text))
 			return text;
 	}
@@ -345,7 +346,8 @@ struct json jsonata_regex_next(struct evaluation *e, const void *pointer)
 
 	if (found < 0)
 		return value_failed();
-	return found == 0 ? json_undefined() : jsonata_regex_describe(e, next->regex, next->text, &match);
+	return found == 0 ? json_undefined()
+			  : jsonata_regex_describe(e, next->regex, next->text, &match);
 }
 
 struct json jsonata_regex_group(struct json text, const struct regex_match *match, uint32_t i)

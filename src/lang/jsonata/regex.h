@@ -32,8 +32,7 @@ struct json jsonata_regex_group(struct json text, const struct regex_match *matc
 struct json jsonata_regex_describe(struct evaluation *e, const struct regex *regex,
 				   struct json text, const struct regex_match *match);
 /* As functions: the object that describes a match, or nothing. */
-struct json jsonata_regex_apply(struct evaluation *e, const struct regex *regex,
-				struct json text);
+struct json jsonata_regex_apply(struct evaluation *e, const struct regex *regex, struct json text);
 struct json jsonata_regex_next(struct evaluation *e, const void *next);
 
 #endif

@@ -16,10 +16,11 @@ enum symbol {
 static inline uint16_t symbol_of(struct json value)
 {
 	static const uint8_t symbols[] = {
-		[JSON_UNDEFINED] = SYMBOL_M,   [JSON_NULL] = SYMBOL_L,	 [JSON_BOOL] = SYMBOL_B,
-		[JSON_INT] = SYMBOL_N,	       [JSON_DOUBLE] = SYMBOL_N, [JSON_NUMBER_TEXT] = SYMBOL_N,
-		[JSON_STRING] = SYMBOL_S,      [JSON_ARRAY] = SYMBOL_A,	 [JSON_OBJECT] = SYMBOL_O,
-		[JSON_EXTENSION] = SYMBOL_F,
+		[JSON_UNDEFINED] = SYMBOL_M, [JSON_NULL] = SYMBOL_L,
+		[JSON_BOOL] = SYMBOL_B,	     [JSON_INT] = SYMBOL_N,
+		[JSON_DOUBLE] = SYMBOL_N,    [JSON_NUMBER_TEXT] = SYMBOL_N,
+		[JSON_STRING] = SYMBOL_S,    [JSON_ARRAY] = SYMBOL_A,
+		[JSON_OBJECT] = SYMBOL_O,    [JSON_EXTENSION] = SYMBOL_F,
 	};
 
 	return symbols[value.type];
@@ -111,8 +112,7 @@ static const char *type_name(char type)
 
 static bool read_subtype(struct reader *reader)
 {
-	struct parameter *last =
-		reader->count == 0 ? NULL : &reader->parameters[reader->count - 1];
+	struct parameter *last = reader->count == 0 ? NULL : &reader->parameters[reader->count - 1];
 
 	if (last == NULL || (last->type != 'a' && last->type != 'f')) {
 		*reader->fault = (struct fault){.code = "S0401"};
@@ -171,8 +171,8 @@ static bool read_symbol(struct reader *reader, char letter)
 	}
 }
 
-struct signature *jsonata_signature_parse(struct arena *arena, struct str text,
-					  struct fault *fault, uint32_t *error_offset)
+struct signature *jsonata_signature_parse(struct arena *arena, struct str text, struct fault *fault,
+					  uint32_t *error_offset)
 {
 	struct reader reader = {.text = text, .at = 1, .fault = fault};
 	struct signature *signature;
@@ -206,9 +206,8 @@ struct match {
 
 static bool fits(const struct match *match, uint32_t parameter, uint32_t argument)
 {
-	return argument < match->count &&
-	       (match->signature->parameters[parameter].types &
-		symbol_of(match->arguments[argument])) != 0;
+	return argument < match->count && (match->signature->parameters[parameter].types &
+					   symbol_of(match->arguments[argument])) != 0;
 }
 
 /* As the reference's regular expression matches: greedy, with backtracking. `is_whole` wants all
@@ -279,9 +278,8 @@ static bool has_items_of(struct json array, struct str subtype)
 }
 
 /* An argument where an array is wanted: one that is none becomes an array of it. */
-static bool take_array(const struct parameter *parameter, struct arena *arena,
-		       struct json argument, uint32_t index, struct json *out,
-		       struct fault *fault)
+static bool take_array(const struct parameter *parameter, struct arena *arena, struct json argument,
+		       uint32_t index, struct json *out, struct fault *fault)
 {
 	uint16_t symbol = symbol_of(argument);
 	bool is_fit = true;
@@ -377,7 +375,8 @@ bool jsonata_signature_check(const struct signature *signature, struct arena *ar
 			argument++;
 		}
 		for (uint32_t k = 0; k < match.taken[i]; k++, argument++) {
-			struct json given = argument < count ? arguments[argument] : json_undefined();
+			struct json given =
+				argument < count ? arguments[argument] : json_undefined();
 			if (p->type != 'a')
 				out[n++] = given;
 			else if (!take_array(p, arena, given, argument, &out[n++], fault))

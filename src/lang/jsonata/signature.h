@@ -8,11 +8,11 @@ enum { SIGNATURE_PARAMETERS_MAX = 16 };
 
 struct parameter {
 	uint16_t types; /* set of 1 << enum symbol */
-	char type;      /* 's' 'n' 'b' 'l' 'o' 'a' 'f' 'j' 'x', '(' for a choice */
+	char type;	/* 's' 'n' 'b' 'l' 'o' 'a' 'f' 'j' 'x', '(' for a choice */
 	bool is_optional;
 	bool is_repeated;
 	bool takes_context;
-	bool is_lazy; /* `-?`: optional twice over, tried as missing first */
+	bool is_lazy;	    /* `-?`: optional twice over, tried as missing first */
 	struct str subtype; /* data NULL: none */
 };
 
@@ -24,15 +24,14 @@ struct signature {
 };
 
 /* NULL with the fault's code (S0401, S0402) and the offset of the mistake. */
-struct signature *jsonata_signature_parse(struct arena *arena, struct str text,
-					  struct fault *fault, uint32_t *error_offset);
+struct signature *jsonata_signature_parse(struct arena *arena, struct str text, struct fault *fault,
+					  uint32_t *error_offset);
 
 /* Checks the arguments and puts what the function shall get into `out` (room for
  * jsonata_signature_room()). False with the fault filled: T0410, T0411, T0412. */
 bool jsonata_signature_check(const struct signature *signature, struct arena *arena,
 			     const struct json *arguments, uint32_t count, struct json context,
-			     struct json *out, uint32_t *out_count,
-			     struct fault *fault) MUST_CHECK;
+			     struct json *out, uint32_t *out_count, struct fault *fault) MUST_CHECK;
 /* Whether each argument fits its parameter as it is, and none is missing that the context could
  * stand in for: then the arguments may be passed unchecked. */
 bool jsonata_signature_is_plain(const struct signature *signature, const struct json *arguments,

@@ -59,7 +59,7 @@ struct ordering {
 	struct json input;
 	struct frame *frame;
 	const struct scope *tuple_scope; /* NULL: the items are no tuples */
-	struct json *keys; /* item x term; VALUE_UNBOUND: not evaluated yet */
+	struct json *keys;		 /* item x term; VALUE_UNBOUND: not evaluated yet */
 };
 
 /* The value of a term for an item; each is evaluated once, when first compared. */
@@ -88,8 +88,8 @@ static bool is_orderable(struct json value)
 	return value.type == JSON_STRING || value_is_number(value);
 }
 
-static int compare_keys(struct evaluation *e, const struct node *node, struct json a,
-			struct json b, bool *fails)
+static int compare_keys(struct evaluation *e, const struct node *node, struct json a, struct json b,
+			bool *fails)
 {
 	if (!is_orderable(a) || !is_orderable(b)) {
 		jsonata_fail_at(e, "T2008", node, is_orderable(a) ? b : a);

@@ -16,18 +16,18 @@ enum syntax_kind {
 	SYNTAX_WILDCARD,
 	SYNTAX_DESCENDANT,
 	SYNTAX_PARENT,
-	SYNTAX_OPERATOR, /* and, or, in where a name may stand */
+	SYNTAX_OPERATOR,    /* and, or, in where a name may stand */
 	SYNTAX_PLACEHOLDER, /* ? as an argument */
 	SYNTAX_END,
 	SYNTAX_BINARY,
 	SYNTAX_MINUS,
 	SYNTAX_ARRAY,
-	SYNTAX_OBJECT,  /* items: key, value, key, value … */
-	SYNTAX_CALL,    /* lhs: procedure, items: arguments */
-	SYNTAX_PARTIAL, /* the same with placeholders */
-	SYNTAX_LAMBDA,  /* items: parameters, lhs: body */
+	SYNTAX_OBJECT,	  /* items: key, value, key, value … */
+	SYNTAX_CALL,	  /* lhs: procedure, items: arguments */
+	SYNTAX_PARTIAL,	  /* the same with placeholders */
+	SYNTAX_LAMBDA,	  /* items: parameters, lhs: body */
 	SYNTAX_CONDITION, /* lhs ? rhs : third */
-	SYNTAX_DEFAULT,   /* lhs ?: rhs */
+	SYNTAX_DEFAULT,	  /* lhs ?: rhs */
 	SYNTAX_COALESCE,  /* lhs ?? rhs */
 	SYNTAX_BLOCK,
 	SYNTAX_TRANSFORM, /* | lhs | rhs , third | */
@@ -68,7 +68,7 @@ struct syntax {
 	enum syntax_kind kind;
 	enum operator operator;
 	uint32_t position;
-	uint32_t depth;  /* of the tree below, this node counted */
+	uint32_t depth;	 /* of the tree below, this node counted */
 	struct str text; /* spelling; the decoded text of a string; the pattern of a regex */
 	struct json value;
 	struct syntax *lhs;
@@ -78,17 +78,17 @@ struct syntax {
 	struct signature *signature;
 	bool ignores_case;
 	bool is_multiline;
-	bool keeps_array;     /* [] stands behind it */
-	bool is_descending;   /* a term of ^() */
-	bool is_tail;         /* a call in tail position */
-	bool is_cons;         /* an array constructor that a path must not flatten */
-	bool keeps_singleton; /* a path one of whose steps keeps the array */
-	bool is_tuple;        /* a step of a tuple stream; a path that hands its tuples on */
-	struct stage *predicate; /* filters of an expression */
-	struct stage *stages;    /* filters and indices of a step */
-	struct syntax *group;    /* SYNTAX_OBJECT behind it */
-	struct str focus;        /* @$name; data NULL: none */
-	struct str index;        /* #$name */
+	bool keeps_array;	   /* [] stands behind it */
+	bool is_descending;	   /* a term of ^() */
+	bool is_tail;		   /* a call in tail position */
+	bool is_cons;		   /* an array constructor that a path must not flatten */
+	bool keeps_singleton;	   /* a path one of whose steps keeps the array */
+	bool is_tuple;		   /* a step of a tuple stream; a path that hands its tuples on */
+	struct stage *predicate;   /* filters of an expression */
+	struct stage *stages;	   /* filters and indices of a step */
+	struct syntax *group;	   /* SYNTAX_OBJECT behind it */
+	struct str focus;	   /* @$name; data NULL: none */
+	struct str index;	   /* #$name */
 	struct ancestor *ancestor; /* a step whose input a % names; a % itself */
 	struct ancestor_list *seeking; /* % below which have not found their step yet */
 };

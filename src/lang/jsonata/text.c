@@ -178,8 +178,8 @@ static struct json change_ascii(struct evaluation *e, struct json text, bool is_
 	return value_text(str_make(out, text.count), text.flags);
 }
 
-static struct json change_case(struct evaluation *e, struct json text,
-			       const struct casing *casing, bool is_upper)
+static struct json change_case(struct evaluation *e, struct json text, const struct casing *casing,
+			       bool is_upper)
 {
 	/* One code point of 2 bytes becomes 3 of 2 at most. */
 	char *out = jsonata_take_text(e, (size_t)text.count * 3);

@@ -4,8 +4,8 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/function.h"
 
-struct json jsonata_run_transform(struct evaluation *e, const struct node *node,
-				  struct json input, struct frame *frame)
+struct json jsonata_run_transform(struct evaluation *e, const struct node *node, struct json input,
+				  struct frame *frame)
 {
 	struct closure *closure = jsonata_take(e, sizeof *closure);
 
@@ -146,8 +146,8 @@ static struct json apply_update(struct changes *c, struct json match)
 static struct json apply_delete(struct changes *c, struct json match)
 {
 	const struct node *node = c->closure->node->operands.third;
-	struct json names = node == NULL ? json_undefined()
-					 : jsonata_run(c->e, node, match, c->closure->frame);
+	struct json names =
+		node == NULL ? json_undefined() : jsonata_run(c->e, node, match, c->closure->frame);
 	struct json single = names;
 
 	if (value_is_failed(names) || value_is_undefined(names))

@@ -118,8 +118,7 @@ struct json jsonata_filter_tuples(struct evaluation *e, const struct node *filte
 		if (!jsonata_spend(e))
 			return value_failed();
 		struct json verdict = ask(e, filter, item, is_tuple, frame, scope);
-		if (value_is_failed(verdict) ||
-		    !push_selected(e, verdict, item, i, tuples.count))
+		if (value_is_failed(verdict) || !push_selected(e, verdict, item, i, tuples.count))
 			return value_failed();
 	}
 	return jsonata_finish_array(e, base, marks);
@@ -153,7 +152,7 @@ struct stream {
 	struct evaluation *e;
 	const struct path *path;
 	struct frame *frame;
-	uint32_t size;      /* slots of a tuple */
+	uint32_t size;	    /* slots of a tuple */
 	struct json tuples; /* marked MARK_TUPLE */
 };
 
@@ -315,14 +314,12 @@ static struct json unwrap(struct evaluation *e, struct json tuples)
 	return jsonata_finish_array(e, base, MARK_SEQUENCE);
 }
 
-struct json jsonata_run_tuple_path(struct evaluation *e, const struct node *node,
-				   struct json input, struct frame *frame)
+struct json jsonata_run_tuple_path(struct evaluation *e, const struct node *node, struct json input,
+				   struct frame *frame)
 {
 	const struct path *path = &node->path;
-	struct stream s = {.e = e,
-			   .path = path,
-			   .frame = frame,
-			   .size = scope_tuple_size(path->tuple_scope)};
+	struct stream s = {
+		.e = e, .path = path, .frame = frame, .size = scope_tuple_size(path->tuple_scope)};
 
 	if (!jsonata_enter(e))
 		return value_failed();

@@ -18,9 +18,9 @@ enum {
 /* json.extension of an array. */
 enum mark {
 	MARK_SEQUENCE = 1, /* a sequence: of one item it is that item, of none it is nothing */
-	MARK_KEEP = 2,     /* a sequence that stays an array even of one item: a[] */
-	MARK_CONS = 4,     /* an array constructor in a path: a step does not flatten it */
-	MARK_TUPLE = 8,    /* items are tuples (@ # %); never seen outside of a path */
+	MARK_KEEP = 2,	   /* a sequence that stays an array even of one item: a[] */
+	MARK_CONS = 4,	   /* an array constructor in a path: a step does not flatten it */
+	MARK_TUPLE = 8,	   /* items are tuples (@ # %); never seen outside of a path */
 	MARK_OUTER = 16,   /* the input document, an array, wrapped to be one item */
 };
 
@@ -29,12 +29,12 @@ enum function_kind {
 	FUNCTION_LAMBDA = 1, /* pointer: struct closure */
 	FUNCTION_BUILTIN,    /* struct builtin_value */
 	FUNCTION_NATIVE,     /* struct jsonata_native */
-	FUNCTION_REGEX,      /* struct regex */
-	FUNCTION_NEXT,       /* struct regex_match: the function "next" of a match */
+	FUNCTION_REGEX,	     /* struct regex */
+	FUNCTION_NEXT,	     /* struct regex_match: the function "next" of a match */
 	FUNCTION_PARTIAL,    /* struct partial */
-	FUNCTION_CHAIN,      /* struct chain: f ~> g */
+	FUNCTION_CHAIN,	     /* struct chain: f ~> g */
 	FUNCTION_TRANSFORM,  /* struct closure */
-	VALUE_KIND_TUPLE,    /* struct json[]: slot 0 is the item, the others the tuple's variables */
+	VALUE_KIND_TUPLE, /* struct json[]: slot 0 is the item, the others the tuple's variables */
 	FUNCTION_KIND = 0xff,
 	/* It was handed over as an argument: the reference then wraps it so that a missing
 	 * argument no longer falls back to the context. */
@@ -85,7 +85,8 @@ static inline double value_double(struct json number)
 }
 static inline struct json value_function(enum function_kind kind, const void *pointer)
 {
-	return (struct json){.type = JSON_EXTENSION, .extension = (uint16_t)kind, .pointer = pointer};
+	return (struct json){
+		.type = JSON_EXTENSION, .extension = (uint16_t)kind, .pointer = pointer};
 }
 static inline enum function_kind value_function_kind(struct json function)
 {

@@ -15,9 +15,9 @@ enum { SUITE_PASSING = 1256, DIFF_PASSING = 14782 };
 
 struct run {
 	const char *shared;
-	struct arena arena;    /* of the whole run */
-	struct json datasets;  /* object: name -> value */
-	struct str *failing;   /* names from the list */
+	struct arena arena;   /* of the whole run */
+	struct json datasets; /* object: name -> value */
+	struct str *failing;  /* names from the list */
 	bool *has_failed;
 	size_t failing_count;
 	size_t passed, failed;
@@ -59,8 +59,9 @@ static bool read_failing(struct run *run)
 
 	run->failing = arena_array(&run->arena, 4096, sizeof *run->failing);
 	run->has_failed = arena_zero(&run->arena, 4096 * sizeof *run->has_failed);
-	struct str path = arena_format(&run->arena, "%s/tests/unit/lang/jsonata_suite_failing.txt%c",
-				       source == NULL ? "." : source, 0);
+	struct str path =
+		arena_format(&run->arena, "%s/tests/unit/lang/jsonata_suite_failing.txt%c",
+			     source == NULL ? "." : source, 0);
 	if (!read_whole(&run->arena, path.data, &text))
 		return false;
 	for (rest = text; rest.len > 0;) {
@@ -128,8 +129,7 @@ static struct outcome evaluate(struct arena *arena, struct str expression, struc
 	const struct jsonata *compiled =
 		jsonata_compile(arena, expression, &options, &outcome.error);
 	outcome.is_ok = compiled != NULL &&
-			jsonata_evaluate(compiled, &context, input, &outcome.value,
-					 &outcome.error);
+			jsonata_evaluate(compiled, &context, input, &outcome.value, &outcome.error);
 	return outcome;
 }
 
@@ -161,7 +161,8 @@ static bool has_code(const struct outcome *outcome, struct str code, bool has_li
 		return true;
 	/* What this suite calls U1001 are the limits of depth and time. */
 	return has_limits && str_equal(code, STR("U1001")) &&
-	       (strcmp(outcome->error.code, "D1011") == 0 || strcmp(outcome->error.code, "D1012") == 0);
+	       (strcmp(outcome->error.code, "D1011") == 0 ||
+		strcmp(outcome->error.code, "D1012") == 0);
 }
 
 static bool has_error(const struct outcome *outcome, struct json wanted)
@@ -204,8 +205,8 @@ static void run_case(struct run *run, struct str name, struct json wanted, struc
 	struct arena arena;
 
 	arena_init(&arena, SIZE_MAX);
-	struct outcome outcome = evaluate(&arena, expression, input, json_get_c(wanted, "bindings"),
-					  depth, time_ms);
+	struct outcome outcome =
+		evaluate(&arena, expression, input, json_get_c(wanted, "bindings"), depth, time_ms);
 	bool has_limits = json_get_c(wanted, "depth").type != JSON_UNDEFINED;
 	note(run, name, matches(&outcome, wanted, has_limits), expression,
 	     describe(&arena, &outcome));
@@ -248,9 +249,9 @@ static void run_suite_case(struct run *run, const char *group, struct str name, 
 	if (input.type == JSON_UNDEFINED && set.type == JSON_STRING)
 		input = dataset(run, json_str(set));
 	if (json_get_c(wanted, "expr-file").type == JSON_STRING) {
-		struct str path = arena_format(&run->arena, "%s/jsonata-suite/groups/%s/%.*s%c",
-					       run->shared, group,
-					       STR_ARGS(json_get_str(wanted, "expr-file")), 0);
+		struct str path =
+			arena_format(&run->arena, "%s/jsonata-suite/groups/%s/%.*s%c", run->shared,
+				     group, STR_ARGS(json_get_str(wanted, "expr-file")), 0);
 		if (!read_whole(&run->arena, path.data, &expression))
 			fail_msg("no %s", path.data);
 	}
