@@ -105,7 +105,8 @@ static bool call_server(struct cli *cli, const char *server, const char *unix_so
 		.header_count = header_count,
 		.body = body,
 		.has_body = body.len > 0,
-		.deadline_ns = clock_monotonic_ns(clock_system()) + (int64_t)CALL_SECONDS * 1000000000,
+		.deadline_ns =
+			clock_monotonic_ns(clock_system()) + (int64_t)CALL_SECONDS * 1000000000,
 		.response_bytes_max = REPLY_BYTES_MAX,
 	};
 	if (!call_over_socket(cli, &options, &request, &response, err))
@@ -142,7 +143,8 @@ static bool call_data_folder(struct cli *cli, const struct server_options *optio
 	if (server == NULL)
 		return false;
 	struct str borrowed;
-	bool ok = server_dispatch(server, &cli->arena, method, target, body, status, &borrowed, err);
+	bool ok = server_dispatch(server, &cli->arena, method, target, body, status, &borrowed,
+				  err);
 	if (ok)
 		*reply = arena_str(&cli->arena, borrowed);
 	server_close(server);

@@ -107,23 +107,16 @@ static bool ask(struct demo *demo, enum http_method method, const char *target, 
 static bool link_account(struct demo *demo, struct error *err)
 {
 	struct arena *arena = &demo->cli->arena;
-	struct str path = sandbox_base_path(demo->sandbox);
-	ptrdiff_t last = 0;
+	struct str link = str_trim(sandbox_link(demo->sandbox));
 	struct json reply;
 
-	for (size_t i = 0; i < path.len; i++)
-		if (path.data[i] == '/')
-			last = (ptrdiff_t)i + 1;
 	if (!ask(demo, HTTP_POST, "/api-token?environment=demo",
 		 STR("{\"name\":\"demo\",\"scopes\":[\"call\",\"admin\"]}"), &reply, err))
 		return false;
 	demo->key = json_get_str(reply, "key");
-	struct str body = arena_format(
-		arena,
-		"{\"connector\":\"%.*s\",\"tenant_id\":\"demo-customer\","
-		"\"context\":{\"company_id\":\"%.*s\"},\"credentials\":{\"api_token\":\"%.*s\"}}",
-		STR_ARGS(demo->ats), STR_ARGS(str_slice(path, (size_t)last, path.len)),
-		STR_ARGS(sandbox_token(demo->sandbox)));
+	/* The object without its opening brace goes on after our own members. */
+	struct str body = arena_format(arena, "{\"connector\":\"%.*s\",\"tenant_id\":\"demo-customer\",%.*s",
+				       STR_ARGS(demo->ats), STR_ARGS(str_slice(link, 1, link.len)));
 	if (!ask(demo, HTTP_POST, "/integrated-account?environment=demo", body, &reply, err))
 		return false;
 	demo->account_id = json_get_str(reply, "id");

@@ -8,7 +8,7 @@ static const struct cli_option options[] = {
 	{"candidates", "N", false, "how many candidates (default: 200)"},
 	{"token", "T", false, "the API token that opens it"},
 	{"company", "N", false, "the company's id"},
-	{"shape", "NAME", false, "older or newer shapes of the API: new or old"},
+	{"shape", "NAME", false, "older or newer shapes of the API: new, slim or old"},
 	{"rate-limit", "N/S", false, "answer 429 above N requests in S seconds"},
 	{"delay", "MS", false, "let every answer wait so long"},
 	{"fault", "KIND:P", true, "misbehave with probability P; see below"},
@@ -64,6 +64,7 @@ static int serve(struct cli *cli, struct sandbox *sandbox)
 			       STR_ARGS(bound), STR_ARGS(sandbox_base_path(sandbox)),
 			       STR_ARGS(sandbox_token(sandbox))));
 	wait_for_signal();
+	sandbox_release(sandbox);
 	listener_stop(listener);
 	return 0;
 }

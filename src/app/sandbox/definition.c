@@ -518,6 +518,7 @@ static bool read_company(struct reader *reader, const struct yaml_node *root)
 	if (!reader_text(reader, company, "id", &definition->company_id) ||
 	    !reader_text(reader, company, "slug", &definition->company_slug) ||
 	    !reader_text(reader, root, "token", &definition->token) ||
+	    !reader_text(reader, root, "link", &definition->link) ||
 	    !reader_check_keys(reader, authorization, "authorization", "header prefix") ||
 	    !reader_text(reader, authorization, "header", &definition->header) ||
 	    !reader_text(reader, authorization, "prefix", &definition->header_prefix) ||
@@ -539,7 +540,7 @@ static bool read_company(struct reader *reader, const struct yaml_node *root)
 static bool read_all(struct reader *reader, const struct yaml_node *root, struct str shape)
 {
 	return reader_check_keys(reader, root, "the sandbox",
-				 "now base_path company token shapes data files authorization errors "
+				 "now base_path company token link shapes data files authorization errors "
 				 "collections routes") &&
 	       read_company(reader, root) && read_shapes(reader, yaml_get(root, "shapes"), shape) &&
 	       read_data(reader, yaml_get(root, "data")) &&

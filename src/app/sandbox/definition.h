@@ -191,6 +191,7 @@ struct definition {
 	struct str company_slug;
 	struct json company;
 	struct str token;
+	struct str link;          /* JSON with {company} and {token}: how one links to it */
 	struct str header;        /* which carries the token, in lower case */
 	struct str header_prefix; /* "Bearer " */
 	struct str shape;         /* the one that is served */

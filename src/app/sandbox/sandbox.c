@@ -260,6 +260,27 @@ struct http_handler *sandbox_handler(struct sandbox *sandbox)
 	return &sandbox->handler;
 }
 
+struct str sandbox_link(struct sandbox *sandbox)
+{
+	struct str rest = sandbox->definition->link;
+	struct buffer text;
+
+	buffer_init(&text, &sandbox->arena, 65536);
+	while (rest.len > 0) {
+		if (str_starts_with(rest, STR("{company}"))) {
+			buffer_append(&text, sandbox->company_id);
+			rest = str_slice(rest, strlen("{company}"), rest.len);
+		} else if (str_starts_with(rest, STR("{token}"))) {
+			buffer_append(&text, sandbox->token);
+			rest = str_slice(rest, strlen("{token}"), rest.len);
+		} else {
+			buffer_append_byte(&text, rest.data[0]);
+			rest = str_slice(rest, 1, rest.len);
+		}
+	}
+	return buffer_str(&text);
+}
+
 struct str sandbox_base_path(const struct sandbox *sandbox)
 {
 	return sandbox->base_path;

@@ -66,6 +66,9 @@ void sandbox_release(struct sandbox *sandbox);
 struct str sandbox_base_path(const struct sandbox *sandbox); /* "/c/41207" */
 struct str sandbox_token(const struct sandbox *sandbox);
 
+/* What it takes to link an account to it, as a JSON object with `context` and `credentials`. */
+struct str sandbox_link(struct sandbox *sandbox);
+
 /* "rate_limit:0.05" into options->faults. ERROR_INVALID (field "fault") names the kinds. */
 bool sandbox_parse_fault(struct str text, struct sandbox_options *options,
 			 struct error *err) MUST_CHECK;

@@ -90,10 +90,17 @@ static const char *find_key_file(struct server *server, const struct server_opti
 static bool open_vault(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
-	bool may_make;
+	bool may_make, is_empty;
 	const char *path = find_key_file(server, options, &may_make);
 
 	if (may_make && access(path, F_OK) != 0) {
+		if (!accounts_is_empty(server->store, &is_empty, err))
+			return false;
+		if (!is_empty)
+			return error_set(err, ERROR_NOT_FOUND,
+					 "the master key %s is missing, and without it what the data "
+					 "folder holds cannot be opened; say --master-key FILE",
+					 path);
 		struct str text = vault_make_key_file(&server->arena, random_system());
 		bool made = disk_create(disk_system(), path, text, 0400, err);
 		secret_wipe((void *)(uintptr_t)text.data, text.len);

@@ -22,6 +22,9 @@ static inline const struct store_migration *account_migrations(size_t *count)
 struct accounts *accounts_create(struct store *store, struct vault *vault,
 				 const struct clock *clock, const struct random *random);
 void accounts_destroy(struct accounts *accounts);
+/* Has anything been sealed or digested in this store yet? Before the first, a new master key is
+ * harmless; afterwards it would shut everything out. */
+bool accounts_is_empty(struct store *store, bool *is_empty, struct error *err) MUST_CHECK;
 
 /* --- environments --------------------------------------------------------------------------- */
 

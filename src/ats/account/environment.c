@@ -95,3 +95,17 @@ bool environment_check(struct accounts *accounts, struct str id, struct error *e
 	arena_finish(&arena);
 	return ok;
 }
+
+/* --- nothing yet ---------------------------------------------------------------------------- */
+
+bool accounts_is_empty(struct store *store, bool *is_empty, struct error *err)
+{
+	struct arena arena;
+	struct store_rows rows;
+
+	arena_init(&arena, 65536);
+	bool ok = store_query(store, &arena, "SELECT 1 FROM environment LIMIT 1", NULL, 0, &rows, err);
+	*is_empty = ok && rows.count == 0;
+	arena_finish(&arena);
+	return ok;
+}

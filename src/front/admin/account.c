@@ -180,6 +180,8 @@ void admin_create_account(void *context, struct http_exchange *exchange,
 	(void)match;
 	if (!create(context, exchange, &err))
 		door_reply_error(exchange, &err, NULL);
+	/* The credential came in the body; its memory may be kept for other requests. */
+	secret_wipe((void *)(uintptr_t)exchange->body.data, exchange->body.len);
 }
 
 void admin_list_accounts(void *context, struct http_exchange *exchange,

@@ -29,8 +29,9 @@ static bool read_flag(const char *name, struct str text, bool *flag, struct erro
 
 /* What the door itself understands; everything else is a filter, which the plan takes or refuses
  * by name. */
-static bool read_parameter(const struct http_field *field, struct operation *operation,
-			   struct str *account_id, bool *is_filter, struct error *err)
+static bool read_parameter(const struct http_field *field, bool is_local,
+			   struct operation *operation, struct str *account_id, bool *is_filter,
+			   struct error *err)
 {
 	*is_filter = false;
 	if (str_equal(field->name, STR("integrated_account_id")))
@@ -43,7 +44,7 @@ static bool read_parameter(const struct http_field *field, struct operation *ope
 		return read_flag("expand", field->value, &operation->expand, err);
 	else if (str_equal(field->name, STR("remote_data")))
 		return read_flag("remote_data", field->value, &operation->remote_data, err);
-	else if (!str_equal(field->name, STR("environment")))
+	else if (!is_local || !str_equal(field->name, STR("environment")))
 		*is_filter = true;
 	return true;
 }
@@ -66,7 +67,8 @@ static bool read_query(const struct http_exchange *exchange, struct operation *o
 						       arena_c(exchange->arena, field->name),
 						       "given once", "%.*s is given twice",
 						       STR_ARGS(str_slice(field->name, 0, 64)));
-		if (!read_parameter(field, operation, account_id, &is_filter, err))
+		if (!read_parameter(field, exchange->is_local, operation, account_id, &is_filter,
+				    err))
 			return false;
 		if (is_filter)
 			filters[operation->filter_count++] =
