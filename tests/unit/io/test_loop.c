@@ -483,7 +483,7 @@ static void race_deadlines(void *context)
 
 static void a_deadline_and_a_wake_up_may_race(void **state)
 {
-	struct race race = {.loop = make_loop(), .rounds = 20000};
+	struct race race = {.loop = make_loop(), .rounds = 5000};
 	pthread_t thread;
 
 	(void)state;
