@@ -9,6 +9,8 @@ uint32_t jsonata_arity(struct json function)
 {
 	const void *p = function.pointer;
 
+	if (function.type != JSON_EXTENSION)
+		return 1;
 	switch (value_function_kind(function)) {
 	case FUNCTION_LAMBDA:
 		return ((const struct closure *)p)->node->lambda.parameter_count;
@@ -113,6 +115,17 @@ static APART struct json apply_native(struct evaluation *e, const struct jsonata
 	return value_failed();
 }
 
+/* Builtins bear arguments of any type; what they declare too few of is left away. */
+static struct json apply_unchecked(struct evaluation *e, const struct builtin_value *value,
+				   const struct json *arguments, uint32_t count)
+{
+	struct call_site site = {.input = json_undefined()};
+	uint32_t declared = value->builtin->arity == 0 ? 1 : value->builtin->arity;
+
+	return call_builtin(e, value->builtin, arguments, count < declared ? count : declared,
+			    &site);
+}
+
 static APART struct json apply_partial(struct evaluation *e, const struct partial *partial,
 				       const struct json *arguments, uint32_t count)
 {
@@ -128,10 +141,12 @@ static APART struct json apply_partial(struct evaluation *e, const struct partia
 			next++;
 		}
 	}
-	/* The reference no longer checks a lambda's signature here. */
+	/* The reference no longer checks signatures here. */
 	if (value_function_kind(partial->function) == FUNCTION_LAMBDA)
 		return apply_lambda(e, partial->function.pointer, all, partial->count,
 				    json_undefined(), false);
+	if (value_function_kind(partial->function) == FUNCTION_BUILTIN)
+		return apply_unchecked(e, partial->function.pointer, all, partial->count);
 	return jsonata_apply(e, partial->function, all, partial->count, json_undefined());
 }
 

@@ -76,7 +76,7 @@ static int take_match(struct matcher *m, int found)
 static void start(struct matcher *m, struct evaluation *e, struct json text, struct json function)
 {
 	*m = (struct matcher){.e = e, .text = text, .function = function};
-	if (value_function_kind(function) == FUNCTION_REGEX)
+	if (value_is_function(function) && value_function_kind(function) == FUNCTION_REGEX)
 		m->regex = function.pointer;
 }
 

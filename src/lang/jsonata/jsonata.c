@@ -27,7 +27,8 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 /* --- results ------------------------------------------------------------------------------- */
 
 /* What an expression built may be nested too deep or, by sharing, be huge when written out: both
- * are refused here, so that whoever prints or copies a result need not fear it. */
+ * are refused here, so that whoever prints or copies a result need not fear it. The marks of its
+ * arrays are taken off, so that a result fed back is a value like any other. */
 static bool check_result(struct evaluation *e, struct json value, uint32_t depth)
 {
 	if ((value.type != JSON_ARRAY && value.type != JSON_OBJECT) ||
@@ -38,9 +39,14 @@ static bool check_result(struct evaluation *e, struct json value, uint32_t depth
 	if (!jsonata_spend_many(e, 1 + value.count / 16))
 		return false;
 	for (uint32_t i = 0; i < value.count; i++) {
-		struct json item =
-			value.type == JSON_ARRAY ? value.items[i] : value.members[i].value;
-		if (item.type >= JSON_ARRAY && !check_result(e, item, depth + 1))
+		const struct json *item =
+			value.type == JSON_ARRAY ? &value.items[i] : &value.members[i].value;
+		if (item->type < JSON_ARRAY)
+			continue;
+		/* Only evaluations make marks, in arrays of their own arena. */
+		if (item->type == JSON_ARRAY && item->extension != 0)
+			((struct json *)(uintptr_t)item)->extension = 0;
+		if (!check_result(e, *item, depth + 1))
 			return false;
 	}
 	return true;

@@ -430,6 +430,15 @@ static struct json wrap_input(struct evaluation *e, struct json input)
 		.type = JSON_ARRAY, .extension = MARK_SEQUENCE, .count = 1, .items = items};
 }
 
+/* Nothing but sorting comes from step `at` on: that leaves what is no array as it is. */
+static bool only_sorted(const struct path *path, uint32_t at)
+{
+	for (; at < path->count; at++)
+		if (path->steps[at].node->kind != NODE_SORT || path->steps[at].stage_count > 0)
+			return false;
+	return true;
+}
+
 static struct json walk_from_input(struct evaluation *e, const struct path *path, struct json input,
 				   struct frame *frame)
 {
@@ -441,7 +450,7 @@ static struct json walk_from_input(struct evaluation *e, const struct path *path
 		if (value_is_failed(first) || path->count == 1 || value_is_undefined(first))
 			return first;
 		if (first.type != JSON_ARRAY)
-			return json_undefined();
+			return only_sorted(path, 1) ? first : json_undefined();
 		if (first.count == 0)
 			return first;
 		return walk_list(e, path, 1, (struct items){first.items, 0, first.count}, frame);

@@ -4,7 +4,7 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/picture.h"
 
-enum { DATE_BYTES_MAX = 64 * 1024 };
+enum { DATE_BYTES_MAX = 64 * 1024, WIDTH_MAX = 500 };
 #define DAY_MS	    86400000.0
 #define DATE_MAX_MS 8.64e15
 
@@ -246,8 +246,9 @@ static int64_t read_width(struct str text)
 	int64_t width = -1;
 
 	for (size_t i = 0; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++)
-		width = (width < 0 ? 0 : width) * 10 + (text.data[i] - '0');
-	return width > 4000 ? 4000 : width;
+		width = width > WIDTH_MAX ? width
+					  : (width < 0 ? 0 : width) * 10 + (text.data[i] - '0');
+	return width;
 }
 
 static void read_names(struct date_part *part, struct str presentation)
@@ -361,6 +362,10 @@ static bool read_marker(struct reader *reader, struct str marker)
 		part->width_max = read_width(width);
 		presentation = str_slice(text, 1, comma - 1);
 	}
+	if (width_min > WIDTH_MAX || part->width_max > WIDTH_MAX) {
+		*reader->fault = (struct fault){.code = "U1002"};
+		return false;
+	}
 	return read_presentation(reader, part, presentation, width_min);
 }
 
@@ -462,12 +467,13 @@ static bool write_plain(struct writer *w, const struct integer_picture *picture,
 {
 	char digits[20];
 	size_t at = sizeof digits;
-	uint32_t rest = (uint32_t)value;
+	uint32_t rest;
 
 	if (picture->primary != PICTURE_DECIMAL || picture->zero != '0' || picture->is_ordinal ||
 	    picture->separator_count > 0 || !(value >= 0 && value < 1e6) ||
 	    picture->mandatory_digits > 10)
 		return false;
+	rest = (uint32_t)value;
 	do
 		digits[--at] = (char)('0' + rest % 10);
 	while ((rest /= 10) > 0);

@@ -325,12 +325,12 @@ struct json jsonata_regex_apply(struct evaluation *e, const struct regex *regex,
 {
 	struct regex_match match;
 
-	if (text.type != JSON_STRING) {
-		text = jsonata_to_text(
-			e, value_is_undefined(text) ? json_string_c("undefined") : text, false);
-		if (value_is_failed(text))
-			return text;
-	}
+	/* JavaScript matches against the text it makes of whatever it gets. */
+	if (value_is_undefined(text) || text.type == JSON_OBJECT)
+		text = json_string_c(text.type == JSON_OBJECT ? "[object Object]" : "undefined");
+	text = jsonata_to_text(e, text, false);
+	if (value_is_failed(text))
+		return text;
 	int found = jsonata_regex_match(e, regex, text, 0, &match);
 
 	if (found < 0)

@@ -64,6 +64,9 @@ static struct json rebuild(struct changes *c, struct json value, uint32_t depth)
 	}
 	if (value.type != JSON_ARRAY && value.type != JSON_OBJECT)
 		return value;
+	/* What was read is no part of the copy: an update put it in as it is. */
+	if ((value.flags & JSON_HAS_SOURCE) != 0)
+		return value;
 	if (!jsonata_spend_many(e, 1 + c->count / 8))
 		return value_failed();
 	if (value.type == JSON_ARRAY) {
@@ -75,8 +78,7 @@ static struct json rebuild(struct changes *c, struct json value, uint32_t depth)
 			if (value_is_failed(items[i]))
 				return value_failed();
 		}
-		value.items = items;
-		return value;
+		return json_array(items, value.count);
 	}
 	struct change *change = find_change(c, value);
 	if (change != NULL)

@@ -554,6 +554,21 @@ static void gives_results_that_can_be_fed_back(void **state)
 	assert_true(evaluate(&run, "a[]", &run.input));
 	assert_result(&run, "$", "[1]");
 	assert_result(&run, "$count($)", "1");
+	run.input = parse(run.arena, "[{\"a\": 1}]");
+	assert_true(evaluate(&run, "{\"l\": a[]}", &run.input));
+	assert_result(&run, "l", "[1]");
+}
+
+/* Containers that were read remember their text; a transformation that takes some in from the
+ * document must not mistake its own copies for them. */
+static void transforms_with_parts_of_the_document(void **state)
+{
+	struct run run = run_with(state);
+
+	run.input = parse(run.arena, "{\"a\": {\"b\": 1}, \"l\": [ 7 ], \"o\": { \"p\" : 2 }}");
+	assert_result(
+		&run, "$ ~> |a|{\"z\": $$.l, \"y\": $$.o}|",
+		"{\"a\":{\"b\":1,\"z\":[ 7 ],\"y\":{ \"p\" : 2 }},\"l\":[7],\"o\":{\"p\":2}}");
 }
 
 /* --- for connectors ------------------------------------------------------------------------ */
@@ -763,6 +778,7 @@ int main(void)
 		TEST(tells_undefined_from_null),
 		TEST(keeps_the_order_of_keys),
 		TEST(gives_results_that_can_be_fed_back),
+		TEST(transforms_with_parts_of_the_document),
 		TEST(tells_the_fields_it_reads),
 		TEST(explains_itself),
 		TEST(maps_a_record_as_the_reference_does),
