@@ -53,7 +53,8 @@ int main(int argc, char **argv)
 	struct loop *loop = loop_create(clock_system(), random_system(), &err);
 	if (loop == NULL || (proxy.client = http_client_create(loop, &options, &err)) == NULL ||
 	    !http_listen(&arena, address, &fd, 1, &bound, &err) ||
-	    http_server_create(loop, fd, false, &http_server_limits_default, &handler, &err) == NULL)
+	    http_server_create(loop, fd, false, &http_server_limits_default, &handler, &err) ==
+		    NULL)
 		die("%s", err.message);
 	printf("http://%.*s\n", STR_ARGS(bound));
 	fflush(stdout);

@@ -31,7 +31,7 @@
 #include <valgrind/valgrind.h>
 #else
 #define VALGRIND_STACK_REGISTER(from, to) 0
-#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define VALGRIND_STACK_DEREGISTER(id)	  ((void)(id))
 #endif
 
 #ifndef __clang__
@@ -217,7 +217,9 @@ static struct fiber *map_fiber(struct fiber_pool *pool)
 	size_t record = (sizeof(struct fiber) + 63) & ~(size_t)63;
 	struct fiber *fiber = (struct fiber *)(void *)(mapping + bytes - record);
 
-	*fiber = (struct fiber){.pool = pool, .mapping = mapping, .mapping_bytes = bytes,
+	*fiber = (struct fiber){.pool = pool,
+				.mapping = mapping,
+				.mapping_bytes = bytes,
 				.stack_bytes = bytes - page - record};
 	fiber->valgrind_id = VALGRIND_STACK_REGISTER(mapping + page, (char *)fiber);
 	begin(fiber);

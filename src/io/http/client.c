@@ -114,8 +114,7 @@ static void init_libcurl(void)
 		die("libcurl does not start");
 }
 
-struct http_client *http_client_create(struct loop *loop,
-				       const struct http_client_options *options,
+struct http_client *http_client_create(struct loop *loop, const struct http_client_options *options,
 				       struct error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

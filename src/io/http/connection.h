@@ -21,9 +21,9 @@ struct connection {
 	struct connection *next, **link; /* in the server's list */
 	enum connection_state state;
 	int64_t since_ns; /* in this state; of reading and idle the sweep looks at it */
-	bool has_head;    /* the headers were looked at */
+	bool has_head;	  /* the headers were looked at */
 	bool must_close;  /* after this reply */
-	bool is_cut;      /* shut down; libmicrohttpd will notice */
+	bool is_cut;	  /* shut down; libmicrohttpd will notice */
 	/* --- of the request ------------------------------------------------------------------ */
 	struct arena arena;
 	struct http_exchange exchange;
@@ -47,7 +47,7 @@ struct http_server {
 	struct loop_timer sweep;
 	struct connection *connections;
 	size_t count;
-	size_t active;  /* not idle */
+	size_t active; /* not idle */
 	size_t running;
 	int fd;
 	bool is_local;

@@ -189,8 +189,8 @@ static bool listen_local(struct str text, int *fd, struct error *err)
 	return false;
 }
 
-bool http_listen(struct arena *arena, struct str address, int *fds, size_t count,
-		 struct str *bound, struct error *err)
+bool http_listen(struct arena *arena, struct str address, int *fds, size_t count, struct str *bound,
+		 struct error *err)
 {
 	if (!str_starts_with(address, STR("unix:")))
 		return listen_tcp(arena, address, fds, count, bound, err);

@@ -7,7 +7,7 @@
 enum { RETRY_AFTER_MAX_MS = 24 * 3600 * 1000 };
 
 static const char *const method_names[] = {
-	[HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+	[HTTP_GET] = "GET",	[HTTP_POST] = "POST",	  [HTTP_PUT] = "PUT",
 	[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD",
 };
 
@@ -39,8 +39,8 @@ bool http_is_token(struct str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.data[i];
-		bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-				       (c >= 'A' && c <= 'Z');
+		bool is_alphanumeric =
+			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
 		if (!is_alphanumeric && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
 			return false;
@@ -95,9 +95,8 @@ void http_exchange_set_header(struct http_exchange *exchange, const char *name, 
 	assert(http_is_token(str_from_c(name)) && !http_has_control_byte(value));
 	struct http_header header = {arena_str(arena, str_from_c(name)), arena_str(arena, value)};
 
-	exchange->reply_headers =
-		arena_grow(arena, exchange->reply_headers, count * sizeof header,
-			   (count + 1) * sizeof header);
+	exchange->reply_headers = arena_grow(arena, exchange->reply_headers, count * sizeof header,
+					     (count + 1) * sizeof header);
 	exchange->reply_headers[exchange->reply_header_count++] = header;
 }
 

@@ -1,4 +1,4 @@
-/* What libcurl wants of the loop: its callbacks say which sockets to watch and when to come back. */
+/* What libcurl wants of the loop: its callbacks say which sockets to watch, and when to return. */
 #include "io/http/multi.h"
 
 #include <assert.h>
@@ -76,8 +76,7 @@ static void note_watch(struct multi_set *set, int fd, struct socket_watch *item)
 		set->watches = realloc(set->watches, set->watch_count * sizeof *set->watches);
 		if (set->watches == NULL)
 			die("out of memory for %zu sockets", set->watch_count);
-		memset(set->watches + count, 0,
-		       (set->watch_count - count) * sizeof *set->watches);
+		memset(set->watches + count, 0, (set->watch_count - count) * sizeof *set->watches);
 	}
 	set->watches[fd] = item;
 }
@@ -330,7 +329,9 @@ bool multi_set_init(struct multi_set *set, struct loop *loop, size_t connections
 		    void (*ended)(CURL *easy, CURLcode result))
 {
 	*set = (struct multi_set){
-		.loop = loop, .connections_kept = connections_kept, .ended = ended,
+		.loop = loop,
+		.connections_kept = connections_kept,
+		.ended = ended,
 		.shared = curl_share_init(),
 	};
 	if (set->shared == NULL)

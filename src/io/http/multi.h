@@ -22,7 +22,7 @@ struct multi {
 	struct loop_timer timer;
 	size_t active;
 	int64_t since_ns; /* of the last call that ended */
-	bool has_new;     /* transfers were added in this turn */
+	bool has_new;	  /* transfers were added in this turn */
 };
 
 struct multi_set {

@@ -195,8 +195,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 		set_fault(connection, 431, ERROR_LIMIT, "headers", "the headers are too large");
 		return MHD_NO;
 	}
-	if (!http_is_token(str_make(name, name_len)) ||
-	    has_odd_value(str_make(value, value_len))) {
+	if (!http_is_token(str_make(name, name_len)) || has_odd_value(str_make(value, value_len))) {
 		set_fault(connection, 400, ERROR_INVALID, "headers", "a header is malformed");
 		return MHD_NO;
 	}
@@ -218,8 +217,7 @@ static void check_framing(struct head_reader *reader)
 		  !str_equal_nocase(reader->encoding, STR("chunked"))))
 		set_fault(connection, 400, ERROR_INVALID, "transfer-encoding",
 			  "of transfer encodings only chunked is understood");
-	else if (reader->length_count > 0 &&
-		 (!str_to_int64(reader->length, &length) || length < 0))
+	else if (reader->length_count > 0 && (!str_to_int64(reader->length, &length) || length < 0))
 		set_fault(connection, 400, ERROR_INVALID, "content-length",
 			  "the length of the body is not a number");
 	else if ((uint64_t)length > connection->server->limits->body_bytes_max)
@@ -235,8 +233,8 @@ static void read_query(struct connection *connection)
 	struct http_field *fields;
 
 	if (url_parse_query(&connection->arena, connection->query,
-			    connection->server->limits->fields_max, &fields,
-			    &exchange->query_count, &connection->fault)) {
+			    connection->server->limits->fields_max, &fields, &exchange->query_count,
+			    &connection->fault)) {
 		exchange->query = fields;
 		return;
 	}

@@ -113,9 +113,9 @@ static void sweep(struct loop_timer *timer)
 	int64_t now_ns = loop_now_ns(server->loop);
 
 	for (struct connection *c = server->connections; c != NULL; c = c->next) {
-		int64_t seconds = c->state == CONNECTION_READING ? limits->read_timeout_s :
-				  c->state == CONNECTION_IDLE    ? limits->idle_timeout_s :
-								   INT32_MAX;
+		int64_t seconds = c->state == CONNECTION_READING ? limits->read_timeout_s
+				  : c->state == CONNECTION_IDLE	 ? limits->idle_timeout_s
+								 : INT32_MAX;
 
 		if (!c->is_cut && now_ns - c->since_ns > seconds * 1000000000)
 			cut(c);
@@ -184,8 +184,7 @@ static struct MHD_Response *make_response(struct connection *connection)
 	if (response == NULL)
 		die("out of memory for a reply");
 	if (exchange->reply.len > 0)
-		add_reply_header(connection, response, STR("Content-Type"),
-				 exchange->content_type);
+		add_reply_header(connection, response, STR("Content-Type"), exchange->content_type);
 	for (size_t i = 0; i < exchange->reply_header_count; i++)
 		add_reply_header(connection, response, exchange->reply_headers[i].name,
 				 exchange->reply_headers[i].value);
@@ -347,16 +346,13 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
 
 	return MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_came, server,
-		MHD_OPTION_LISTEN_SOCKET, server->fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)limits->connections_max,
-		MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
+		MHD_OPTION_LISTEN_SOCKET, server->fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)limits->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+		limits->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
 		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_URI_LOG_CALLBACK, target_came, server,
-		MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, request_ended, server,
-		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, target_came, server,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		request_ended, server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
 		MHD_OPTION_END);
 }
 

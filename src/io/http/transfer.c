@@ -15,15 +15,23 @@ enum {
 
 /* Headers which frame the message are libcurl's own: two makers of them would disagree. */
 static const char *const own_headers[] = {
-	"host",    "content-length", "transfer-encoding", "connection", "keep-alive",
-	"upgrade", "te",             "trailer",           "expect",     "proxy-connection",
+	"host",
+	"content-length",
+	"transfer-encoding",
+	"connection",
+	"keep-alive",
+	"upgrade",
+	"te",
+	"trailer",
+	"expect",
+	"proxy-connection",
 	"accept-encoding",
 };
 
-#define SET(easy, option, value)                                     \
-	do {                                                         \
-		if (curl_easy_setopt((easy), (option), (value)) != CURLE_OK) \
-			die("libcurl does not know " #option);       \
+#define SET(easy, option, value)                                                                   \
+	do {                                                                                       \
+		if (curl_easy_setopt((easy), (option), (value)) != CURLE_OK)                       \
+			die("libcurl does not know " #option);                                     \
 	} while (0)
 
 /* --- what libcurl calls -------------------------------------------------------------------- */
@@ -38,8 +46,8 @@ static void reserve(struct transfer *transfer)
 	transfer->is_reserved = true;
 	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised);
 	if (promised > 0)
-		buffer_room(body, (uint64_t)promised > body->bytes_max ? body->bytes_max :
-									 (size_t)promised);
+		buffer_room(body, (uint64_t)promised > body->bytes_max ? body->bytes_max
+								       : (size_t)promised);
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *context)
@@ -125,7 +133,8 @@ static void set_constants(CURL *easy, const struct http_client_options *options)
 	SET(easy, CURLOPT_PATH_AS_IS, 1L);
 	SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
-	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : CONNECT_TIMEOUT_MS));
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)(connect_ms > 0 ? connect_ms : CONNECT_TIMEOUT_MS));
 	if (options->user_agent != NULL)
 		SET(easy, CURLOPT_USERAGENT, options->user_agent);
 	if (options->unix_socket != NULL)
@@ -203,8 +212,8 @@ static bool check_header(const struct http_header *header, struct error *err)
 
 	if (!http_is_token(header->name))
 		return refuse(err, "header", "has a name that is not a token");
-	snprintf(field, sizeof field, "header %.*s", (int)(header->name.len < 40 ? header->name.len : 40),
-		 header->name.data);
+	snprintf(field, sizeof field, "header %.*s",
+		 (int)(header->name.len < 40 ? header->name.len : 40), header->name.data);
 	if (http_has_control_byte(header->value))
 		return refuse(err, field, "has a control byte in its value");
 	if (is_own(header->name))
@@ -219,7 +228,8 @@ static char *format_line(struct arena *arena, const struct http_header *header)
 
 	if (value.len == 0)
 		return (char *)arena_format(arena, "%.*s;", STR_ARGS(header->name)).data;
-	return (char *)arena_format(arena, "%.*s: %.*s", STR_ARGS(header->name), STR_ARGS(value)).data;
+	return (char *)arena_format(arena, "%.*s: %.*s", STR_ARGS(header->name), STR_ARGS(value))
+		.data;
 }
 
 static void add_line(struct transfer *transfer, char *line)
@@ -363,7 +373,8 @@ static bool read_headers(struct transfer *transfer, struct http_response *respon
 {
 	struct str rest = buffer_str(&transfer->head);
 
-	response->headers = arena_array(transfer->arena, count_lines(rest), sizeof *response->headers);
+	response->headers =
+		arena_array(transfer->arena, count_lines(rest), sizeof *response->headers);
 	while (rest.len > 0) {
 		struct str line = str_trim(str_cut(&rest, '\n'));
 		ptrdiff_t colon = str_find_byte(line, ':');
@@ -391,11 +402,13 @@ static enum http_outcome judge(const struct transfer *transfer, int64_t now_ns)
 		return HTTP_TOO_LARGE;
 	/* Without a connection and before the deadline it was the time to connect that ran out. */
 	if (transfer->result == CURLE_OPERATION_TIMEDOUT)
-		return transfer->is_sent || now_ns >= transfer->request->deadline_ns ? HTTP_TIMED_OUT :
-										       HTTP_NOT_SENT;
+		return transfer->is_sent || now_ns >= transfer->request->deadline_ns
+			       ? HTTP_TIMED_OUT
+			       : HTTP_NOT_SENT;
 	if (transfer->is_sent)
 		return HTTP_BROKEN;
-	if (transfer->result == CURLE_URL_MALFORMAT || transfer->result == CURLE_UNSUPPORTED_PROTOCOL)
+	if (transfer->result == CURLE_URL_MALFORMAT ||
+	    transfer->result == CURLE_UNSUPPORTED_PROTOCOL)
 		return HTTP_REFUSED;
 	return HTTP_NOT_SENT;
 }
@@ -403,15 +416,15 @@ static enum http_outcome judge(const struct transfer *transfer, int64_t now_ns)
 static bool explain(const struct transfer *transfer, enum http_outcome outcome, struct error *err)
 {
 	struct str host = transfer_host(transfer->request->url);
-	const char *reason = transfer->result == CURLE_OK ? "the headers were cut off" :
-							    curl_easy_strerror(transfer->result);
+	const char *reason = transfer->result == CURLE_OK ? "the headers were cut off"
+							  : curl_easy_strerror(transfer->result);
 
 	switch (outcome) {
 	case HTTP_TOO_LARGE:
 		return error_set(err, ERROR_LIMIT, "%.*s answered with more than %zu bytes",
 				 STR_ARGS(host),
-				 transfer->head.is_over ? (size_t)TRANSFER_HEAD_BYTES_MAX :
-							  transfer->body.bytes_max);
+				 transfer->head.is_over ? (size_t)TRANSFER_HEAD_BYTES_MAX
+							: transfer->body.bytes_max);
 	case HTTP_TIMED_OUT:
 		return error_set(err, ERROR_TIMEOUT, "%.*s did not answer in time", STR_ARGS(host));
 	case HTTP_REFUSED:

@@ -21,7 +21,7 @@ struct transfer {
 	struct buffer body;
 	bool is_in_head;
 	bool is_reserved; /* the body's buffer has got its first size */
-	bool is_sent;     /* a connection stood and the request was to be written to it */
+	bool is_sent;	  /* a connection stood and the request was to be written to it */
 	CURLcode result;
 	struct loop_wait wait;
 };

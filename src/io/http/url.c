@@ -114,8 +114,8 @@ bool url_parse_query(struct arena *arena, struct str query, size_t fields_max,
 	*count = 0;
 	if (wanted > fields_max)
 		return error_set_field(err, ERROR_LIMIT, "query", NULL,
-				       "the query has %zu fields, more than the %zu allowed", wanted,
-				       fields_max);
+				       "the query has %zu fields, more than the %zu allowed",
+				       wanted, fields_max);
 	if (wanted == 0)
 		return true;
 	*fields = arena_array(arena, wanted, sizeof **fields);

@@ -142,8 +142,7 @@ void loop_spawn(struct loop *loop, fiber_function *function, void *context)
 
 /* --- descriptors --------------------------------------------------------------------------- */
 
-bool loop_watch_add(struct loop *loop, struct loop_watch *watch, uint32_t events,
-		    struct error *err)
+bool loop_watch_add(struct loop *loop, struct loop_watch *watch, uint32_t events, struct error *err)
 {
 	struct epoll_event event = {.events = events, .data.ptr = watch};
 

@@ -65,8 +65,8 @@ static inline void stage_serve(struct stage *stage,
 
 	stage->handler = (struct http_handler){handle, stage_refuse, stage};
 	assert_true(http_listen(&stage->arena, STR("127.0.0.1:0"), &fd, 1, &stage->bound, &err));
-	stage->server = http_server_create(stage->loop, fd, false, &stage->limits, &stage->handler,
-					   &err);
+	stage->server =
+		http_server_create(stage->loop, fd, false, &stage->limits, &stage->handler, &err);
 	assert_non_null(stage->server);
 }
 
@@ -115,8 +115,8 @@ struct peer {
 	pthread_t thread;
 	const char *const *replies; /* one for each connection; NULL: reset at once */
 	size_t reply_count;
-	bool resets;     /* ends with a reset instead of an orderly close */
-	bool stays;      /* does not close before peer_finish() */
+	bool resets; /* ends with a reset instead of an orderly close */
+	bool stays;  /* does not close before peer_finish() */
 	int stop[2];
 	char seen[64 * 1024]; /* all that was received */
 	size_t seen_len;

@@ -89,7 +89,6 @@ static void a_call_arrives_whole(void **state)
 	stage_run(*state, call_once);
 }
 
-
 static void call_each_method(void *context)
 {
 	struct stage *stage = context;
@@ -99,7 +98,8 @@ static void call_each_method(void *context)
 		struct http_response response;
 		struct error err;
 
-		assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+		assert_true(
+			http_client_send(stage->client, &stage->arena, &request, &response, &err));
 		struct str wanted = arena_format(&stage->arena, "%s /m\n",
 						 http_method_name((enum http_method)method));
 		if (method == HTTP_HEAD)
@@ -108,8 +108,8 @@ static void call_each_method(void *context)
 			assert_true(str_starts_with(response.body, wanted));
 		assert_true(http_response_header(&response, "content-length").len > 0);
 		bool has_length = has(response.body, "content-length: 0\n");
-		assert_int_equal(has_length, method == HTTP_POST || method == HTTP_PUT ||
-						     method == HTTP_PATCH);
+		assert_int_equal(has_length,
+				 method == HTTP_POST || method == HTTP_PUT || method == HTTP_PATCH);
 	}
 }
 
@@ -143,7 +143,8 @@ static void send_large(void *context)
 
 		request.body = make_body(&stage->arena, sizes[i]);
 		request.has_body = true;
-		assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+		assert_true(
+			http_client_send(stage->client, &stage->arena, &request, &response, &err));
 		assert_int_equal(response.status, 200);
 		assert_true(str_equal(response.body, request.body));
 	}
@@ -249,7 +250,8 @@ static void call_napping(void *context)
 		struct http_response response;
 		struct error err;
 
-		assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+		assert_true(
+			http_client_send(stage->client, &stage->arena, &request, &response, &err));
 		assert_int_equal(response.status, 202);
 	}
 }
@@ -283,9 +285,8 @@ static void call_local(void *context)
 	struct http_client_options options = {.unix_socket = stage->extra};
 	struct error err;
 	struct http_client *client = http_client_create(stage->loop, &options, &err);
-	struct http_request request = {.url = STR("http://local/"),
-				       .deadline_ns = soon(),
-				       .response_bytes_max = 1000};
+	struct http_request request = {
+		.url = STR("http://local/"), .deadline_ns = soon(), .response_bytes_max = 1000};
 	struct http_response response;
 
 	assert_non_null(client);
@@ -320,7 +321,8 @@ static void a_local_socket_serves_and_is_ours_alone(void **state)
 	/* One that answers is not. */
 	assert_false(http_listen(&stage.arena, str_from_c(address), &other, 1, &stage.bound, &err));
 	assert_int_equal(err.code, ERROR_CONFLICT);
-	stage.server = http_server_create(stage.loop, fd, true, &stage.limits, &stage.handler, &err);
+	stage.server =
+		http_server_create(stage.loop, fd, true, &stage.limits, &stage.handler, &err);
 	assert_non_null(stage.server);
 	stage_run(&stage, call_local);
 	stage_close(&stage);

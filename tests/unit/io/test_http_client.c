@@ -31,8 +31,8 @@ static struct script call(struct stage *stage, struct http_request request)
 static struct script call_peer(struct stage *stage, struct peer *peer, enum http_method method,
 			       const char *const *replies, size_t count)
 {
-	struct http_request request = {.method = method, .deadline_ns = soon(),
-				       .response_bytes_max = 1024 * 1024};
+	struct http_request request = {
+		.method = method, .deadline_ns = soon(), .response_bytes_max = 1024 * 1024};
 
 	peer->replies = replies;
 	peer->reply_count = count;
@@ -72,10 +72,13 @@ static void odd_but_whole_responses_are_complete(void **state)
 		{"HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, "until the end"},
 		{"HTTP/1.1 204 No Content\r\n\r\n", 204, ""},
 		{"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, ""},
-		{"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", 302, ""},
-		{"HTTP/1.1 100 Continue\r\nX-A: no\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200,
-		 "hi"},
-		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;x=y\r\n ho\r\n0\r\nX-A: "
+		{"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+		 302, ""},
+		{"HTTP/1.1 100 Continue\r\nX-A: no\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+		 "2\r\n\r\nhi",
+		 200, "hi"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;x=y\r\n "
+		 "ho\r\n0\r\nX-A: "
 		 "trailer\r\n\r\n",
 		 200, "hi ho"},
 		{"HTTP/1.1 599 Odd\r\nContent-Length: 0\r\n\r\n", 599, ""},
@@ -119,7 +122,8 @@ static void cut_and_garbled_responses_are_broken(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Le",
 		"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n",
 		"HTTP/1.1 200 OK\r\nX-Bell: a\ab\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nContent-Encoding: gzip\r\n\r\nthis is not gzipped!",
+		"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nContent-Encoding: gzip\r\n\r\nthis is "
+		"not gzipped!",
 		"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n",
 		"<html>what</html>",
 		"",
@@ -159,8 +163,8 @@ static void what_cannot_be_reached_was_not_sent(void **state)
 {
 	struct stage *stage = *state;
 	struct peer peer = {.reply_count = 0};
-	struct http_request request = {.method = HTTP_POST, .deadline_ns = soon(),
-				       .response_bytes_max = 100};
+	struct http_request request = {
+		.method = HTTP_POST, .deadline_ns = soon(), .response_bytes_max = 100};
 
 	/* A port where nobody listens any more. */
 	request.url = peer_start(&peer, &stage->arena);
@@ -179,11 +183,12 @@ static void a_peer_without_tls_was_not_sent_anything(void **state)
 	struct stage *stage = *state;
 	const char *const reply = "this is not TLS";
 	struct peer peer = {.replies = &reply, .reply_count = 1};
-	struct http_request request = {.method = HTTP_GET, .deadline_ns = soon(),
-				       .response_bytes_max = 100};
+	struct http_request request = {
+		.method = HTTP_GET, .deadline_ns = soon(), .response_bytes_max = 100};
 	struct str url = peer_start(&peer, &stage->arena);
 
-	request.url = arena_format(&stage->arena, "https%.*s", STR_ARGS(str_slice(url, 4, url.len)));
+	request.url =
+		arena_format(&stage->arena, "https%.*s", STR_ARGS(str_slice(url, 4, url.len)));
 	/* The peer waits for the end of a head that never comes: the hello is not one. */
 	shutdown(peer.listener, SHUT_RDWR);
 	struct script script = call(stage, request);
@@ -235,12 +240,14 @@ static void a_deadline_that_is_past_times_out(void **state)
 static void a_body_at_the_limit_passes_and_one_past_it_does_not(void **state)
 {
 	struct stage *stage = *state;
-	static const char *const framings[] = {"Content-Length: 10\r\n\r\n0123456789",
-					       "Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n",
-					       "Connection: close\r\n\r\n0123456789"};
+	static const char *const framings[] = {
+		"Content-Length: 10\r\n\r\n0123456789",
+		"Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n",
+		"Connection: close\r\n\r\n0123456789"};
 
 	for (size_t i = 0; i < 6; i++) {
-		const char *reply = arena_format(&stage->arena, "HTTP/1.1 200 OK\r\n%s", framings[i / 2]).data;
+		const char *reply =
+			arena_format(&stage->arena, "HTTP/1.1 200 OK\r\n%s", framings[i / 2]).data;
 		struct peer peer = {.replies = &reply, .reply_count = 1};
 		struct http_request request = {.url = peer_start(&peer, &stage->arena),
 					       .deadline_ns = soon(),
@@ -267,7 +274,8 @@ static void a_head_without_end_is_too_large(void **state)
 	buffer_init(&head, &stage->arena, 1024 * 1024);
 	buffer_append_c(&head, "HTTP/1.1 200 OK\r\n");
 	for (int i = 0; i < 3000; i++)
-		buffer_append_format(&head, "X-Filler-%d: 0123456789012345678901234567890123456789\r\n", i);
+		buffer_append_format(
+			&head, "X-Filler-%d: 0123456789012345678901234567890123456789\r\n", i);
 	buffer_append(&head, str_make("\r\n", 3));
 	const char *reply = head.data;
 	struct script script = call_peer(stage, &peer, HTTP_GET, &reply, 1);
@@ -278,7 +286,8 @@ static void a_head_without_end_is_too_large(void **state)
  * repeated blocks is built by hand, so that no file is wanted. */
 static struct str make_bomb(struct arena *arena, size_t copies)
 {
-	/* Each fixed-Huffman block of "a literal 0, then matches of 258 zeros" is written bit by bit. */
+	/* Each fixed-Huffman block of "a literal 0, then matches of 258 zeros" is written bit by
+	 * bit. */
 	struct buffer out;
 	static const unsigned char start[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3};
 	uint32_t bits = 0;
@@ -286,18 +295,18 @@ static struct str make_bomb(struct arena *arena, size_t copies)
 
 	buffer_init(&out, arena, 16 * 1024 * 1024);
 	buffer_append(&out, str_make((const char *)start, sizeof start));
-#define PUT(value, count)                                                    \
-	do {                                                                 \
-		bits |= (uint32_t)(value) << held;                           \
-		held += (count);                                             \
-		while (held >= 8) {                                          \
-			buffer_append_byte(&out, (char)(bits & 0xff));       \
-			bits >>= 8;                                          \
-			held -= 8;                                           \
-		}                                                            \
+#define PUT(value, count)                                                                          \
+	do {                                                                                       \
+		bits |= (uint32_t)(value) << held;                                                 \
+		held += (count);                                                                   \
+		while (held >= 8) {                                                                \
+			buffer_append_byte(&out, (char)(bits & 0xff));                             \
+			bits >>= 8;                                                                \
+			held -= 8;                                                                 \
+		}                                                                                  \
 	} while (0)
-	PUT(1, 1); /* last block */
-	PUT(1, 2); /* fixed codes */
+	PUT(1, 1);    /* last block */
+	PUT(1, 2);    /* fixed codes */
 	PUT(0x0c, 8); /* literal 0: 00110000, most significant bit first */
 	for (size_t i = 0; i < copies; i++) {
 		PUT(0xa3, 8); /* length 258: code 285 is 11000101 */
@@ -334,9 +343,9 @@ static void a_compressed_body_is_measured_unpacked(void **state)
 static void reply_compressed(struct http_handler *handler, struct http_exchange *exchange)
 {
 	/* printf 'hello hello hello' | gzip -n */
-	static const unsigned char packed[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x48, 0xcd,
-					       0xc9, 0xc9, 0x57, 0xc8, 0x40, 0x90, 0x00, 0x80, 0x88,
-					       0xf9, 0xe5, 0x11, 0, 0, 0};
+	static const unsigned char packed[] = {
+		0x1f, 0x8b, 8,	  0,	0,    0,    0,	  0,	0,    3,    0xcb, 0x48, 0xcd, 0xc9,
+		0xc9, 0x57, 0xc8, 0x40, 0x90, 0x00, 0x80, 0x88, 0xf9, 0xe5, 0x11, 0,	0,    0};
 
 	(void)handler;
 	exchange->reply = str_make((const char *)packed, sizeof packed);
@@ -390,8 +399,10 @@ static void unfit_requests_are_refused(void **state)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct http_header header = {str_from_c(cases[i].name), str_from_c(cases[i].value)};
-		struct http_request request = {.url = str_from_c(cases[i].url), .headers = &header,
-					       .header_count = 1, .deadline_ns = soon(),
+		struct http_request request = {.url = str_from_c(cases[i].url),
+					       .headers = &header,
+					       .header_count = 1,
+					       .deadline_ns = soon(),
 					       .response_bytes_max = 100};
 		struct script script = call(*state, request);
 
@@ -401,13 +412,15 @@ static void unfit_requests_are_refused(void **state)
 		assert_null(strstr(script.err.message, "secret"));
 	}
 	struct http_header nul = {STR("X-A"), STR("a\0b")};
-	struct http_request request = {.url = STR("http://127.0.0.1/"), .headers = &nul,
-				       .header_count = 1, .deadline_ns = soon()};
+	struct http_request request = {.url = STR("http://127.0.0.1/"),
+				       .headers = &nul,
+				       .header_count = 1,
+				       .deadline_ns = soon()};
 	assert_int_equal(call(*state, request).response.outcome, HTTP_REFUSED);
 	request = (struct http_request){.url = STR("http://127.0.0.1/"), .method = HTTP_METHODS};
 	assert_int_equal(call(*state, request).response.outcome, HTTP_REFUSED);
-	request = (struct http_request){.url = STR("http://127.0.0.1/"), .method = HTTP_HEAD,
-					.body = STR("x")};
+	request = (struct http_request){
+		.url = STR("http://127.0.0.1/"), .method = HTTP_HEAD, .body = STR("x")};
 	assert_int_equal(call(*state, request).response.outcome, HTTP_REFUSED);
 }
 
@@ -450,8 +463,10 @@ static void what_may_have_been_acted_on_is_not_repeated(void **state)
 {
 	struct stage *stage = *state;
 	struct peer peer = {0};
-	struct http_request request = {.method = HTTP_POST, .deadline_ns = soon(),
-				       .body = STR("{}"), .response_bytes_max = 100};
+	struct http_request request = {.method = HTTP_POST,
+				       .deadline_ns = soon(),
+				       .body = STR("{}"),
+				       .response_bytes_max = 100};
 
 	request.url = start_resetting(&peer, &stage->arena);
 	assert_int_equal(call(stage, request).response.outcome, HTTP_COMPLETE);
@@ -468,8 +483,8 @@ static void what_only_reads_is_repeated_once(void **state)
 {
 	struct stage *stage = *state;
 	struct peer peer = {0};
-	struct http_request request = {.method = HTTP_GET, .deadline_ns = soon(),
-				       .response_bytes_max = 100};
+	struct http_request request = {
+		.method = HTTP_GET, .deadline_ns = soon(), .response_bytes_max = 100};
 
 	request.url = start_resetting(&peer, &stage->arena);
 	assert_int_equal(call(stage, request).response.outcome, HTTP_COMPLETE);
@@ -488,8 +503,10 @@ static void a_connection_closed_in_idleness_is_replaced(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond",
 	};
 	struct peer peer = {.replies = replies, .reply_count = 1};
-	struct http_request request = {.method = HTTP_POST, .deadline_ns = soon(),
-				       .body = STR("{}"), .response_bytes_max = 100};
+	struct http_request request = {.method = HTTP_POST,
+				       .deadline_ns = soon(),
+				       .body = STR("{}"),
+				       .response_bytes_max = 100};
 
 	request.url = peer_start(&peer, &stage->arena);
 	assert_int_equal(call(stage, request).response.outcome, HTTP_COMPLETE);
@@ -524,8 +541,8 @@ static void a_connection_is_kept_for_the_next_call(void **state)
 {
 	struct stage *stage = *state;
 	struct peer peer = {0};
-	struct http_request request = {.method = HTTP_GET, .deadline_ns = soon(),
-				       .response_bytes_max = 100};
+	struct http_request request = {
+		.method = HTTP_GET, .deadline_ns = soon(), .response_bytes_max = 100};
 
 	request.url = peer_start(&peer, &stage->arena);
 	pthread_join(peer.thread, NULL);

@@ -46,7 +46,8 @@ static void encoding_leaves_only_the_unreserved(void **state)
 
 static void decoding_refuses_bad_escapes(void **state)
 {
-	static const char *const bad[] = {"%", "%2", "a%2", "%zz", "%2g", "%g2", "%00", "a%00b", "%%"};
+	static const char *const bad[] = {"%",	 "%2",	"a%2",	 "%zz", "%2g",
+					  "%g2", "%00", "a%00b", "%%"};
 	struct str out;
 
 	(void)state;
@@ -68,9 +69,10 @@ static void queries_keep_order_and_repeats(void **state)
 	size_t count;
 
 	(void)state;
-	assert_true(url_parse_query(&arena, STR("&b=2&a=1&&b=3=4&c&=d&e%5B%5D=%26+x&"), 6, &fields, &count, &err));
+	assert_true(url_parse_query(&arena, STR("&b=2&a=1&&b=3=4&c&=d&e%5B%5D=%26+x&"), 6, &fields,
+				    &count, &err));
 	static const char *const wanted[][2] = {{"b", "2"}, {"a", "1"}, {"b", "3=4"},
-						{"c", ""},  {"", "d"},  {"e[]", "& x"}};
+						{"c", ""},  {"", "d"},	{"e[]", "& x"}};
 	assert_int_equal(count, 6);
 	for (size_t i = 0; i < 6; i++) {
 		assert_true(str_equal_c(fields[i].name, wanted[i][0]));
@@ -147,10 +149,14 @@ static void the_most_particular_route_wins(void **state)
 		/* The leftmost constant decides. */
 		{"/unified/ats/meta", "/unified/ats/{resource}", {"meta"}},
 		{"/unified/ats/jobs/7", "/unified/{model}/{resource}/{id}", {"ats", "jobs", "7"}},
-		{"/unified/ats/jobs/a%2Fb", "/unified/{model}/{resource}/{id}", {"ats", "jobs", "a/b"}},
+		{"/unified/ats/jobs/a%2Fb",
+		 "/unified/{model}/{resource}/{id}",
+		 {"ats", "jobs", "a/b"}},
 		{"/unified/ats/jobs/..", "/unified/{model}/{resource}/{id}", {"ats", "jobs", ".."}},
 		{"/unified/ats/jobs/%2e", "/unified/{model}/{resource}/{id}", {"ats", "jobs", "."}},
-		{"/unified/ats/jobs/a+b%20c", "/unified/{model}/{resource}/{id}", {"ats", "jobs", "a+b c"}},
+		{"/unified/ats/jobs/a+b%20c",
+		 "/unified/{model}/{resource}/{id}",
+		 {"ats", "jobs", "a+b c"}},
 		{"/proxy/a", "/proxy/{path...}", {"a"}},
 		{"/proxy/a/b//c/", "/proxy/{path...}", {"a/b//c/"}},
 		{"/proxy/one/x", "/proxy/one/{thing}", {"x"}},
@@ -174,9 +180,22 @@ static void the_most_particular_route_wins(void **state)
 static void what_fits_no_route_is_not_found(void **state)
 {
 	static const char *const paths[] = {
-		"",  "*", "x", "//", "/unified", "/unified/", "/unified//jobs", "/unified/ats/jobs/",
-		"/unified/ats/jobs/7/8", "/proxy", "/proxy/", "/Proxy/x", "/proxy%2Fx", "/un%69fied/a/b",
-		"/a/b/", "unified/ats/jobs",
+		"",
+		"*",
+		"x",
+		"//",
+		"/unified",
+		"/unified/",
+		"/unified//jobs",
+		"/unified/ats/jobs/",
+		"/unified/ats/jobs/7/8",
+		"/proxy",
+		"/proxy/",
+		"/Proxy/x",
+		"/proxy%2Fx",
+		"/un%69fied/a/b",
+		"/a/b/",
+		"unified/ats/jobs",
 	};
 
 	(void)state;

@@ -6,10 +6,10 @@ static void answer(struct http_handler *handler, struct http_exchange *exchange)
 	struct stage *stage = handler->context;
 
 	stage->handled++;
-	exchange->reply = arena_format(exchange->arena, "%.*s %.*s %zu %zu %zu",
-				       STR_ARGS(exchange->method_name), STR_ARGS(exchange->path),
-				       exchange->query_count, exchange->header_count,
-				       exchange->body.len);
+	exchange->reply =
+		arena_format(exchange->arena, "%.*s %.*s %zu %zu %zu",
+			     STR_ARGS(exchange->method_name), STR_ARGS(exchange->path),
+			     exchange->query_count, exchange->header_count, exchange->body.len);
 	exchange->content_type = STR("text/plain");
 }
 
@@ -70,8 +70,8 @@ static bool has(struct str text, const char *part)
 static struct str raw_request(struct stage *stage, const char *line, const char *more)
 {
 	return stage_raw(stage, arena_format(&stage->arena,
-					     "%s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s", line,
-					     more));
+					     "%s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s",
+					     line, more));
 }
 
 /* --- requests that are fine ---------------------------------------------------------------- */
@@ -92,7 +92,8 @@ static void odd_but_right_requests_are_served(void **state)
 		{"BREW /pot", "\r\n", "BREW /pot 0 2 0"},
 		{"POST /", "Content-Length: 3\r\n\r\nabc", "POST / 0 3 3"},
 		{"POST /", "Content-Length: 0\r\n\r\n", "POST / 0 3 0"},
-		{"POST /", "Transfer-Encoding: Chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", "POST / 0 3 3"},
+		{"POST /", "Transfer-Encoding: Chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
+		 "POST / 0 3 3"},
 		{"DELETE /", "Content-Length: 2\r\n\r\n{}", "DELETE / 0 3 2"},
 		{"GET /", "X-A:\r\nX-B: \tb\t \r\n\r\n", "GET / 0 4 0"},
 	};
@@ -114,9 +115,10 @@ static void several_requests_on_one_connection_are_answered_in_order(void **stat
 	struct stage *stage = *state;
 
 	stage_serve(stage, answer);
-	struct str reply = stage_raw(stage, STR("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
-						"POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"
-						"GET /3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+	struct str reply =
+		stage_raw(stage, STR("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
+				     "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"
+				     "GET /3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
 	ptrdiff_t first = str_find(reply, STR("GET /1")), second = str_find(reply, STR("POST /2"));
 	ptrdiff_t third = str_find(reply, STR("GET /3"));
 	assert_true(first > 0 && first < second && second < third);
@@ -139,7 +141,8 @@ static void an_expectation_is_met(void **state)
 	struct stage *stage = *state;
 
 	stage_serve(stage, answer);
-	struct str reply = raw_request(stage, "POST /", "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+	struct str reply = raw_request(stage, "POST /",
+				       "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
 	assert_true(str_starts_with(reply, STR("HTTP/1.1 100 ")));
 	assert_true(str_ends_with(reply, STR("POST / 0 4 3")));
 }
@@ -187,10 +190,12 @@ static void the_headers_have_a_limit(void **state)
 	stage->limits.headers_bytes_max = 1000;
 	stage_serve(stage, answer);
 	const char *more = arena_format(&stage->arena, "X-A: %s\r\n\r\n",
-					filler(stage, 1000 - others - own).data).data;
+					filler(stage, 1000 - others - own).data)
+				   .data;
 	assert_int_equal(status_of(raw_request(stage, "GET /", more)), 200);
 	more = arena_format(&stage->arena, "X-A: %s\r\n\r\n",
-			    filler(stage, 1001 - others - own).data).data;
+			    filler(stage, 1001 - others - own).data)
+		       .data;
 	expect_refusal(stage, raw_request(stage, "GET /", more), 431, "headers");
 	assert_int_equal(stage->handled, 1);
 }
@@ -212,7 +217,8 @@ static void the_number_of_headers_has_a_limit(void **state)
 
 	stage_serve(stage, answer);
 	assert_int_equal(status_of(raw_request(stage, "GET /", many_headers(stage, 98).data)), 200);
-	expect_refusal(stage, raw_request(stage, "GET /", many_headers(stage, 99).data), 431, "headers");
+	expect_refusal(stage, raw_request(stage, "GET /", many_headers(stage, 99).data), 431,
+		       "headers");
 }
 
 static void the_default_limits_are_judged_by_us(void **state)
@@ -222,12 +228,15 @@ static void the_default_limits_are_judged_by_us(void **state)
 	size_t headers_max = http_server_limits_default.headers_bytes_max;
 
 	stage_serve(stage, answer);
-	const char *line = arena_format(&stage->arena, "GET /%s", filler(stage, url_max - 1).data).data;
+	const char *line =
+		arena_format(&stage->arena, "GET /%s", filler(stage, url_max - 1).data).data;
 	const char *more = arena_format(&stage->arena, "X-A: %s\r\n\r\n",
-					filler(stage, headers_max - url_max - 100).data).data;
+					filler(stage, headers_max - url_max - 100).data)
+				   .data;
 	assert_int_equal(status_of(raw_request(stage, line, more)), 200);
 	more = arena_format(&stage->arena, "X-A: %s\r\n\r\n",
-			    filler(stage, headers_max - url_max).data).data;
+			    filler(stage, headers_max - url_max).data)
+		       .data;
 	expect_refusal(stage, raw_request(stage, line, more), 431, "headers");
 	line = arena_format(&stage->arena, "GET /%s", filler(stage, url_max).data).data;
 	expect_refusal(stage, raw_request(stage, line, "\r\n"), 414, "url");
@@ -239,7 +248,8 @@ static void the_query_has_a_limit(void **state)
 
 	stage->limits.fields_max = 3;
 	stage_serve(stage, answer);
-	assert_true(str_ends_with(raw_request(stage, "GET /?a=1&b=2&c=3", "\r\n"), STR("GET / 3 2 0")));
+	assert_true(
+		str_ends_with(raw_request(stage, "GET /?a=1&b=2&c=3", "\r\n"), STR("GET / 3 2 0")));
 	expect_refusal(stage, raw_request(stage, "GET /?a=1&b=2&c=3&d=4", "\r\n"), 414, "query");
 	expect_refusal(stage, raw_request(stage, "GET /?a=%zz", "\r\n"), 400, "a");
 }
@@ -263,20 +273,27 @@ static void the_body_has_a_limit(void **state)
 	stage->limits.body_bytes_max = 1000;
 	stage_serve(stage, answer);
 	const char *fits = arena_format(&stage->arena, "Content-Length: 1000\r\n\r\n%s",
-					filler(stage, 1000).data).data;
+					filler(stage, 1000).data)
+				   .data;
 	assert_true(str_ends_with(raw_request(stage, "POST /", fits), STR(" 1000")));
 	/* Refused by its length alone: nothing of the body is sent. */
-	expect_refusal(stage, raw_request(stage, "POST /", "Content-Length: 1001\r\n\r\n"), 413, "body");
-	fits = arena_format(&stage->arena, "Transfer-Encoding: chunked\r\n\r\n3e8\r\n%s\r\n0\r\n\r\n",
-			    filler(stage, 1000).data).data;
+	expect_refusal(stage, raw_request(stage, "POST /", "Content-Length: 1001\r\n\r\n"), 413,
+		       "body");
+	fits = arena_format(&stage->arena,
+			    "Transfer-Encoding: chunked\r\n\r\n3e8\r\n%s\r\n0\r\n\r\n",
+			    filler(stage, 1000).data)
+		       .data;
 	assert_true(str_ends_with(raw_request(stage, "POST /", fits), STR(" 1000")));
-	const char *over = arena_format(&stage->arena,
-					"Transfer-Encoding: chunked\r\n\r\n3e8\r\n%s\r\n1\r\nx\r\n0\r\n\r\n",
-					filler(stage, 1000).data).data;
+	const char *over =
+		arena_format(&stage->arena,
+			     "Transfer-Encoding: chunked\r\n\r\n3e8\r\n%s\r\n1\r\nx\r\n0\r\n\r\n",
+			     filler(stage, 1000).data)
+			.data;
 	expect_refusal(stage, raw_request(stage, "POST /", over), 413, "body");
 	/* Without end: it is read for a while, then the connection goes. */
 	over = arena_format(&stage->arena, "Transfer-Encoding: chunked\r\n\r\nfffff\r\n%s",
-			    filler(stage, 100000).data).data;
+			    filler(stage, 100000).data)
+		       .data;
 	assert_int_equal(status_of(raw_request(stage, "POST /", over)), 0);
 	assert_int_equal(stage->handled, 2);
 }
@@ -385,8 +402,10 @@ static void a_client_that_goes_away_takes_nothing_with_it(void **state)
 
 	stage->extra = &slow;
 	stage_serve(stage, be_slow);
-	caller = (struct caller){.stage = stage, .leaves = true,
-				 .bytes = STR("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")};
+	caller = (struct caller){
+		.stage = stage,
+		.leaves = true,
+		.bytes = STR("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")};
 	assert_int_equal(pthread_create(&caller.thread, NULL, caller_call, &caller), 0);
 	while (slow.wait == NULL)
 		loop_run(stage->loop);
@@ -417,8 +436,8 @@ static void a_client_that_leaves_amid_its_request_is_forgotten(void **state)
 	open_flying_stage(&stage, &time, &clock);
 	stage_serve(&stage, answer);
 	for (int i = 0; i < 2; i++) {
-		caller = (struct caller){.stage = &stage, .leaves = true,
-					 .bytes = str_from_c(cases[i])};
+		caller = (struct caller){
+			.stage = &stage, .leaves = true, .bytes = str_from_c(cases[i])};
 		assert_int_equal(pthread_create(&caller.thread, NULL, caller_call, &caller), 0);
 		loop_run(stage.loop);
 		pthread_join(caller.thread, NULL);
@@ -468,8 +487,9 @@ static void quiesce_finishes_what_runs(void **state)
 	stage_serve(stage, be_slow);
 	int idle = caller_connect(stage); /* a connection that nothing came on */
 	assert_true(idle >= 0);
-	caller = (struct caller){.stage = stage,
-				 .bytes = STR("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")};
+	caller = (struct caller){
+		.stage = stage,
+		.bytes = STR("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")};
 	assert_int_equal(pthread_create(&caller.thread, NULL, caller_call, &caller), 0);
 	while (slow.wait == NULL)
 		loop_run(stage->loop);
@@ -485,7 +505,8 @@ static void quiesce_finishes_what_runs(void **state)
 	assert_int_equal(got, 0);
 	close(idle);
 	loop_wake(slow.wait);
-	loop_run(stage->loop); /* until the caller has ended, which the server's close makes it do */
+	loop_run(
+		stage->loop); /* until the caller has ended, which the server's close makes it do */
 	pthread_join(caller.thread, NULL);
 	assert_true(str_ends_with(str_from_c(caller.reply), STR("abc done")));
 	assert_true(has(str_from_c(caller.reply), "Connection: close"));

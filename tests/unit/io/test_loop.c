@@ -72,12 +72,17 @@ static void timers_ring_in_order_of_time_then_of_setting(void **state)
 	(void)state;
 	for (int i = 0; i < COUNT; i++) {
 		ringings[i] = (struct ringing){{.callback = note_ringing, .context = &ringings[i]},
-					       loop, i, order, &count};
-		loop_timer_set(loop, &ringings[i].timer, (int64_t)(random_seeded_next(&seeded) % 50));
+					       loop,
+					       i,
+					       order,
+					       &count};
+		loop_timer_set(loop, &ringings[i].timer,
+			       (int64_t)(random_seeded_next(&seeded) % 50));
 	}
 	/* Some are moved, some are cleared. */
 	for (int i = 0; i < COUNT; i += 3)
-		loop_timer_set(loop, &ringings[i].timer, (int64_t)(random_seeded_next(&seeded) % 50));
+		loop_timer_set(loop, &ringings[i].timer,
+			       (int64_t)(random_seeded_next(&seeded) % 50));
 	for (int i = 0; i < COUNT; i += 5)
 		loop_timer_clear(loop, &ringings[i].timer);
 	loop_timer_clear(loop, &ringings[0].timer);
@@ -129,7 +134,8 @@ static void timers_follow_the_clock_given(void **state)
 	struct loop *loop = loop_create(&clock, random_system(), &err);
 	int order[1];
 	size_t count = 0;
-	struct ringing ringing = {{.callback = note_ringing, .context = &ringing}, loop, 0, order, &count};
+	struct ringing ringing = {
+		{.callback = note_ringing, .context = &ringing}, loop, 0, order, &count};
 
 	(void)state;
 	loop_timer_set(loop, &ringing.timer, 1000 + 3600 * (int64_t)SECOND_NS);
