@@ -145,7 +145,7 @@ static const struct {
 	{"D3142", "The moment is beyond what a date can be"},
 	{"U1001", "The evaluation needs more steps than it may have. Check for infinite loop"},
 	{"U1002", "The expression is longer or nested deeper than allowed"},
-	{"U1003", "This is not supported yet: {token}"},
+	{"U1003", "The host does not provide what {!token} needs"},
 };
 
 static const char *find_sentence(const char *code)

@@ -56,6 +56,8 @@ struct json jsonata_builtin_shuffle(struct evaluation *e, const struct json *a,
 	(void)site;
 	if (array.type != JSON_ARRAY || array.count <= 1)
 		return array;
+	if (e->context->random == NULL)
+		return jsonata_fail(e, "U1003", json_undefined());
 	struct json *items = jsonata_take_items(e, array.count);
 	if (items == NULL || !jsonata_spend_many(e, array.count))
 		return value_failed();

@@ -103,6 +103,8 @@ struct json jsonata_builtin_random(struct evaluation *e, const struct json *a,
 				   const struct call_site *site)
 {
 	(void)a, (void)site;
+	if (e->context->random == NULL)
+		return jsonata_fail(e, "U1003", json_undefined());
 	return jsonata_number((double)random_below(e->context->random, 1ull << 53) * 0x1p-53);
 }
 

@@ -14,8 +14,10 @@
 struct jsonata;	     /* a compiled expression */
 struct jsonata_call; /* what a native function gets to work with; see below */
 
-/* A fault of an expression or of its evaluation, as the reference reports it. Texts live in the
- * arena that the failing call was given. */
+/* A fault of an expression or of its evaluation, as the reference reports it; our own codes are
+ * U1001 (steps), U1002 (an expression or picture too long or nested too deep), U1003 (something the
+ * host did not provide), S0303 (no regular expression), D1014 (its match limit), D3142 (no such
+ * date). Texts live in the arena that the failing call was given. */
 struct jsonata_error {
 	char code[8];	    /* "S0201", "T2001", "D1002" … */
 	size_t position;    /* in characters as the reference counts them (UTF-16 units) */
@@ -71,8 +73,8 @@ struct jsonata_context {
 	const struct jsonata_limits *limits;
 	const struct json *variables; /* as jsonata_options.variables; may be NULL when none */
 	void *native_context;
-	const struct clock *clock;   /* for $now(), $millis() and the time budget */
-	const struct random *random; /* for $random(), $shuffle() */
+	const struct clock *clock;   /* for $now(), $millis() and the time budget; NULL: 1970, none */
+	const struct random *random; /* for $random(), $shuffle(); NULL: these fail */
 };
 
 /* Evaluates with `input` as $ and $$. *out is JSON_UNDEFINED when the expression selects

@@ -627,7 +627,7 @@ static bool read_shared(struct arena *arena, const char *name, struct str *out)
 static void assert_mapping(struct run *run, const char *mapping, const char *input,
 			   const char *expected)
 {
-	struct str text, document, wanted;
+	struct str text = {0}, document = {0}, wanted = {0};
 	struct json out;
 
 	if (!read_shared(run->arena, mapping, &text) ||

@@ -54,7 +54,7 @@ static struct json parse(struct arena *arena, struct str text)
 static bool read_failing(struct run *run)
 {
 	const char *source = getenv("TENON_SOURCE");
-	struct str text, rest;
+	struct str text = {0}, rest;
 	size_t count = 0;
 
 	run->failing = arena_array(&run->arena, 4096, sizeof *run->failing);
@@ -347,7 +347,7 @@ static void runs_the_suite_of_the_reference(void **state)
 static void agrees_with_the_reference_case_by_case(void **state)
 {
 	struct run run;
-	struct str text, rest;
+	struct str text = {0}, rest;
 	unsigned number = 0;
 
 	(void)state;
