@@ -73,7 +73,7 @@ struct jsonata_context {
 	const struct jsonata_limits *limits;
 	const struct json *variables; /* as jsonata_options.variables; may be NULL when none */
 	void *native_context;
-	const struct clock *clock;   /* for $now(), $millis() and the time budget; NULL: 1970, none */
+	const struct clock *clock; /* for $now(), $millis() and the time budget; NULL: 1970, none */
 	const struct random *random; /* for $random(), $shuffle(); NULL: these fail */
 };
 
