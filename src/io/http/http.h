@@ -73,7 +73,7 @@ struct http_response {
 
 /* The network as the rest of the program sees it; a simulated twin fills the same table. */
 struct http_client {
-	/* Always fills *response. True when outcome is HTTP_COMPLETE, whatever the status; else
+	/* Always fills *response; header values in it have no control bytes. True when outcome is HTTP_COMPLETE, whatever the status; else
 	 * false with *err (ERROR_UPSTREAM, ERROR_TIMEOUT, ERROR_LIMIT or ERROR_INVALID). The
 	 * message names host and reason, never a header or a query. Redirects are not followed. */
 	bool (*send)(struct http_client *client, struct arena *arena,
@@ -92,6 +92,7 @@ struct str http_response_header(const struct http_response *response, const char
 
 struct http_client_options {
 	size_t connections_max;          /* kept open when at rest; 0: 256 */
+	size_t calls_max;                /* at once; more wait their turn; 0: no limit */
 	const char *unix_socket;         /* NULL, or the path which every call goes through */
 	const char *user_agent;
 	int64_t connect_timeout_ms;      /* 0: 10 s */
@@ -154,8 +155,11 @@ bool http_exchange_query(const struct http_exchange *exchange, const char *name,
 /* Both are copied into the arena. A control byte in the value is a bug (assert). */
 void http_exchange_set_header(struct http_exchange *exchange, const char *name, struct str value);
 
-/* Runs in a fiber of its own for each request. When limits refuse a request before it is whole,
- * `refuse` is called instead, outside of a fiber, to give the same error shape. */
+/* Runs in a fiber of its own for each request. When limits or framing refuse a request before it
+ * is whole, `refuse` is called instead, outside of a fiber, to give the same error shape; the
+ * exchange then has the status that fits best (400, 413, 414, 431), which it may keep. What
+ * libmicrohttpd cannot read as HTTP at all, or has no memory for (a head far past the limits), it
+ * answers with a page of its own. */
 struct http_handler {
 	void (*handle)(struct http_handler *handler, struct http_exchange *exchange);
 	void (*refuse)(struct http_handler *handler, struct http_exchange *exchange,
