@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/server/worker.h"
@@ -12,7 +13,12 @@
 #include "front/rest/rest.h"
 #include "front/status/status.h"
 
-enum { SHARED_BYTES_MAX = 256 * 1024 * 1024, CALL_TIMEOUT_MS = 60000, WORKERS_MAX = 256 };
+enum {
+	SHARED_BYTES_MAX = 256 * 1024 * 1024,
+	CALL_TIMEOUT_MS = 60000,
+	WORKERS_MAX = 256,
+	DESCRIPTORS_OWN = 128,
+};
 
 /* --- what is loaded ------------------------------------------------------------------------- */
 
@@ -155,6 +161,29 @@ static size_t count_workers(size_t wanted)
 	return wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
 }
 
+/* Descriptors are shared out at the start, so that a crowd waits instead of failing: some for the
+ * store and the listeners, then evenly to callers and to calls to ATSs. */
+static void share_descriptors(struct server *server)
+{
+	struct rlimit limit = {0};
+	size_t half;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	half = limit.rlim_cur > 1000000 ? 500000 : (size_t)limit.rlim_cur / 2;
+	server->limits = http_server_limits_default;
+	if (half < DESCRIPTORS_OWN * 2)
+		return;
+	/* The listeners share callers unevenly, so each may take nearly all of that half; calls out
+	 * are what gives way. */
+	if (server->limits.connections_max > half + DESCRIPTORS_OWN)
+		server->limits.connections_max = half + DESCRIPTORS_OWN;
+	server->calls_max = (half - DESCRIPTORS_OWN * 2) / server->worker_count;
+}
+
 struct server *server_open(const struct server_options *options, struct error *err)
 {
 	struct server *server = calloc(1, sizeof *server);
@@ -164,6 +193,7 @@ struct server *server_open(const struct server_options *options, struct error *e
 	arena_init(&server->arena, SHARED_BYTES_MAX);
 	server->worker_count = count_workers(options->workers);
 	server->data_folder = options->data_folder;
+	share_descriptors(server);
 	server->listen = options->listen;
 	server->call_timeout_ms =
 		options->call_timeout_ms > 0 ? options->call_timeout_ms : CALL_TIMEOUT_MS;

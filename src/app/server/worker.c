@@ -63,7 +63,10 @@ static void init_doors(struct worker *worker)
 
 bool worker_init(struct worker *worker, struct server *server, size_t index, struct error *err)
 {
-	static const struct http_client_options options = {.user_agent = "tenon/" TENON_VERSION};
+	const struct http_client_options options = {
+		.user_agent = "tenon/" TENON_VERSION,
+		.calls_max = server->calls_max,
+	};
 
 	*worker = (struct worker){.server = server, .index = index};
 	worker->loop = loop_create(clock_system(), random_system(), err);
@@ -102,13 +105,15 @@ static void *run(void *context)
 
 bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err)
 {
-	worker->listener = http_server_create(worker->loop, fd, false, &http_server_limits_default,
+	const struct server *server = worker->server;
+
+	worker->listener = http_server_create(worker->loop, fd, false, &server->limits,
 					      &worker->handler, err);
 	if (worker->listener == NULL)
 		return false;
 	if (local_fd >= 0) {
 		worker->local = http_server_create(worker->loop, local_fd, true,
-						   &http_server_limits_default, &worker->handler,
+						   &server->limits, &worker->handler,
 						   err);
 		if (worker->local == NULL)
 			return false;

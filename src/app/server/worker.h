@@ -25,6 +25,8 @@ struct server {
 	struct worker *workers;
 	size_t worker_count;
 	int64_t call_timeout_ms;
+	size_t calls_max;       /* to ATSs at once, per worker */
+	struct http_server_limits limits;
 	int64_t started_ms;
 	_Atomic bool is_draining;
 	bool is_started;

@@ -19,6 +19,14 @@ struct client {
 	struct transfer *idle;
 	size_t idle_count;
 	size_t active;
+	struct turn *first_turn; /* calls that wait for one of the active to end */
+	struct turn **last_turn;
+};
+
+/* One call in the queue; lives on its fiber's stack. */
+struct turn {
+	struct loop_wait wait;
+	struct turn *next;
 };
 
 /* --- calls --------------------------------------------------------------------------------- */
@@ -81,6 +89,50 @@ static void run(struct client *client, struct transfer *transfer)
 	multi_end(multi, transfer->easy);
 }
 
+static void leave_queue(struct client *client, struct turn *turn)
+{
+	struct turn **at = &client->first_turn;
+
+	while (*at != NULL && *at != turn)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	*at = turn->next;
+	if (client->last_turn == &turn->next)
+		client->last_turn = at;
+}
+
+/* Every call takes a descriptor, of which a process has so many: past calls_max a call waits for
+ * its turn, first come first served. Whoever ends hands its place on, so `active` stays. */
+static bool take_place(struct client *client, int64_t deadline_ns, struct error *err)
+{
+	struct turn turn = {.next = NULL};
+
+	if (client->options.calls_max == 0 || client->active < client->options.calls_max) {
+		client->active++;
+		return true;
+	}
+	loop_wait_init(&turn.wait);
+	*client->last_turn = &turn;
+	client->last_turn = &turn.next;
+	if (loop_wait(&turn.wait, deadline_ns))
+		return true;
+	leave_queue(client, &turn);
+	return error_set(err, ERROR_TIMEOUT, "no connection to the ATS became free in time");
+}
+
+static void hand_place_on(struct client *client)
+{
+	struct turn *turn = client->first_turn;
+
+	if (turn == NULL) {
+		client->active--;
+		return;
+	}
+	leave_queue(client, turn);
+	loop_wake(&turn->wait);
+}
+
 static bool send_request(struct http_client *base, struct arena *arena,
 			 const struct http_request *request, struct http_response *response,
 			 struct error *err)
@@ -88,19 +140,23 @@ static bool send_request(struct http_client *base, struct arena *arena,
 	struct client *client = (struct client *)base;
 	const struct clock *clock = loop_clock(client->loop);
 	int64_t started_ns = clock_monotonic_ns(clock);
-	struct transfer *transfer = take_transfer(client);
 	bool ok = false;
 
 	assert(loop_current() == client->loop);
-	*response = (struct http_response){.outcome = HTTP_REFUSED};
-	client->active++;
+	*response = (struct http_response){.outcome = HTTP_NOT_SENT};
+	if (!take_place(client, request->deadline_ns, err)) {
+		response->duration_ns = clock_monotonic_ns(clock) - started_ns;
+		return false;
+	}
+	struct transfer *transfer = take_transfer(client);
+	response->outcome = HTTP_REFUSED;
 	if (transfer_begin(transfer, arena, request, started_ns, choose_buffer_bytes(client),
 			   err)) {
 		run(client, transfer);
 		ok = transfer_conclude(transfer, clock_monotonic_ns(clock), response, err);
 	}
-	client->active--;
 	give_back(client, transfer);
+	hand_place_on(client);
 	response->duration_ns = clock_monotonic_ns(clock) - started_ns;
 	return ok;
 }
@@ -127,6 +183,7 @@ struct http_client *http_client_create(struct loop *loop, const struct http_clie
 	client->base.send = send_request;
 	client->loop = loop;
 	client->options = *options;
+	client->last_turn = &client->first_turn;
 	if (!multi_set_init(&client->multis, loop, kept, wake_caller)) {
 		free(client);
 		error_set(err, ERROR_UNAVAILABLE, "libcurl does not start");

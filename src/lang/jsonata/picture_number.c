@@ -404,9 +404,14 @@ static void insert_zeros(const struct format *f, struct line *line, size_t at, s
 static void write_digits(const struct format *f, double value, size_t places, struct line *line)
 {
 	char text[512];
-	int len = snprintf(text, sizeof text, "%.*f", (int)(places > 100 ? 100 : places),
-			   fabs(value));
+	int len;
 
+	/* Beyond 1e21 toFixed gives up and spells the number as ever. */
+	if (fabs(value) >= 1e21)
+		len = (int)json_format_double(fabs(value), text);
+	else
+		len = snprintf(text, sizeof text, "%.*f", (int)(places > 100 ? 100 : places),
+			       fabs(value));
 	line->len = 0;
 	for (int i = 0; i < len && i < (int)sizeof text; i++) {
 		uint32_t point = (unsigned char)text[i];
