@@ -313,13 +313,9 @@ struct json jsonata_builtin_format_base(struct evaluation *e, const struct json 
 		return jsonata_to_text(e, a[0], false);
 	if (radix == 10)
 		return jsonata_to_text(e, jsonata_number(number), false);
-	/* Digits beyond what a double holds are zeros in JavaScript. */
-	for (; rest >= 9007199254740992.0; rest /= radix)
-		digits[--at] = '0';
 	do {
-		double digit = fmod(rest, radix);
-		digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[(int)digit];
-		rest = (rest - digit) / radix;
+		digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[(int)fmod(rest, radix)];
+		rest = floor(rest / radix);
 	} while (rest > 0);
 	if (number < 0)
 		digits[--at] = '-';

@@ -312,7 +312,8 @@ static double parse_part(struct evaluation *e, const struct date_part *part, str
 /* --- a moment from its parts --------------------------------------------------------------- */
 
 struct moment {
-	double values[128]; /* by component; NaN: not given */
+	double values[128]; /* by component */
+	bool is_given[128]; /* a number that could not be read is given, too */
 };
 
 /* JavaScript's truth of a component: 0 counts as missing here, as in the reference. */
@@ -341,7 +342,7 @@ static bool fill(struct evaluation *e, struct moment *m, const char *components,
 
 	for (; *components != '\0'; components++) {
 		double *value = &m->values[(unsigned char)*components];
-		if (!isnan(*value)) {
+		if (m->is_given[(unsigned char)*components]) {
 			is_started = true;
 			if (is_ended) {
 				jsonata_fail(e, "D3136", json_undefined());
@@ -403,7 +404,7 @@ static struct json parse_by_picture(struct evaluation *e, const struct date_pict
 				    struct json text, const struct call_site *site)
 {
 	struct regex_match match;
-	struct moment m;
+	struct moment m = {0};
 	bool has_any = false;
 
 	for (size_t i = 0; i < 128; i++)
@@ -416,7 +417,11 @@ static struct json parse_by_picture(struct evaluation *e, const struct date_pict
 		if (part->component == '\0')
 			continue;
 		struct json group = jsonata_regex_group(text, &match, i);
-		m.values[(unsigned char)part->component & 127] = parse_part(e, part, group);
+		double value = parse_part(e, part, group);
+		/* A name that is none is nothing. */
+		bool is_given = part->has_integer || part->component == 'f' || !isnan(value);
+		m.values[(unsigned char)part->component & 127] = value;
+		m.is_given[(unsigned char)part->component & 127] = is_given;
 		has_any = true;
 	}
 	return has_any ? compute(e, &m, site) : json_undefined();

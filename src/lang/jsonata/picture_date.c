@@ -284,7 +284,7 @@ static bool read_integer(struct reader *reader, struct date_part *part, struct s
 	if (!jsonata_integer_picture(reader->arena, text, &part->integer, reader->fault))
 		return false;
 	part->has_integer = true;
-	if (part->integer.mandatory_digits < width_min)
+	if (part->integer.primary == PICTURE_DECIMAL && part->integer.mandatory_digits < width_min)
 		part->integer.mandatory_digits = width_min;
 	if (part->component == 'Y')
 		set_year_digits(part);
@@ -438,21 +438,25 @@ static void append_cased(struct buffer *out, struct str text, enum date_names na
 	}
 }
 
+static const char *find_name(char component, double value)
+{
+	if (component == 'F')
+		return value >= 1 && value <= 7 ? jsonata_day_names[(int)value] : NULL;
+	return value >= 1 && value <= 12 ? jsonata_month_names[(int)value - 1] : NULL;
+}
+
 static bool write_name(struct writer *w, const struct date_part *part, double value)
 {
-	const char *name = "";
+	const char *name = find_name(part->component, value);
 
-	if (isnan(value)) {
-		jsonata_fail(w->e, "D3142", json_undefined());
-		return false;
-	}
-	if ((part->component == 'M' || part->component == 'x') && value >= 1 && value <= 12) {
-		name = jsonata_month_names[(int)value - 1];
-	} else if (part->component == 'F' && value >= 1 && value <= 7) {
-		name = jsonata_day_names[(int)value];
-	} else if (part->component != 'M' && part->component != 'x' && part->component != 'F') {
+	if (part->component != 'M' && part->component != 'x' && part->component != 'F') {
 		jsonata_fail(w->e, "D3133",
 			     json_string(arena_str(w->e->arena, str_make(&part->component, 1))));
+		return false;
+	}
+	if (name == NULL) {
+		/* Beyond the calendar. The reference fails likewise, or writes "undefined". */
+		jsonata_fail(w->e, "D3142", json_undefined());
 		return false;
 	}
 	struct str text = str_from_c(name);

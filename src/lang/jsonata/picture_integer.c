@@ -327,7 +327,7 @@ static const struct {
 static void append_roman(struct buffer *out, double number)
 {
 	for (size_t i = 0; i < sizeof numerals / sizeof numerals[0] && !out->is_over;) {
-		if (number < numerals[i].value) {
+		if (!(number >= numerals[i].value)) {
 			i++;
 			continue;
 		}
@@ -378,14 +378,14 @@ static void append_letters(struct buffer *out, double number, char first)
 
 static double parse_letters(struct str text, char first)
 {
-	double sum = 0, power = 1;
+	double sum = 0, place = 0;
 
 	for (size_t end = text.len, at; end > 0; end = at) {
 		at = end - 1;
 		while (at > 0 && ((unsigned char)text.data[at] & 0xc0) == 0x80)
 			at--;
-		sum += ((double)jsonata_point(text.data + at, end - at) - first + 1) * power;
-		power *= 26;
+		sum += ((double)jsonata_point(text.data + at, end - at) - first + 1) *
+		       pow(26, place++);
 	}
 	return sum;
 }
@@ -409,12 +409,12 @@ static bool has_separator_before(const struct integer_picture *picture, size_t l
 	return false;
 }
 
-/* The ending of an ordinal: by its last two digits. */
-static const char *ordinal_ending(const char *digits, size_t len)
+/* The ending of an ordinal: by the last two characters written, be they digits or not. */
+static const char *ordinal_ending(const char *text, size_t len)
 {
-	if (len > 1 && digits[len - 2] == '1')
+	if (len > 1 && text[len - 2] == '1')
 		return "th";
-	switch (len == 0 ? '0' : digits[len - 1]) {
+	switch (len == 0 ? '0' : text[len - 1]) {
 	case '1':
 		return "st";
 	case '2':
@@ -457,8 +457,7 @@ static bool append_decimal(struct buffer *out, double number, const struct integ
 	char text[32];
 	uint32_t digits[PICTURE_BYTES_MAX + 32] UNINITIALIZED;
 	size_t len = json_format_double(number, text), count = 0;
-	const char *ending =
-		picture->is_ordinal && picture->zero == '0' ? ordinal_ending(text, len) : "th";
+	size_t start = out->len;
 
 	if (isnan(number))
 		len = (size_t)snprintf(text, sizeof text, "NaN");
@@ -477,11 +476,8 @@ static bool append_decimal(struct buffer *out, double number, const struct integ
 			append_point(out, digits[i]);
 		}
 	}
-	if (picture->is_ordinal) {
-		/* 1 is padded to 01: then the last two digits are 0 and 1. */
-		bool is_padded = (int64_t)len < picture->mandatory_digits;
-		buffer_append_c(out, is_padded && len == 1 ? ordinal_ending(text, 1) : ending);
-	}
+	if (picture->is_ordinal)
+		buffer_append_c(out, ordinal_ending(out->data + start, out->len - start));
 	return !out->is_over;
 }
 
@@ -503,7 +499,8 @@ bool jsonata_format_integer(struct evaluation *e, double value,
 	double number = fabs(value);
 	size_t start;
 
-	if (!isfinite(value) && picture->primary != PICTURE_DECIMAL) {
+	/* No letters and no numerals stand for what is no number; words would have no end. */
+	if (isinf(value) || (isnan(value) && picture->primary == PICTURE_WORDS)) {
 		jsonata_fail(e, "D3001", json_undefined());
 		return false;
 	}
