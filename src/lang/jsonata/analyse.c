@@ -247,7 +247,7 @@ static struct syntax *analyse_dots(struct parser *parser, struct syntax *node)
 	struct syntax_list spine = {0};
 	struct syntax *left = node;
 
-	for (; left->kind == SYNTAX_BINARY && left->operator== OP_DOT; left = left->lhs)
+	for (; left->kind == SYNTAX_BINARY && left->op == OP_DOT; left = left->lhs)
 		jsonata_syntax_add(parser, &spine, left);
 	left = analyse(parser, left);
 	while (left != NULL && spine.count > 0)
@@ -415,7 +415,7 @@ static struct syntax *analyse_chain(struct parser *parser, struct syntax *node)
 {
 	struct syntax *first = node;
 
-	while (first->lhs->kind == SYNTAX_BINARY && first->lhs->operator== node->operator)
+	while (first->lhs->kind == SYNTAX_BINARY && first->lhs->op == node->op)
 		first = first->lhs;
 	first->lhs = analyse(parser, first->lhs);
 	if (first->lhs == NULL)
@@ -436,7 +436,7 @@ static struct syntax *analyse_chain(struct parser *parser, struct syntax *node)
 
 static struct syntax *analyse_binary(struct parser *parser, struct syntax *node)
 {
-	switch (node->operator) {
+	switch (node->op) {
 	case OP_DOT:
 		return analyse_dots(parser, node);
 	case OP_BRACKET:

@@ -1,28 +1,8 @@
 /* Makes the tree of nodes from the syntax tree: chooses each node's evaluator, gives variables
  * their slots, binds builtins, hashes keys. */
-#include "lang/jsonata/node.h"
-#include "lang/jsonata/picture.h"
+#include "lang/jsonata/compile.h"
 #include "lang/jsonata/regex.h"
 #include "lang/jsonata/syntax.h"
-
-struct pending {
-	struct node *node;
-	struct scope *scope;
-	struct str name;
-	bool is_tail;
-	struct pending *next;
-};
-
-struct compiler {
-	struct arena *arena;
-	struct jsonata *program;
-	struct name_list *tuple_names;
-	struct scope *scope;
-	struct fault *fault;
-	struct pending *references; /* variables, newest first */
-	struct pending *binds;
-	struct pending *calls; /* whose procedure is a variable */
-};
 
 static struct node *compile_node(struct compiler *c, const struct syntax *syntax);
 
@@ -35,214 +15,13 @@ static struct node *create(struct compiler *c, const struct syntax *syntax, enum
 	node->run = run;
 	node->position = syntax->position;
 	node->keeps_array = syntax->keeps_array;
-	node->operator=(uint8_t) syntax->operator;
+	node->op = (uint8_t)syntax->op;
 	return node;
-}
-
-/* --- scopes -------------------------------------------------------------------------------- */
-
-static int64_t find_name(const struct name_list *names, struct str name)
-{
-	for (uint32_t i = 0; i < names->count; i++)
-		if (str_equal(names->items[i], name))
-			return i;
-	return -1;
-}
-
-static uint32_t add_name(struct compiler *c, struct name_list *names, struct str name)
-{
-	int64_t found = find_name(names, name);
-
-	if (found >= 0)
-		return (uint32_t)found;
-	if (names->count == names->capacity) {
-		uint32_t capacity = names->capacity == 0 ? 4 : names->capacity * 2;
-		names->items =
-			arena_grow(c->arena, names->items, names->count * sizeof names->items[0],
-				   capacity * sizeof names->items[0]);
-		names->capacity = capacity;
-	}
-	names->items[names->count] = arena_str(c->arena, name);
-	return names->count++;
-}
-
-static struct scope *open_scope(struct compiler *c, enum scope_kind kind)
-{
-	struct scope *scope = arena_zero(c->arena, sizeof *scope);
-
-	scope->outer = c->scope;
-	scope->kind = kind;
-	scope->tuple_names = c->tuple_names;
-	c->scope = scope;
-	return scope;
-}
-
-static void close_scope(struct compiler *c, const struct scope *scope)
-{
-	c->scope = (struct scope *)(uintptr_t)scope->outer;
-}
-
-static uint32_t tuple_slot(struct compiler *c, struct str name)
-{
-	return name.data == NULL ? 0 : 1 + add_name(c, c->tuple_names, name);
 }
 
 static struct str label_name(struct compiler *c, const struct ancestor *ancestor)
 {
 	return arena_format(c->arena, "!%d", ancestor->label);
-}
-
-static void note(struct compiler *c, struct pending **list, struct node *node, struct str name)
-{
-	struct pending *pending = arena_zero(c->arena, sizeof *pending);
-
-	*pending = (struct pending){.node = node, .scope = c->scope, .name = name, .next = *list};
-	*list = pending;
-}
-
-/* --- variables ----------------------------------------------------------------------------- */
-
-static bool scope_slot(const struct scope *scope, struct str name, uint32_t *slot)
-{
-	int64_t found = find_name(&scope->names, name);
-
-	if (found >= 0) {
-		*slot = (uint32_t)found +
-			(scope->kind == SCOPE_TUPLE ? scope_tuple_size(scope) : 0);
-		return true;
-	}
-	if (scope->kind != SCOPE_TUPLE)
-		return false;
-	found = find_name(scope->tuple_names, name);
-	*slot = 1 + (uint32_t)found;
-	return found >= 0;
-}
-
-static uint32_t find_candidates(const struct scope *scope, struct str name, struct candidate *out,
-				uint32_t max)
-{
-	uint32_t count = 0, hops = 0, slot;
-
-	for (; scope != NULL && count < max; scope = scope->outer) {
-		if (scope_slot(scope, name, &slot))
-			out[count++] = (struct candidate){(uint16_t)hops, (uint16_t)slot};
-		hops += scope_size(scope) > 0;
-	}
-	return count;
-}
-
-static struct node *create_function_value(struct compiler *c, const struct pending *pending,
-					  const struct builtin *builtin)
-{
-	struct node *node = arena_zero(c->arena, sizeof *node);
-
-	node->kind = NODE_LITERAL;
-	node->run = jsonata_run_literal;
-	node->position = pending->node->position;
-	if (builtin != NULL) {
-		struct builtin_value *value = arena_alloc(c->arena, sizeof *value);
-		struct fault fault;
-		uint32_t offset;
-		*value = (struct builtin_value){
-			builtin, jsonata_signature_parse(c->arena, str_from_c(builtin->signature),
-							 &fault, &offset)};
-		node->literal = value_function(FUNCTION_BUILTIN, value);
-	}
-	return node;
-}
-
-/* What the name means when no frame has it: a variable or function of the host, a builtin. */
-static const struct node *find_global(struct compiler *c, const struct pending *pending)
-{
-	const struct jsonata *program = c->program;
-	struct node *node;
-
-	for (size_t i = 0; i < program->variable_count; i++) {
-		if (!str_equal(program->variables[i], pending->name))
-			continue;
-		node = arena_zero(c->arena, sizeof *node);
-		node->kind = NODE_HOST_VARIABLE;
-		node->run = jsonata_run_host_variable;
-		node->variable.index = (uint32_t)i;
-		return node;
-	}
-	if (str_equal(pending->name, STR("$"))) {
-		node = arena_zero(c->arena, sizeof *node);
-		node->kind = NODE_ROOT;
-		node->run = jsonata_run_root;
-		return node;
-	}
-	for (size_t i = 0; i < program->native_count; i++) {
-		if (!str_equal_c(pending->name, program->natives[i].name))
-			continue;
-		node = create_function_value(c, pending, NULL);
-		node->literal = value_function(FUNCTION_NATIVE, &program->natives[i]);
-		return node;
-	}
-	const struct builtin *builtin = jsonata_builtin_find(pending->name);
-	return builtin == NULL ? NULL : create_function_value(c, pending, builtin);
-}
-
-static void resolve_reference(struct compiler *c, const struct pending *pending)
-{
-	struct candidate found[64];
-	uint32_t count = find_candidates(pending->scope, pending->name, found, 64);
-	struct node *node = pending->node;
-	const struct node *global = find_global(c, pending);
-	bool keeps_array = node->keeps_array;
-
-	if (count == 0 && global != NULL) {
-		*node = *global;
-		node->keeps_array = keeps_array;
-		node->position = pending->node->position;
-		return;
-	}
-	struct candidate *candidates = arena_array(c->arena, count, sizeof *candidates);
-	if (count > 0)
-		memcpy(candidates, found, count * sizeof *candidates);
-	node->variable.candidates = candidates;
-	node->variable.count = count;
-	node->variable.fallback = global;
-	node->variable.name = pending->name;
-	if (count == 1 && found[0].hops == 0)
-		node->run = jsonata_run_local;
-	else if (count == 1 && found[0].hops == 1)
-		node->run = jsonata_run_outer;
-}
-
-/* A call of a builtin that nothing shadows goes to it directly. */
-static void resolve_call(struct compiler *c, const struct pending *pending)
-{
-	const struct node *procedure = pending->node->call.procedure;
-	struct call *call = &pending->node->call;
-
-	if (procedure->kind != NODE_LITERAL ||
-	    value_function_kind(procedure->literal) != FUNCTION_BUILTIN)
-		return;
-	const struct builtin_value *value = procedure->literal.pointer;
-	call->builtin = value->builtin;
-	call->signature = value->signature;
-	if (call->count >= 2 && call->arguments[1]->kind == NODE_LITERAL &&
-	    call->arguments[1]->literal.type == JSON_STRING)
-		call->prepared = jsonata_prepare(c->arena, call->builtin,
-						 json_str(call->arguments[1]->literal));
-	/* In tail position a missing argument falls back to the context of the outer call. */
-	pending->node->run = pending->is_tail && call->signature->takes_context
-				     ? jsonata_run_builtin_tail
-				     : jsonata_run_builtin_call;
-}
-
-static void resolve_all(struct compiler *c)
-{
-	for (struct pending *p = c->binds; p != NULL; p = p->next) {
-		uint32_t slot = 0;
-		if (scope_slot(p->scope, p->name, &slot))
-			p->node->bind.slot = (uint16_t)slot;
-	}
-	for (struct pending *p = c->references; p != NULL; p = p->next)
-		resolve_reference(c, p);
-	for (struct pending *p = c->calls; p != NULL; p = p->next)
-		resolve_call(c, p);
 }
 
 static struct node *compile_variable(struct compiler *c, const struct syntax *syntax)
@@ -251,7 +30,7 @@ static struct node *compile_variable(struct compiler *c, const struct syntax *sy
 		return create(c, syntax, NODE_CONTEXT, jsonata_run_context);
 	struct node *node = create(c, syntax, NODE_VARIABLE, jsonata_run_variable);
 
-	note(c, &c->references, node, arena_str(c->arena, syntax->text));
+	jsonata_scope_note(c, &c->references, node, arena_str(c->arena, syntax->text));
 	return node;
 }
 
@@ -259,7 +38,7 @@ static struct node *compile_parent(struct compiler *c, const struct syntax *synt
 {
 	struct node *node = create(c, syntax, NODE_VARIABLE, jsonata_run_variable);
 
-	note(c, &c->references, node, label_name(c, syntax->ancestor));
+	jsonata_scope_note(c, &c->references, node, label_name(c, syntax->ancestor));
 	return node;
 }
 
@@ -276,8 +55,8 @@ static struct node *compile_bind(struct compiler *c, const struct syntax *syntax
 			.code = "U1002", .position = syntax->position, .has_position = true};
 		return NULL;
 	}
-	add_name(c, &c->scope->names, node->bind.name);
-	note(c, &c->binds, node, node->bind.name);
+	jsonata_scope_name(c, &c->scope->names, node->bind.name);
+	jsonata_scope_note(c, &c->binds, node, node->bind.name);
 	return node;
 }
 
@@ -313,12 +92,12 @@ static struct node *compile_array(struct compiler *c, const struct syntax *synta
 static struct node *compile_block(struct compiler *c, const struct syntax *syntax)
 {
 	struct node *node = create(c, syntax, NODE_BLOCK, jsonata_run_block);
-	struct scope *scope = open_scope(c, SCOPE_PLAIN);
+	struct scope *scope = jsonata_scope_open(c, SCOPE_PLAIN);
 
 	node->list.items = compile_items(c, &syntax->items);
 	node->list.count = syntax->items.count;
 	node->list.scope = scope;
-	close_scope(c, scope);
+	jsonata_scope_close(c, scope);
 	return node->list.items == NULL ? NULL : node;
 }
 
@@ -330,9 +109,8 @@ static struct node *compile_chain(struct compiler *c, const struct syntax *synta
 	uint32_t count = 2, i;
 	const struct syntax *at;
 
-	for (at = syntax;
-	     at->lhs->kind == SYNTAX_BINARY && at->lhs->operator== syntax->operator&&
-					       at->lhs->predicate == NULL && at->lhs->group == NULL;
+	for (at = syntax; at->lhs->kind == SYNTAX_BINARY && at->lhs->op == syntax->op &&
+			  at->lhs->predicate == NULL && at->lhs->group == NULL;
 	     at = at->lhs)
 		count++;
 	const struct syntax **operands = arena_array(c->arena, count, sizeof *operands);
@@ -351,9 +129,9 @@ static struct node *compile_chain(struct compiler *c, const struct syntax *synta
 	return node;
 }
 
-static run_function *binary_run(enum operator operator)
+static run_function *binary_run(enum operator op)
 {
-	switch (operator) {
+	switch (op) {
 	case OP_ADD:
 	case OP_SUBTRACT:
 	case OP_MULTIPLY:
@@ -398,13 +176,26 @@ static struct node *compile_operands(struct compiler *c, const struct syntax *sy
 	return node;
 }
 
+/* A transformation copies by whatever $clone is where it stands. */
+static struct node *compile_transform(struct compiler *c, const struct syntax *syntax)
+{
+	struct node *node = compile_operands(c, syntax, NODE_TRANSFORM, jsonata_run_transform);
+
+	if (node == NULL)
+		return NULL;
+	struct node *clone = create(c, syntax, NODE_VARIABLE, jsonata_run_variable);
+	jsonata_scope_note(c, &c->references, clone, STR("clone"));
+	node->operands.clone = clone;
+	return node;
+}
+
 static struct node *compile_binary(struct compiler *c, const struct syntax *syntax)
 {
-	if (syntax->operator== OP_CONCAT)
+	if (syntax->op == OP_CONCAT)
 		return compile_chain(c, syntax, jsonata_run_concat);
-	if (syntax->operator== OP_AND || syntax->operator== OP_OR)
+	if (syntax->op == OP_AND || syntax->op == OP_OR)
 		return compile_chain(c, syntax, jsonata_run_logic);
-	return compile_operands(c, syntax, NODE_BINARY, binary_run(syntax->operator));
+	return compile_operands(c, syntax, NODE_BINARY, binary_run(syntax->op));
 }
 
 static bool has_equal_names(const struct object_node *object)
@@ -456,7 +247,7 @@ static struct node *compile_name(struct compiler *c, const struct syntax *syntax
 	node->name.key = arena_str(c->arena, syntax->text);
 	node->name.hash = json_key_hash(node->name.key.data, node->name.key.len);
 	if (c->program->fields.count < 1024)
-		add_name(c, &c->program->fields, node->name.key);
+		jsonata_scope_name(c, &c->program->fields, node->name.key);
 	return node;
 }
 
@@ -468,7 +259,8 @@ static bool compile_stages(struct compiler *c, const struct stage *list, struct 
 		count++;
 	struct node_stage *stages = arena_array(c->arena, count, sizeof *stages);
 	for (const struct stage *stage = list; stage != NULL; stage = stage->next, i++) {
-		stages[i] = (struct node_stage){.index_slot = tuple_slot(c, stage->index)};
+		stages[i] = (struct node_stage){.index_slot =
+							jsonata_scope_tuple_slot(c, stage->index)};
 		if (stage->filter == NULL)
 			continue;
 		stages[i].filter = compile_node(c, stage->filter);
@@ -488,10 +280,11 @@ static bool compile_step(struct compiler *c, const struct syntax *syntax, struct
 		return false;
 	step->is_name = step->node->kind == NODE_NAME && !step->node->keeps_array;
 	step->is_variable = syntax->kind == SYNTAX_VARIABLE;
-	step->focus_slot = (uint16_t)tuple_slot(c, syntax->focus);
-	step->index_slot = (uint16_t)tuple_slot(c, syntax->index);
+	step->focus_slot = (uint16_t)jsonata_scope_tuple_slot(c, syntax->focus);
+	step->index_slot = (uint16_t)jsonata_scope_tuple_slot(c, syntax->index);
 	if (syntax->ancestor != NULL && syntax->kind != SYNTAX_PARENT)
-		step->ancestor_slot = (uint16_t)tuple_slot(c, label_name(c, syntax->ancestor));
+		step->ancestor_slot =
+			(uint16_t)jsonata_scope_tuple_slot(c, label_name(c, syntax->ancestor));
 	return true;
 }
 
@@ -523,7 +316,7 @@ static struct node *compile_path(struct compiler *c, const struct syntax *syntax
 	path->hands_tuples_on = syntax->is_tuple;
 	for (uint32_t i = 0; i < path->count; i++) {
 		if (i == path->tuple_from)
-			path->tuple_scope = scope = open_scope(c, SCOPE_TUPLE);
+			path->tuple_scope = scope = jsonata_scope_open(c, SCOPE_TUPLE);
 		if (!compile_step(c, syntax->items.items[i], &path->steps[i]))
 			return NULL;
 	}
@@ -535,7 +328,7 @@ static struct node *compile_path(struct compiler *c, const struct syntax *syntax
 	}
 	path->wants_sequence = path->keeps_singleton || path->group != NULL || node->keeps_array;
 	if (scope != NULL) {
-		close_scope(c, scope);
+		jsonata_scope_close(c, scope);
 		node->run = jsonata_run_tuple_path;
 	} else if (is_field(path) && !node->keeps_array) {
 		const struct node *name = path->steps[0].node;
@@ -569,12 +362,13 @@ static struct node *compile_sort(struct compiler *c, const struct syntax *syntax
 static struct node *compile_lambda(struct compiler *c, const struct syntax *syntax)
 {
 	struct node *node = create(c, syntax, NODE_LAMBDA, jsonata_run_lambda);
-	struct scope *scope = open_scope(c, SCOPE_PLAIN);
+	struct scope *scope = jsonata_scope_open(c, SCOPE_PLAIN);
 	uint16_t *slots = arena_array(c->arena, syntax->items.count, sizeof *slots);
 	struct signature *signature = NULL;
 
 	for (uint32_t i = 0; i < syntax->items.count; i++)
-		slots[i] = (uint16_t)add_name(c, &scope->names, syntax->items.items[i]->text);
+		slots[i] = (uint16_t)jsonata_scope_name(c, &scope->names,
+							syntax->items.items[i]->text);
 	if (syntax->signature != NULL) {
 		uint32_t offset;
 		signature = jsonata_signature_parse(
@@ -585,7 +379,7 @@ static struct node *compile_lambda(struct compiler *c, const struct syntax *synt
 				       .signature = signature,
 				       .scope = scope,
 				       .body = compile_node(c, syntax->lhs)};
-	close_scope(c, scope);
+	jsonata_scope_close(c, scope);
 	return node->lambda.body == NULL ? NULL : node;
 }
 
@@ -596,7 +390,7 @@ static void name_call(struct compiler *c, struct node *node, const struct syntax
 	if (procedure->kind == SYNTAX_PATH) {
 		named = procedure->items.items[0];
 		struct node *hint = create(c, named, NODE_VARIABLE, jsonata_run_variable);
-		note(c, &c->references, hint, arena_str(c->arena, named->text));
+		jsonata_scope_note(c, &c->references, hint, arena_str(c->arena, named->text));
 		node->call.names_path = true;
 		node->call.hint = hint;
 	}
@@ -622,7 +416,7 @@ static struct node *compile_call(struct compiler *c, const struct syntax *syntax
 	node->call.scope = c->scope;
 	name_call(c, node, syntax->lhs);
 	if (!is_partial && syntax->lhs->kind == SYNTAX_VARIABLE && syntax->lhs->predicate == NULL) {
-		note(c, &c->calls, node, node->call.name);
+		jsonata_scope_note(c, &c->calls, node, node->call.name);
 		c->calls->is_tail = syntax->is_tail;
 	}
 	return node;
@@ -711,7 +505,7 @@ static struct node *compile_bare(struct compiler *c, const struct syntax *syntax
 	case SYNTAX_BLOCK:
 		return compile_block(c, syntax);
 	case SYNTAX_TRANSFORM:
-		return compile_operands(c, syntax, NODE_TRANSFORM, jsonata_run_transform);
+		return compile_transform(c, syntax);
 	case SYNTAX_BIND:
 		return compile_bind(c, syntax);
 	case SYNTAX_APPLY:
@@ -737,7 +531,7 @@ static struct node *compile_filtered(struct compiler *c, const struct syntax *sy
 				     struct node *base)
 {
 	struct node *node = create(c, syntax, NODE_FILTERED, jsonata_run_filtered);
-	struct scope *scope = syntax->is_tuple ? open_scope(c, SCOPE_TUPLE) : NULL;
+	struct scope *scope = syntax->is_tuple ? jsonata_scope_open(c, SCOPE_TUPLE) : NULL;
 	struct step step;
 
 	node->is_array_syntax = base->is_array_syntax;
@@ -757,7 +551,7 @@ static struct node *compile_filtered(struct compiler *c, const struct syntax *sy
 			return NULL;
 	}
 	if (scope != NULL)
-		close_scope(c, scope);
+		jsonata_scope_close(c, scope);
 	return node;
 }
 
@@ -776,14 +570,14 @@ static const struct jsonata *compile_tree(struct compiler *c, const struct synta
 					  const struct scope *outer)
 {
 	c->tuple_names = arena_zero(c->arena, sizeof *c->tuple_names);
-	struct scope *scope = open_scope(c, SCOPE_PLAIN);
+	struct scope *scope = jsonata_scope_open(c, SCOPE_PLAIN);
 
 	scope->outer = outer;
 	c->program->scope = scope;
 	c->program->root = compile_node(c, tree);
 	if (c->program->root == NULL)
 		return NULL;
-	resolve_all(c);
+	jsonata_scope_resolve(c);
 	return c->program;
 }
 

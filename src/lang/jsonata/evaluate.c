@@ -34,7 +34,7 @@ struct json jsonata_fail_at(struct evaluation *e, const char *code, const struct
 	if (is_first) {
 		e->fault.position = node->position;
 		e->fault.has_position = true;
-		e->fault.token = str_from_c(jsonata_operator_text(node->operator));
+		e->fault.token = str_from_c(jsonata_operator_text(node->op));
 		e->fault.has_token = e->fault.token.len > 0;
 	}
 	return value_failed();

@@ -70,7 +70,7 @@ static void explain_label(const struct node *node, struct buffer *out)
 		break;
 	case NODE_BINARY:
 	case NODE_CHAIN:
-		buffer_append_format(out, " %s", jsonata_operator_text(node->operator));
+		buffer_append_format(out, " %s", jsonata_operator_text(node->op));
 		break;
 	default:
 		break;

@@ -27,21 +27,21 @@ static const uint8_t single_operators[128] = {
 
 static const struct {
 	char text[3];
-	uint8_t operator;
+	uint8_t op;
 } double_operators[] = {
 	{"..", OP_RANGE},	  {":=", OP_BIND},	 {"!=", OP_UNEQUAL},
 	{">=", OP_GREATER_EQUAL}, {"<=", OP_LESS_EQUAL}, {"**", OP_DESCENDANT},
 	{"~>", OP_APPLY},	  {"?:", OP_DEFAULT},	 {"??", OP_COALESCE},
 };
 
-const char *jsonata_operator_text(enum operator operator)
+const char *jsonata_operator_text(enum operator op)
 {
-	return operator_texts[operator];
+	return operator_texts[op];
 }
 
-int jsonata_operator_power(enum operator operator)
+int jsonata_operator_power(enum operator op)
 {
-	return operator_powers[operator];
+	return operator_powers[op];
 }
 
 uint8_t jsonata_text_flags(struct str s)
@@ -313,7 +313,7 @@ static bool scan_name(struct lexer *lexer, struct token *token)
 {
 	static const struct {
 		struct str text;
-		enum operator operator;
+		enum operator op;
 	} words[] = {{STR_INIT("and"), OP_AND}, {STR_INIT("or"), OP_OR}, {STR_INIT("in"), OP_IN}};
 	size_t start = lexer->at;
 
@@ -324,7 +324,7 @@ static bool scan_name(struct lexer *lexer, struct token *token)
 		return give(lexer, token, TOKEN_VARIABLE, str_slice(name, 1, name.len));
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		if (str_equal(name, words[i].text)) {
-			token->operator= words[i].operator;
+			token->op = words[i].op;
 			return give(lexer, token, TOKEN_OPERATOR, name);
 		}
 	}
@@ -354,7 +354,7 @@ bool jsonata_lexer_next(struct lexer *lexer, bool after_operand, struct token *t
 	}
 	for (size_t i = 0; i < sizeof double_operators / sizeof double_operators[0]; i++)
 		if (double_operators[i].text[0] == c && double_operators[i].text[1] == after)
-			return give_operator(lexer, token, double_operators[i].operator);
+			return give_operator(lexer, token, double_operators[i].op);
 	if (c < 128 && single_operators[c] != 0)
 		return give_operator(lexer, token, single_operators[c]);
 	if (c == '"' || c == '\'')

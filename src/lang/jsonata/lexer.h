@@ -66,7 +66,7 @@ enum operator{
 
 struct token {
 	enum token_type type;
-	enum operator operator;
+	enum operator op;
 	uint32_t position; /* just behind the token, as the reference has it */
 	struct str text;   /* name, decoded string, spelling; pattern of a regex */
 	struct json value; /* of a literal */
@@ -84,8 +84,8 @@ struct lexer {
 /* False with *fault filled. After TOKEN_END it gives TOKEN_END again. `after_operand`: a slash
  * divides here. */
 bool jsonata_lexer_next(struct lexer *lexer, bool after_operand, struct token *token) MUST_CHECK;
-const char *jsonata_operator_text(enum operator operator);
-int jsonata_operator_power(enum operator operator);
+const char *jsonata_operator_text(enum operator op);
+int jsonata_operator_power(enum operator op);
 /* Appends a UTF-16 unit to WTF-8 text with room for 3 bytes, joining a pair of surrogates. */
 size_t jsonata_append_unit(char *text, size_t len, uint32_t unit);
 /* PLAIN and ASCII as they hold for these bytes. */

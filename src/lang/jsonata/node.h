@@ -142,7 +142,7 @@ struct lambda {
 struct node {
 	run_function *run;
 	uint8_t kind;
-	uint8_t operator;
+	uint8_t op;
 	bool keeps_array;
 	bool is_cons;
 	bool is_index_literal; /* a number, which as a predicate is an index */
@@ -165,6 +165,7 @@ struct node {
 			const struct node *lhs;
 			const struct node *rhs;
 			const struct node *third;
+			const struct node *clone; /* of a transformation: the variable $clone */
 		} operands;
 		struct {
 			const struct node *const *items;

@@ -26,9 +26,9 @@ static bool is_small(struct json value)
 }
 
 /* Whole operands that give a whole answer; false where doubles must decide. */
-static bool compute_whole(enum operator operator, int64_t a, int64_t b, int64_t *out)
+static bool compute_whole(enum operator op, int64_t a, int64_t b, int64_t *out)
 {
-	switch (operator) {
+	switch (op) {
 	case OP_ADD:
 		*out = a + b;
 		break;
@@ -53,9 +53,9 @@ static bool compute_whole(enum operator operator, int64_t a, int64_t b, int64_t 
 	return *out >= -WHOLE_MAX && *out <= WHOLE_MAX;
 }
 
-static double compute(enum operator operator, double a, double b)
+static double compute(enum operator op, double a, double b)
 {
-	switch (operator) {
+	switch (op) {
 	case OP_ADD:
 		return a + b;
 	case OP_SUBTRACT:
@@ -93,13 +93,13 @@ struct json jsonata_run_arithmetic(struct evaluation *e, const struct node *node
 	if (!run_both(e, node, input, frame, &left, &right))
 		return value_failed();
 	if (is_small(left) && is_small(right) &&
-	    compute_whole(node->operator, left.integer, right.integer, &whole))
+	    compute_whole(node->op, left.integer, right.integer, &whole))
 		return json_int(whole);
 	if (!check_number(e, node, left, "T2001") || !check_number(e, node, right, "T2002"))
 		return value_failed();
 	if (value_is_undefined(left) || value_is_undefined(right))
 		return json_undefined();
-	return jsonata_number(compute(node->operator, value_double(left), value_double(right)));
+	return jsonata_number(compute(node->op, value_double(left), value_double(right)));
 }
 
 /* --- equality and order -------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ struct json jsonata_run_equal(struct evaluation *e, const struct node *node, str
 	int equal = equal_items(e, left, right, 0);
 	if (equal < 0)
 		return value_failed();
-	return json_bool((equal == 1) == (node->operator== OP_EQUAL));
+	return json_bool((equal == 1) == (node->op == OP_EQUAL));
 }
 
 static bool is_comparable(struct json value)
@@ -197,9 +197,9 @@ static bool is_comparable(struct json value)
 	return value_is_undefined(value) || value_is_number(value) || value.type == JSON_STRING;
 }
 
-static bool holds(enum operator operator, bool is_less, bool is_equal, bool is_greater)
+static bool holds(enum operator op, bool is_less, bool is_equal, bool is_greater)
 {
-	switch (operator) {
+	switch (op) {
 	case OP_LESS:
 		return is_less;
 	case OP_LESS_EQUAL:
@@ -211,18 +211,18 @@ static bool holds(enum operator operator, bool is_less, bool is_equal, bool is_g
 	}
 }
 
-static bool compare(enum operator operator, struct json left, struct json right)
+static bool compare(enum operator op, struct json left, struct json right)
 {
 	if (left.type == JSON_STRING) {
 		int order = jsonata_compare_text(json_str(left), json_str(right));
-		return holds(operator, order<0, order == 0, order> 0);
+		return holds(op, order<0, order == 0, order> 0);
 	}
 	if (left.type == JSON_INT && right.type == JSON_INT)
-		return holds(operator, left.integer<right.integer, left.integer == right.integer,
-						    left.integer>
-					       right.integer);
+		return holds(
+			op, left.integer<right.integer, left.integer == right.integer, left.integer>
+				    right.integer);
 	double a = value_double(left), b = value_double(right);
-	return holds(operator, a<b, a == b, a> b);
+	return holds(op, a<b, a == b, a> b);
 }
 
 struct json jsonata_run_compare(struct evaluation *e, const struct node *node, struct json input,
@@ -243,7 +243,7 @@ struct json jsonata_run_compare(struct evaluation *e, const struct node *node, s
 		e->fault.value2 = right;
 		return value_failed();
 	}
-	return json_bool(compare(node->operator, left, right));
+	return json_bool(compare(node->op, left, right));
 }
 
 /* JavaScript's ===. */
@@ -284,7 +284,7 @@ struct json jsonata_run_in(struct evaluation *e, const struct node *node, struct
 struct json jsonata_run_logic(struct evaluation *e, const struct node *node, struct json input,
 			      struct frame *frame)
 {
-	bool is_or = node->operator== OP_OR;
+	bool is_or = node->op == OP_OR;
 
 	if (!jsonata_enter(e))
 		return value_failed();

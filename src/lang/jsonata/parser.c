@@ -38,9 +38,9 @@ static struct syntax *fail(struct parser *parser, const char *code, uint32_t pos
 }
 
 /* Long chains of these are walked in loops, so they add no depth on their left. */
-static bool is_chain(enum operator operator)
+static bool is_chain(enum operator op)
 {
-	return operator== OP_DOT || operator== OP_CONCAT || operator== OP_AND || operator== OP_OR;
+	return op == OP_DOT || op == OP_CONCAT || op == OP_AND || op == OP_OR;
 }
 
 static bool note_depth(struct parser *parser, struct syntax *node, const struct syntax *child,
@@ -58,28 +58,27 @@ static bool advance(struct parser *parser, bool after_operand)
 {
 	if (!jsonata_lexer_next(&parser->lexer, after_operand, &parser->token))
 		return false;
-	enum operator operator= parser->token.operator;
-	if (parser->token.type == TOKEN_OPERATOR &&
-	    (operator== OP_EXCLAMATION || operator== OP_TILDE)) {
+	enum operator op = parser->token.op;
+	if (parser->token.type == TOKEN_OPERATOR && (op == OP_EXCLAMATION || op == OP_TILDE)) {
 		fail(parser, "S0204", parser->token.position, parser->token.text);
 		return false;
 	}
 	return true;
 }
 
-static bool is_at(const struct parser *parser, enum operator operator)
+static bool is_at(const struct parser *parser, enum operator op)
 {
-	return parser->token.type == TOKEN_OPERATOR && parser->token.operator== operator;
+	return parser->token.type == TOKEN_OPERATOR && parser->token.op == op;
 }
 
 /* Steps over this operator, which must come here. */
-static bool expect(struct parser *parser, enum operator operator, bool after_operand)
+static bool expect(struct parser *parser, enum operator op, bool after_operand)
 {
-	if (is_at(parser, operator))
+	if (is_at(parser, op))
 		return advance(parser, after_operand);
 	fail(parser, parser->token.type == TOKEN_END ? "S0203" : "S0202", parser->token.position,
 	     parser->token.text);
-	parser->fault->value = json_string_c(jsonata_operator_text(operator));
+	parser->fault->value = json_string_c(jsonata_operator_text(op));
 	return false;
 }
 
@@ -91,7 +90,7 @@ static struct syntax *create_from_token(struct parser *parser, enum syntax_kind 
 	node->position = token->position;
 	node->text = token->text;
 	node->value = token->value;
-	node->operator= token->operator;
+	node->op = token->op;
 	node->ignores_case = token->ignores_case;
 	node->is_multiline = token->is_multiline;
 	return node;
@@ -210,7 +209,7 @@ static struct syntax *parse_transform(struct parser *parser, const struct token 
 /* What an operator means where an operand is wanted. */
 static struct syntax *parse_prefix_operator(struct parser *parser, const struct token *token)
 {
-	switch (token->operator) {
+	switch (token->op) {
 	case OP_AND:
 	case OP_OR:
 	case OP_IN:
@@ -358,7 +357,7 @@ static struct syntax *parse_predicate(struct parser *parser, struct syntax *left
 {
 	if (is_at(parser, OP_BRACKET_END)) {
 		struct syntax *step = left;
-		while (step->kind == SYNTAX_BINARY && step->operator== OP_BRACKET)
+		while (step->kind == SYNTAX_BINARY && step->op == OP_BRACKET)
 			step = step->lhs;
 		step->keeps_array = true;
 		return advance(parser, false) ? left : NULL;
@@ -434,13 +433,13 @@ static struct syntax *parse_condition(struct parser *parser, struct syntax *left
 
 static struct syntax *parse_variable_bind(struct parser *parser, struct syntax *node)
 {
-	if (node->operator== OP_BIND && node->lhs->kind != SYNTAX_VARIABLE)
+	if (node->op == OP_BIND && node->lhs->kind != SYNTAX_VARIABLE)
 		return fail(parser, "S0212", node->lhs->position, node->lhs->text);
-	node->rhs = parse_expression(parser, jsonata_operator_power(node->operator) -
-						     (node->operator== OP_BIND ? 1 : 0));
+	node->rhs = parse_expression(parser, jsonata_operator_power(node->op) -
+						     (node->op == OP_BIND ? 1 : 0));
 	if (node->rhs == NULL)
 		return NULL;
-	if (node->operator!= OP_BIND && node->rhs->kind != SYNTAX_VARIABLE)
+	if (node->op != OP_BIND && node->rhs->kind != SYNTAX_VARIABLE)
 		return fail(parser, "S0214", node->rhs->position, node->text);
 	return node;
 }
@@ -451,7 +450,7 @@ static struct syntax *parse_binary(struct parser *parser, struct syntax *left,
 	struct syntax *node = create_from_token(parser, SYNTAX_BINARY, token);
 
 	node->lhs = left;
-	switch (token->operator) {
+	switch (token->op) {
 	case OP_BIND:
 	case OP_FOCUS:
 	case OP_INDEX:
@@ -460,15 +459,15 @@ static struct syntax *parse_binary(struct parser *parser, struct syntax *left,
 		break;
 	case OP_DEFAULT:
 	case OP_COALESCE:
-		node->kind = token->operator== OP_DEFAULT ? SYNTAX_DEFAULT : SYNTAX_COALESCE;
+		node->kind = token->op == OP_DEFAULT ? SYNTAX_DEFAULT : SYNTAX_COALESCE;
 		node->rhs = parse_expression(parser, 0);
 		break;
 	default:
-		node->rhs = parse_expression(parser, jsonata_operator_power(token->operator));
+		node->rhs = parse_expression(parser, jsonata_operator_power(token->op));
 		break;
 	}
 	if (node->rhs == NULL || !note_depth(parser, node, node->rhs, 1) ||
-	    !note_depth(parser, node, left, is_chain(token->operator) ? 0 : 1))
+	    !note_depth(parser, node, left, is_chain(token->op) ? 0 : 1))
 		return NULL;
 	return node;
 }
@@ -476,7 +475,7 @@ static struct syntax *parse_binary(struct parser *parser, struct syntax *left,
 static struct syntax *parse_infix(struct parser *parser, struct syntax *left,
 				  const struct token *token)
 {
-	switch (token->operator) {
+	switch (token->op) {
 	case OP_PAREN:
 		return parse_call(parser, left, token);
 	case OP_BRACKET:
@@ -494,7 +493,7 @@ static struct syntax *parse_infix(struct parser *parser, struct syntax *left,
 
 static int left_power(const struct token *token)
 {
-	return token->type == TOKEN_OPERATOR ? jsonata_operator_power(token->operator) : 0;
+	return token->type == TOKEN_OPERATOR ? jsonata_operator_power(token->op) : 0;
 }
 
 static struct syntax *parse_expression(struct parser *parser, int power)

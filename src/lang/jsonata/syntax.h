@@ -66,7 +66,7 @@ struct stage {
 
 struct syntax {
 	enum syntax_kind kind;
-	enum operator operator;
+	enum operator op;
 	uint32_t position;
 	uint32_t depth;	 /* of the tree below, this node counted */
 	struct str text; /* spelling; the decoded text of a string; the pattern of a regex */

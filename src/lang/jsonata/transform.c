@@ -186,17 +186,38 @@ static bool change_match(struct changes *c, struct json match)
 	return true;
 }
 
+/* A copy of `value` whose containers are all new, made by $clone as it is bound around. */
+static struct json copy_value(struct changes *c, struct json value)
+{
+	const struct node *node = c->closure->node;
+	struct json arguments[4] = {value};
+	struct call_site site = {.count = 1};
+	struct json clone =
+		jsonata_run(c->e, node->operands.clone, c->closure->input, c->closure->frame);
+
+	if (value_is_failed(clone))
+		return clone;
+	if (!value_is_function(clone))
+		return fail(c, "T2013", node, json_undefined());
+	if (node->operands.clone->kind != NODE_LITERAL) {
+		arguments[0] = jsonata_apply(c->e, clone, arguments, 1, json_null());
+		if (value_is_sequence(arguments[0]))
+			arguments[0] = jsonata_settle(arguments[0], false);
+		if (value_is_failed(arguments[0]) || value_is_undefined(arguments[0]))
+			return arguments[0];
+	}
+	return jsonata_builtin_clone(c->e, arguments, &site);
+}
+
 struct json jsonata_transform(struct evaluation *e, const struct closure *closure,
 			      struct json value)
 {
 	struct changes c = {.e = e, .closure = closure};
-	struct json arguments[4] = {value};
-	struct call_site site = {.count = 1};
 
 	if (value_is_undefined(value))
 		return value;
-	struct json copy = jsonata_builtin_clone(e, arguments, &site);
-	if (value_is_failed(copy))
+	struct json copy = copy_value(&c, value);
+	if (value_is_failed(copy) || value_is_undefined(copy))
 		return copy;
 	struct json matches = jsonata_run(e, closure->node->operands.lhs, copy, closure->frame);
 	struct json single = matches;

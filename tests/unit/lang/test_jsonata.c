@@ -571,6 +571,18 @@ static void transforms_with_parts_of_the_document(void **state)
 		"{\"a\":{\"b\":1,\"z\":[ 7 ],\"y\":{ \"p\" : 2 }},\"l\":[7],\"o\":{\"p\":2}}");
 }
 
+static void transforms_by_the_clone_in_scope(void **state)
+{
+	struct run run = run_with(state);
+
+	run.input = parse(run.arena, "{\"a\": {\"b\": 1}}");
+	assert_fault(&run, "($clone := 5; $ ~> |a|{\"c\": 2}|)", "T2013");
+	assert_result(&run, "($clone := function($x) { {\"a\": {}} }; $ ~> |a|{\"c\": 2}|)",
+		      "{\"a\":{\"c\":2}}");
+	assert_result(&run, "($clone := function($x) { $x }; [$ ~> |a|{\"c\": 2}|, a.c])",
+		      "[{\"a\":{\"b\":1,\"c\":2}}]");
+}
+
 /* --- for connectors ------------------------------------------------------------------------ */
 
 static void tells_the_fields_it_reads(void **state)
@@ -779,6 +791,7 @@ int main(void)
 		TEST(keeps_the_order_of_keys),
 		TEST(gives_results_that_can_be_fed_back),
 		TEST(transforms_with_parts_of_the_document),
+		TEST(transforms_by_the_clone_in_scope),
 		TEST(tells_the_fields_it_reads),
 		TEST(explains_itself),
 		TEST(maps_a_record_as_the_reference_does),

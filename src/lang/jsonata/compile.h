@@ -1,0 +1,40 @@
+/* What the two halves of the compiler share: compile.c makes nodes, scope.c gives names their
+ * places. */
+#ifndef LANG_JSONATA_COMPILE_H
+#define LANG_JSONATA_COMPILE_H
+
+#include "lang/jsonata/node.h"
+
+/* A node whose name is resolved when all scopes are known. */
+struct pending {
+	struct node *node;
+	struct scope *scope;
+	struct str name;
+	bool is_tail;
+	struct pending *next;
+};
+
+struct compiler {
+	struct arena *arena;
+	struct jsonata *program;
+	struct name_list *tuple_names;
+	struct scope *scope;
+	struct fault *fault;
+	struct pending *references; /* variables, newest first */
+	struct pending *binds;
+	struct pending *calls; /* whose procedure is a variable */
+};
+
+/* The place of a name in a list; it is added when new. */
+uint32_t jsonata_scope_name(struct compiler *c, struct name_list *names, struct str name);
+struct scope *jsonata_scope_open(struct compiler *c, enum scope_kind kind);
+void jsonata_scope_close(struct compiler *c, const struct scope *scope);
+/* Slot of a tuple's variable; 0 where name.data is NULL. */
+uint32_t jsonata_scope_tuple_slot(struct compiler *c, struct str name);
+/* Puts the node on a list of those to resolve, with the scope it stands in. */
+void jsonata_scope_note(struct compiler *c, struct pending **list, struct node *node,
+			struct str name);
+/* Resolves all that was noted. */
+void jsonata_scope_resolve(struct compiler *c);
+
+#endif
