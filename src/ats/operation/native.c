@@ -294,13 +294,18 @@ struct opened {
 	size_t bytes_max;
 };
 
-static void wipe_opened(struct opened *opened)
+static void close_secrets(struct opened *opened)
 {
 	for (size_t i = 0; i < opened->count; i++)
 		secret_finish(&opened->secrets[i]);
+	opened->count = 0;
+}
+
+static void wipe_opened(struct opened *opened)
+{
+	close_secrets(opened);
 	if (opened->bytes != NULL)
 		secret_wipe(opened->bytes, opened->bytes_max);
-	opened->count = 0;
 }
 
 static const struct connector_field *find_credential(const struct run *run, struct str name)
@@ -379,16 +384,39 @@ static bool make_header(const struct run *run, struct opened *opened,
 	return true;
 }
 
+/* How long all the header values will be: they get one place of that size, which does not move,
+ * for growing would leave copies of secrets behind. */
+static bool measure_headers(const struct run *run, struct opened *opened, size_t *bytes,
+			    struct error *err)
+{
+	struct str text;
+
+	*bytes = 0;
+	for (size_t i = 0; i < run->connector->header_count; i++) {
+		const struct template *value = &run->connector->headers[i].value;
+
+		for (size_t k = 0; k < value->count; k++) {
+			text = value->parts[k].text;
+			if (value->parts[k].is_name &&
+			    !open_field(run, opened, value->parts[k].text, &text, err))
+				return false;
+			*bytes += text.len;
+		}
+	}
+	return *bytes <= HEADER_BYTES_MAX ||
+	       error_set(err, ERROR_LIMIT, "the headers of the call are too long");
+}
+
 static bool make_headers(const struct run *run, struct opened *opened, struct error *err)
 {
 	const struct connector *connector = run->connector;
 	bool has_accept = false;
 
-	/* One place which does not move: growing would leave copies behind. */
-	opened->bytes_max = HEADER_BYTES_MAX;
-	opened->bytes = arena_alloc(run->arena, opened->bytes_max);
 	if (connector->header_count >= HEADERS_MAX)
 		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 1);
+	if (!measure_headers(run, opened, &opened->bytes_max, err))
+		return false;
+	opened->bytes = arena_alloc(run->arena, opened->bytes_max);
 	for (size_t i = 0; i < connector->header_count; i++) {
 		if (!make_header(run, opened, &connector->headers[i], err))
 			return false;
@@ -397,6 +425,8 @@ static bool make_headers(const struct run *run, struct opened *opened, struct er
 	if (!has_accept)
 		opened->headers[opened->header_count++] =
 			(struct http_header){STR("Accept"), STR("application/json")};
+	/* The call may take long: meanwhile the values alone are kept, and locked memory is free. */
+	close_secrets(opened);
 	return true;
 }
 
@@ -412,23 +442,22 @@ static void blot_text(char *bytes, size_t len, struct str secret)
 }
 
 /* Errors are shown and logged: an ATS that repeats the token it refuses must not put it there. */
-static void blot_secrets(const struct run *run, const struct opened *opened,
-			 struct http_response *response)
+static void blot_secrets(const struct run *run, struct http_response *response)
 {
+	struct opened opened = {0};
+	struct error ignored;
+	struct str secret;
+
 	if (response->status < 300 || response->body.len == 0)
 		return;
 	char *bytes = arena_alloc(run->arena, response->body.len);
 
 	memcpy(bytes, response->body.data, response->body.len);
-	for (size_t i = 0; i < opened->count; i++)
-		blot_text(bytes, response->body.len, secret_str(&opened->secrets[i]));
-	for (size_t i = 0; i < run->connector->credential_count; i++) {
-		struct json given =
-			json_get(run->credential, run->connector->credentials[i].name);
-
-		if (json_is(given, JSON_STRING))
-			blot_text(bytes, response->body.len, json_str(given));
-	}
+	for (size_t i = 0; i < run->connector->credential_count; i++)
+		if (open_field(run, &opened, run->connector->credentials[i].name, &secret,
+			       &ignored))
+			blot_text(bytes, response->body.len, secret);
+	close_secrets(&opened);
 	response->body.data = bytes;
 }
 
@@ -452,7 +481,7 @@ bool native_try(const struct run *run, const struct native_call *call, int64_t d
 	};
 	ok = http_client_send(run->services->client, run->arena, &request, response, err);
 	if (ok)
-		blot_secrets(run, &opened, response);
+		blot_secrets(run, response);
 done:
 	wipe_opened(&opened);
 	return ok;
