@@ -107,11 +107,11 @@ static bool give(struct lexer *lexer, struct token *token, enum token_type type,
 	return true;
 }
 
-static bool give_operator(struct lexer *lexer, struct token *token, enum operator operator)
+static bool give_operator(struct lexer *lexer, struct token *token, enum operator op)
 {
-	const char *text = operator_texts[operator];
+	const char *text = operator_texts[op];
 
-	token->operator= operator;
+	token->op = op;
 	lexer->at += strlen(text);
 	return give(lexer, token, TOKEN_OPERATOR, str_from_c(text));
 }
