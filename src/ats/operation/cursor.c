@@ -144,6 +144,8 @@ static bool unpack_ids(struct str *in, struct place *place, int64_t *last)
 	place->tie_count = ties >> 1;
 	place->has_more_ties = (ties & 1) != 0;
 	place->id_count = count;
+	if (count > 0)
+		place_reserve(place);
 	for (size_t i = 0; i < count; i++)
 		if (!unpack_value(in, &place->ids[i], last))
 			return false;
@@ -154,7 +156,7 @@ static bool unpack(struct str in, struct place *place)
 {
 	int64_t last = 0;
 
-	*place = (struct place){0};
+	place_init(place, place->arena);
 	if (in.len == 0 || in.data[0] != VERSION)
 		return false;
 	in = str_slice(in, 1, in.len);

@@ -67,9 +67,10 @@ static bool search_list(struct run *run, const struct unified_call *call,
 			const struct native_call *native, struct json *found, struct error *err)
 {
 	struct arena arenas[2];
-	struct place place = {0};
+	struct place place;
 	bool ok = true, is_last = false;
 
+	place_init(&place, run->home);
 	for (size_t i = 0; i < 2; i++)
 		arena_init(&arenas[i], run->home->bytes_max);
 	for (size_t i = 0; ok && !is_last && json_is(*found, JSON_UNDEFINED); i++) {
@@ -90,9 +91,10 @@ static bool search_call(struct run *run, const struct unified_call *call, struct
 			struct error *err)
 {
 	struct native_call native;
-	struct place place = {0};
+	struct place place;
 	bool is_last;
 
+	place_init(&place, run->arena);
 	if (!native_prepare(run, call, &native, err))
 		return false;
 	if (is_the_one(run, call))

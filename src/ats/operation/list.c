@@ -165,6 +165,7 @@ bool list_run(struct run *run, struct error *err)
 	struct listing listing = {.run = run, .limit = (size_t)run->operation->limit};
 	bool is_whole = true, has_more = true;
 
+	place_init(&listing.place, run->arena);
 	json_builder_init(&listing.items, run->arena);
 	run->result->is_partial = run->plan->is_partial;
 	if (run->operation->cursor.len > 0 &&

@@ -36,9 +36,10 @@ static bool fetch_pages(struct run *run, const struct native_method *method,
 			struct json_builder *pages, struct error *err)
 {
 	struct native_call call = {.method = method};
-	struct place place = {0};
+	struct place place;
 	struct window window;
 
+	place_init(&place, run->arena);
 	do {
 		if (!page_fetch(run, &call, &place, OPERATION_LIMIT_MAX, &window, err))
 			return false;

@@ -282,14 +282,19 @@ static bool make_url(const struct run *run, const struct native_call *call, stru
 
 /* --- headers and secrets --------------------------------------------------------------------- */
 
-/* The opened credential of one try, and the header values made of it. */
+/* The opened credential: lives only while headers are made, not while a call waits. */
 struct opened {
 	struct secret secrets[SECRETS_MAX];
 	struct str names[SECRETS_MAX];
 	size_t count;
-	struct http_header headers[HEADERS_MAX];
-	size_t header_count;
-	char *bytes; /* of the header values, in the arena */
+	struct headers *headers;
+};
+
+/* The headers of one try. */
+struct headers {
+	struct http_header items[HEADERS_MAX];
+	size_t count;
+	char *bytes; /* of their values, in the arena */
 	size_t bytes_len;
 	size_t bytes_max;
 };
@@ -301,11 +306,10 @@ static void close_secrets(struct opened *opened)
 	opened->count = 0;
 }
 
-static void wipe_opened(struct opened *opened)
+static void wipe_headers(struct headers *headers)
 {
-	close_secrets(opened);
-	if (opened->bytes != NULL)
-		secret_wipe(opened->bytes, opened->bytes_max);
+	if (headers->bytes != NULL)
+		secret_wipe(headers->bytes, headers->bytes_max);
 }
 
 static const struct connector_field *find_credential(const struct run *run, struct str name)
@@ -348,13 +352,13 @@ static bool open_field(const struct run *run, struct opened *opened, struct str 
 	return true;
 }
 
-static bool append_secret(struct opened *opened, struct str text, struct error *err)
+static bool append_secret(struct headers *headers, struct str text, struct error *err)
 {
-	if (text.len > opened->bytes_max - opened->bytes_len)
+	if (text.len > headers->bytes_max - headers->bytes_len)
 		return error_set(err, ERROR_LIMIT, "the headers of the call are too long");
 	if (text.len > 0)
-		memcpy(opened->bytes + opened->bytes_len, text.data, text.len);
-	opened->bytes_len += text.len;
+		memcpy(headers->bytes + headers->bytes_len, text.data, text.len);
+	headers->bytes_len += text.len;
 	return true;
 }
 
@@ -362,7 +366,8 @@ static bool append_secret(struct opened *opened, struct str text, struct error *
 static bool make_header(const struct run *run, struct opened *opened,
 			const struct connector_header *header, struct error *err)
 {
-	size_t start = opened->bytes_len;
+	struct headers *headers = opened->headers;
+	size_t start = headers->bytes_len;
 	bool is_whole = true;
 
 	for (size_t i = 0; i < header->value.count; i++) {
@@ -372,15 +377,15 @@ static bool make_header(const struct run *run, struct opened *opened,
 		if (part->is_name && !open_field(run, opened, part->text, &text, err))
 			return false;
 		is_whole = is_whole && text.len > 0;
-		if (!append_secret(opened, text, err))
+		if (!append_secret(headers, text, err))
 			return false;
 	}
-	struct str value = str_make(opened->bytes + start, opened->bytes_len - start);
+	struct str value = str_make(headers->bytes + start, headers->bytes_len - start);
 	if (!is_whole)
 		return true;
 	if (http_has_control_byte(value))
 		return error_set(err, ERROR_INVALID, "the credential has a control byte in it");
-	opened->headers[opened->header_count++] = (struct http_header){header->name, value};
+	headers->items[headers->count++] = (struct http_header){header->name, value};
 	return true;
 }
 
@@ -407,27 +412,37 @@ static bool measure_headers(const struct run *run, struct opened *opened, size_t
 	       error_set(err, ERROR_LIMIT, "the headers of the call are too long");
 }
 
-static bool make_headers(const struct run *run, struct opened *opened, struct error *err)
+static bool fill_headers(const struct run *run, struct opened *opened, struct error *err)
 {
 	const struct connector *connector = run->connector;
+	struct headers *headers = opened->headers;
 	bool has_accept = false;
 
 	if (connector->header_count >= HEADERS_MAX)
 		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 1);
-	if (!measure_headers(run, opened, &opened->bytes_max, err))
+	if (!measure_headers(run, opened, &headers->bytes_max, err))
 		return false;
-	opened->bytes = arena_alloc(run->arena, opened->bytes_max);
+	headers->bytes = arena_alloc(run->arena, headers->bytes_max);
 	for (size_t i = 0; i < connector->header_count; i++) {
 		if (!make_header(run, opened, &connector->headers[i], err))
 			return false;
 		has_accept |= str_equal_nocase(connector->headers[i].name, STR("Accept"));
 	}
 	if (!has_accept)
-		opened->headers[opened->header_count++] =
+		headers->items[headers->count++] =
 			(struct http_header){STR("Accept"), STR("application/json")};
-	/* The call may take long: meanwhile the values alone are kept, and locked memory is free. */
-	close_secrets(opened);
 	return true;
+}
+
+/* The call may take long: meanwhile the values alone are kept, and locked memory is free. */
+static __attribute__((noinline)) bool make_headers(const struct run *run, struct headers *headers,
+						   struct error *err)
+{
+	struct opened opened = {.headers = headers};
+	bool ok = fill_headers(run, &opened, err);
+
+	close_secrets(&opened);
+	return ok;
 }
 
 static void blot_text(char *bytes, size_t len, struct str secret)
@@ -442,7 +457,8 @@ static void blot_text(char *bytes, size_t len, struct str secret)
 }
 
 /* Errors are shown and logged: an ATS that repeats the token it refuses must not put it there. */
-static void blot_secrets(const struct run *run, struct http_response *response)
+static __attribute__((noinline)) void blot_secrets(const struct run *run,
+						   struct http_response *response)
 {
 	struct opened opened = {0};
 	struct error ignored;
@@ -464,18 +480,18 @@ static void blot_secrets(const struct run *run, struct http_response *response)
 bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
 		struct http_response *response, struct error *err)
 {
-	struct opened opened = {0};
+	struct headers headers = {.count = 0};
 	struct str url;
 	bool ok = false;
 
 	*response = (struct http_response){.outcome = HTTP_REFUSED};
-	if (!make_url(run, call, &url, err) || !make_headers(run, &opened, err))
+	if (!make_url(run, call, &url, err) || !make_headers(run, &headers, err))
 		goto done;
 	struct http_request request = {
 		.method = call->method->verb,
 		.url = url,
-		.headers = opened.headers,
-		.header_count = opened.header_count,
+		.headers = headers.items,
+		.header_count = headers.count,
 		.deadline_ns = deadline_ns,
 		.response_bytes_max = RESPONSE_BYTES_MAX,
 	};
@@ -483,6 +499,6 @@ bool native_try(const struct run *run, const struct native_call *call, int64_t d
 	if (ok)
 		blot_secrets(run, response);
 done:
-	wipe_opened(&opened);
+	wipe_headers(&headers);
 	return ok;
 }

@@ -2,6 +2,17 @@
 
 #include <assert.h>
 
+void place_init(struct place *place, struct arena *arena)
+{
+	*place = (struct place){.arena = arena};
+}
+
+void place_reserve(struct place *place)
+{
+	if (place->ids == NULL)
+		place->ids = arena_array(place->arena, PLACE_IDS_MAX, sizeof *place->ids);
+}
+
 void place_pass(struct place *place, struct json key, struct json id, size_t ties_max)
 {
 	bool is_tie = !json_is(key, JSON_UNDEFINED) && !json_is(place->key, JSON_UNDEFINED) &&
@@ -28,6 +39,7 @@ void place_pass(struct place *place, struct json key, struct json id, size_t tie
 		memmove(place->ids, place->ids + over, (place->id_count - over) * sizeof id);
 		place->id_count -= over;
 	}
+	place_reserve(place);
 	place->ids[place->id_count++] = id;
 }
 
@@ -52,7 +64,8 @@ void place_keep(struct place *place, struct arena *arena)
 
 void place_next_call(struct place *place)
 {
-	*place = (struct place){.call = place->call + 1};
+	*place = (struct place){
+		.call = place->call + 1, .ids = place->ids, .arena = place->arena};
 }
 
 struct json place_member(struct json record, struct str name)

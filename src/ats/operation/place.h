@@ -24,9 +24,17 @@ struct place {
 	struct json key;
 	size_t tie_count;
 	bool has_more_ties;
-	struct json ids[PLACE_IDS_MAX]; /* of the records passed last, newest last */
+	/* Of the records passed last, newest last: room for PLACE_IDS_MAX in the arena, taken with the
+	 * first, for while an operation waits for its first page nothing was passed. */
+	struct json *ids;
 	size_t id_count;
+	struct arena *arena;
 };
+
+/* The beginning of the list. The arena must live as long as the place. */
+void place_init(struct place *place, struct arena *arena);
+/* Room for the ids. */
+void place_reserve(struct place *place);
 
 /* Notes that a record was passed. `key` and `id` may be undefined. At most `ties_max` ids of one
  * key are kept (at least PLACE_IDS_MIN of any). */

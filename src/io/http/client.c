@@ -68,7 +68,7 @@ static long choose_buffer_bytes(const struct client *client)
 {
 	if (client->active < 128)
 		return 64 * 1024;
-	return client->active < 1024 ? 16 * 1024 : 4 * 1024;
+	return client->active < 1024 ? 16 * 1024 : 2 * 1024;
 }
 
 static void wake_caller(CURL *easy, CURLcode result)

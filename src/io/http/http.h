@@ -107,7 +107,7 @@ void http_client_destroy(struct http_client *client);
 /* --- the server ---------------------------------------------------------------------------- */
 
 struct http_server_limits {
-	size_t url_bytes_max;     /* 8 KiB; past it 414 */
+	size_t url_bytes_max;     /* 6 KiB; past it 414 */
 	size_t headers_bytes_max; /* first line and headers together, 16 KiB; past it 431 */
 	size_t body_bytes_max;    /* 1 MiB; past it 413 */
 	size_t fields_max;        /* of a query: 100 */

@@ -21,8 +21,8 @@ enum {
 };
 
 const struct http_server_limits http_server_limits_default = {
-	.url_bytes_max = 8 * 1024,
-	.headers_bytes_max = 16 * 1024,
+	.url_bytes_max = 6 * 1024,
+	.headers_bytes_max = 8 * 1024,
 	.body_bytes_max = 1024 * 1024,
 	.fields_max = 100,
 	.connections_max = 12000,
