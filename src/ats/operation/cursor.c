@@ -152,11 +152,11 @@ static bool unpack_ids(struct str *in, struct place *place, int64_t *last)
 	return in->len == 0;
 }
 
-static bool unpack(struct str in, struct place *place)
+static bool unpack(struct str in, struct place *place, struct arena *arena)
 {
 	int64_t last = 0;
 
-	place_init(place, place->arena);
+	place_init(place, arena);
 	if (in.len == 0 || in.data[0] != VERSION)
 		return false;
 	in = str_slice(in, 1, in.len);
@@ -232,7 +232,7 @@ bool cursor_open(const struct run *run, struct str cursor, struct place *place,
 
 	if (cursor.len <= TOKEN_BYTES_MAX &&
 	    vault_open_token(run->services->vault, run->arena, &binding, cursor, &plain, err) &&
-	    unpack(plain, place) && (size_t)place->call < run->plan->call_count)
+	    unpack(plain, place, run->arena) && (size_t)place->call < run->plan->call_count)
 		return true;
 	return error_set_field(err, ERROR_INVALID, "next_cursor",
 			       "what the page before answered, with the same filters",

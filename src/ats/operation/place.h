@@ -24,8 +24,8 @@ struct place {
 	struct json key;
 	size_t tie_count;
 	bool has_more_ties;
-	/* Of the records passed last, newest last: room for PLACE_IDS_MAX in the arena, taken with the
-	 * first, for while an operation waits for its first page nothing was passed. */
+	/* Of the records passed last, newest last: room for PLACE_IDS_MAX in the arena, taken with
+	 * the first, for while an operation waits for its first page nothing was passed. */
 	struct json *ids;
 	size_t id_count;
 	struct arena *arena;

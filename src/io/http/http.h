@@ -73,9 +73,10 @@ struct http_response {
 
 /* The network as the rest of the program sees it; a simulated twin fills the same table. */
 struct http_client {
-	/* Always fills *response; header values in it have no control bytes. True when outcome is HTTP_COMPLETE, whatever the status; else
-	 * false with *err (ERROR_UPSTREAM, ERROR_TIMEOUT, ERROR_LIMIT or ERROR_INVALID). The
-	 * message names host and reason, never a header or a query. Redirects are not followed. */
+	/* Always fills *response; header values in it have no control bytes. True when outcome is
+	 * HTTP_COMPLETE, whatever the status; else false with *err (ERROR_UPSTREAM, ERROR_TIMEOUT,
+	 * ERROR_LIMIT or ERROR_INVALID). The message names host and reason, never a header or a
+	 * query. Redirects are not followed. */
 	bool (*send)(struct http_client *client, struct arena *arena,
 		     const struct http_request *request, struct http_response *response,
 		     struct error *err);

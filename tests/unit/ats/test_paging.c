@@ -651,6 +651,7 @@ static bool is_same_member(struct json a, struct json b)
 static struct place any_place(struct world *world)
 {
 	struct place place = {
+		.arena = &world->arena,
 		.offset = (int64_t)(random_seeded_next(&world->seeded) >> 1),
 		.size = (int64_t)random_seeded_next(&world->seeded) & 1023,
 		.passed = (int64_t)random_seeded_next(&world->seeded) & 127,
