@@ -36,6 +36,7 @@ class MainJob(Case):
             self.assertTrue(page["result"], resource)
             self.assertIn("upstream;dur=", headers["server-timing"])
             self.assertIn("tenon;dur=", headers["server-timing"])
+            self.assertRegex(headers["x-request-id"], "^[0-9a-f]{16}$")
             for record in page["result"]:
                 self.assertIsInstance(record["id"], str, resource)
                 self.assertIn("remote_data", record)

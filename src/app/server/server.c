@@ -18,6 +18,7 @@ enum {
 	CALL_TIMEOUT_MS = 60000,
 	WORKERS_MAX = 256,
 	DESCRIPTORS_OWN = 128,
+	FIBERS_MAX = 28000,
 };
 
 /* --- what is loaded ------------------------------------------------------------------------- */
@@ -175,6 +176,10 @@ static void share_descriptors(struct server *server)
 	}
 	half = limit.rlim_cur > 1000000 ? 500000 : (size_t)limit.rlim_cur / 2;
 	server->limits = http_server_limits_default;
+	/* A request under way takes a fiber, a fiber two memory maps, and the kernel gives a
+	 * process 65,530 of those. */
+	if (server->limits.connections_max > FIBERS_MAX / server->worker_count)
+		server->limits.connections_max = FIBERS_MAX / server->worker_count;
 	if (half < DESCRIPTORS_OWN * 2)
 		return;
 	/* The listeners share callers unevenly, so each may take nearly all of that half; calls out

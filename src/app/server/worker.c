@@ -7,12 +7,24 @@
 
 enum { DRAIN_MS = 30000, DRAIN_STEP_MS = 20 };
 
+/* Every reply says where its time went; a door which asked an ATS has done so itself. */
+static void time_reply(struct worker *worker, struct http_exchange *exchange)
+{
+	static const struct operation_result no_upstream = {0};
+
+	for (size_t i = 0; i < exchange->reply_header_count; i++)
+		if (str_equal(exchange->reply_headers[i].name, STR("Server-Timing")))
+			return;
+	door_set_timing(&worker->door, exchange, &no_upstream);
+}
+
 void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 {
 	struct worker *worker = handler->context;
 	const struct http_route *route = NULL;
 	struct http_match match;
 	struct error err;
+	http_exchange_set_header(exchange, "X-Request-Id", exchange->request_id);
 	/* A HEAD is answered as the GET that it stands for; the server leaves the body out. */
 	enum http_method method = exchange->method == HTTP_HEAD ? HTTP_GET : exchange->method;
 
@@ -21,6 +33,7 @@ void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 		route->handle(&worker->door, exchange, &match);
 	else
 		door_reply_error(exchange, &err, NULL);
+	time_reply(worker, exchange);
 	door_finish(&worker->door, exchange, route == NULL ? "" : route->pattern);
 }
 
@@ -81,6 +94,8 @@ bool worker_init(struct worker *worker, struct server *server, size_t index, str
 
 void worker_finish(struct worker *worker)
 {
+	if (worker->is_stuck)
+		return;
 	http_server_destroy(worker->listener);
 	http_server_destroy(worker->local);
 	http_client_destroy(worker->client);
@@ -140,7 +155,8 @@ static void drain(void *context)
 		http_server_quiesce(worker->local);
 	while (count_active(worker) > 0 && loop_now_ns(worker->loop) < end_ns)
 		loop_sleep_ms(DRAIN_STEP_MS);
-	if (count_active(worker) > 0)
+	worker->is_stuck = count_active(worker) > 0;
+	if (worker->is_stuck)
 		LOG(LOG_WARNING, "drain_incomplete", LOG_N(worker, (int64_t)worker->index),
 		    LOG_N(count, (int64_t)count_active(worker)));
 	loop_stop(worker->loop);

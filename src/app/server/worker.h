@@ -43,6 +43,7 @@ struct worker {
 	struct http_handler handler;
 	struct operation_services services;
 	struct door door;
+	bool is_stuck; /* requests outlived the drain: what they use is left to the process's end */
 };
 
 /* Loop, client and doors; no thread, no socket. */

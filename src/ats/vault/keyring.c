@@ -1,6 +1,7 @@
 #include "ats/vault/keyring.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MASTER_BYTES = crypto_kdf_KEYBYTES, ID_HEX = 2 * KEY_ID_BYTES, LINE = ID_HEX + 1 + 64 };
 _Static_assert(MASTER_BYTES == 32, "64 hex digits a key");
@@ -64,15 +65,20 @@ static bool read_lines(struct keyring *keyring, struct str text, const char *pat
 /* Looked at before the bytes are read. A disk that is not the system's has no modes. */
 static bool check_mode(const struct disk *disk, const char *path, struct error *err)
 {
+	mode_t forbidden = S_IRWXG | S_IRWXO;
 	struct stat status;
 
 	if (disk != disk_system() || stat(path, &status) != 0)
 		return true;
-	if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+	/* A service manager lends its file by an access list, of which the group bits are the mask.
+	 */
+	if (status.st_uid == 0 && geteuid() != 0)
+		forbidden &= ~(mode_t)S_IRGRP;
+	if ((status.st_mode & forbidden) == 0)
 		return true;
 	return error_set(err, ERROR_FORBIDDEN,
-			 "others than its owner may use the key file %s (mode %03o); chmod 600 it", path,
-			 (unsigned)status.st_mode & 0777);
+			 "others than its owner may use the key file %s (mode %03o); chmod 600 it",
+			 path, (unsigned)status.st_mode & 0777);
 }
 
 struct keyring *keyring_read(const struct disk *disk, const char *path, struct error *err)

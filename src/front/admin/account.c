@@ -94,8 +94,13 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	    !read_account(door, exchange, &account, &credential, err))
 		return false;
 	account.environment_id = caller.environment_id;
-	if (!operation_validate(door->services, exchange->arena, &account, credential, deadline_ns,
-				err) ||
+	int64_t asked_ns = clock_monotonic_ns(door->services->clock);
+	bool is_valid = operation_validate(door->services, exchange->arena, &account, credential,
+					   deadline_ns, err);
+	struct operation_result timing = {
+		.upstream_ns = clock_monotonic_ns(door->services->clock) - asked_ns};
+	door_set_timing(door, exchange, &timing);
+	if (!is_valid ||
 	    !account_create(door->services->accounts, exchange->arena, &account, credential, err))
 		return false;
 	door_reply(exchange, 201, show(exchange->arena, &account));
