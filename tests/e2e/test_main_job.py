@@ -164,6 +164,21 @@ class MainJob(Case):
                           "--data", str(self.data), "--json")
         self.assertEqual(json.loads(shown.stdout)["status"], "needs_reauth")
 
+    def test_a_lost_master_key_is_not_replaced(self):
+        """A new key would shut everything out without a word: the server says so and ends."""
+        self.linked("--candidates", "10")
+        self.serve.stop()
+        (self.data / "master.key").rename(self.folder / "kept.key")
+        done = run_tenon("serve", "--listen", "127.0.0.1:0", "--data", str(self.data), check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("master.key is missing", done.stderr)
+        self.assertFalse((self.data / "master.key").exists())
+        again = self.server(self.box, "--master-key", str(self.folder / "kept.key"))
+        client = Client(again.host, self.key)
+        status, _, page = client.get("/unified/ats/tags", integrated_account_id=self.account)
+        client.close()
+        self.assertEqual(status, 200, page)
+
     def test_administration_over_http(self):
         self.linked("--candidates", "10")
         admin = Client(self.serve.host, create_key(self.data, "production", "--scope", "admin")["key"])
