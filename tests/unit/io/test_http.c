@@ -231,6 +231,98 @@ static void a_thousand_calls_run_at_once(void **state)
 	stage_close(&stage);
 }
 
+/* --- a limit on how many ------------------------------------------------------------------- */
+
+static void count_inside(struct http_handler *handler, struct http_exchange *exchange)
+{
+	struct fleet *fleet = ((struct stage *)handler->context)->extra;
+
+	if (++fleet->inside > fleet->most_inside)
+		fleet->most_inside = fleet->inside;
+	loop_sleep_ms(1);
+	fleet->inside--;
+	exchange->reply = arena_str(exchange->arena, exchange->path);
+}
+
+static void limit_calls(struct stage *stage, size_t calls_max)
+{
+	const struct http_client_options options = {.calls_max = calls_max};
+	struct error err;
+
+	http_client_destroy(stage->client);
+	stage->client = http_client_create(stage->loop, &options, &err);
+	assert_non_null(stage->client);
+}
+
+static void calls_past_the_limit_wait_their_turn(void **state)
+{
+	static struct ship ships[200];
+	struct stage stage;
+	struct fleet fleet = {0};
+
+	(void)state;
+	stage_open(&stage);
+	stage.extra = &fleet;
+	stage_serve(&stage, count_inside);
+	limit_calls(&stage, 7);
+	for (int i = 0; i < 200; i++) {
+		ships[i] = (struct ship){&stage, i};
+		loop_spawn(stage.loop, sail, &ships[i]);
+	}
+	assert_true(loop_drain(stage.loop, PATIENCE_MS));
+	assert_int_equal(fleet.complete, 200);
+	assert_int_equal(fleet.most_inside, 7);
+	stage_close(&stage);
+}
+
+/* The one call that is allowed holds its place until the other's deadline has passed. */
+static void hold(struct http_handler *handler, struct http_exchange *exchange)
+{
+	struct stage *stage = handler->context;
+	struct fleet *fleet = stage->extra;
+	struct loop_wait wait;
+
+	(void)exchange;
+	loop_wait_init(&wait);
+	fleet->waits[fleet->inside++] = &wait;
+	loop_wait(&wait, INT64_MAX);
+}
+
+static void call_too_late(void *context)
+{
+	struct stage *stage = context;
+	struct fleet *fleet = stage->extra;
+	struct http_request request = stage_request(stage, HTTP_GET, "/");
+	struct http_response response;
+	struct error err;
+
+	while (fleet->inside == 0)
+		loop_sleep_ms(1);
+	request.deadline_ns = loop_now_ns(stage->loop) + 1000000;
+	assert_false(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+	assert_int_equal(err.code, ERROR_TIMEOUT);
+	assert_int_equal(response.outcome, HTTP_NOT_SENT);
+	loop_wake(fleet->waits[0]);
+}
+
+static void a_call_whose_turn_comes_too_late_was_not_sent(void **state)
+{
+	struct stage stage;
+	struct fleet fleet = {0};
+	struct ship ship = {&stage, 1};
+
+	(void)state;
+	stage_open(&stage);
+	stage.extra = &fleet;
+	stage_serve(&stage, hold);
+	limit_calls(&stage, 1);
+	loop_spawn(stage.loop, sail, &ship);
+	loop_spawn(stage.loop, call_too_late, &stage);
+	assert_true(loop_drain(stage.loop, PATIENCE_MS));
+	assert_int_equal(fleet.inside, 1);
+	stage_close(&stage);
+}
+
 static void nap(struct http_handler *handler, struct http_exchange *exchange)
 {
 	struct stage *stage = handler->context;
@@ -383,6 +475,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_methods_go_through, open_echo, close_stage),
 		cmocka_unit_test(large_bodies_go_both_ways),
 		cmocka_unit_test(a_thousand_calls_run_at_once),
+		cmocka_unit_test(calls_past_the_limit_wait_their_turn),
+		cmocka_unit_test(a_call_whose_turn_comes_too_late_was_not_sent),
 		cmocka_unit_test(handlers_may_sleep),
 		cmocka_unit_test(a_local_socket_serves_and_is_ours_alone),
 		cmocka_unit_test(listening_says_what_is_wrong),
