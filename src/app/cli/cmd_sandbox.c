@@ -60,9 +60,12 @@ static int serve(struct cli *cli, struct sandbox *sandbox)
 
 	if (listener == NULL)
 		return cli_fail(&err);
-	cli_print(arena_format(&cli->arena, "sandbox listens on http://%.*s%.*s (token %.*s)",
-			       STR_ARGS(bound), STR_ARGS(sandbox_base_path(sandbox)),
-			       STR_ARGS(sandbox_token(sandbox))));
+	/* Who chose the token knows it. */
+	bool is_own = cli_value(cli, "token") != NULL;
+	cli_print(arena_format(&cli->arena, "sandbox listens on http://%.*s%.*s%s%.*s", STR_ARGS(bound),
+			       STR_ARGS(sandbox_base_path(sandbox)), is_own ? "" : " with the token ",
+			       is_own ? 0 : (int)sandbox_token(sandbox).len,
+			       sandbox_token(sandbox).data));
 	wait_for_signal();
 	sandbox_release(sandbox);
 	listener_stop(listener);
