@@ -2,7 +2,7 @@
 import json
 import pathlib
 
-from harness import COMPANY, TOKEN, Case, Client, create_key, link_account, run_tenon
+from harness import COMPANY, TOKEN, Case, Client, Process, create_key, link_account, run_tenon
 
 RESOURCES = ("activities", "applications", "candidates", "departments", "jobs", "tags", "users")
 
@@ -151,11 +151,8 @@ class MainJob(Case):
         """A 401 of the ATS sets the account to needs_reauth."""
         self.linked("--candidates", "10")
         self.box.stop()
-        other = self.sandbox("--candidates", "10")  # another token: the account's is not known
-        del other
-        box = self.box.host
-        again = __import__("harness").Process(
-            ["sandbox", "recruitee", "--listen", box, "--token", "another", "--company", COMPANY])
+        again = Process(["sandbox", "recruitee", "--listen", self.box.host, "--token", "another",
+                         "--company", COMPANY])
         self.addCleanup(again.kill)
         status, _, body = self.list("tags")
         self.assertEqual(status, 401, body)

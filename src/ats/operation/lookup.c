@@ -8,26 +8,13 @@
 static bool is_wanted(const struct run *run, const struct unified_lookup *lookup,
 		      struct json body)
 {
-	const struct jsonata_context context = {
-		.arena = run->arena,
-		.limits = &jsonata_limits_default,
-		.variables = (const struct json[CONNECTOR_VARIABLES]){
-			[CONNECTOR_VARIABLE_RECORD] = body,
-			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
-			[CONNECTOR_VARIABLE_QUERY] = run->query,
-			[CONNECTOR_VARIABLE_BODY] = body,
-		},
-		.clock = run->services->clock,
-		.random = run->services->random,
-	};
-	struct jsonata_error fault;
 	struct json value;
 
 	if (lookup->when == NULL)
 		return true;
 	/* Where it cannot be told, the list is fetched: a call too many harms less than a name
 	 * too few. */
-	if (!jsonata_evaluate(lookup->when, &context, body, &value, &fault))
+	if (!run_evaluate(run, lookup->when, body, &value))
 		return true;
 	return json_is(value, JSON_BOOL) && value.boolean;
 }

@@ -88,6 +88,26 @@ static bool check(const struct operation *operation, struct error *err)
 	return true;
 }
 
+bool run_evaluate(const struct run *run, const struct jsonata *expression, struct json body,
+		  struct json *value)
+{
+	const struct jsonata_context context = {
+		.arena = run->arena,
+		.limits = &jsonata_limits_default,
+		.variables = (const struct json[CONNECTOR_VARIABLES]){
+			[CONNECTOR_VARIABLE_RECORD] = body,
+			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
+			[CONNECTOR_VARIABLE_QUERY] = run->query,
+			[CONNECTOR_VARIABLE_BODY] = body,
+		},
+		.clock = run->services->clock,
+		.random = run->services->random,
+	};
+	struct jsonata_error fault;
+
+	return jsonata_evaluate(expression, &context, body, value, &fault);
+}
+
 bool operation_run(const struct operation_services *services, struct arena *arena,
 		   const struct operation *operation, struct operation_result *result,
 		   struct error *err)

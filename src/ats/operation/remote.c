@@ -8,23 +8,10 @@ enum { SAID_BYTES_MAX = 300 };
 /* The ATS's own words, on one line, cut between characters. */
 static struct str find_words(const struct run *run, struct json body)
 {
-	const struct jsonata_context context = {
-		.arena = run->arena,
-		.limits = &jsonata_limits_default,
-		.variables = (const struct json[CONNECTOR_VARIABLES]){
-			[CONNECTOR_VARIABLE_RECORD] = body,
-			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
-			[CONNECTOR_VARIABLE_QUERY] = run->query,
-			[CONNECTOR_VARIABLE_BODY] = body,
-		},
-		.clock = run->services->clock,
-		.random = run->services->random,
-	};
-	struct jsonata_error fault;
 	struct json value;
 
 	if (run->connector->error_message == NULL || json_is(body, JSON_UNDEFINED) ||
-	    !jsonata_evaluate(run->connector->error_message, &context, body, &value, &fault) ||
+	    !run_evaluate(run, run->connector->error_message, body, &value) ||
 	    !json_is(value, JSON_STRING))
 		return (struct str){NULL, 0};
 	struct str words = json_str(value);

@@ -40,6 +40,9 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 	      const struct account *account, struct operation_result *result, int64_t deadline_ns,
 	      struct error *err) MUST_CHECK;
 void run_finish(struct run *run);
+/* An expression of the connector over a whole body; false when it fails. */
+bool run_evaluate(const struct run *run, const struct jsonata *expression, struct json body,
+		  struct json *value) MUST_CHECK;
 
 /* --- plan.c ---------------------------------------------------------------------------------- */
 
