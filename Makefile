@@ -1,6 +1,6 @@
 # A short front for Meson. `make` builds the release in build/, `make test` runs every test under
 # the sanitizers in build-debug/.
-.PHONY: all test unit e2e bench fuzz fmt lint clean
+.PHONY: all test unit e2e bench fuzz oracle fmt lint clean
 
 all: build/build.ninja
 	ninja -C build
@@ -30,6 +30,13 @@ bench: all
 SECONDS_EACH = $(or $(SECONDS),60)
 fuzz:
 	tools/fuzz $(SECONDS_EACH)
+
+# JSONata held against the npm package: make oracle COUNT=100000 SEED=7 FAMILIES="operators syntax"
+oracle: all tests/oracle/node_modules
+	tests/oracle/run --count $(or $(COUNT),20000) --seed $(or $(SEED),1) $(FAMILIES)
+
+tests/oracle/node_modules: tests/oracle/package.json
+	cd tests/oracle && npm install --no-package-lock --no-audit --no-fund --silent
 
 fmt:
 	find src tests fuzz bench -name '*.[ch]' | xargs clang-format -i
