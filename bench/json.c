@@ -1,42 +1,25 @@
-/* How fast JSON is read and written. bench_json [-t SECONDS] FILE…
+/* How fast JSON is read and written. bench_json SECONDS FILE
  *
- * Three ways, each in MB of input a second: read alone; read and written (a container that was
- * read is written from its source); and written anew from a copy without sources, which is what a
- * value costs that the program made. */
+ * Four ways, each in MB of input a second: read alone; read and written, where a container that
+ * was read is written from its source; read, and written from a copy without sources, which is
+ * what a value costs that the program made; and that writing alone. Each turn reads into an arena
+ * of its own, as a request does. The memory written to is there already. */
 #include <malloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
+#include "json_timing.h"
 #include "lang/json/json.h"
 
-enum way { PARSE, PARSE_PRINT, PRINT_ANEW, WAYS };
+enum way { PARSE, PARSE_PRINT, PARSE_PRINT_ANEW, PRINT_ANEW, WAYS };
 
-static const char *const way_names[WAYS] = {"parse", "parse+print", "print anew"};
+static const char *const way_names[WAYS] = {"parse", "parse+print", "parse+print-anew",
+					    "print-anew"};
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static struct str read_file(const char *path)
-{
-	FILE *file = fopen(path, "rb");
-
-	if (file == NULL || fseek(file, 0, SEEK_END) != 0)
-		die("cannot read %s", path);
-	size_t len = (size_t)ftell(file);
-	char *data = malloc(len + 1);
-
-	rewind(file);
-	if (data == NULL || fread(data, 1, len, file) != len)
-		die("cannot read %s", path);
-	fclose(file);
-	return str_make(data, len);
-}
+struct work {
+	enum way way;
+	struct str text;
+	struct json copy;
+	struct buffer out;
+};
 
 static struct json parse(struct arena *arena, struct str text)
 {
@@ -48,71 +31,46 @@ static struct json parse(struct arena *arena, struct str text)
 	return value;
 }
 
-/* One turn as a request would do it: with an arena of its own. */
-static size_t turn(enum way way, struct str text, struct json copy)
+static void turn(void *context)
 {
+	struct work *work = context;
 	struct arena arena;
-	struct buffer out;
+	struct json value = work->copy;
 
 	arena_init(&arena, (size_t)1 << 30);
-	buffer_init(&out, &arena, (size_t)1 << 30);
-	struct json value = way == PRINT_ANEW ? copy : parse(&arena, text);
-
-	if (way != PARSE)
-		json_print(&out, value);
-	size_t made = out.len + value.count;
-
-	arena_finish(&arena);
-	return made;
-}
-
-static double measure(enum way way, struct str text, struct json copy, double seconds)
-{
-	double best = 0;
-	size_t turns = 1 + 1000000 / (text.len + 1);
-
-	for (double end = seconds_now() + seconds; seconds_now() < end;) {
-		double start = seconds_now();
-		size_t made = 0;
-
-		for (size_t i = 0; i < turns; i++)
-			made += turn(way, text, copy);
-		double speed = (double)(text.len * turns) / (seconds_now() - start) / 1e6;
-
-		if (made > 0 && speed > best)
-			best = speed;
+	if (work->way != PRINT_ANEW)
+		value = parse(&arena, work->text);
+	if (work->way != PARSE) {
+		work->out.len = 0;
+		json_print(&work->out, work->way == PARSE_PRINT ? value : work->copy);
 	}
-	return best;
+	arena_finish(&arena);
 }
 
 int main(int count, char **arguments)
 {
-	double seconds = 1;
-	int first = 1;
+	struct work work = {0};
+	struct arena arena;
+	size_t len;
 
+	if (count != 3)
+		die("usage: bench_json SECONDS FILE");
 	/* A process that lives long keeps the memory that it will need again at once; else this
 	 * measures the kernel's clearing of pages. */
-	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
 	mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+	char *text = read_file(arguments[2], &len);
 
-	if (count > 2 && strcmp(arguments[1], "-t") == 0) {
-		seconds = strtod(arguments[2], NULL);
-		first = 3;
+	arena_init(&arena, (size_t)1 << 30);
+	buffer_init(&work.out, &arena, (size_t)1 << 30);
+	work.text = str_make(text, len);
+	work.copy = json_copy(&arena, parse(&arena, work.text));
+	for (int way = 0; way < WAYS; way++) {
+		work.way = (enum way)way;
+		printf("%s %.1f\n", way_names[way],
+		       best_speed(strtod(arguments[1], NULL), len, turn, &work));
 	}
-	if (first >= count)
-		die("usage: bench_json [-t SECONDS] FILE…");
-	for (int i = first; i < count; i++) {
-		struct str text = read_file(arguments[i]);
-		struct arena arena;
-
-		arena_init(&arena, (size_t)1 << 30);
-		struct json copy = json_copy(&arena, parse(&arena, text));
-
-		for (int way = 0; way < WAYS; way++)
-			printf("%-12s %8.0f MB/s  %s\n", way_names[way],
-			       measure((enum way)way, text, copy, seconds), arguments[i]);
-		arena_finish(&arena);
-		free((void *)(uintptr_t)text.data);
-	}
+	arena_finish(&arena);
+	free(text);
 	return 0;
 }
