@@ -1,23 +1,30 @@
-/* How fast expressions are evaluated: us per record. bench_jsonata [-e] [-t SECONDS] FOLDER
- * -e: the evaluation only, for profiles.
+/* How fast expressions are evaluated. bench_jsonata FOLDER [NAME COUNT]
  *
- * FOLDER holds mapping.jsonata and record.json, mapping-list.jsonata and page100.json (one large
- * mapping over one record, over a page of 100). Besides those: a table of small expressions, one a
- * field, each evaluated for each record of the page, which is what a connector does. */
+ * FOLDER holds record.json and record.jsonata, page.json and page.jsonata: one large mapping over
+ * one record, and over a page of 100 (bench/run jsonata makes it). Besides those there is `fields`:
+ * a table of small expressions, each evaluated for each record of the page, which is what a
+ * connector does.
+ *
+ * With NAME and COUNT one of the lines below is run so often, for profiles. Without, lines on
+ * standard input are answered: `show record` and `show page` with what is printed; and with
+ * microseconds a record, as measured over so many seconds of processor time,
+ *   record, page, fields SECONDS      parse, evaluate, print
+ *   evaluate, evaluate-page SECONDS   of a document that was parsed before
+ *   compile, compile-fields SECONDS   the mapping, the table; microseconds each
+ *   threads-N SECONDS                 record, in N threads; seconds by the clock on the wall */
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "lang/jsonata/jsonata.h"
 
-enum { FIELDS_MAX = 64 };
-
-static double seconds_now(void)
+static double seconds_now(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -152,21 +159,20 @@ static void map_page(const struct jsonata *const *table, const struct jsonata_co
 
 /* --- measuring ----------------------------------------------------------------------------- */
 
-enum way { WHOLE, ALONE, COMPILE };
+enum way { WHOLE, EVALUATE, COMPILE };
 
 struct work {
-	const char *name;
+	const struct jsonata *expression; /* NULL: the table */
+	const struct jsonata *const *table;
 	struct str text; /* of the expression */
 	struct str document;
+	struct json input;
 	uint32_t records;
-	bool is_table;
 };
 
-struct prepared {
-	const struct jsonata *expression;
+struct bench {
+	struct work record, page, fields;
 	const struct jsonata *table[FIELD_COUNT];
-	struct json input;
-	struct json references;
 };
 
 static void compile_table(struct arena *arena, const struct jsonata **table)
@@ -178,101 +184,196 @@ static void compile_table(struct arena *arena, const struct jsonata **table)
 		table[i] = compile(arena, str_from_c(fields[i]), &options);
 }
 
-static size_t turn(const struct work *work, struct prepared *prepared, enum way way)
+static void compile_again(struct arena *arena, const struct work *work)
 {
-	struct arena arena;
-	struct buffer out;
-	struct json input = prepared->input;
+	const struct jsonata *table[FIELD_COUNT];
 
-	arena_init(&arena, (size_t)1 << 30);
-	buffer_init(&out, &arena, (size_t)1 << 28);
-	struct jsonata_context context = context_over(&arena);
+	if (work->table != NULL)
+		compile_table(arena, table);
+	else
+		compile(arena, work->text, NULL);
+}
+
+/* One turn in a fresh arena, as a request has one. What is printed stays in it. */
+static struct str turn(struct arena *arena, const struct work *work, enum way way)
+{
+	struct json input = work->input;
+	struct buffer out;
+
+	buffer_init(&out, arena, (size_t)1 << 28);
+	struct jsonata_context context = context_over(arena);
+	if (way == COMPILE) {
+		compile_again(arena, work);
+		return STR("");
+	}
 	if (way == WHOLE)
-		input = parse(&arena, work->document);
+		input = parse(arena, work->document);
 	struct json references = json_get_c(input, "references");
 	context.native_context = &references;
-	if (way == COMPILE && work->is_table) {
-		const struct jsonata *table[FIELD_COUNT];
-		compile_table(&arena, table);
-	} else if (way == COMPILE) {
-		compile(&arena, work->text, NULL);
-	} else if (work->is_table) {
-		map_page(prepared->table, &context, input, way == WHOLE ? &out : NULL);
+	if (work->table != NULL) {
+		map_page(work->table, &context, input, way == WHOLE ? &out : NULL);
 	} else {
-		struct json value = evaluate(prepared->expression, &context, input);
+		struct json value = evaluate(work->expression, &context, input);
 		if (way == WHOLE)
 			json_print(&out, value);
 	}
-	size_t made = out.len;
-	arena_finish(&arena);
-	return made;
+	return str_make(out.data, out.len);
 }
 
-/* The best of many rounds: us for each record. */
-static double measure(const struct work *work, struct prepared *prepared, enum way way,
-		      double seconds)
-{
-	double best = 1e9;
-	size_t turns = work->records > 1 ? 1 : 50;
-
-	for (double end = seconds_now() + seconds; seconds_now() < end;) {
-		double start = seconds_now();
-		for (size_t i = 0; i < turns; i++)
-			turn(work, prepared, way);
-		double us = (seconds_now() - start) * 1e6 / (double)turns;
-		best = us < best ? us : best;
-	}
-	return best / (way == COMPILE ? 1 : work->records);
-}
-
-static void report(const struct work *work, double seconds, bool is_alone)
+static void run_turns(const struct work *work, enum way way, size_t count)
 {
 	struct arena arena;
-	struct prepared prepared;
 
 	arena_init(&arena, (size_t)1 << 30);
-	prepared.input = parse(&arena, work->document);
-	if (work->is_table)
-		compile_table(&arena, prepared.table);
-	else
-		prepared.expression = compile(&arena, work->text, NULL);
-	if (is_alone) {
-		printf("%-24s %8.2f us evaluate\n", work->name,
-		       measure(work, &prepared, ALONE, seconds));
+	for (size_t i = 0; i < count; i++) {
+		turn(&arena, work, way);
 		arena_finish(&arena);
-		return;
 	}
-	printf("%-24s %8.2f us parse+evaluate+print  %8.2f us evaluate  %8.1f us compile\n",
-	       work->name, measure(work, &prepared, WHOLE, seconds),
-	       measure(work, &prepared, ALONE, seconds),
-	       measure(work, &prepared, COMPILE, seconds));
+}
+
+static double measure(const struct work *work, enum way way, double seconds)
+{
+	uint32_t records = way == COMPILE ? 1 : work->records;
+	size_t step = work->records > 1 ? 1 : 50, turns = 0;
+	double start = seconds_now(CLOCK_PROCESS_CPUTIME_ID), used;
+
+	do {
+		run_turns(work, way, step);
+		turns += step;
+		used = seconds_now(CLOCK_PROCESS_CPUTIME_ID) - start;
+	} while (used < seconds);
+	return used * 1e6 / (double)turns / records;
+}
+
+/* --- threads ------------------------------------------------------------------------------- */
+
+struct worker {
+	const struct work *work;
+	double end;
+	size_t turns;
+};
+
+static void *run_worker(void *argument)
+{
+	struct worker *worker = argument;
+
+	while (seconds_now(CLOCK_MONOTONIC) < worker->end) {
+		run_turns(worker->work, WHOLE, 50);
+		worker->turns += 50;
+	}
+	return NULL;
+}
+
+/* All share the one compiled expression. */
+static double measure_threads(const struct work *work, size_t count, double seconds)
+{
+	enum { THREADS_MAX = 64 };
+	pthread_t threads[THREADS_MAX];
+	struct worker workers[THREADS_MAX];
+	double start = seconds_now(CLOCK_MONOTONIC);
+	size_t turns = 0;
+
+	if (count == 0 || count > THREADS_MAX)
+		die("at most %d threads", THREADS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		workers[i] = (struct worker){work, start + seconds, 0};
+		if (pthread_create(&threads[i], NULL, run_worker, &workers[i]) != 0)
+			die("no thread");
+	}
+	for (size_t i = 0; i < count; i++) {
+		pthread_join(threads[i], NULL);
+		turns += workers[i].turns;
+	}
+	return (seconds_now(CLOCK_MONOTONIC) - start) * 1e6 / (double)turns;
+}
+
+/* --- lines --------------------------------------------------------------------------------- */
+
+static const struct work *find(const struct bench *bench, const char *name, enum way *way)
+{
+	const struct {
+		const char *name;
+		const struct work *work;
+		enum way way;
+	} lines[] = {
+		{"record", &bench->record, WHOLE},	     {"page", &bench->page, WHOLE},
+		{"fields", &bench->fields, WHOLE},	     {"evaluate", &bench->record, EVALUATE},
+		{"evaluate-page", &bench->page, EVALUATE},   {"compile", &bench->record, COMPILE},
+		{"compile-fields", &bench->fields, COMPILE},
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		*way = lines[i].way;
+		if (strcmp(lines[i].name, name) == 0)
+			return lines[i].work;
+	}
+	die("there is no %s", name);
+}
+
+static void show(const struct work *work)
+{
+	struct arena arena;
+
+	arena_init(&arena, (size_t)1 << 30);
+	struct str text = turn(&arena, work, WHOLE);
+	printf("%.*s\n", STR_ARGS(text));
 	arena_finish(&arena);
 }
 
-int main(int argc, char **argv)
+static void answer(const struct bench *bench, const char *name, const char *argument)
 {
-	double seconds = 1;
-	bool is_alone = argc > 1 && strcmp(argv[1], "-e") == 0;
-	int at = is_alone ? 2 : 1;
+	double seconds = strtod(argument, NULL);
+	size_t threads;
+	enum way way;
 
-	if (argc > at + 2 && strcmp(argv[at], "-t") == 0) {
-		seconds = strtod(argv[at + 1], NULL);
-		at += 2;
+	if (strcmp(name, "show") == 0) {
+		show(find(bench, argument, &way));
+	} else if (sscanf(name, "threads-%zu", &threads) == 1) {
+		printf("%.3f\n", measure_threads(&bench->record, threads, seconds));
+	} else {
+		const struct work *work = find(bench, name, &way);
+		printf("%.3f\n", measure(work, way, seconds));
 	}
-	if (at + 1 != argc)
-		die("bench_jsonata [-e] [-t SECONDS] FOLDER");
+	fflush(stdout);
+}
+
+static struct work prepare(struct arena *arena, const char *folder, const char *expression,
+			   const char *document, uint32_t records)
+{
+	struct work work = {.document = read_file(folder, document), .records = records};
+
+	work.input = parse(arena, work.document);
+	if (expression == NULL)
+		return work;
+	work.text = read_file(folder, expression);
+	work.expression = compile(arena, work.text, NULL);
+	return work;
+}
+
+int main(int count, char **arguments)
+{
+	struct arena arena;
+	struct bench bench;
+	char name[32], argument[32];
+	enum way way;
+
+	if (count != 2 && count != 4)
+		die("bench_jsonata FOLDER [NAME COUNT]");
 	/* Arenas come and go: what they gave back stays in the process. */
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
-	struct str page = read_file(argv[at], "page100.json");
-	struct work works[] = {
-		{"mapping, one record", read_file(argv[at], "mapping.jsonata"),
-		 read_file(argv[at], "record.json"), 1, false},
-		{"mapping, page of 100", read_file(argv[at], "mapping-list.jsonata"), page, 100,
-		 false},
-		{"25 fields, page of 100", STR(""), page, 100, true},
-	};
-	for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
-		report(&works[i], seconds, is_alone);
+	arena_init(&arena, (size_t)1 << 30);
+	bench.record = prepare(&arena, arguments[1], "record.jsonata", "record.json", 1);
+	bench.page = prepare(&arena, arguments[1], "page.jsonata", "page.json", 100);
+	bench.fields = prepare(&arena, arguments[1], NULL, "page.json", 100);
+	bench.fields.table = bench.table;
+	compile_table(&arena, bench.table);
+	if (count == 4) {
+		const struct work *work = find(&bench, arguments[2], &way);
+		run_turns(work, way, (size_t)strtoul(arguments[3], NULL, 10));
+	}
+	while (count == 2 && scanf("%31s %31s", name, argument) == 2)
+		answer(&bench, name, argument);
+	arena_finish(&arena);
 	return 0;
 }
