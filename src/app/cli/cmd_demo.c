@@ -60,8 +60,8 @@ static bool start_sandbox(struct demo *demo, struct error *err)
 	demo->sandbox = sandbox_create(&sandbox, err);
 	if (demo->sandbox == NULL)
 		return false;
-	demo->listener = listener_start(arena, sandbox_handler(demo->sandbox), STR("127.0.0.1:0"),
-					&demo->sandbox_address, err);
+	demo->listener = listener_start(arena, sandbox_handler(demo->sandbox), &sandbox_limits,
+					STR("127.0.0.1:0"), &demo->sandbox_address, err);
 	return demo->listener != NULL;
 }
 

@@ -55,7 +55,7 @@ static int serve(struct cli *cli, struct sandbox *sandbox)
 	struct str bound;
 	struct error err;
 	struct listener *listener = listener_start(
-		&cli->arena, sandbox_handler(sandbox),
+		&cli->arena, sandbox_handler(sandbox), &sandbox_limits,
 		listen == NULL ? STR("127.0.0.1:9700") : str_from_c(listen), &bound, &err);
 
 	if (listener == NULL)

@@ -33,8 +33,8 @@ void target_add(struct buffer *target, const char *name, struct str value);
 /* A handler served by a loop on a thread of its own: the sandbox, in `sandbox` and `demo`. */
 struct listener;
 struct listener *listener_start(struct arena *arena, struct http_handler *handler,
-				struct str address, struct str *bound,
-				struct error *err) MUST_CHECK;
+				const struct http_server_limits *limits, struct str address,
+				struct str *bound, struct error *err) MUST_CHECK;
 /* Ends the loop and the thread; NULL is accepted. */
 void listener_stop(struct listener *listener);
 

@@ -27,7 +27,8 @@ static struct listener *fail(struct listener *listener)
 }
 
 struct listener *listener_start(struct arena *arena, struct http_handler *handler,
-				struct str address, struct str *bound, struct error *err)
+				const struct http_server_limits *limits, struct str address,
+				struct str *bound, struct error *err)
 {
 	struct listener *listener = calloc(1, sizeof *listener);
 	int fd;
@@ -39,8 +40,7 @@ struct listener *listener_start(struct arena *arena, struct http_handler *handle
 		return fail(listener);
 	if (!http_listen(arena, address, &fd, 1, bound, err))
 		return fail(listener);
-	listener->server = http_server_create(listener->loop, fd, false,
-					      &http_server_limits_default, handler, err);
+	listener->server = http_server_create(listener->loop, fd, false, limits, handler, err);
 	if (listener->server == NULL)
 		return fail(listener);
 	if (pthread_create(&listener->thread, NULL, run, listener) != 0) {

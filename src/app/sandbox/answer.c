@@ -6,9 +6,9 @@ enum { REPLY_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* --- fixed answers -------------------------------------------------------------------------- */
 
-static struct str fill_message(struct arena *arena, struct str body, const char *message)
+/* Replaces the mark, quotes and all, with the value. */
+static struct str fill(struct arena *arena, struct str body, struct str mark, struct json value)
 {
-	struct str mark = STR("\"{message}\"");
 	ptrdiff_t at = str_find(body, mark);
 	struct buffer filled;
 
@@ -16,7 +16,7 @@ static struct str fill_message(struct arena *arena, struct str body, const char 
 		return body;
 	buffer_init(&filled, arena, 64 * 1024);
 	buffer_append(&filled, str_slice(body, 0, (size_t)at));
-	json_print(&filled, json_string_c(message == NULL ? "" : message));
+	json_print(&filled, value);
 	buffer_append(&filled, str_slice(body, (size_t)at + mark.len, body.len));
 	return buffer_str(&filled);
 }
@@ -27,10 +27,19 @@ void answer_fixed(struct sandbox *sandbox, struct http_exchange *exchange, enum 
 	const struct answer *answer = &sandbox->definition->answers[kind];
 
 	exchange->status = answer->status;
-	exchange->reply = fill_message(exchange->arena, answer->body, message);
+	exchange->reply = fill(exchange->arena, answer->body, STR("\"{message}\""),
+			       json_string_c(message == NULL ? "" : message));
 	for (size_t i = 0; i < answer->header_count; i++)
 		http_exchange_set_header(exchange, arena_c(exchange->arena, answer->headers[i].name),
 					 answer->headers[i].value);
+}
+
+void answer_invalid(struct sandbox *sandbox, struct http_exchange *exchange, struct json messages,
+		    struct json fields)
+{
+	answer_fixed(sandbox, exchange, ANSWER_INVALID, NULL);
+	exchange->reply = fill(exchange->arena, exchange->reply, STR("\"{messages}\""), messages);
+	exchange->reply = fill(exchange->arena, exchange->reply, STR("\"{fields}\""), fields);
 }
 
 /* A fault of the definition, which shows only when a record is made. */
@@ -165,15 +174,6 @@ static bool finish_body(struct http_exchange *exchange, struct buffer *body, int
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-struct request {
-	struct sandbox *sandbox;
-	struct http_exchange *exchange;
-	const struct route_definition *route;
-	struct http_match match;
-	struct record *record; /* named by the first part, where the route wants one */
-	struct json variables[VARIABLES];
-};
-
 static struct json query_object(const struct http_exchange *exchange)
 {
 	struct json_builder members;
@@ -201,20 +201,26 @@ static void set_variables(struct request *request)
 				 json_string(request->match.parts[i]));
 	request->variables[VARIABLE_PARTS] = json_builder_object(&parts);
 	request->variables[VARIABLE_QUERY] = query_object(request->exchange);
+	request->variables[VARIABLE_BODY] = request->body;
+	request->variables[VARIABLE_FETCHED] = request->fetched;
 	if (request->record != NULL)
 		request->variables[VARIABLE_RECORD] = request->record->made;
 }
 
-static struct record *find_living(struct sandbox *sandbox,
-				  const struct collection_definition *definition, struct str part)
+static struct record *find_living(struct sandbox *sandbox, const struct choices *choices,
+				  struct str part)
 {
-	struct record *record;
 	int64_t id;
 
 	if (!str_to_int64(part, &id))
 		return NULL;
-	record = collection_find(company_collection_of(&sandbox->company, definition), id);
-	return record != NULL && record_is_alive(record) ? record : NULL;
+	for (size_t i = 0; i < choices->count; i++) {
+		struct record *record = collection_find(
+			company_collection_of(&sandbox->company, choices->items[i]), id);
+		if (record != NULL && record_is_alive(record))
+			return record;
+	}
+	return NULL;
 }
 
 static bool choose_view(struct request *request, const struct collection_definition *collection,
@@ -341,18 +347,12 @@ static bool answer_get(struct request *request, struct error *err)
 	const struct route_definition *route = request->route;
 	struct arena *arena = request->exchange->arena;
 	struct referred referred = {.number = ++sandbox->company.reply_number};
-	struct record *record = find_living(sandbox, route->get,
-					    request->match.parts[route->part_count - 1]);
 	const struct view *view;
 	struct buffer body;
 	struct str text;
 
-	if (record == NULL) {
-		answer_fixed(sandbox, request->exchange, ANSWER_NOT_FOUND, NULL);
-		return true;
-	}
-	if (!choose_view(request, route->get, &view, err) ||
-	    !render_all(sandbox, &record, 1, view, arena, &text, &referred, err))
+	if (!choose_view(request, request->shown->collection->definition, &view, err) ||
+	    !render_all(sandbox, &request->shown, 1, view, arena, &text, &referred, err))
 		return false;
 	buffer_init(&body, arena, REPLY_BYTES_MAX);
 	buffer_append_byte(&body, '{');
@@ -365,13 +365,13 @@ static bool answer_get(struct request *request, struct error *err)
 	return finish_body(request->exchange, &body, route->status, err);
 }
 
-static bool evaluate_answer(struct request *request, const struct expression *expression,
-			    struct json *out, struct error *err)
+bool request_evaluate(struct request *request, struct record *record,
+		      const struct expression *expression, struct json *out, struct error *err)
 {
 	struct company *company = &request->sandbox->company;
 
-	if (request->record != NULL)
-		return record_evaluate(company, request->record, expression, request->variables,
+	if (record != NULL)
+		return record_evaluate(company, record, expression, request->variables,
 				       request->exchange->arena, out, err);
 	return company_evaluate(company, expression, request->variables, request->exchange->arena,
 				json_null(), out, err);
@@ -387,8 +387,8 @@ static bool answer_expression(struct request *request, struct error *err)
 	struct buffer body;
 	size_t count = 0;
 
-	if (!evaluate_answer(request, &request->route->answer, &value, err) ||
-	    !evaluate_answer(request, &request->route->references, &named, err) ||
+	if (!request_evaluate(request, request->record, &request->route->answer, &value, err) ||
+	    !request_evaluate(request, request->record, &request->route->references, &named, err) ||
 	    !company_read_references(&sandbox->company, arena, named, &references, &count, err))
 		return false;
 	if (!json_is(value, JSON_OBJECT)) {
@@ -406,24 +406,77 @@ static bool answer_expression(struct request *request, struct error *err)
 	return finish_body(request->exchange, &body, request->route->status, err);
 }
 
+static bool not_found(struct request *request)
+{
+	answer_fixed(request->sandbox, request->exchange, ANSWER_NOT_FOUND, NULL);
+	request->is_answered = true;
+	return true;
+}
+
+/* What the path names, in its first part (`record`) and in its last (`get`). */
+static bool find_records(struct request *request, struct error *err)
+{
+	const struct route_definition *route = request->route;
+
+	if (route->record.count > 0) {
+		request->record = find_living(request->sandbox, &route->record,
+					      request->match.parts[0]);
+		if (request->record == NULL)
+			return not_found(request);
+	}
+	if (route->get.count > 0 && !route->creates_what_it_gets) {
+		request->shown = find_living(request->sandbox, &route->get,
+					     request->match.parts[route->part_count - 1]);
+		if (request->shown == NULL)
+			return not_found(request);
+	}
+	if (request->record == NULL && route->write.is_on)
+		request->record = request->shown;
+	return request->record == NULL ||
+	       record_make(&request->sandbox->company, request->record, err);
+}
+
+/* The body, and the file that it may point to. Only this waits. */
+static bool read_write(struct request *request, struct error *err)
+{
+	struct sandbox *sandbox = request->sandbox;
+	struct http_exchange *exchange = request->exchange;
+	struct json url;
+	struct error fault;
+
+	if (!read_body_value(sandbox, exchange, &request->body, &fault)) {
+		answer_fixed(sandbox, exchange, ANSWER_REFUSED, fault.message);
+		request->is_answered = true;
+		return true;
+	}
+	set_variables(request);
+	if (!request_evaluate(request, NULL, &request->route->write.fetch, &url, err))
+		return false;
+	if (json_is(url, JSON_STRING)) {
+		request->fetched = fetch_file(sandbox, exchange->arena, json_str(url));
+		set_base(sandbox, exchange);
+	}
+	return true;
+}
+
 static bool answer_route(struct request *request, struct error *err)
 {
 	const struct route_definition *route = request->route;
 
-	if (route->record != NULL) {
-		request->record = find_living(request->sandbox, route->record,
-					      request->match.parts[0]);
-		if (request->record == NULL) {
-			answer_fixed(request->sandbox, request->exchange, ANSWER_NOT_FOUND, NULL);
-			return true;
-		}
-		if (!record_make(&request->sandbox->company, request->record, err))
-			return false;
-	}
+	if (route->write.is_on && !read_write(request, err))
+		return false;
+	if (!request->is_answered && !find_records(request, err))
+		return false;
+	if (request->is_answered)
+		return true;
 	set_variables(request);
+	if (route->write.is_on && !write_apply(request, err))
+		return false;
+	if (request->is_answered)
+		return true;
 	if (route->list != NULL)
 		return answer_list(request, err);
-	return route->get != NULL ? answer_get(request, err) : answer_expression(request, err);
+	return route->get.count > 0 ? answer_get(request, err) : answer_expression(request, err);
 }
 
 /* --- who may call --------------------------------------------------------------------------- */
@@ -513,6 +566,8 @@ bool answer_make_router(struct sandbox *sandbox, struct error *err)
 
 	sandbox->routes = arena_array(&sandbox->arena, definition->route_count,
 				      sizeof *sandbox->routes);
+	sandbox->writes = arena_zero(&sandbox->arena,
+				     definition->route_count * sizeof *sandbox->writes);
 	for (size_t i = 0; i < definition->route_count; i++)
 		sandbox->routes[i] = (struct http_route){definition->routes[i].method,
 							 definition->routes[i].pattern,
@@ -537,6 +592,9 @@ void answer_file(struct sandbox *sandbox, struct http_exchange *exchange)
 	const struct definition *definition = sandbox->definition;
 	struct str rest = exchange->path, name = rest;
 
+	if (str_starts_with(rest, STR("/files/uploads/")) &&
+	    answer_upload(sandbox, exchange, str_slice(rest, strlen("/files/uploads/"), rest.len)))
+		return;
 	while (rest.data != NULL)
 		name = str_cut(&rest, '/');
 	for (size_t i = 0; i < definition->file_count; i++) {

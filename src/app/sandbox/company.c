@@ -5,8 +5,6 @@
 enum {
 	SCRATCH_BYTES_MAX = 64 * 1024 * 1024,
 	VIEW_BYTES_MAX = 4 * 1024 * 1024,
-	RECORDS_MAX = 50 * 1000 * 1000,
-	CHILDREN_MAX = 10000,
 	DEPTH_MAX = 16,
 };
 
@@ -24,7 +22,7 @@ static uint64_t mix(uint64_t z)
 	return z ^ (z >> 31);
 }
 
-static uint64_t hash_text(struct str text)
+uint64_t hash_text(struct str text)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
@@ -111,14 +109,7 @@ bool record_is_alive(const struct record *record)
 
 /* --- evaluating ----------------------------------------------------------------------------- */
 
-/* What natives see is set for one evaluation and put back after it, since one may cause another. */
-struct scope {
-	const struct collection *collection;
-	struct record *record;
-	uint64_t index;
-};
-
-static struct scope enter_scope(struct company *company, struct scope to)
+struct scope company_enter(struct company *company, struct scope to)
 {
 	struct scope from = {company->scope_collection, company->scope_record,
 			     company->scope_index};
@@ -130,9 +121,9 @@ static struct scope enter_scope(struct company *company, struct scope to)
 	return from;
 }
 
-static void leave_scope(struct company *company, struct scope back)
+void company_leave(struct company *company, struct scope back)
 {
-	enter_scope(company, back);
+	company_enter(company, back);
 	company->depth -= 2;
 }
 
@@ -186,6 +177,7 @@ static void fill_variables(struct company *company, const struct record *record,
 	variables[VARIABLE_INDEX] = json_int(record->index);
 	variables[VARIABLE_NTH] = json_int(record->nth);
 	variables[VARIABLE_SIZE] = json_int((int64_t)record->collection->initial_count);
+	variables[VARIABLE_SET] = record->overrides;
 	if (record->parent != NULL)
 		variables[VARIABLE_PARENT] = record->parent->made;
 }
@@ -222,8 +214,11 @@ static bool make_fields(struct company *company, struct record *record, struct a
 		const struct field *field = &fields->items[i];
 		struct json value = json_get_hashed(record->overrides, field->name,
 						    field->name_hash);
+		const struct expression *expression = record->is_written && field->fresh != NULL
+							      ? field->fresh
+							      : &field->value;
 		if (json_is(value, JSON_UNDEFINED) &&
-		    !company_evaluate(company, &field->value, variables, scratch,
+		    !company_evaluate(company, expression, variables, scratch,
 				      json_builder_object(&all), &value, err))
 			return false;
 		json_builder_set(&all, field->name, value);
@@ -245,12 +240,14 @@ bool record_make(struct company *company, struct record *record, struct error *e
 		return false;
 	record->is_being_made = true;
 	arena_init(&scratch, SCRATCH_BYTES_MAX);
-	struct scope back = enter_scope(
+	struct scope back = company_enter(
 		company, (struct scope){record->collection, record, record->index});
 	bool ok = make_fields(company, record, &scratch, &record->made, err);
-	leave_scope(company, back);
+	company_leave(company, back);
 	arena_finish(&scratch);
 	record->is_being_made = false;
+	if (ok)
+		record->overrides = json_undefined();
 	return ok;
 }
 
@@ -260,10 +257,10 @@ bool record_evaluate(struct company *company, struct record *record,
 {
 	if (!record_make(company, record, err))
 		return false;
-	struct scope back = enter_scope(
+	struct scope back = company_enter(
 		company, (struct scope){record->collection, record, record->index});
 	bool ok = company_evaluate(company, expression, variables, arena, record->made, out, err);
-	leave_scope(company, back);
+	company_leave(company, back);
 	return ok;
 }
 
@@ -312,10 +309,10 @@ bool record_view(struct company *company, struct record *record, const struct vi
 	if (!record_make(company, record, err))
 		return false;
 	json_builder_init(&shown, arena);
-	struct scope back = enter_scope(
+	struct scope back = company_enter(
 		company, (struct scope){record->collection, record, record->index});
 	bool ok = show_fields(company, record, view, arena, &shown, err);
-	leave_scope(company, back);
+	company_leave(company, back);
 	if (!ok)
 		return false;
 	if (view->is_sorted)
@@ -377,7 +374,7 @@ static bool render(struct company *company, struct record *record, const struct 
 		.text = copy_bytes(text.data, text.len), .len = text.len,
 		.references = copy_bytes(references, count * sizeof *references),
 		.reference_count = count, .version = company->version,
-		.host_version = company->host_version};
+		.epoch = company->epoch};
 	return true;
 }
 
@@ -400,7 +397,7 @@ const struct rendering *record_render(struct company *company, struct record *re
 			&company->arena, definition->view_count * sizeof *record->renderings);
 	struct rendering *rendering = &record->renderings[view->number];
 	bool is_fresh = rendering->text != NULL &&
-			rendering->host_version == company->host_version &&
+			rendering->epoch == company->epoch &&
 			(!view->is_volatile || rendering->version == company->version);
 	if (is_fresh)
 		return rendering;
@@ -411,239 +408,8 @@ const struct rendering *record_render(struct company *company, struct record *re
 	return ok ? rendering : NULL;
 }
 
-void company_set_base(struct company *company, struct str base)
-{
-	if (str_equal(json_str(company->variables[VARIABLE_BASE]), base))
-		return;
-	company->variables[VARIABLE_BASE] = json_string(arena_str(&company->arena, base));
-	company->host_version++;
-}
-
-/* --- indexes -------------------------------------------------------------------------------- */
-
-struct bucket {
-	struct record **records;
-	size_t count;
-	size_t capacity;
-};
-
-struct index {
-	struct index *next;
-	const struct collection *collection;
-	struct str member;
-	struct map buckets; /* by the value as JSON text */
-};
-
-/* Texts and whole numbers can be looked for; the key of all else is empty. */
-static struct str index_key(struct json value, char room[32])
-{
-	if (json_is(value, JSON_STRING))
-		return json_str(value);
-	if (!json_is(value, JSON_INT))
-		return str_make("", 0);
-	snprintf(room, 32, "%lld", (long long)value.integer);
-	return str_from_c(room);
-}
-
-static void add_to_index(struct company *company, struct index *index, struct record *record,
-			 struct json value)
-{
-	struct arena *arena = &company->index_arena;
-	char room[32];
-	struct str key = index_key(value, room);
-
-	for (uint32_t i = 0; json_is(value, JSON_ARRAY) && i < value.count; i++)
-		add_to_index(company, index, record, value.items[i]);
-	if (key.len == 0)
-		return;
-	struct bucket *bucket = map_get(&index->buckets, key);
-	if (bucket == NULL) {
-		bucket = arena_zero(arena, sizeof *bucket);
-		map_put(&index->buckets, key, bucket);
-	}
-	if (bucket->count == bucket->capacity) {
-		size_t capacity = bucket->capacity == 0 ? 4 : bucket->capacity * 2;
-		bucket->records = arena_grow(arena, bucket->records,
-					     bucket->capacity * sizeof(struct record *),
-					     capacity * sizeof(struct record *));
-		bucket->capacity = capacity;
-	}
-	bucket->records[bucket->count++] = record;
-}
-
-static void drop_indexes(struct company *company)
-{
-	for (struct index *index = company->indexes; index != NULL; index = index->next)
-		map_finish(&index->buckets);
-	company->indexes = NULL;
-	arena_finish(&company->index_arena);
-	arena_init(&company->index_arena, SIZE_MAX);
-}
-
-static struct index *build_index(struct company *company, struct collection *collection,
-				 struct str member, struct error *err)
-{
-	/* Making a record may ask for other indexes, so that all are made first. */
-	for (size_t i = 0; i < collection->count; i++)
-		if (!record_make(company, collection->records[i], err))
-			return NULL;
-	struct index *index = arena_zero(&company->index_arena, sizeof *index);
-	index->collection = collection;
-	index->member = arena_str(&company->index_arena, member);
-	map_init(&index->buckets, random_system());
-	for (size_t i = 0; i < collection->count; i++)
-		if (record_is_alive(collection->records[i]))
-			add_to_index(company, index, collection->records[i],
-				     json_get(collection->records[i]->made, member));
-	index->next = company->indexes;
-	company->indexes = index;
-	return index;
-}
-
-bool company_where(struct company *company, struct collection *collection, struct str member,
-		   struct json value, struct record ***out, size_t *count, struct error *err)
-{
-	struct index *index;
-	char room[32];
-
-	*out = NULL;
-	*count = 0;
-	if (company->indexes_version != company->version) {
-		drop_indexes(company);
-		company->indexes_version = company->version;
-	}
-	for (index = company->indexes; index != NULL; index = index->next)
-		if (index->collection == collection && str_equal(index->member, member))
-			break;
-	if (index == NULL)
-		index = build_index(company, collection, member, err);
-	if (index == NULL)
-		return false;
-	struct bucket *bucket = map_get(&index->buckets, index_key(value, room));
-	if (bucket == NULL)
-		return true;
-	*out = bucket->records;
-	*count = bucket->count;
-	return true;
-}
-
-/* --- records that come and go --------------------------------------------------------------- */
-
-static struct record *add_slot(struct company *company, struct collection *collection,
-			       struct record *parent)
-{
-	size_t children = collection->definition->child_count;
-	struct record *record = arena_zero(&company->arena, sizeof *record);
-
-	if (collection->count == collection->capacity) {
-		size_t capacity = collection->capacity == 0 ? 64 : collection->capacity * 2;
-		struct record **grown = realloc(collection->records, capacity * sizeof *grown);
-		if (grown == NULL)
-			die("out of memory");
-		collection->records = grown;
-		collection->capacity = capacity;
-	}
-	record->collection = collection;
-	record->index = (uint32_t)collection->count;
-	collection->records[collection->count++] = record;
-	if (children > 0) {
-		record->first_child = arena_zero(&company->arena, children * sizeof(void *));
-		record->last_child = arena_zero(&company->arena, children * sizeof(void *));
-		record->child_counts = arena_zero(&company->arena, children * sizeof(size_t));
-	}
-	if (parent == NULL)
-		return record;
-	size_t number = collection->definition->child_number;
-	record->parent = parent;
-	record->nth = (uint32_t)parent->child_counts[number]++;
-	if (parent->last_child[number] != NULL)
-		parent->last_child[number]->next_sibling = record;
-	else
-		parent->first_child[number] = record;
-	parent->last_child[number] = record;
-	return record;
-}
-
-static bool count_slots(struct company *company, struct collection *collection,
-			const struct record *parent, size_t max, size_t *out, struct error *err)
-{
-	const struct expression *count = &collection->definition->count;
-	struct json variables[VARIABLES], value;
-	struct arena scratch;
-	int64_t number = 0;
-
-	memcpy(variables, company->variables, sizeof variables);
-	if (parent != NULL) {
-		variables[VARIABLE_INDEX] = json_int(parent->index);
-		variables[VARIABLE_NTH] = json_int(parent->nth);
-		variables[VARIABLE_SIZE] = json_int((int64_t)parent->collection->initial_count);
-	}
-	arena_init(&scratch, SCRATCH_BYTES_MAX);
-	struct scope back = enter_scope(
-		company, (struct scope){collection, NULL, parent == NULL ? 0 : parent->index});
-	bool ok = company_evaluate(company, count, variables, &scratch, json_null(), &value, err);
-	leave_scope(company, back);
-	if (ok && (!json_to_int64(value, &number) || number < 0 || (uint64_t)number > max))
-		ok = error_set(err, ERROR_INVALID,
-			       "sandbox.yaml:%u: count must give a whole number from 0 to %zu",
-			       count->line, max);
-	arena_finish(&scratch);
-	*out = (size_t)number;
-	return ok;
-}
-
-static bool add_slots(struct company *company, struct collection *collection,
-		      struct record *parent, struct error *err)
-{
-	size_t wanted;
-
-	if (!count_slots(company, collection, parent, parent == NULL ? RECORDS_MAX : CHILDREN_MAX,
-			 &wanted, err))
-		return false;
-	for (size_t i = 0; i < wanted; i++)
-		add_slot(company, collection, parent);
-	return true;
-}
-
-static bool fill_collection(struct company *company, struct collection *collection,
-			    struct error *err)
-{
-	const struct collection_definition *definition = collection->definition;
-
-	collection->hash = hash_text(definition->name);
-	if (definition->parent == NULL) {
-		if (!add_slots(company, collection, NULL, err))
-			return false;
-	} else {
-		struct collection *parents = company_collection_of(company, definition->parent);
-		for (size_t i = 0; i < parents->count; i++)
-			if (!add_slots(company, collection, parents->records[i], err))
-				return false;
-	}
-	collection->initial_count = collection->count;
-	return true;
-}
-
-static bool add_children(struct company *company, struct record *parent, struct error *err)
-{
-	const struct definition *definition = company->definition;
-
-	for (size_t i = 0; i < definition->collection_count; i++) {
-		struct collection *children = &company->collections[i];
-		if (children->definition->parent != parent->collection->definition)
-			continue;
-		size_t before = children->count;
-		if (!add_slots(company, children, parent, err))
-			return false;
-		for (size_t k = before; k < children->count; k++)
-			if (!add_children(company, children->records[k], err))
-				return false;
-	}
-	return true;
-}
-
 /* A view may show what hangs on the record, so that those above it are stale as well. */
-static void forget_texts(struct company *company, struct record *record)
+void record_forget_texts(struct company *company, struct record *record)
 {
 	company->version++;
 	for (; record != NULL; record = record->parent)
@@ -652,44 +418,12 @@ static void forget_texts(struct company *company, struct record *record)
 			drop_rendering(&record->renderings[i]);
 }
 
-bool company_create(struct company *company, struct collection *collection, struct record *parent,
-		    struct json overrides, struct record **out, struct error *err)
+void company_set_base(struct company *company, struct str base)
 {
-	struct record *record = add_slot(company, collection, parent);
-
-	record->overrides = overrides;
-	forget_texts(company, record);
-	*out = record;
-	return add_children(company, record, err) && record_make(company, record, err);
-}
-
-static void replace_member(struct company *company, struct record *record, struct str key,
-			   struct json value)
-{
-	struct json_builder builder;
-
-	json_builder_init(&builder, &company->arena);
-	for (size_t i = 0; i < record->made.count; i++) {
-		const struct json_member *member = &record->made.members[i];
-		struct str name = str_make(member->key, member->key_len);
-		if (!str_equal(name, key))
-			json_builder_set(&builder, name, member->value);
-	}
-	json_builder_set(&builder, key, value);
-	record->made = json_builder_object(&builder);
-}
-
-bool company_delete(struct company *company, struct record *record, struct error *err)
-{
-	if (!record_make(company, record, err))
-		return false;
-	struct str now = format_us(&company->arena, company_clock_us(company));
-	replace_member(company, record, STR("deleted_at"), json_string(now));
-	record->is_deleted = true;
-	if (record->parent != NULL)
-		record->parent->child_counts[record->collection->definition->child_number]--;
-	forget_texts(company, record);
-	return true;
+	if (str_equal(json_str(company->variables[VARIABLE_BASE]), base))
+		return;
+	company->variables[VARIABLE_BASE] = json_string(arena_str(&company->arena, base));
+	company->epoch++;
 }
 
 /* --- the company ---------------------------------------------------------------------------- */
@@ -698,9 +432,8 @@ bool company_init(struct company *company, const struct definition *definition,
 		  const struct sandbox_options *options, struct error *err)
 {
 	*company = (struct company){.definition = definition, .clock = options->clock,
-				    .seed = mix(options->seed), .version = 1, .host_version = 1};
+				    .seed = mix(options->seed), .version = 1, .epoch = 1};
 	arena_init(&company->arena, SIZE_MAX);
-	arena_init(&company->index_arena, SIZE_MAX);
 	company->variables[VARIABLE_DATA] = definition->data;
 	company->variables[VARIABLE_SHAPE] = json_string(definition->shape);
 	company->variables[VARIABLE_COMPANY] = definition->company;
@@ -708,11 +441,11 @@ bool company_init(struct company *company, const struct definition *definition,
 	company->variables[VARIABLE_BASE] = json_string_c("http://localhost");
 	company->collections = arena_zero(&company->arena, definition->collection_count *
 							   sizeof *company->collections);
-	for (size_t i = 0; i < definition->collection_count; i++) {
-		company->collections[i].definition = &definition->collections[i];
-		if (!fill_collection(company, &company->collections[i], err))
-			return false;
-	}
+	if (!company_fill(company, err))
+		return false;
+	if (definition->owner != NULL)
+		company->variables[VARIABLE_OWNER] = json_int(
+			record_id(company_collection_of(company, definition->owner)->records[0]));
 	return true;
 }
 
@@ -732,7 +465,6 @@ void company_finish(struct company *company)
 	for (size_t i = 0; company->collections != NULL &&
 			   i < company->definition->collection_count; i++)
 		finish_collection(&company->collections[i]);
-	drop_indexes(company);
-	arena_finish(&company->index_arena);
+	company_drop_indexes(company);
 	arena_finish(&company->arena);
 }

@@ -14,7 +14,7 @@ struct rendering {
 	struct record **references; /* malloc */
 	size_t reference_count;
 	uint64_t version; /* of the company, when it is of a volatile view */
-	uint64_t host_version;
+	uint64_t epoch;
 };
 
 struct record {
@@ -28,9 +28,10 @@ struct record {
 	uint32_t nth;
 	bool is_deleted;
 	bool is_being_made;
+	bool is_written; /* by a request: what that does not say comes from `new` */
 	uint64_t seen;   /* number of the last reply that has it among its references */
 	struct json made; /* JSON_UNDEFINED: not yet */
-	struct json overrides; /* an object: fields given at creation instead of made ones */
+	struct json overrides; /* an object, until made: fields given instead of made ones */
 	struct rendering *renderings; /* by view number, or NULL */
 };
 
@@ -51,16 +52,15 @@ struct company {
 	struct collection *collections;
 	struct json variables[VARIABLES]; /* those which are the same for all */
 	uint64_t version; /* goes up with each change */
-	uint64_t host_version; /* goes up when VARIABLE_BASE changes */
+	uint64_t epoch; /* goes up when every text is stale: VARIABLE_BASE changed, or a record did
+			 * that others' views show */
 	uint64_t reply_number;
 	/* Where an evaluation stands: what natives draw for and look from. */
 	const struct collection *scope_collection;
 	struct record *scope_record;
 	uint64_t scope_index;
 	unsigned depth;
-	struct index *indexes; /* of one version */
-	struct arena index_arena;
-	uint64_t indexes_version;
+	struct index *indexes;
 	int64_t last_us; /* of company_clock_us */
 };
 
@@ -105,18 +105,49 @@ const struct rendering *record_render(struct company *company, struct record *re
 bool company_read_references(struct company *company, struct arena *arena, struct json value,
 			     struct record ***out, size_t *count, struct error *err) MUST_CHECK;
 
-/* The living records of a collection whose made field `member` equals `value`, or has it among
- * its items. */
+/* index.c: the living records of a collection whose made field `member` equals `value`, or has it
+ * among its items. Valid until the next change. */
 bool company_where(struct company *company, struct collection *collection, struct str member,
 		   struct json value, struct record ***out, size_t *count,
 		   struct error *err) MUST_CHECK;
+void company_drop_indexes(struct company *company);
+/* This member of a record of the collection has another value now. */
+void company_member_changed(struct company *company, const struct collection *collection,
+			    struct str member);
+/* A record of the collection is gone, with all that hangs on it. */
+void company_record_gone(struct company *company, const struct collection *collection);
 
-/* Adds a record (with all that hangs on it) as the newest one. `overrides` is an object with
- * fields that are not to be made, or undefined; it must live as long as the company. */
+/* records.c: the records at the start. */
+bool company_fill(struct company *company, struct error *err) MUST_CHECK;
+/* Adds a record, with all that hangs on it, as the newest one, made as those at the start were.
+ * `overrides` is an object with fields that are not to be made, or undefined. */
 bool company_create(struct company *company, struct collection *collection, struct record *parent,
 		    struct json overrides, struct record **out, struct error *err) MUST_CHECK;
+/* Adds a record as a write does: nothing hangs on it yet, and fields which `fields` (an object)
+ * does not give come from the collection's `new`. The parent, which may be NULL, is touched. */
+bool company_add(struct company *company, struct collection *collection, struct record *parent,
+		 struct json fields, struct record **out, struct error *err) MUST_CHECK;
+/* Gives the record the fields of an object and takes those named away; it and all that it hangs
+ * on are touched. */
+bool company_update(struct company *company, struct record *record, struct json fields,
+		    const struct str *removed, size_t removed_count, struct error *err) MUST_CHECK;
+/* Hangs the record on another parent, as the last one there. */
+bool company_move(struct company *company, struct record *record, struct record *parent,
+		  struct error *err) MUST_CHECK;
 /* The record stays, dead, with its made field deleted_at set. */
 bool company_delete(struct company *company, struct record *record, struct error *err) MUST_CHECK;
+
+/* What natives see is set for one evaluation and put back after it, since one may cause another. */
+struct scope {
+	const struct collection *collection;
+	struct record *record;
+	uint64_t index;
+};
+struct scope company_enter(struct company *company, struct scope to);
+void company_leave(struct company *company, struct scope back);
+/* The texts of the record and of those that it hangs on are stale from now on. */
+void record_forget_texts(struct company *company, struct record *record);
+uint64_t hash_text(struct str text);
 
 /* The same number for the same seed, collection, index and salt. */
 uint64_t company_draw(const struct company *company, struct str salt);

@@ -34,17 +34,24 @@ static bool read_body(struct http_exchange *exchange, struct json *body)
 	return false;
 }
 
-static void answer_truth(struct sandbox *sandbox, struct http_exchange *exchange)
+static struct collection *asked_collection(struct sandbox *sandbox, struct http_exchange *exchange)
 {
-	struct json_builder alive, created, deleted, members;
 	struct str name = {0};
 
 	(void)http_exchange_query(exchange, "collection", &name);
 	struct collection *collection = company_collection(&sandbox->company, name);
-	if (collection == NULL) {
+	if (collection == NULL)
 		reply_error(exchange, 404, "there is no collection of this name");
+	return collection;
+}
+
+static void answer_truth(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct json_builder alive, created, deleted, members;
+	struct collection *collection = asked_collection(sandbox, exchange);
+
+	if (collection == NULL)
 		return;
-	}
 	json_builder_init(&alive, exchange->arena);
 	json_builder_init(&created, exchange->arena);
 	json_builder_init(&deleted, exchange->arena);
@@ -60,6 +67,88 @@ static void answer_truth(struct sandbox *sandbox, struct http_exchange *exchange
 	json_builder_set(&members, STR("created"), json_builder_array(&created));
 	json_builder_set(&members, STR("deleted"), json_builder_array(&deleted));
 	reply_value(exchange, 200, json_builder_object(&members));
+}
+
+/* Of the made fields those that are named, or all. */
+static struct json choose_fields(struct arena *arena, const struct record *record,
+				 struct str names)
+{
+	struct json_builder chosen;
+
+	if (names.len == 0)
+		return record->made;
+	json_builder_init(&chosen, arena);
+	while (names.data != NULL) {
+		struct str name = str_cut(&names, ',');
+		json_builder_set(&chosen, name, json_get(record->made, name));
+	}
+	return json_builder_object(&chosen);
+}
+
+/* Dead ones too, with `deleted`. */
+static void answer_record(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct collection *collection = asked_collection(sandbox, exchange);
+	struct str id = {0}, fields = {0};
+	struct json_builder members;
+	struct error err;
+	int64_t number = 0;
+
+	if (collection == NULL)
+		return;
+	(void)http_exchange_query(exchange, "id", &id);
+	(void)http_exchange_query(exchange, "fields", &fields);
+	struct record *record = str_to_int64(id, &number) ? collection_find(collection, number)
+							  : NULL;
+	if (record == NULL || !record_make(&sandbox->company, record, &err)) {
+		reply_error(exchange, 404, "there is no record of this id");
+		return;
+	}
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("record"), choose_fields(exchange->arena, record, fields));
+	json_builder_set(&members, STR("deleted"), json_bool(!record_is_alive(record)));
+	reply_value(exchange, 200, json_builder_object(&members));
+}
+
+/* The living ones; with created=true those alone that came since the start. */
+static void answer_records(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct collection *collection = asked_collection(sandbox, exchange);
+	struct json_builder records, members;
+	struct str created = {0}, fields = {0};
+	struct error err;
+
+	if (collection == NULL)
+		return;
+	(void)http_exchange_query(exchange, "created", &created);
+	(void)http_exchange_query(exchange, "fields", &fields);
+	json_builder_init(&records, exchange->arena);
+	for (size_t i = str_equal_c(created, "true") ? collection->initial_count : 0;
+	     i < collection->count; i++) {
+		struct record *record = collection->records[i];
+		if (record_is_alive(record) && record_make(&sandbox->company, record, &err))
+			json_builder_add(&records, choose_fields(exchange->arena, record, fields));
+	}
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("records"), json_builder_array(&records));
+	reply_value(exchange, 200, json_builder_object(&members));
+}
+
+static struct json count_writes(const struct sandbox *sandbox, struct arena *arena)
+{
+	struct json_builder members;
+
+	json_builder_init(&members, arena);
+	for (size_t i = 0; i < sandbox->definition->route_count; i++) {
+		const struct route_definition *route = &sandbox->definition->routes[i];
+		if (sandbox->writes[i] > 0)
+			json_builder_set(&members,
+					 arena_format(arena, "%s %s",
+						      http_method_name(route->method),
+						      route->pattern),
+					 json_int((int64_t)sandbox->writes[i]));
+	}
+	return json_builder_object(&members);
 }
 
 static struct json fault_members(const struct sandbox *sandbox, struct arena *arena, bool is_given)
@@ -86,6 +175,7 @@ static void answer_counts(struct sandbox *sandbox, struct http_exchange *exchang
 	json_builder_init(&members, exchange->arena);
 	json_builder_set(&members, STR("total"), json_int((int64_t)sandbox->total));
 	json_builder_set(&members, STR("requests"), json_builder_object(&statuses));
+	json_builder_set(&members, STR("writes"), count_writes(sandbox, exchange->arena));
 	json_builder_set(&members, STR("faults"), fault_members(sandbox, exchange->arena, true));
 	json_builder_set(&members, STR("active"), json_int((int64_t)sandbox->active));
 	json_builder_set(&members, STR("active_max"), json_int((int64_t)sandbox->active_max));
@@ -141,6 +231,8 @@ void answer_control(struct sandbox *sandbox, struct http_exchange *exchange)
 		void (*answer)(struct sandbox *sandbox, struct http_exchange *exchange);
 	} doors[] = {
 		{HTTP_GET, "/sandbox/truth", answer_truth},
+		{HTTP_GET, "/sandbox/record", answer_record},
+		{HTTP_GET, "/sandbox/records", answer_records},
 		{HTTP_GET, "/sandbox/counts", answer_counts},
 		{HTTP_PUT, "/sandbox/faults", change_faults},
 		{HTTP_PUT, "/sandbox/delay", change_delay},
@@ -152,6 +244,8 @@ void answer_control(struct sandbox *sandbox, struct http_exchange *exchange)
 			doors[i].answer(sandbox, exchange);
 			return;
 		}
-	reply_error(exchange, 404, "GET /sandbox/truth?collection=…, GET /sandbox/counts, "
+	reply_error(exchange, 404, "GET /sandbox/truth?collection=…, "
+				   "GET /sandbox/record?collection=…&id=…, "
+				   "GET /sandbox/records?collection=…, GET /sandbox/counts, "
 				   "PUT /sandbox/faults, PUT /sandbox/delay");
 }

@@ -201,12 +201,12 @@ bool reader_fields(struct reader *reader, const struct yaml_node *node, struct f
 	return true;
 }
 
-static bool has_field(const struct field_table *table, struct str name)
+const struct field *find_field(const struct field_table *table, struct str name)
 {
 	for (size_t i = 0; i < table->count; i++)
 		if (str_equal(table->items[i].name, name))
-			return true;
-	return false;
+			return &table->items[i];
+	return NULL;
 }
 
 /* --- collections ---------------------------------------------------------------------------- */
@@ -274,7 +274,7 @@ static bool check_view(struct reader *reader, const struct collection_definition
 		struct field *field = &view->fields.items[i];
 		bool is_copy = field->value.kind == EXPRESSION_MEMBER &&
 			       str_equal(field->value.text, field->name);
-		field->is_hiding = has_field(&collection->made, field->name);
+		field->is_hiding = find_field(&collection->made, field->name) != NULL;
 		if (!field->is_hiding && is_copy)
 			return reader_fail(reader, field->value.line,
 					   "there is no made field of the name %.*s",
@@ -341,6 +341,45 @@ static bool read_views(struct reader *reader, const struct yaml_node *views,
 	return true;
 }
 
+/* new: {created_at: $clock()} says what `make` does not know of a record that a write creates. */
+static bool read_new(struct reader *reader, const struct yaml_node *node,
+		     const struct collection_definition *collection)
+{
+	struct field_table fresh;
+
+	if (node == NULL)
+		return true;
+	if (!reader_fields(reader, node, &fresh))
+		return false;
+	for (size_t i = 0; i < fresh.count; i++) {
+		size_t at = 0;
+		while (at < collection->made.count &&
+		       !str_equal(collection->made.items[at].name, fresh.items[i].name))
+			at++;
+		if (at == collection->made.count)
+			return reader_fail(reader, fresh.items[i].value.line,
+					   "new: there is no made field of the name %.*s",
+					   STR_ARGS(fresh.items[i].name));
+		collection->made.items[at].fresh = &fresh.items[i].value;
+	}
+	return true;
+}
+
+static bool read_touch(struct reader *reader, const struct yaml_node *node,
+		       struct collection_definition *collection)
+{
+	if (node == NULL)
+		return true;
+	if (!reader_fields(reader, node, &collection->touch))
+		return false;
+	for (size_t i = 0; i < collection->touch.count; i++)
+		if (find_field(&collection->made, collection->touch.items[i].name) == NULL)
+			return reader_fail(reader, node->line,
+					   "touch: there is no made field of the name %.*s",
+					   STR_ARGS(collection->touch.items[i].name));
+	return true;
+}
+
 static bool read_collection(struct reader *reader, const struct yaml_entry *entry,
 			    struct collection_definition *collection)
 {
@@ -351,7 +390,7 @@ static bool read_collection(struct reader *reader, const struct yaml_entry *entr
 		.name = entry->key, .number = reader->definition->collection_count,
 		.first_id = 1, .id_step = 1};
 	if (!reader_check_keys(reader, node, "a collection",
-			       "parent count first_id id_step shifts make views"))
+			       "parent count first_id id_step shifts shared make new touch views"))
 		return false;
 	if (count == NULL || make == NULL)
 		return reader_fail(reader, entry->line, "a collection wants `count` and `make`");
@@ -360,7 +399,10 @@ static bool read_collection(struct reader *reader, const struct yaml_entry *entr
 	       reader_integer(reader, node, "first_id", 1, INT64_C(1) << 40, &collection->first_id) &&
 	       reader_integer(reader, node, "id_step", 1, 1000, &collection->id_step) &&
 	       reader_flag(reader, node, "shifts", &collection->shifts) &&
+	       reader_flag(reader, node, "shared", &collection->is_shared) &&
 	       reader_fields(reader, make, &collection->made) &&
+	       read_new(reader, yaml_get(node, "new"), collection) &&
+	       read_touch(reader, yaml_get(node, "touch"), collection) &&
 	       read_views(reader, yaml_get(node, "views"), collection);
 }
 
@@ -540,13 +582,14 @@ static bool read_company(struct reader *reader, const struct yaml_node *root)
 static bool read_all(struct reader *reader, const struct yaml_node *root, struct str shape)
 {
 	return reader_check_keys(reader, root, "the sandbox",
-				 "now base_path company token link shapes data files authorization errors "
+				 "now base_path company token owner link shapes data files authorization errors "
 				 "collections routes") &&
 	       read_company(reader, root) && read_shapes(reader, yaml_get(root, "shapes"), shape) &&
 	       read_data(reader, yaml_get(root, "data")) &&
 	       read_files(reader, yaml_get(root, "files")) &&
 	       read_errors(reader, yaml_get(root, "errors")) &&
 	       read_collections(reader, yaml_get(root, "collections")) &&
+	       reader_collection(reader, root, "owner", &reader->definition->owner) &&
 	       reader_routes(reader, yaml_get(root, "routes"));
 }
 

@@ -23,7 +23,14 @@
 	ROW(VARIABLE_RECORD, "record") /* the record that the path names, in a route */    \
 	ROW(VARIABLE_QUERY, "query")   /* the query, in a route */                         \
 	ROW(VARIABLE_PARTS, "parts")   /* what stood at each {name} of the path */         \
-	ROW(VARIABLE_TOTAL, "total")   /* how many records a list has on all pages */
+	ROW(VARIABLE_TOTAL, "total")   /* how many records a list has on all pages */      \
+	ROW(VARIABLE_OWNER, "owner")   /* id of the record that the token belongs to */    \
+	ROW(VARIABLE_SET, "set")       /* what a write gives a new record, in `new` */     \
+	ROW(VARIABLE_BODY, "body")     /* the request's, read, in a write */               \
+	ROW(VARIABLE_FETCHED, "fetched") /* the file that `fetch` brought */               \
+	ROW(VARIABLE_LET, "let")       /* the values of `let` */                           \
+	ROW(VARIABLE_ITEM, "item")     /* one of a step's `for` */                         \
+	ROW(VARIABLE_DONE, "done")     /* what the steps before made and changed */
 
 enum variable {
 #define ROW(variable, name) variable,
@@ -49,6 +56,8 @@ struct field {
 	struct str name;
 	uint32_t name_hash;
 	struct expression value;
+	const struct expression *fresh; /* of a made field: its value in a record that a write
+					 * creates; NULL: as in the others */
 	bool is_working; /* name begins with "_": for the fields after it, not kept */
 	bool is_hiding;  /* in a view: a made field has this name, and is what others see */
 };
@@ -78,7 +87,9 @@ struct collection_definition {
 	int64_t first_id;
 	int64_t id_step;              /* 1: without gaps */
 	bool shifts;                  /* page_shift works on it */
+	bool is_shared;               /* others' views show it: stale when it changes */
 	struct field_table made;
+	struct field_table touch;     /* fields that change with it, and with what hangs on it */
 	struct view *views;
 	size_t view_count;
 };
@@ -125,7 +136,64 @@ struct paging {
 	bool is_error_over; /* past max: the error "page_limit"; else max is taken */
 };
 
-enum { ROUTE_PART_MAX = HTTP_ROUTE_PARTS };
+#define ANSWER_TABLE(ROW)                                                                       \
+	ROW(ANSWER_NO_TOKEN, "no_token") ROW(ANSWER_BAD_TOKEN, "bad_token")                     \
+	ROW(ANSWER_FORBIDDEN, "forbidden") ROW(ANSWER_NOT_FOUND, "not_found")                   \
+	ROW(ANSWER_RATE_LIMITED, "rate_limited") ROW(ANSWER_SERVER_ERROR, "server_error")       \
+	ROW(ANSWER_PAGE_LIMIT, "page_limit") ROW(ANSWER_REFUSED, "refused")                     \
+	ROW(ANSWER_INVALID, "invalid")
+
+/* Fixed replies; "{message}" in a body is replaced, in `invalid` also {messages} and {fields}. */
+enum answer_kind {
+#define ROW(kind, name) kind,
+	ANSWER_TABLE(ROW)
+#undef ROW
+		ANSWERS
+};
+
+/* --- writes: see steps.c -------------------------------------------------------------------- */
+
+/* What must hold before anything is written. All rules that give ANSWER_INVALID are looked at,
+ * so that one answer names all that is wrong. */
+struct rule {
+	struct expression unless; /* when this is not true */
+	enum answer_kind answer;
+	const char *field;        /* of ANSWER_INVALID */
+	const char *message;
+};
+
+enum step_kind { STEP_CREATE, STEP_UPDATE, STEP_DELETE, STEP_KINDS };
+
+struct step {
+	enum step_kind kind;
+	uint32_t line;
+	const struct collection_definition *collection; /* NULL: that of the path's record */
+	struct expression when;  /* unless it is there and not true */
+	struct expression each;  /* `for`: once for each item */
+	struct expression id;    /* of what is changed; the path's record */
+	struct expression under; /* id of the parent */
+	struct field_table set;
+	struct str *unset;
+	size_t unset_count;
+};
+
+struct write {
+	bool is_on;
+	struct expression fetch; /* an address; what is there becomes $fetched */
+	struct field_table let;
+	struct rule *rules;
+	size_t rule_count;
+	struct step *steps;
+	size_t step_count;
+};
+
+enum { ROUTE_PART_MAX = HTTP_ROUTE_PARTS, ROUTE_CHOICES = 6 };
+
+/* The collections in which a part of the path finds its record: the first that has the id. */
+struct choices {
+	const struct collection_definition *items[ROUTE_CHOICES];
+	size_t count;
+};
 
 struct route_definition {
 	enum http_method method;
@@ -135,8 +203,9 @@ struct route_definition {
 	size_t part_count;
 	/* At most one of these; with none, `answer` alone makes the reply. */
 	const struct collection_definition *list;
-	const struct collection_definition *get;
-	const struct collection_definition *record; /* named by the first part; 404 when missing */
+	struct choices get; /* named by the last part, or … */
+	bool creates_what_it_gets; /* … created by the steps */
+	struct choices record; /* named by the first part; 404 when missing */
 	struct expression answer;
 	int status; /* of a good answer; 200 */
 	struct str envelope;
@@ -152,20 +221,7 @@ struct route_definition {
 	struct search search;
 	struct paging paging;
 	struct field_table extra; /* more members of the envelope */
-};
-
-#define ANSWER_TABLE(ROW)                                                                       \
-	ROW(ANSWER_NO_TOKEN, "no_token") ROW(ANSWER_BAD_TOKEN, "bad_token")                     \
-	ROW(ANSWER_FORBIDDEN, "forbidden") ROW(ANSWER_NOT_FOUND, "not_found")                   \
-	ROW(ANSWER_RATE_LIMITED, "rate_limited") ROW(ANSWER_SERVER_ERROR, "server_error")       \
-	ROW(ANSWER_PAGE_LIMIT, "page_limit") ROW(ANSWER_REFUSED, "refused")
-
-/* Fixed replies; "{message}" in a body is replaced. */
-enum answer_kind {
-#define ROW(kind, name) kind,
-	ANSWER_TABLE(ROW)
-#undef ROW
-		ANSWERS
+	struct write write;
 };
 
 struct answer {
@@ -191,6 +247,7 @@ struct definition {
 	struct str company_slug;
 	struct json company;
 	struct str token;
+	const struct collection_definition *owner; /* its first record has the token; or NULL */
 	struct str link;          /* JSON with {company} and {token}: how one links to it */
 	struct str header;        /* which carries the token, in lower case */
 	struct str header_prefix; /* "Bearer " */
@@ -215,7 +272,7 @@ const struct collection_definition *definition_collection(const struct definitio
 const struct view *collection_view(const struct collection_definition *collection,
 				   struct str name);
 
-/* For routes.c: the parts of the reader which both need. */
+/* For routes.c and steps.c: the parts of the reader which all need. */
 struct reader {
 	struct arena *arena;
 	const struct disk *disk;
@@ -244,6 +301,14 @@ bool reader_integer_by_shape(struct reader *reader, const struct yaml_node *mapp
 bool reader_flag(struct reader *reader, const struct yaml_node *mapping, const char *key,
 		 bool *out);
 bool reader_routes(struct reader *reader, const struct yaml_node *node);
+bool reader_optional(struct reader *reader, const struct yaml_node *mapping, const char *key,
+		     struct expression *out);
+bool reader_collection(struct reader *reader, const struct yaml_node *node, const char *key,
+		       const struct collection_definition **out);
+const struct field *find_field(const struct field_table *table, struct str name);
+/* steps.c: of a route that is no GET. */
+bool reader_write(struct reader *reader, const struct yaml_node *node,
+		  struct route_definition *route);
 
 /* natives.c: the functions which expressions may call besides JSONata's own. */
 extern const struct jsonata_native natives[];

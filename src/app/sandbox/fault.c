@@ -96,37 +96,78 @@ static void fail_rate_limit(struct sandbox *sandbox, struct http_exchange *excha
 					 draw(&sandbox->faults, 0.5) ? STR("1") : STR("0"));
 }
 
-/* 502 and 503 come from the machine before the ATS, which speaks HTML. */
+static bool is_write(const struct http_exchange *exchange)
+{
+	return exchange->method != HTTP_GET && exchange->method != HTTP_HEAD;
+}
+
+/* A write may have been carried out although its answer says nothing of it: half of them are.
+ * What was answered is thrown away. */
+static void maybe_write(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	if (!is_write(exchange) || draw(&sandbox->faults, 0.5))
+		return;
+	answer_request(sandbox, exchange);
+	exchange->status = 200;
+	exchange->reply = (struct str){0};
+	exchange->reply_header_count = 0;
+	exchange->content_type = STR("application/json");
+}
+
+/* 502 and 503 come from the machine before the ATS, which speaks HTML. A write that got a 502 may
+ * have been carried out; 500 and 503 were not. */
 static void fail_server_error(struct sandbox *sandbox, struct http_exchange *exchange)
 {
 	static const int statuses[] = {500, 502, 503};
+	int status = statuses[random_seeded_next(&sandbox->faults.draw) % 3];
 
+	if (status == 502)
+		maybe_write(sandbox, exchange);
 	answer_fixed(sandbox, exchange, ANSWER_SERVER_ERROR, "Server internal error");
-	exchange->status = statuses[random_seeded_next(&sandbox->faults.draw) % 3];
-	if (exchange->status == 500)
+	exchange->status = status;
+	if (status == 500)
 		return;
 	exchange->content_type = STR("text/html");
-	exchange->reply = exchange->status == 502
+	exchange->reply = status == 502
 				  ? STR("<html><body><h1>502 Bad Gateway</h1></body></html>")
 				  : STR("<html><body><h1>503 Service Unavailable</h1></body></html>");
 }
 
+/* Somewhere in the answer; at 0 nothing of it comes. */
+static void cut_anywhere(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	uint64_t at = random_seeded_next(&sandbox->faults.draw);
+
+	exchange->is_cut = true;
+	exchange->cut_after = exchange->reply.len == 0 ? 0 : at % exchange->reply.len;
+}
+
+/* Half of the time before the request was carried out, else after. */
 static void fail_reset(struct sandbox *sandbox, struct http_exchange *exchange)
 {
-	bool is_before = draw(&sandbox->faults, 0.5);
-
-	if (!is_before)
+	if (draw(&sandbox->faults, 0.5))
 		answer_request(sandbox, exchange);
-	exchange->is_cut = true;
+	cut_anywhere(sandbox, exchange);
 	exchange->cut_with_reset = true;
-	exchange->cut_after = is_before ? 0 : exchange->reply.len / 2;
 }
 
 static void fail_truncate(struct sandbox *sandbox, struct http_exchange *exchange)
 {
 	answer_request(sandbox, exchange);
-	exchange->is_cut = true;
-	exchange->cut_after = exchange->reply.len / 2;
+	cut_anywhere(sandbox, exchange);
+}
+
+/* A client that waits no more does not know whether its write was carried out: half are before
+ * the wait, half after it. */
+static void fail_stall(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	bool is_late = !is_write(exchange) || draw(&sandbox->faults, 0.5);
+
+	if (!is_late)
+		answer_request(sandbox, exchange);
+	pause_ms(sandbox, sandbox->stall_ms);
+	if (is_late)
+		answer_request(sandbox, exchange);
 }
 
 static void fail(struct sandbox *sandbox, struct http_exchange *exchange, enum sandbox_fault kind)
@@ -142,17 +183,18 @@ static void fail(struct sandbox *sandbox, struct http_exchange *exchange, enum s
 		fail_reset(sandbox, exchange);
 		return;
 	case SANDBOX_STALL:
-		pause_ms(sandbox, sandbox->stall_ms);
-		answer_request(sandbox, exchange);
+		fail_stall(sandbox, exchange);
 		return;
 	case SANDBOX_TRUNCATE:
 		fail_truncate(sandbox, exchange);
 		return;
 	case SANDBOX_CONTENT_TYPE:
+		maybe_write(sandbox, exchange);
 		exchange->content_type = STR("text/html");
 		exchange->reply = STR("<!DOCTYPE html><html><body>Please sign in.</body></html>");
 		return;
 	case SANDBOX_GARBAGE:
+		maybe_write(sandbox, exchange);
 		exchange->reply = STR("{\"meta\": {\"page\": 1, \"tot\xff");
 		return;
 	case SANDBOX_PAGE_SHIFT:

@@ -232,6 +232,52 @@ static bool native_seconds(void *context, struct arena *arena, const struct json
 	return true;
 }
 
+/* --- what comes with a request -------------------------------------------------------------- */
+
+/* $whole(value): a whole number, also from its digits; of all else nothing */
+static bool native_whole(void *context, struct arena *arena, const struct json *arguments,
+			 struct json *out, struct jsonata_error *error)
+{
+	int64_t number;
+
+	(void)context;
+	(void)arena;
+	(void)error;
+	*out = json_undefined();
+	if (json_to_int64(arguments[0], &number) ||
+	    (json_is(arguments[0], JSON_STRING) && str_to_int64(json_str(arguments[0]), &number)))
+		*out = json_int(number);
+	return true;
+}
+
+/* $flag(value): true of true, "true" and "1"; nothing of null and of what is not there */
+static bool native_flag(void *context, struct arena *arena, const struct json *arguments,
+			struct json *out, struct jsonata_error *error)
+{
+	struct str text = text_of(arguments[0]);
+
+	(void)context;
+	(void)arena;
+	(void)error;
+	*out = json_undefined();
+	if (json_is(arguments[0], JSON_BOOL))
+		*out = arguments[0];
+	else if (json_is(arguments[0], JSON_STRING))
+		*out = json_bool(str_equal_c(text, "true") || str_equal_c(text, "1"));
+	return true;
+}
+
+/* $given(value, other): the value, be it null; the other where there is none */
+static bool native_given(void *context, struct arena *arena, const struct json *arguments,
+			 struct json *out, struct jsonata_error *error)
+{
+	(void)context;
+	(void)arena;
+	(void)error;
+	*out = json_is(arguments[0], JSON_UNDEFINED) ? arguments[1] : arguments[0];
+	return true;
+}
+
 /* --- other records -------------------------------------------------------------------------- */
 
 static struct collection *find_collection(struct company *company, struct arena *arena,
@@ -515,6 +561,9 @@ const struct jsonata_native natives[] = {
 	{"plus", 2, native_plus},
 	{"clock", 0, native_clock},
 	{"seconds", 1, native_seconds},
+	{"whole", 1, native_whole},
+	{"flag", 1, native_flag},
+	{"given", 2, native_given},
 	{"one", 2, native_one},
 	{"one_id", 2, native_one_id},
 	{"find", 2, native_find},

@@ -1,8 +1,8 @@
 /* Reads the routes of a definition. */
 #include "app/sandbox/definition.h"
 
-static bool read_collection_name(struct reader *reader, const struct yaml_node *node,
-				 const char *key, const struct collection_definition **out)
+bool reader_collection(struct reader *reader, const struct yaml_node *node, const char *key,
+		       const struct collection_definition **out)
 {
 	struct str name = {0};
 
@@ -12,6 +12,27 @@ static bool read_collection_name(struct reader *reader, const struct yaml_node *
 	if (*out == NULL)
 		return reader_fail(reader, node->line, "%s: there is no collection %.*s", key,
 				   STR_ARGS(name));
+	return true;
+}
+
+/* A name, or a list of names. */
+static bool read_choices(struct reader *reader, const struct yaml_node *mapping, const char *key,
+			 struct choices *out)
+{
+	const struct yaml_node *node = yaml_get(mapping, key);
+	size_t count = node == NULL ? 0 : node->kind == YAML_SEQUENCE ? node->count : 1;
+
+	if (count > ROUTE_CHOICES)
+		return reader_fail(reader, node->line, "%s: at most %d collections", key,
+				   ROUTE_CHOICES);
+	for (size_t i = 0; i < count; i++) {
+		const struct yaml_node *item = node->kind == YAML_SEQUENCE ? &node->items[i] : node;
+		out->items[i] = definition_collection(reader->definition, item->text);
+		if (out->items[i] == NULL)
+			return reader_fail(reader, item->line, "%s: there is no collection %.*s",
+					   key, STR_ARGS(item->text));
+	}
+	out->count = count;
 	return true;
 }
 
@@ -176,53 +197,65 @@ static bool read_references(struct reader *reader, const struct yaml_node *node,
 	return reader_expression(reader, node, &route->references);
 }
 
-static bool read_optional(struct reader *reader, const struct yaml_node *mapping, const char *key,
-			  struct expression *out)
+bool reader_optional(struct reader *reader, const struct yaml_node *mapping, const char *key,
+		     struct expression *out)
 {
 	const struct yaml_node *node = yaml_get(mapping, key);
 
 	return node == NULL || reader_expression(reader, node, out);
 }
 
+static bool check_view_of(struct reader *reader, uint32_t line,
+			  const struct route_definition *route,
+			  const struct collection_definition *shown)
+{
+	if (route->envelope.len == 0 || route->view.kind == EXPRESSION_NONE)
+		return reader_fail(reader, line, "list and get want `envelope` and `view`");
+	if (route->view.kind == EXPRESSION_MEMBER &&
+	    collection_view(shown, route->view.text) == NULL)
+		return reader_fail(reader, line, "%.*s has no view %.*s", STR_ARGS(shown->name),
+				   STR_ARGS(route->view.text));
+	return true;
+}
+
 static bool check_route(struct reader *reader, const struct yaml_entry *entry,
 			const struct route_definition *route)
 {
-	const struct collection_definition *shown = route->list != NULL ? route->list : route->get;
-	int kinds = (route->list != NULL) + (route->get != NULL) +
+	int kinds = (route->list != NULL) + (route->get.count > 0) +
 		    (route->answer.kind != EXPRESSION_NONE);
 
 	if (kinds != 1)
 		return reader_fail(reader, entry->line,
 				   "a route wants exactly one of list, get and answer");
-	if ((route->get != NULL || route->record != NULL) && route->part_count == 0)
+	if ((route->get.count > 0 || route->record.count > 0) && route->part_count == 0 &&
+	    !route->creates_what_it_gets)
 		return reader_fail(reader, entry->line, "the path has no {part} that names the record");
-	if (shown != NULL && (route->envelope.len == 0 || route->view.kind == EXPRESSION_NONE))
-		return reader_fail(reader, entry->line, "list and get want `envelope` and `view`");
-	if (shown != NULL && route->view.kind == EXPRESSION_MEMBER &&
-	    collection_view(shown, route->view.text) == NULL)
-		return reader_fail(reader, entry->line, "%.*s has no view %.*s",
-				   STR_ARGS(shown->name), STR_ARGS(route->view.text));
+	if (route->list != NULL && !check_view_of(reader, entry->line, route, route->list))
+		return false;
+	for (size_t i = 0; i < route->get.count; i++)
+		if (!check_view_of(reader, entry->line, route, route->get.items[i]))
+			return false;
 	return true;
 }
 
 static bool read_route(struct reader *reader, const struct yaml_entry *entry,
-		       struct route_definition *route)
+		       const struct yaml_node *node, struct route_definition *route)
 {
-	const struct yaml_node *node = &entry->value, *extra = yaml_get(node, "extra");
+	const struct yaml_node *extra = yaml_get(node, "extra");
 	struct str order = STR("oldest");
 	int64_t status = 200;
 
 	*route = (struct route_definition){.line = entry->line};
 	if (!reader_check_keys(reader, node, "a route",
 			       "list get record answer status envelope view where order references "
-			       "deleted filters sort search page extra") ||
+			       "deleted filters sort search page extra fetch let check do") ||
 	    !read_pattern(reader, entry, route) ||
-	    !read_collection_name(reader, node, "list", &route->list) ||
-	    !read_collection_name(reader, node, "get", &route->get) ||
-	    !read_collection_name(reader, node, "record", &route->record) ||
-	    !read_optional(reader, node, "answer", &route->answer) ||
-	    !read_optional(reader, node, "view", &route->view) ||
-	    !read_optional(reader, node, "where", &route->where) ||
+	    !reader_collection(reader, node, "list", &route->list) ||
+	    !read_choices(reader, node, "get", &route->get) ||
+	    !read_choices(reader, node, "record", &route->record) ||
+	    !reader_optional(reader, node, "answer", &route->answer) ||
+	    !reader_optional(reader, node, "view", &route->view) ||
+	    !reader_optional(reader, node, "where", &route->where) ||
 	    !reader_integer(reader, node, "status", 200, 299, &status) ||
 	    !reader_text(reader, node, "envelope", &route->envelope) ||
 	    !reader_text(reader, node, "order", &order) ||
@@ -238,7 +271,17 @@ static bool read_route(struct reader *reader, const struct yaml_entry *entry,
 	route->is_newest_first = str_equal_c(order, "newest");
 	if (!route->is_newest_first && !str_equal_c(order, "oldest"))
 		return reader_fail(reader, entry->line, "order can be newest or oldest");
-	return check_route(reader, entry, route);
+	return reader_write(reader, node, route) && check_route(reader, entry, route);
+}
+
+/* `PUT /things/{id}: PATCH /things/{id}` is the other route under one more name. */
+static const struct yaml_node *find_body(const struct yaml_node *routes,
+					 const struct yaml_node *node)
+{
+	for (size_t i = 0; node->kind == YAML_SCALAR && i < routes->count; i++)
+		if (str_equal(routes->entries[i].key, node->text))
+			return &routes->entries[i].value;
+	return node;
 }
 
 bool reader_routes(struct reader *reader, const struct yaml_node *node)
@@ -249,7 +292,8 @@ bool reader_routes(struct reader *reader, const struct yaml_node *node)
 		return reader_fail(reader, 1, "`routes` is missing");
 	definition->routes = arena_array(reader->arena, node->count, sizeof *definition->routes);
 	for (size_t i = 0; i < node->count; i++) {
-		if (!read_route(reader, &node->entries[i], &definition->routes[i]))
+		const struct yaml_node *body = find_body(node, &node->entries[i].value);
+		if (!read_route(reader, &node->entries[i], body, &definition->routes[i]))
 			return false;
 		definition->route_count++;
 	}

@@ -60,7 +60,7 @@ void sandbox_release(struct sandbox *sandbox)
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-static void set_base(struct sandbox *sandbox, const struct http_exchange *exchange)
+void set_base(struct sandbox *sandbox, const struct http_exchange *exchange)
 {
 	struct str host = http_exchange_header(exchange, "host");
 
@@ -248,6 +248,7 @@ void sandbox_destroy(struct sandbox *sandbox)
 		return;
 	assert(sandbox->active == 0);
 	selections_finish(&sandbox->selections);
+	uploads_finish(&sandbox->uploads);
 	if (sandbox->company.definition != NULL)
 		company_finish(&sandbox->company);
 	arena_finish(&sandbox->arena);

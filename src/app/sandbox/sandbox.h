@@ -56,6 +56,8 @@ struct sandbox;
 struct sandbox *sandbox_create(const struct sandbox_options *options, struct error *err) MUST_CHECK;
 /* No request may be under way. NULL is accepted. */
 void sandbox_destroy(struct sandbox *sandbox);
+/* For the server that it is given to: files of 100 MB may come. */
+extern const struct http_server_limits sandbox_limits;
 /* Answers all requests; belongs to the sandbox. */
 struct http_handler *sandbox_handler(struct sandbox *sandbox);
 /* Ends every delay and stall, now and from now on, so that the loop can be drained. From any

@@ -25,6 +25,22 @@ struct faults {
 	bool has_begun;
 };
 
+/* A file that came with a write. */
+struct upload {
+	size_t number; /* from 1 */
+	struct str filename;
+	struct str content_type;
+	char *bytes; /* malloc */
+	size_t len;
+	size_t capacity;
+};
+
+struct uploads {
+	struct upload **items;
+	size_t count;
+	size_t capacity;
+};
+
 enum { STATUS_MAX = 600 };
 
 struct sandbox {
@@ -37,6 +53,8 @@ struct sandbox {
 	struct http_route *routes; /* as definition->routes */
 	const struct clock *clock;
 	struct faults faults;
+	struct uploads uploads;
+	uint64_t *writes; /* how many were carried out, for each route */
 	struct str company_id;
 	struct str token;
 	struct str base_path;
@@ -51,12 +69,49 @@ struct sandbox {
 	uint64_t statuses[STATUS_MAX];
 };
 
+/* One request for the ATS's own paths. */
+struct request {
+	struct sandbox *sandbox;
+	struct http_exchange *exchange;
+	const struct route_definition *route;
+	struct http_match match;
+	struct record *record; /* named by the path, where the route wants one */
+	struct json variables[VARIABLES];
+	/* Of a write. */
+	struct json body;
+	struct json fetched;
+	struct record *shown; /* by `get`: created, or named by the path */
+	struct record **done; /* what the steps created and changed */
+	size_t done_count;
+	size_t done_capacity;
+	bool is_answered;
+};
+
 /* answer.c: the ATS's own paths and /files/. */
 void answer_request(struct sandbox *sandbox, struct http_exchange *exchange);
 void answer_fixed(struct sandbox *sandbox, struct http_exchange *exchange, enum answer_kind kind,
 		  const char *message);
+/* The answer `invalid`: a list of texts, and the messages of each field. */
+void answer_invalid(struct sandbox *sandbox, struct http_exchange *exchange, struct json messages,
+		    struct json fields);
+/* With the record (or null) as $, and as the one whose children natives find. */
+bool request_evaluate(struct request *request, struct record *record,
+		      const struct expression *expression, struct json *out,
+		      struct error *err) MUST_CHECK;
 void answer_file(struct sandbox *sandbox, struct http_exchange *exchange);
 bool answer_make_router(struct sandbox *sandbox, struct error *err) MUST_CHECK;
+
+/* write.c: rules and steps of the route. When a rule is broken the request is answered. */
+bool write_apply(struct request *request, struct error *err) MUST_CHECK;
+
+/* upload.c: a body as one value, its files kept. ERROR_INVALID, ERROR_LIMIT. */
+bool read_body_value(struct sandbox *sandbox, struct http_exchange *exchange, struct json *out,
+		     struct error *err) MUST_CHECK;
+/* Gets what stands at an address, and keeps it; undefined when it cannot be had. Waits. */
+struct json fetch_file(struct sandbox *sandbox, struct arena *arena, struct str url);
+/* `rest` is what follows /files/uploads/; false when there is no such file. */
+bool answer_upload(struct sandbox *sandbox, struct http_exchange *exchange, struct str rest);
+void uploads_finish(struct uploads *uploads);
 
 /* fault.c */
 void faults_init(struct faults *faults, const struct sandbox_options *options);
@@ -72,7 +127,9 @@ void shift_page(struct sandbox *sandbox, struct collection *collection);
 /* control.c: /sandbox/… */
 void answer_control(struct sandbox *sandbox, struct http_exchange *exchange);
 
-/* sandbox.c: suspends the fiber, unless the sandbox is released. */
+/* sandbox.c: texts that are made from now on name the host as this request does. */
+void set_base(struct sandbox *sandbox, const struct http_exchange *exchange);
+/* Suspends the fiber, unless the sandbox is released. */
 void pause_ms(struct sandbox *sandbox, int64_t ms);
 
 #endif

@@ -188,6 +188,42 @@ void http_server_quiesce(struct http_server *server);
 void http_server_destroy(struct http_server *server);
 size_t http_server_active(const struct http_server *server);
 
+/* --- multipart/form-data ------------------------------------------------------------------- */
+
+struct http_part {
+	struct str name;         /* of the form field */
+	struct str filename;     /* without a folder; empty when the part is no file */
+	bool is_file;            /* a filename was given, be it empty */
+	struct str content_type; /* "text/plain" when the part does not say */
+};
+
+/* What a body's parts are given to, in order; false with *err ends the reading. Texts of a part
+ * live in the reader's arena, bytes only during the call. */
+struct http_part_handler {
+	bool (*begin)(void *context, const struct http_part *part, struct error *err);
+	bool (*bytes)(void *context, struct str bytes, struct error *err);
+	bool (*end)(void *context, struct error *err);
+	void *context;
+};
+
+/* Reads a body that comes in pieces of any size (RFC 7578, strictly), holding back no more than
+ * the head of a part: what stands in a part is handed on as it comes. */
+struct multipart;
+/* Whether this Content-Type says multipart/form-data. */
+bool multipart_is(struct str content_type);
+/* NULL with ERROR_INVALID when the Content-Type has no good boundary. */
+struct multipart *multipart_create(struct arena *arena, struct str content_type,
+				   const struct http_part_handler *handler,
+				   struct error *err) MUST_CHECK;
+/* ERROR_INVALID, ERROR_LIMIT (1,000 parts, 8 KiB for the head of one), or the handler's. */
+bool multipart_feed(struct multipart *multipart, struct str bytes, struct error *err) MUST_CHECK;
+/* The body is over: false when it is not whole. */
+bool multipart_finish(struct multipart *multipart, struct error *err) MUST_CHECK;
+/* The parameters of a Content-Disposition: `form-data; name="a"; filename="b.pdf"`. Missing ones
+ * are {NULL, 0}. False when it is malformed. */
+bool http_read_disposition(struct arena *arena, struct str value, struct str *type,
+			   struct str *name, struct str *filename) MUST_CHECK;
+
 /* --- the router ---------------------------------------------------------------------------- */
 
 enum { HTTP_ROUTE_PARTS = 8 };

@@ -79,16 +79,17 @@ static inline struct str reply_header(const struct reply *reply, const char *nam
 	return (struct str){0};
 }
 
-static inline struct reply call(struct sandbox *sandbox, enum http_method method, const char *target,
-			 const char *authorization, const char *body)
+static inline struct reply ask(struct sandbox *sandbox, enum http_method method, const char *target,
+			       const char *authorization, const char *content_type, struct str body)
 {
 	struct str query = str_from_c(target), path = str_cut(&query, '?');
 	struct http_header headers[] = {
 		{STR("host"), STR("ats.example:80")},
+		{STR("content-type"), str_from_c(content_type)},
 		{STR("authorization"), str_from_c(authorization == NULL ? "" : authorization)}};
 	struct http_exchange exchange = {
 		.arena = &arena, .method = method, .path = path, .headers = headers,
-		.header_count = authorization == NULL ? 1 : 2, .body = str_from_c(body), .status = 200,
+		.header_count = authorization == NULL ? 2 : 3, .body = body, .status = 200,
 		.content_type = STR("application/json")};
 	struct http_field *fields = NULL;
 	struct error err = {0};
@@ -105,6 +106,12 @@ static inline struct reply call(struct sandbox *sandbox, enum http_method method
 	if (json_parse(&arena, reply.body, &json_limits_default, &value, &err))
 		reply.json = value;
 	return reply;
+}
+
+static inline struct reply call(struct sandbox *sandbox, enum http_method method,
+				const char *target, const char *authorization, const char *body)
+{
+	return ask(sandbox, method, target, authorization, "application/json", str_from_c(body));
 }
 
 static inline struct reply get(struct sandbox *sandbox, const char *path)

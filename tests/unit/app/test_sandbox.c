@@ -556,7 +556,8 @@ static bool read_written(void *context, struct arena *into, const char *path, si
 	"  no_token: {status: 401, body: ''}\n  bad_token: {status: 401, body: ''}\n"              \
 	"  forbidden: {status: 403, body: ''}\n  not_found: {status: 404, body: ''}\n"             \
 	"  rate_limited: {status: 429, body: ''}\n  server_error: {status: 500, body: ''}\n"       \
-	"  page_limit: {status: 500, body: ''}\n  refused: {status: 400, body: ''}\n"
+	"  page_limit: {status: 500, body: ''}\n  refused: {status: 400, body: ''}\n"             \
+	"  invalid: {status: 422, body: ''}\n"
 
 static void test_a_bad_definition_is_refused_with_its_line(void **state)
 {
@@ -565,20 +566,20 @@ static void test_a_bad_definition_is_refused_with_its_line(void **state)
 	} cases[] = {
 		{"nonsense: 1\n", "sandbox.yaml:1: the sandbox has no key nonsense"},
 		{HEAD "collections:\n  a: {count: 1}\nroutes: {}\n",
-		 "sandbox.yaml:17: a collection wants `count` and `make`"},
+		 "sandbox.yaml:18: a collection wants `count` and `make`"},
 		{HEAD "collections:\n  a: {count: 1, make: {id: '1 +'}}\nroutes: {}\n",
-		 "sandbox.yaml:17: "},
+		 "sandbox.yaml:18: "},
 		{HEAD "collections:\n  a: {count: 1, make: {id: $id}, views: {v: {fields: [name]}}}\n"
 		      "routes: {}\n",
-		 "sandbox.yaml:17: there is no made field of the name name"},
+		 "sandbox.yaml:18: there is no made field of the name name"},
 		{HEAD "collections:\n  a: {parent: b, count: 1, make: {id: $id}}\nroutes: {}\n",
-		 "sandbox.yaml:17: parent b does not stand above"},
+		 "sandbox.yaml:18: parent b does not stand above"},
 		{HEAD "collections: {}\nroutes:\n  GET /x: {list: a}\n",
-		 "sandbox.yaml:18: list: there is no collection a"},
+		 "sandbox.yaml:19: list: there is no collection a"},
 		{HEAD "collections: {}\nroutes:\n  LOOK /x: {answer: 1}\n",
-		 "sandbox.yaml:18: a route is METHOD /path"},
+		 "sandbox.yaml:19: a route is METHOD /path"},
 		{HEAD "collections:\n  a: {count: -1, make: {id: $id}}\nroutes: {}\n",
-		 "sandbox.yaml:17: count must give a whole number"},
+		 "sandbox.yaml:18: count must give a whole number"},
 	};
 	const struct disk disk = {.read = read_written};
 	struct sandbox_options options = {.folder = "x", .disk = &disk, .clock = &still_clock};
