@@ -6,7 +6,7 @@ enum {
 	PAIRWISE_MAX = 8, /* up to here each key is compared with each */
 	FILTER_MAX = 64,  /* up to here a set of hash bits tells which keys to compare at all */
 	FILTER_BITS = 1024,
-	PROBES_EACH = 8,  /* a hash index that needs more per key on average is given up */
+	PROBES_EACH = 8, /* a hash index that needs more per key on average is given up */
 };
 
 static void *take_memory(size_t count, size_t size)
@@ -162,25 +162,33 @@ static size_t make_unique_indexed(struct json_member *members, size_t count)
 	return make_unique_sorted(members, kept + count - i);
 }
 
-/* Whether no two of a few keys share one of 64 hash bits, and so none is repeated. */
-static bool is_unique_at_sight(const struct json_member *members, size_t count)
+/* Whether no two keys share a place in the filter, and so none is repeated. */
+static bool is_unique_at_sight(const struct json_member *members, size_t count,
+			       struct member_filter *filter)
 {
-	uint64_t seen = 0, shared = 0;
+	bool is_shared = false;
+
+	if (++filter->stamp == 0) {
+		member_filter_init(filter);
+		filter->stamp = 1;
+	}
+	uint16_t stamp = filter->stamp;
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t bit = (uint64_t)1 << members[i].key_hash % 64;
+		uint16_t *seen = &filter->seen[members[i].key_hash % MEMBER_FILTER_PLACES];
 
-		shared |= seen & bit;
-		seen |= bit;
+		is_shared |= *seen == stamp;
+		*seen = stamp;
 	}
-	return shared == 0;
+	return !is_shared;
 }
 
-size_t member_make_unique(struct json_member *members, size_t count)
+size_t member_make_unique(struct json_member *members, size_t count, struct member_filter *filter)
 {
+	if (count < 2 || (count <= FILTER_MAX && is_unique_at_sight(members, count, filter)))
+		return count;
 	if (count <= PAIRWISE_MAX)
-		return is_unique_at_sight(members, count) ? count :
-							    make_unique_pairwise(members, count);
+		return make_unique_pairwise(members, count);
 	if (count <= FILTER_MAX)
 		return make_unique_filtered(members, count);
 	return make_unique_indexed(members, count);

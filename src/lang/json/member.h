@@ -6,9 +6,22 @@
 
 #include "lang/json/json.h"
 
+/* Tells keys apart by bits of their hashes. Each object has a stamp of its own, so that nothing
+ * need be cleared between two. */
+enum { MEMBER_FILTER_PLACES = 2048 };
+struct member_filter {
+	uint16_t stamp;
+	uint16_t seen[MEMBER_FILTER_PLACES]; /* the stamp of the last object with such a key */
+};
+
+static inline void member_filter_init(struct member_filter *filter)
+{
+	memset(filter, 0, sizeof *filter);
+}
+
 /* Gives each repeated key its last value at its first place, closes the gaps and returns how
  * many members are left. */
-size_t member_make_unique(struct json_member *members, size_t count);
+size_t member_make_unique(struct json_member *members, size_t count, struct member_filter *filter);
 
 /* For each member of a its counterpart in b: NULL with *is_same when the keys are in the same
  * order already; else an array of `count` indexes that the caller frees, or NULL when the keys

@@ -5,15 +5,23 @@
  *
  * When a container closes, its cells are copied to the arena in their final size and its frame
  * becomes its value. Functions take the place in the text and return the place after what they
- * read, or NULL when they failed. */
+ * read, or NULL when they failed.
+ *
+ * Where a string ends is not searched byte by byte: the stops of the text (stops.h) are found a
+ * window at a time, and the parser goes along them.
+ *
+ * Few places compare with the end of the text. That is safe because the text either ends in a
+ * closing bracket, so that only after one of these there may be nothing more; or it is a copy with
+ * a NUL at `end`, which can stand nowhere. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "lang/json/json.h"
 #include "lang/json/member.h"
 #include "lang/json/scan.h"
+#include "lang/json/stops.h"
 
-enum { CELLS_FIRST = 1024 };
+enum { CELLS_FIRST = 1024, QUOTES_MAX = 8 };
 
 struct key {
 	const char *text;
@@ -37,17 +45,26 @@ static_assert(sizeof(union cell) == 16, "the cells of an array are its items");
 static_assert(sizeof(struct json_member) == 32, "two cells are a member");
 static_assert(sizeof(struct json_source) == 16, "items after a source are aligned");
 
+/* What one parse needs besides the arena. */
+struct workspace {
+	uint32_t stops[STOPS_ROOM];
+	struct member_filter filter;
+	union cell cells[CELLS_FIRST];
+};
+
 struct parser {
 	struct arena *arena;
 	const char *text;
-	const char *end;
+	const char *end;      /* without the white space behind, if there is no NUL */
+	const char *text_end; /* with it: for messages and for strings that do not end */
 	const struct json_limits *limits;
-	union cell *cells;
+	struct workspace *space;
+	union cell *cells; /* those of the workspace, or more */
 	union cell *cells_end;
 	uint32_t frame; /* the innermost open container; 0 is the root */
-	char closer;    /* of that: ] or }, or NUL for the root */
+	char closer;	/* of that: ] or }, or NUL for the root */
+	bool has_nul;	/* at `end` there is one; else a bracket stands before it */
 	uint32_t depth;
-	uint32_t nodes_left;
 	struct error *err;
 };
 
@@ -71,12 +88,13 @@ __attribute__((cold, noinline)) static const char *fail_limit(struct parser *p, 
 	return NULL;
 }
 
+/* Not for the end of the text, unless there is a NUL. */
 static inline const char *skip_space(const char *at, const char *end)
 {
-	if (at < end && (unsigned char)*at > ' ')
+	if (__builtin_expect((unsigned char)*at > ' ', 1))
 		return at;
 	/* One blank after a colon or a comma is common too. */
-	if (end - at >= 2 && *at == ' ' && (unsigned char)at[1] > ' ')
+	if (*at == ' ' && end - at >= 2 && (unsigned char)at[1] > ' ')
 		return at + 1;
 	return scan_past_space(at, end);
 }
@@ -209,12 +227,12 @@ static const char *decode_string(struct parser *p, const char *at, const char *e
 /* The closing quote of a string in which a backslash was found at `at`. */
 static const char *find_quote(struct parser *p, const char *at, unsigned *has_high)
 {
-	while (at < p->end && *at == '\\') {
-		if (p->end - at < 2)
+	while (at < p->text_end && *at == '\\') {
+		if (p->text_end - at < 2)
 			return fail(p, at, "a string without an end");
 		/* The byte after a backslash is looked at when the string is decoded; here it only
 		 * must not be taken for the closing quote. */
-		at = scan_to_special(at + 2, p->end, has_high);
+		at = scan_to_special(at + 2, p->text_end, has_high);
 	}
 	return at;
 }
@@ -225,19 +243,21 @@ __attribute__((noinline)) static const char *finish_string(struct parser *p, con
 {
 	unsigned has_high = 0;
 
-	at = scan_to_special(at, p->end, &has_high);
-	bool has_escapes = at < p->end && *at == '\\';
+	at = scan_to_special(at, p->text_end, &has_high);
+	bool has_escapes = at < p->text_end && *at == '\\';
 
 	if (has_escapes)
 		at = find_quote(p, at, &has_high);
 	if (at == NULL)
 		return NULL;
-	if (at == p->end)
+	if (at == p->text_end)
 		return fail(p, start - 1, "a string without an end");
 	if (*at != '"')
 		return fail(p, at, "a control byte in a string must be escaped");
-	*out = (struct json){.type = JSON_STRING, .flags = JSON_PLAIN | JSON_ASCII,
-			     .count = (uint32_t)(at - start), .text = start};
+	*out = (struct json){.type = JSON_STRING,
+			     .flags = JSON_PLAIN | JSON_ASCII,
+			     .count = (uint32_t)(at - start),
+			     .text = start};
 	if (has_high != 0) {
 		if (!scan_is_utf8(start, at))
 			return fail(p, start, "the string is not UTF-8");
@@ -248,16 +268,59 @@ __attribute__((noinline)) static const char *finish_string(struct parser *p, con
 	return at + 1;
 }
 
+/* The stops of the window that begins at `at`. Behind them stands the place of a byte that is no
+ * quote, so that a string which has no stop left in the window is none that ends plainly. */
+static const uint32_t *open_window(struct parser *p, const char *at)
+{
+	size_t left = (size_t)(p->end - at), len = left < STOPS_WINDOW ? left : STOPS_WINDOW;
+	uint32_t *stops = p->space->stops, place = (uint32_t)(at - p->text);
+	size_t count = stops_find(at, len, place, stops);
+
+	/* No text that is JSON has as many quotes in a row. */
+	for (int i = 0; i < QUOTES_MAX && len < left && at[len] == '"'; i++, len++)
+		stops[count++] = place + (uint32_t)len;
+	stops[count] = place + (uint32_t)len - (len == left && !p->has_nul);
+	stops[count + 1] = UINT32_MAX;
+	return stops;
+}
+
+/* The stop at this place, where there is a quote. */
+__attribute__((noinline)) static const uint32_t *seek_stop(struct parser *p, const uint32_t *stop,
+							   uint32_t place)
+{
+	while (*stop < place)
+		stop++;
+	/* A quote that is no stop lies past the window. */
+	return *stop == place ? stop : open_window(p, p->text + place);
+}
+
+/* The first byte of a string that is special or not ASCII; or one before that, which is no quote.
+ * `start` is after the opening quote; *stop is that of the quote or one before, and is then one
+ * past the quote. */
+static inline const char *find_stop(struct parser *p, const char *start, const uint32_t **stop)
+{
+	const uint32_t *open = *stop;
+	uint32_t place = (uint32_t)(start - 1 - p->text);
+
+	if (__builtin_expect(*open != place, 0))
+		open = seek_stop(p, open, place);
+	*stop = open + 1;
+	return p->text + open[1];
+}
+
 /* `start` is after the opening quote. */
-static inline const char *read_string(struct parser *p, const char *start, const char *end,
+static inline const char *read_string(struct parser *p, const char *start, const uint32_t **stop,
 				      struct json *out)
 {
-	const char *at = scan_plain(start, end);
+	const char *at = find_stop(p, start, stop);
 
-	if (__builtin_expect(at == end || *at != '"', 0))
+	if (__builtin_expect(*at != '"', 0))
 		return finish_string(p, start, at, out);
-	*out = (struct json){.type = JSON_STRING, .flags = JSON_PLAIN | JSON_ASCII,
-			     .count = (uint32_t)(at - start), .text = start};
+	++*stop;
+	*out = (struct json){.type = JSON_STRING,
+			     .flags = JSON_PLAIN | JSON_ASCII,
+			     .count = (uint32_t)(at - start),
+			     .text = start};
 	return at + 1;
 }
 
@@ -299,11 +362,12 @@ static const char *read_number(struct parser *p, const char *start, struct json 
 	const char *digits = start + is_negative, *at = digits;
 	uint64_t number = 0; /* wraps past 19 digits, where it is not used */
 
-	for (unsigned char digit; at < p->end && (digit = (unsigned char)(*at - '0')) < 10; at++)
+	for (unsigned char digit; (digit = (unsigned char)(*at - '0')) < 10; at++)
 		number = number * 10 + digit;
 	if (at == digits)
-		return fail(p, at, is_negative ? "a digit must follow the minus sign" :
-						 "a value must stand here");
+		return fail(p, at,
+			    is_negative ? "a digit must follow the minus sign"
+					: "a value must stand here");
 	if (*digits == '0' && at - digits > 1)
 		return fail(p, digits, "a number must not begin with a needless 0");
 	const char *whole_end = at;
@@ -314,8 +378,8 @@ static const char *read_number(struct parser *p, const char *start, struct json 
 	if (at == whole_end && at - digits <= 18 && !(is_negative && number == 0))
 		*out = json_int(is_negative ? -(int64_t)number : (int64_t)number);
 	else
-		*out = (struct json){.type = JSON_NUMBER_TEXT, .count = (uint32_t)(at - start),
-				     .text = start};
+		*out = (struct json){
+			.type = JSON_NUMBER_TEXT, .count = (uint32_t)(at - start), .text = start};
 	return at;
 }
 
@@ -345,36 +409,46 @@ static inline const char *read_plain_value(struct parser *p, const char *at, con
 
 /* --- containers ---------------------------------------------------------------------------- */
 
+__attribute__((cold, noinline)) static union cell *grow_cells(struct parser *p, union cell *top)
+{
+	size_t used = (size_t)(top - p->cells), capacity = (size_t)(p->cells_end - p->cells) * 2;
+	union cell *old = p->cells == p->space->cells ? NULL : p->cells;
+	union cell *cells = realloc(old, capacity * sizeof *cells);
+
+	if (cells == NULL)
+		die("out of memory: %zu bytes wanted to read JSON", capacity * sizeof *cells);
+	if (old == NULL)
+		memcpy(cells, p->space->cells, used * sizeof *cells);
+	p->cells = cells;
+	p->cells_end = cells + capacity;
+	return cells + used;
+}
+
 /* Room for a value (or a frame and a key) and the key that may follow; the cells may move. */
 static inline union cell *make_room(struct parser *p, union cell *top)
 {
 	if (__builtin_expect(p->cells_end - top >= 3, 1))
 		return top;
-	size_t used = (size_t)(top - p->cells), capacity = (size_t)(p->cells_end - p->cells) * 2;
-
-	p->cells = realloc(p->cells, capacity * sizeof *p->cells);
-	if (p->cells == NULL)
-		die("out of memory: %zu bytes wanted to read JSON", capacity * sizeof *p->cells);
-	p->cells_end = p->cells + capacity;
-	return p->cells + used;
+	return grow_cells(p, top);
 }
 
 /* A key and its colon, into one cell. In a text without white space no place is looked at twice:
  * each byte is first compared with what is likely to stand there. */
-static inline const char *read_key(struct parser *p, const char *at, const char *end,
+static inline const char *read_key(struct parser *p, const char *at, const uint32_t **stop,
 				   union cell *cell)
 {
-	if (at == end || *at != '"') {
-		at = skip_space(at, end);
-		if (at == end || *at != '"')
+	if (*at != '"') {
+		at = skip_space(at, p->end);
+		if (*at != '"')
 			return fail(p, at, "a key in quotes must stand here");
 	}
 	const char *start = at + 1;
 
-	at = scan_plain(start, end);
-	if (__builtin_expect(at < end && *at == '"', 1)) {
+	at = find_stop(p, start, stop);
+	if (__builtin_expect(*at == '"', 1)) {
 		size_t len = (size_t)(at++ - start);
 
+		++*stop;
 		cell->key = (struct key){start, (uint32_t)len, json_key_hash(start, len)};
 	} else {
 		struct json key;
@@ -384,9 +458,9 @@ static inline const char *read_key(struct parser *p, const char *at, const char 
 			return NULL;
 		cell->key = (struct key){key.text, key.count, json_key_hash(key.text, key.count)};
 	}
-	if (at == end || *at != ':') {
-		at = skip_space(at, end);
-		if (at == end || *at != ':')
+	if (*at != ':') {
+		at = skip_space(at, p->end);
+		if (*at != ':')
 			return fail(p, at, "a colon must follow the key");
 	}
 	return at + 1;
@@ -402,7 +476,8 @@ static union cell *close_container(struct parser *p, union cell *top, const char
 	const void *place = NULL;
 
 	if (is_object && count > 0) {
-		count = member_make_unique((struct json_member *)(void *)items, count / 2);
+		count = member_make_unique((struct json_member *)(void *)items, count / 2,
+					   &p->space->filter);
 		top = items + count * 2;
 	}
 	if (count > 0) {
@@ -418,13 +493,13 @@ static union cell *close_container(struct parser *p, union cell *top, const char
 	p->depth--;
 	frame->value = (struct json){.type = is_object ? JSON_OBJECT : JSON_ARRAY,
 				     .flags = count > 0 ? JSON_HAS_SOURCE : 0,
-				     .count = (uint32_t)count, .pointer = place};
+				     .count = (uint32_t)count,
+				     .pointer = place};
 	return frame + 1;
 }
 
 /* Puts a frame for the bracket at `at` on top; what follows is an item, a key or the closer. */
-static inline const char *open_container(struct parser *p, const char *at, const char *end,
-					 union cell *top)
+static inline const char *open_container(struct parser *p, const char *at, union cell *top)
 {
 	if (p->depth == p->limits->depth_max)
 		return fail_limit(p, "levels of nesting", p->limits->depth_max);
@@ -434,27 +509,29 @@ static inline const char *open_container(struct parser *p, const char *at, const
 	top->frame = (struct frame){at, p->frame, p->closer};
 	p->frame = (uint32_t)(top - p->cells);
 	p->closer = (char)(*at + 2); /* ] and } stand two places after their openers in ASCII */
-	return skip_space(at + 1, end);
+	return skip_space(at + 1, p->end);
 }
 
 /* After a value that no comma follows at once: closes what ends here. Returns the place behind
- * the comma before the next item or key, or the end of the text when the root has its value. */
-static const char *close_all(struct parser *p, const char *at, union cell **top)
+ * the comma before the next item or key, or that behind the root. */
+static inline const char *close_all(struct parser *p, const char *at, union cell **top)
 {
-	for (;;) {
-		at = skip_space(at, p->end);
-		if (at == p->end)
-			return p->closer == '\0' ? at : fail(p, at, "the text ends too early");
+	at = skip_space(at, p->end);
+	while (*at == p->closer) {
+		*top = close_container(p, *top, ++at);
 		if (p->closer == '\0')
-			return fail(p, at, "something follows the value");
-		if (*at == ',')
-			return at + 1;
-		if (*at != p->closer)
-			return fail(p, at, p->closer == ']' ? "a comma or ] must follow the value" :
-							      "a comma or } must follow the value");
-		at++;
-		*top = close_container(p, *top, at);
+			return at;
+		if (at == p->end)
+			return fail(p, p->text_end, "the text ends too early");
+		at = skip_space(at, p->end);
 	}
+	if (*at == ',')
+		return at + 1;
+	if (at == p->end)
+		return fail(p, p->text_end, "the text ends too early");
+	return fail(p, at,
+		    p->closer == ']' ? "a comma or ] must follow the value"
+				     : "a comma or } must follow the value");
 }
 
 static inline bool is_opener(char byte)
@@ -462,78 +539,134 @@ static inline bool is_opener(char byte)
 	return byte == '[' || byte == '{';
 }
 
-/* One value, of a container that is not empty the opening only: then *is_open. */
-static inline const char *read_value(struct parser *p, const char *at, const char *end,
-				     union cell **top, bool *is_open)
+__attribute__((cold, noinline)) static const char *fail_nodes(struct parser *p, const char *at)
 {
-	union cell *cell = (*top)++;
-
-	*is_open = false;
-	if (*at == '"')
-		return read_string(p, at + 1, end, &cell->value);
-	if (!is_opener(*at))
-		return read_plain_value(p, at, end, &cell->value);
-	at = open_container(p, at, end, cell);
-	if (at == NULL)
-		return NULL;
-	*is_open = at == end || *at != p->closer;
-	if (*is_open)
-		return at;
-	*top = close_container(p, *top, at + 1);
-	return at + 1;
+	if (at == p->end)
+		return fail(p, at, "a value must stand here");
+	return fail_limit(p, "values", p->limits->nodes_max);
 }
 
-static const char *read_text(struct parser *p, const char *at)
+/* All of a container, whose opening bracket is at `at`. */
+static const char *read_container(struct parser *p, const char *at)
 {
-	const char *end = p->end;
 	union cell *top = p->cells + 1; /* the first cell stands for the frame of the root */
-	bool is_open;
+	const uint32_t *stop = open_window(p, at);
+	uint32_t nodes_left = p->limits->nodes_max;
 
 	for (;;) {
-		at = skip_space(at, end);
-		if (at == end)
-			return fail(p, at, "a value must stand here");
-		if (p->nodes_left-- == 0)
-			return fail_limit(p, "values", p->limits->nodes_max);
+		at = skip_space(at, p->end);
+		if (__builtin_expect(nodes_left-- == 0, 0))
+			return fail_nodes(p, at);
 		top = make_room(p, top);
-		at = read_value(p, at, end, &top, &is_open);
+		union cell *cell = top++;
+		bool is_open = false;
+
+		if (*at == '"') {
+			at = read_string(p, at + 1, &stop, &cell->value);
+		} else if (is_opener(*at)) {
+			at = open_container(p, at, cell);
+			is_open = at != NULL && *at != p->closer;
+		} else {
+			at = read_plain_value(p, at, p->end, &cell->value);
+		}
 		if (at == NULL)
 			return NULL;
 		if (!is_open) {
-			if (at < end && *at == ',' && p->closer != '\0')
-				at++;
-			else
-				at = close_all(p, at, &top);
+			at = *at == ',' ? at + 1 : close_all(p, at, &top);
 			if (at == NULL || p->closer == '\0')
 				return at;
 		}
 		if (p->closer == '}') {
-			at = read_key(p, at, end, top++);
+			at = read_key(p, at, &stop, top++);
 			if (at == NULL)
 				return NULL;
 		}
 	}
 }
 
+/* The one value and the space around it. */
+static bool read_text(struct parser *p, const char *at)
+{
+	struct json *root = &p->cells[1].value;
+
+	at = scan_past_space(at, p->end);
+	if (at == p->end)
+		return fail(p, at, "a value must stand here") != NULL;
+	if (p->limits->nodes_max == 0)
+		return fail_limit(p, "values", 0) != NULL;
+	if (is_opener(*at)) {
+		at = read_container(p, at);
+	} else if (*at == '"') {
+		const uint32_t *stop = open_window(p, at);
+
+		at = read_string(p, at + 1, &stop, root);
+	} else {
+		at = read_plain_value(p, at, p->end, root);
+	}
+	if (at == NULL)
+		return false;
+	at = scan_past_space(at, p->end);
+	return at == p->end || fail(p, at, "something follows the value") != NULL;
+}
+
+static bool read_in_workspace(struct parser *p, struct json *out)
+{
+	struct workspace *space = malloc(sizeof *space);
+
+	if (space == NULL)
+		die("out of memory to read JSON");
+	member_filter_init(&space->filter);
+	p->space = space;
+	p->cells = space->cells;
+	p->cells_end = p->cells + CELLS_FIRST;
+	bool is_read = read_text(p, p->text) && arena_check(p->arena, p->err);
+
+	if (is_read)
+		*out = p->cells[1].value;
+	if (p->cells != space->cells)
+		free(p->cells);
+	free(space);
+	return is_read;
+}
+
+/* A text that does not end in a bracket: a scalar, or no JSON. */
+static bool read_with_nul(struct parser *p, struct json *out)
+{
+	const char *text = p->text;
+	size_t len = (size_t)(p->end - text);
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		die("out of memory: %zu bytes wanted to read JSON", len + 1);
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	p->text = copy;
+	p->end = p->text_end = copy + len;
+	p->has_nul = true;
+	bool is_read = read_in_workspace(p, out);
+
+	if (is_read && (out->type == JSON_STRING || out->type == JSON_NUMBER_TEXT) &&
+	    out->text >= copy && out->text <= p->end)
+		out->text = text + (out->text - copy);
+	free(copy);
+	return is_read;
+}
+
 bool json_parse(struct arena *arena, struct str text, const struct json_limits *limits,
 		struct json *out, struct error *err)
 {
 	assert(arena != NULL && limits != NULL && out != NULL && err != NULL);
-	if (text.len > limits->bytes_max || text.len > UINT32_MAX)
+	if (text.len > limits->bytes_max || text.len >= UINT32_MAX)
 		return error_set(err, ERROR_LIMIT, "the JSON has more than %zu bytes",
 				 limits->bytes_max);
-	const char *start = text.data == NULL ? "" : text.data;
-	struct parser parser = {.arena = arena, .text = start, .end = start + text.len,
-				.limits = limits, .nodes_left = limits->nodes_max, .err = err};
+	const char *start = text.data == NULL ? "" : text.data, *end = start + text.len;
+	struct parser parser = {.arena = arena, .text = start, .end = end, .text_end = end,
+				.limits = limits, .err = err};
 
-	parser.cells = malloc(CELLS_FIRST * sizeof *parser.cells);
-	if (parser.cells == NULL)
-		die("out of memory to read JSON");
-	parser.cells_end = parser.cells + CELLS_FIRST;
-	bool is_read = read_text(&parser, start) != NULL && arena_check(arena, err);
-
-	if (is_read)
-		*out = parser.cells[1].value;
-	free(parser.cells);
-	return is_read;
+	while (end > start && scan_is_space(end[-1]))
+		end--;
+	if (end == start || (end[-1] != ']' && end[-1] != '}'))
+		return read_with_nul(&parser, out);
+	parser.end = end;
+	return read_in_workspace(&parser, out);
 }

@@ -1,5 +1,6 @@
 /* Reading JSON: what is JSON and what is not, what values come of it, and every limit. */
 #include "json_testing.h"
+#include "lang/json/stops.h"
 
 #include <dirent.h>
 
@@ -97,6 +98,40 @@ static void test_suite_parsing(void **state)
 static void test_suite_transform(void **state)
 {
 	assert_true(check_suite(*state, "json-suite/test_transform") >= 20);
+}
+
+/* A long string or much white space, then some of everything. */
+static void check_behind(struct arena *arena, char filler, size_t count)
+{
+	struct buffer text;
+
+	buffer_init(&text, arena, (size_t)1 << 20);
+	buffer_append(&text, filler == ' ' ? STR("{\"a\":[") : STR("{\"a\":[\""));
+	for (size_t i = 0; i < count; i++)
+		buffer_append_byte(&text, filler);
+	buffer_append(&text, filler == ' ' ? STR("]") : STR("\"]"));
+	buffer_append(&text, STR(",\"q\\\"\":[\"\xc3\xa9\",12,\"\",\"b\\n\"]}"));
+	struct json value = parse_str(arena, buffer_str(&text));
+	struct json first = json_get_c(value, "a"), last = json_get(value, STR("q\""));
+
+	assert_int_equal(value.count, 2);
+	assert_int_equal(first.count, filler == ' ' ? 0 : 1);
+	assert_int_equal(json_at(first, 0).count, filler == ' ' ? 0 : count);
+	assert_int_equal(last.count, 4);
+	assert_str(json_str(json_at(last, 0)), STR("\xc3\xa9"));
+	assert_int_equal(json_at(last, 1).integer, 12);
+	assert_int_equal(json_at(last, 2).count, 0);
+	assert_str(json_str(json_at(last, 3)), STR("b\n"));
+	arena_finish(arena);
+}
+
+/* The parser looks ahead a window at a time: what lies on the border of two reads the same. */
+static void test_window_borders(void **state)
+{
+	for (size_t count = STOPS_WINDOW - 80; count < 2 * STOPS_WINDOW + 80; count++) {
+		check_behind(*state, 'x', count);
+		check_behind(*state, ' ', count);
+	}
 }
 
 /* --- values -------------------------------------------------------------------------------- */
@@ -448,6 +483,46 @@ static void test_messages(void **state)
 	assert_string_equal(err.message, "not JSON at byte 6: a backslash with no meaning");
 }
 
+static void assert_message(struct arena *arena, struct str text, const char *wanted)
+{
+	struct error err;
+
+	assert_false(parses(arena, text, &err));
+	assert_string_equal(err.message, wanted);
+}
+
+/* With and without a closing bracket at the end, on which the parser relies. */
+static void test_messages_at_the_end(void **state)
+{
+	assert_message(*state, STR(""), "not JSON at byte 0: a value must stand here");
+	assert_message(*state, STR(" \n"), "not JSON at byte 2: a value must stand here");
+	assert_message(*state, STR("[[] "), "not JSON at byte 4: the text ends too early");
+	assert_message(*state, STR("[1 "), "not JSON at byte 3: the text ends too early");
+	assert_message(*state, STR("[1,"), "not JSON at byte 3: a value must stand here");
+	assert_message(*state, STR("{\"a\""), "not JSON at byte 4: a colon must follow the key");
+	assert_message(*state, STR("[\"a]"), "not JSON at byte 1: a string without an end");
+	assert_message(*state, STR("[\"a\\]"), "not JSON at byte 1: a string without an end");
+	assert_message(*state, STR("[\"a]\n"),
+		       "not JSON at byte 4: a control byte in a string must be escaped");
+	assert_message(*state, STR("[-]"), "not JSON at byte 2: a digit must follow the minus sign");
+	assert_message(*state, STR("-"), "not JSON at byte 1: a digit must follow the minus sign");
+	assert_message(*state, STR("[]\0"), "not JSON at byte 2: something follows the value");
+	assert_message(*state, STR("1]"), "not JSON at byte 1: something follows the value");
+}
+
+/* A scalar that is all of the text borrows from it too, escapes apart. */
+static void test_scalar_borrows(void **state)
+{
+	static const char string[] = " \"abc\" ", number[] = "1.50";
+
+	struct json value = parse_str(*state, str_make(string, sizeof string - 1));
+
+	assert_ptr_equal(value.text, string + 2);
+	value = parse_str(*state, str_make(number, sizeof number - 1));
+	assert_ptr_equal(value.text, number);
+	assert_str(json_str(parse(*state, "\"a\\nb\"")), STR("a\nb"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +535,8 @@ int main(void)
 		arena_test(test_colliding_keys),  arena_test(test_bytes_limit),
 		arena_test(test_depth_limit),     arena_test(test_nodes_limit),
 		arena_test(test_arena_limit),     arena_test(test_messages),
+		arena_test(test_window_borders),  arena_test(test_messages_at_the_end),
+		arena_test(test_scalar_borrows),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
