@@ -441,7 +441,8 @@ static struct node *compile_regex(struct compiler *c, const struct syntax *synta
 	struct node *node = create(c, syntax, NODE_REGEX, jsonata_run_regex);
 
 	node->regex = jsonata_regex_compile(c->arena, arena_str(c->arena, syntax->text),
-					    syntax->ignores_case, syntax->is_multiline, c->fault);
+					    syntax->ignores_case, syntax->is_multiline,
+					    syntax->position, c->fault);
 	if (node->regex != NULL)
 		return node;
 	c->fault->position = syntax->position;

@@ -161,9 +161,11 @@ static void append_value(struct buffer *out, struct json value)
 {
 	struct buffer part;
 
-	if (value.type == JSON_UNDEFINED)
+	if (value.type == JSON_UNDEFINED) {
+		buffer_append(out, STR("undefined"));
 		return;
-	buffer_init(&part, out->arena, 256);
+	}
+	buffer_init(&part, out->arena, 4096);
 	json_print(&part, value);
 	buffer_append(out, part.is_over ? STR("…") : buffer_str(&part));
 }
@@ -181,6 +183,8 @@ static void append_insert(struct buffer *out, const struct fault *fault, struct 
 		append_value(out, fault->value);
 	else if (str_equal(name, STR("value2")))
 		append_value(out, fault->value2);
+	else if (str_equal(name, STR("token")) && !fault->has_token)
+		buffer_append(out, STR("undefined"));
 	else if (is_raw)
 		buffer_append(out, text);
 	else
@@ -195,7 +199,7 @@ static struct str write_sentence(const struct fault *fault, struct arena *arena)
 	if (sentence == NULL)
 		return fault->text;
 	struct str rest = str_from_c(sentence);
-	buffer_init(&out, arena, 4096);
+	buffer_init(&out, arena, 8192);
 	for (;;) {
 		ptrdiff_t open = str_find_byte(rest, '{');
 		if (open < 0)

@@ -205,8 +205,9 @@ static struct json apply_once(struct evaluation *e, struct json function, struct
 	case FUNCTION_NATIVE:
 		return apply_native(e, function.pointer, arguments, count);
 	case FUNCTION_REGEX:
-		return jsonata_regex_apply(e, function.pointer,
-					   count > 0 ? arguments[0] : json_undefined());
+		return jsonata_regex_apply(e, (struct regex_value *)(uintptr_t)function.pointer,
+					   count > 0 ? arguments[0] : json_undefined(),
+					   count > 1 ? arguments[1] : json_undefined());
 	case FUNCTION_NEXT:
 		return jsonata_regex_next(e, function.pointer);
 	case FUNCTION_PARTIAL:
@@ -441,7 +442,12 @@ static struct json call_any(struct evaluation *e, const struct node *node, struc
 	if (arguments == NULL)
 		return value_failed();
 	struct json value = jsonata_apply(e, function, arguments, count, input);
-	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
+	if (!value_is_failed(value))
+		return value;
+	/* What a match's `next` reports has the place of its regular expression. */
+	bool is_placed = e->fault.has_position && function.type == JSON_EXTENSION &&
+			 value_function_kind(function) == FUNCTION_NEXT;
+	return locate(e, is_placed ? 0 : node->position, node->call.name);
 }
 
 struct json jsonata_run_call(struct evaluation *e, const struct node *node, struct json input,

@@ -7,18 +7,22 @@
 #include "lang/jsonata/regex.h"
 #include "lang/jsonata/text.h"
 
-/* Walks over the matches of either kind of matcher. */
+/* Walks over the matches of either kind of matcher. Places are bytes of the text; NAN is one that a
+ * function of the user's does not tell. */
 struct matcher {
 	struct evaluation *e;
 	struct json function;
-	struct json text;
-	const struct regex *regex; /* NULL: a function of the user's */
+	struct json given;	   /* to a function of the user's */
+	struct json text;	   /* the same, in units */
+	struct regex_value *regex; /* NULL: a function of the user's */
 	bool is_started;
+	bool is_test; /* whether there is a match is all that is asked */
 	/* the current match */
 	struct regex_match match;
 	struct json object;
 	struct json found;
-	size_t start, end; /* bytes in text */
+	double start, end;
+	double after; /* where the text goes on when it is replaced */
 };
 
 static struct json member(struct json object, const char *key)
@@ -26,40 +30,46 @@ static struct json member(struct json object, const char *key)
 	return json_get_c(object, key);
 }
 
-/* Byte offset of a UTF-16 offset. */
-static size_t offset_of_units(struct json text, double units)
+static double place_of_units(struct json text, double units)
 {
-	size_t at = 0;
+	units = trunc(units);
+	if (units >= text.count)
+		units = text.count;
+	return (double)jsonata_unit_offset(text, units < 0 ? 0 : (size_t)units);
+}
 
-	if ((text.flags & JSON_ASCII) != 0)
-		return units < 0 ? 0 : units > text.count ? text.count : (size_t)units;
-	while (at < text.count && units > 0) {
-		size_t size = jsonata_point_size(text.text + at, text.count - at);
-		units -= size == 4 ? 2 : 1;
-		at += size;
-	}
-	return at;
+static double place_of(struct matcher *m, struct json value)
+{
+	return value_is_number(value) ? place_of_units(m->text, value_double(value)) : NAN;
+}
+
+static int refuse_object(struct matcher *m)
+{
+	jsonata_fail(m->e, "T1010", json_undefined());
+	return -1;
 }
 
 static int take_object(struct matcher *m, struct json object)
 {
-	if (value_is_sequence(object))
-		object = jsonata_settle(object, false);
 	if (value_is_failed(object))
 		return -1;
 	if (value_is_undefined(object))
 		return 0;
-	struct json start = member(object, "start"), end = member(object, "end");
-	if (!value_is_number(start) && !value_is_number(end) &&
-	    !value_is_array(member(object, "groups")) &&
-	    !value_is_function(member(object, "next"))) {
-		jsonata_fail(m->e, "T1010", json_undefined());
-		return -1;
-	}
+	/* What counts as false passes the reference's check, and is a match that has nothing. */
+	if (m->is_test && jsonata_truth(m->e, object) == 0 && object.type < JSON_ARRAY)
+		return 1;
+	struct json start = member(object, "start");
+	if (!value_is_number(start) && !value_is_array(member(object, "groups")) &&
+	    !value_is_function(member(object, "next")))
+		return refuse_object(m);
 	m->object = object;
 	m->found = member(object, "match");
-	m->start = value_is_number(start) ? offset_of_units(m->text, value_double(start)) : 0;
-	m->end = value_is_number(end) ? offset_of_units(m->text, value_double(end)) : m->start;
+	m->start = place_of(m, start);
+	m->end = place_of(m, member(object, "end"));
+	m->after = NAN;
+	if (m->found.type == JSON_STRING && value_is_number(start))
+		m->after = place_of_units(m->text,
+					  value_double(start) + (double)jsonata_units(m->found));
 	return 1;
 }
 
@@ -67,23 +77,27 @@ static int take_match(struct matcher *m, int found)
 {
 	if (found != 1)
 		return found;
-	m->start = m->match.start;
-	m->end = m->match.end;
-	m->found = jsonata_text_part(m->text, m->start, m->end);
-	return 1;
+	m->start = (double)m->match.start;
+	m->after = m->end = (double)m->match.end;
+	m->found =
+		jsonata_join_astral(m->e, jsonata_text_part(m->text, m->match.start, m->match.end));
+	return value_is_failed(m->found) ? -1 : 1;
 }
 
-static void start(struct matcher *m, struct evaluation *e, struct json text, struct json function)
+static bool start(struct matcher *m, struct evaluation *e, struct json text, struct json function)
 {
-	*m = (struct matcher){.e = e, .text = text, .function = function};
+	*m = (struct matcher){.e = e, .given = text, .function = function};
 	if (value_is_function(function) && value_function_kind(function) == FUNCTION_REGEX)
-		m->regex = function.pointer;
+		m->regex = (struct regex_value *)(uintptr_t)function.pointer;
+	m->text = jsonata_split_astral(e, text);
+	return !value_is_failed(m->text);
 }
 
 /* The next match: 1, 0 when there is none, -1 for a failure. */
 static APART int advance(struct matcher *m)
 {
 	bool is_first = !m->is_started;
+	struct json argument = is_first ? m->given : json_undefined();
 
 	m->is_started = true;
 	if (!jsonata_spend(m->e))
@@ -92,37 +106,56 @@ static APART int advance(struct matcher *m)
 		return take_match(m, jsonata_regex_match(m->e, m->regex, m->text, 0, &m->match));
 	if (m->regex != NULL)
 		return take_match(m, jsonata_regex_match_next(m->e, m->regex, m->text, &m->match));
-	if (is_first)
-		return take_object(m, jsonata_apply(m->e, m->function, &m->text, 1, json_null()));
-	return take_object(m, jsonata_apply(m->e, member(m->object, "next"), NULL, 0, json_null()));
+	struct json function = is_first ? m->function : member(m->object, "next");
+	return take_object(m, jsonata_apply(m->e, function, &argument, 1, json_null()));
 }
 
 static struct json groups_of(struct matcher *m)
 {
 	if (m->regex == NULL)
 		return member(m->object, "groups");
-	struct json *groups = jsonata_take_items(m->e, m->match.group_count);
+	return jsonata_regex_groups(m->e, m->text, &m->match);
+}
 
-	if (groups == NULL)
-		return value_failed();
-	for (uint32_t i = 0; i < m->match.group_count; i++)
-		groups[i] = jsonata_regex_group(m->text, &m->match, i);
-	return json_array(groups, m->match.group_count);
+static struct json index_of(struct matcher *m)
+{
+	if (m->regex == NULL)
+		return member(m->object, "start");
+	return json_int((int64_t)jsonata_units(jsonata_text_part(m->text, 0, m->match.start)));
+}
+
+static size_t add_member(struct json_member *members, size_t count, const char *key,
+			 struct json value)
+{
+	if (value_is_undefined(value))
+		return count;
+	members[count] = json_member(str_from_c(key), value);
+	return count + 1;
 }
 
 static struct json describe(struct matcher *m)
 {
 	struct json_member *members = jsonata_take(m->e, 3 * sizeof *members);
 	struct json groups = members == NULL ? value_failed() : groups_of(m);
-	size_t index;
+	size_t count;
 
 	if (value_is_failed(groups))
 		return groups;
-	index = jsonata_units(jsonata_text_part(m->text, 0, m->start));
-	members[0] = json_member(STR("match"), m->found);
-	members[1] = json_member(STR("index"), json_int((int64_t)index));
-	members[2] = json_member(STR("groups"), groups);
-	return json_object(members, 3);
+	count = add_member(members, 0, "match", m->found);
+	count = add_member(members, count, "index", index_of(m));
+	count = add_member(members, count, "groups", groups);
+	return json_object(members, (uint32_t)count);
+}
+
+/* JavaScript's substring() between two places. */
+static bool push_between_places(struct matcher *m, double from, double to)
+{
+	from = isnan(from) ? 0 : from;
+	to = isnan(to) ? m->text.count : to;
+	size_t first = (size_t)fmin(from, to), last = (size_t)fmax(from, to);
+	struct json part = jsonata_join_astral(m->e, jsonata_text_part(m->text, first, last));
+
+	return !value_is_failed(part) && jsonata_push(m->e, part);
 }
 
 /* A limit of matches; -1 fails. Infinity when none is given. */
@@ -139,6 +172,17 @@ static double read_limit(struct evaluation *e, struct json limit, const char *co
 	return value;
 }
 
+/* A text and what is looked for in it; in units where half of a character may be found. */
+static bool in_units(struct evaluation *e, struct json *text, struct json *what)
+{
+	if (!jsonata_has_loose_end(json_str(*what)))
+		return true;
+	*text = jsonata_split_astral(e, *text);
+	if (!value_is_failed(*text))
+		*what = jsonata_split_astral(e, *what);
+	return !value_is_failed(*text) && !value_is_failed(*what);
+}
+
 struct json jsonata_builtin_match(struct evaluation *e, const struct json *a,
 				  const struct call_site *site)
 {
@@ -153,7 +197,8 @@ struct json jsonata_builtin_match(struct evaluation *e, const struct json *a,
 	limit = read_limit(e, a[2], "D3040", 3);
 	if (limit < 0)
 		return value_failed();
-	start(&m, e, a[0], a[1]);
+	if (!start(&m, e, a[0], a[1]))
+		return value_failed();
 	if (limit > 0)
 		found = advance(&m);
 	while (found == 1 && count < limit) {
@@ -176,9 +221,15 @@ struct json jsonata_builtin_contains(struct evaluation *e, const struct json *a,
 	(void)site;
 	if (a[0].type != JSON_STRING || value_is_undefined(a[1]))
 		return json_undefined();
-	if (a[1].type == JSON_STRING)
-		return json_bool(str_find(json_str(a[0]), json_str(a[1])) >= 0);
-	start(&m, e, a[0], a[1]);
+	if (a[1].type == JSON_STRING) {
+		struct json text = a[0], what = a[1];
+		if (!in_units(e, &text, &what))
+			return value_failed();
+		return json_bool(str_find(json_str(text), json_str(what)) >= 0);
+	}
+	if (!start(&m, e, a[0], a[1]))
+		return value_failed();
+	m.is_test = true;
 	int found = advance(&m);
 	return found < 0 ? value_failed() : json_bool(found == 1);
 }
@@ -190,21 +241,29 @@ static bool push_part(struct evaluation *e, struct json text, size_t from, size_
 	return from >= to || jsonata_push(e, jsonata_text_part(text, from, to));
 }
 
-/* Up to `max` digits at `at`; -1 for none. *digits is how many JavaScript's number has. */
-static int64_t read_digits(struct str s, size_t at, size_t max, size_t *digits)
+/* JavaScript's parseInt() of `max` characters at most, with the sign and the spaces that it
+ * bears; false for no number. *digits is how many characters the number is written with. */
+static bool read_reference(struct str s, size_t at, size_t max, int64_t *value, size_t *digits)
 {
-	int64_t value = -1;
+	struct str text = str_slice(s, at, at + max < s.len ? at + max : s.len);
+	bool is_minus = false, has_digit = false;
+	size_t size, i = 0;
 
-	for (size_t i = 0; i < max && at + i < s.len; i++) {
-		char c = s.data[at + i];
-		if (c < '0' || c > '9')
-			break;
-		value = (value < 0 ? 0 : value) * 10 + (c - '0');
+	while ((size = jsonata_space_size(text.data + i, text.len - i)) > 0)
+		i += size;
+	if (i < text.len && (text.data[i] == '-' || text.data[i] == '+'))
+		is_minus = text.data[i++] == '-';
+	*value = 0;
+	for (; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
+		*value = *value * 10 + (text.data[i] - '0');
+		has_digit = true;
 	}
-	*digits = 1;
-	for (int64_t rest = value; rest >= 10; rest /= 10)
+	*digits = is_minus && *value > 0 ? 2 : 1;
+	for (int64_t rest = *value; rest >= 10; rest /= 10)
 		(*digits)++;
-	return value;
+	if (is_minus)
+		*value = -*value;
+	return has_digit;
 }
 
 static bool push_group(struct matcher *m, struct json groups, int64_t index)
@@ -232,10 +291,10 @@ static size_t push_reference(struct matcher *m, struct json replacement, size_t 
 		return jsonata_push(m->e, m->found) ? at + 1 : 0;
 	for (uint32_t rest = groups.count; rest >= 10; rest /= 10)
 		max++;
-	index = read_digits(s, at, max, &digits);
-	if (max > 1 && index > groups.count)
-		index = read_digits(s, at, max - 1, &digits);
-	if (index < 0)
+	bool is_number = read_reference(s, at, max, &index, &digits);
+	if (is_number && max > 1 && index > groups.count)
+		is_number = read_reference(s, at, max - 1, &index, &digits);
+	if (!is_number)
 		return jsonata_push(m->e, jsonata_text_part(replacement, at - 1, at)) ? at : 0;
 	return push_group(m, groups, index) ? at + digits : 0;
 }
@@ -273,14 +332,7 @@ static APART bool push_computed(struct matcher *m, struct json function)
 		if (value_is_failed(match))
 			return false;
 	}
-	size_t start_before = m->start, end_before = m->end;
-	struct regex_match kept = m->match;
 	struct json value = jsonata_apply(m->e, function, &match, 1, json_null());
-	m->match = kept;
-	m->start = start_before;
-	m->end = end_before;
-	if (value_is_sequence(value))
-		value = jsonata_settle(value, false);
 	if (value_is_failed(value))
 		return false;
 	if (value.type == JSON_STRING)
@@ -301,24 +353,28 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 {
 	uint32_t base = e->top;
 	struct matcher m;
-	size_t position = 0;
+	double position = 0;
 	int found;
 
-	start(&m, e, a[0], a[1]);
+	if (!start(&m, e, a[0], a[1]))
+		return value_failed();
 	found = advance(&m);
 	if (found == 0)
 		return a[0];
 	for (double count = 0; found == 1 && count < limit; count++) {
-		if (!push_part(e, a[0], position, m.start))
+		/* What has no text is no match to the reference either. */
+		if (m.found.type != JSON_STRING)
+			return jsonata_fail(e, "T1010", json_undefined());
+		if (!push_between_places(&m, position, m.start))
 			return value_failed();
 		bool is_done = a[2].type == JSON_STRING ? push_substitute(&m, a[2])
 							: push_computed(&m, a[2]);
 		if (!is_done)
 			return value_failed();
-		position = m.start + (m.found.type == JSON_STRING ? m.found.count : 0);
+		position = m.after;
 		found = advance(&m);
 	}
-	if (found < 0 || !push_part(e, a[0], position, a[0].count))
+	if (found < 0 || !push_between_places(&m, position, m.text.count))
 		return value_failed();
 	return finish_text(e, base);
 }
@@ -326,8 +382,12 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 static APART struct json replace_text(struct evaluation *e, const struct json *a, double limit)
 {
 	uint32_t base = e->top;
-	struct str s = json_str(a[0]), what = json_str(a[1]);
+	struct json text = a[0], sought = a[1];
 	size_t position = 0;
+
+	if (!in_units(e, &text, &sought))
+		return value_failed();
+	struct str s = json_str(text), what = json_str(sought);
 
 	/* A replacement that is no text is spelt as JavaScript would. */
 	struct json replacement = a[2].type == JSON_STRING
@@ -337,16 +397,17 @@ static APART struct json replace_text(struct evaluation *e, const struct json *a
 		ptrdiff_t at = str_find(str_slice(s, position, s.len), what);
 		if (at < 0)
 			break;
-		if (!jsonata_spend(e) || !push_part(e, a[0], position, position + (size_t)at) ||
+		if (!jsonata_spend(e) || !push_part(e, text, position, position + (size_t)at) ||
 		    !jsonata_push(e, replacement))
 			return value_failed();
 		position += (size_t)at + what.len;
 	}
 	if (position == 0)
 		return a[0];
-	if (!push_part(e, a[0], position, s.len))
+	if (!push_part(e, text, position, s.len))
 		return value_failed();
-	return finish_text(e, base);
+	text = finish_text(e, base);
+	return value_is_failed(text) ? text : jsonata_join_astral(e, text);
 }
 
 struct json jsonata_builtin_replace(struct evaluation *e, const struct json *a,
@@ -388,12 +449,10 @@ static bool push_points(struct evaluation *e, struct json text, double limit)
 			continue;
 		}
 		/* JavaScript splits an astral character into its surrogates. */
-		uint32_t point = jsonata_point(text.text + at, size) - 0x10000;
 		char *halves = jsonata_take_text(e, 6);
 		if (halves == NULL)
 			return false;
-		jsonata_put_point(halves, 0xd800 + (point >> 10));
-		jsonata_append_unit(halves + 3, 0, 0xdc00 + (point & 0x3ff));
+		jsonata_put_units(halves, jsonata_point(text.text + at, size));
 		if (!jsonata_push(e, value_text(str_make(halves, 3), 0)))
 			return false;
 		if (--limit > 0 && !jsonata_push(e, value_text(str_make(halves + 3, 3), 0)))
@@ -402,15 +461,21 @@ static bool push_points(struct evaluation *e, struct json text, double limit)
 	return true;
 }
 
-static bool push_between(struct evaluation *e, struct json text, struct str separator, double limit)
+static bool push_between(struct evaluation *e, struct json text, struct json what, double limit)
 {
-	struct str s = json_str(text);
 	size_t position = 0;
+
+	if (!in_units(e, &text, &what))
+		return false;
+	struct str s = json_str(text), separator = json_str(what);
 
 	for (double count = 0; count < limit; count++) {
 		ptrdiff_t at = str_find(str_slice(s, position, s.len), separator);
 		size_t end = at < 0 ? s.len : position + (size_t)at;
-		if (!jsonata_spend(e) || !jsonata_push(e, jsonata_text_part(text, position, end)))
+		struct json part = jsonata_text_part(text, position, end);
+		if (jsonata_has_loose_end(separator))
+			part = jsonata_join_astral(e, part);
+		if (!jsonata_spend(e) || value_is_failed(part) || !jsonata_push(e, part))
 			return false;
 		if (at < 0)
 			return true;
@@ -423,21 +488,22 @@ static bool push_between_matches(struct evaluation *e, struct json text, struct 
 				 double limit)
 {
 	struct matcher m;
-	size_t position = 0;
-	double count = 0;
+	double position = 0, count = 0;
 
-	start(&m, e, text, function);
+	if (!start(&m, e, text, function))
+		return false;
 	int found = advance(&m);
+	if (found == 0)
+		return jsonata_push(e, text);
 	for (; found == 1 && count < limit; count++) {
-		size_t end = m.start < position ? position : m.start;
-		if (!jsonata_push(e, jsonata_text_part(text, position, end)))
+		if (!push_between_places(&m, position, m.start))
 			return false;
-		position = m.end < position ? position : m.end;
+		position = m.end;
 		found = advance(&m);
 	}
 	if (found < 0)
 		return false;
-	return !(count < limit) || jsonata_push(e, jsonata_text_part(text, position, text.count));
+	return !(count < limit) || push_between_places(&m, position, m.text.count);
 }
 
 struct json jsonata_builtin_split(struct evaluation *e, const struct json *a,
@@ -453,10 +519,10 @@ struct json jsonata_builtin_split(struct evaluation *e, const struct json *a,
 	if (limit < 0)
 		return value_failed();
 	if (a[1].type == JSON_STRING && isfinite(limit))
-		limit = trunc(limit);
+		limit = fmod(trunc(limit), 4294967296.0);
 	if (limit > 0 && a[1].type == JSON_STRING)
 		is_done = a[1].count == 0 ? push_points(e, a[0], limit)
-					  : push_between(e, a[0], json_str(a[1]), limit);
+					  : push_between(e, a[0], a[1], limit);
 	else if (limit > 0 && value_is_function(a[1]))
 		is_done = push_between_matches(e, a[0], a[1], limit);
 	else if (limit > 0)

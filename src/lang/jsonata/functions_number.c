@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "lang/jsonata/builtin.h"
+#include "lang/jsonata/text.h"
 
 /* --- of arrays ----------------------------------------------------------------------------- */
 
@@ -109,33 +110,58 @@ static int digit_of(char c)
 	return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
 }
 
-/* 0x, 0o, 0b and digits: as JavaScript's Number() reads them. */
-static bool read_prefixed(struct str s, double *out)
+static int bits_of_prefix(struct str s)
 {
-	int radix;
-
 	if (s.len < 3 || s.data[0] != '0')
-		return false;
+		return 0;
 	switch (s.data[1] | 0x20) {
 	case 'x':
-		radix = 16;
-		break;
+		return 4;
 	case 'o':
-		radix = 8;
-		break;
+		return 3;
 	case 'b':
-		radix = 2;
-		break;
+		return 1;
 	default:
-		return false;
+		return 0;
 	}
-	*out = 0;
-	for (size_t i = 2; i < s.len; i++) {
-		if (digit_of(s.data[i]) >= radix)
+}
+
+/* Digits of a power of two, rounded once: bits beyond 64 only tell whether anything is there. */
+static bool read_bits(struct str digits, int bits, double *out)
+{
+	uint64_t value = 0;
+	int exponent = 0;
+
+	for (size_t i = 0; i < digits.len; i++) {
+		int digit = digit_of(digits.data[i]);
+		if (digit >= 1 << bits)
 			return false;
-		*out = *out * radix + digit_of(s.data[i]);
+		for (int bit = bits - 1; bit >= 0; bit--) {
+			uint64_t next = (uint64_t)digit >> bit & 1;
+			if (value >> 63 != 0) {
+				value |= next;
+				exponent++;
+			} else {
+				value = value << 1 | next;
+			}
+		}
 	}
+	*out = ldexp((double)value, exponent);
 	return true;
+}
+
+/* 0x, 0o, 0b and digits, as JavaScript's Number() reads them: with spaces around. The reference
+ * lets some of those pass only: its expression is tied to the start for 0x and to the end for 0b.
+ */
+static bool read_prefixed(struct str s, double *out)
+{
+	struct str tight = jsonata_trim_spaces(s);
+	int bits = bits_of_prefix(tight);
+
+	if (bits == 0 || (bits == 4 && tight.data != s.data) ||
+	    (bits == 1 && tight.data + tight.len != s.data + s.len))
+		return false;
+	return read_bits(str_slice(tight, 2, tight.len), bits, out) && isfinite(*out);
 }
 
 static bool read_number(struct evaluation *e, struct str s, struct json *out)
@@ -255,8 +281,8 @@ static double shift(double number, double places)
 		exponent += strtod(mark + 1, NULL);
 		len = (size_t)(mark - digits);
 	}
-	if (exponent != trunc(exponent))
-		return NAN; /* what JavaScript reads of 1e1.5 */
+	if (exponent != trunc(exponent) || !isfinite(number))
+		return NAN; /* what JavaScript reads of 1e1.5 and Infinitye1 */
 	snprintf(text, sizeof text, "%.*se%.0f", (int)len, digits, exponent);
 	return strtod(text, NULL);
 }
@@ -282,7 +308,8 @@ struct json jsonata_builtin_round(struct evaluation *e, const struct json *a,
 	double precision = value_is_number(a[1]) ? value_double(a[1]) : 0;
 
 	(void)e, (void)site;
-	if (!value_is_number(a[0]) || (a[0].type == JSON_INT && precision >= 0))
+	if (!value_is_number(a[0]) ||
+	    (a[0].type == JSON_INT && precision >= 0 && precision == trunc(precision)))
 		return a[0];
 	double number = value_double(a[0]);
 	if (precision == 0 || isnan(precision))
@@ -313,9 +340,13 @@ struct json jsonata_builtin_format_base(struct evaluation *e, const struct json 
 		return jsonata_to_text(e, a[0], false);
 	if (radix == 10)
 		return jsonata_to_text(e, jsonata_number(number), false);
+	/* Digits that a double cannot tell are 0, as in JavaScript. */
+	for (; rest / radix >= 9007199254740992.0; rest /= radix)
+		digits[--at] = '0';
 	do {
-		digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[(int)fmod(rest, radix)];
-		rest = floor(rest / radix);
+		double digit = fmod(rest, radix);
+		digits[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[(int)digit];
+		rest = (rest - digit) / radix;
 	} while (rest > 0);
 	if (number < 0)
 		digits[--at] = '-';

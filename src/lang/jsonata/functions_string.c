@@ -3,10 +3,25 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/text.h"
 
-/* Text that JavaScript makes of a missing argument. */
-static struct str text_or_undefined(struct json value)
+/* Where the second argument is in the first; -1 for nowhere. Both come back in units where half of
+ * a character is looked for; a missing text is spelt as JavaScript would. */
+static ptrdiff_t find_argument(struct evaluation *e, struct json *text, struct json *what)
 {
-	return value.type == JSON_STRING ? json_str(value) : STR("undefined");
+	if (what->type != JSON_STRING)
+		*what = json_string_c("undefined");
+	if (jsonata_has_loose_end(json_str(*what))) {
+		*text = jsonata_split_astral(e, *text);
+		if (!value_is_failed(*text))
+			*what = jsonata_split_astral(e, *what);
+		if (value_is_failed(*text) || value_is_failed(*what))
+			return -1;
+	}
+	return str_find(json_str(*text), json_str(*what));
+}
+
+static struct json finish_part(struct evaluation *e, struct json text, size_t start, size_t end)
+{
+	return jsonata_join_astral(e, jsonata_text_part(text, start, end));
 }
 
 struct json jsonata_builtin_string(struct evaluation *e, const struct json *a,
@@ -61,24 +76,29 @@ struct json jsonata_builtin_substring(struct evaluation *e, const struct json *a
 struct json jsonata_builtin_substring_before(struct evaluation *e, const struct json *a,
 					     const struct call_site *site)
 {
-	(void)e, (void)site;
-	if (a[0].type != JSON_STRING)
-		return json_undefined();
-	ptrdiff_t at = str_find(json_str(a[0]), text_or_undefined(a[1]));
+	struct json text = a[0], what = a[1];
 
-	return at < 0 ? a[0] : jsonata_text_part(a[0], 0, (size_t)at);
+	(void)site;
+	if (text.type != JSON_STRING)
+		return json_undefined();
+	ptrdiff_t at = find_argument(e, &text, &what);
+	if (value_is_failed(text) || value_is_failed(what))
+		return value_failed();
+	return at < 0 ? a[0] : finish_part(e, text, 0, (size_t)at);
 }
 
 struct json jsonata_builtin_substring_after(struct evaluation *e, const struct json *a,
 					    const struct call_site *site)
 {
-	(void)e, (void)site;
-	if (a[0].type != JSON_STRING)
-		return json_undefined();
-	struct str what = text_or_undefined(a[1]);
-	ptrdiff_t at = str_find(json_str(a[0]), what);
+	struct json text = a[0], what = a[1];
 
-	return at < 0 ? a[0] : jsonata_text_part(a[0], (size_t)at + what.len, a[0].count);
+	(void)site;
+	if (text.type != JSON_STRING)
+		return json_undefined();
+	ptrdiff_t at = find_argument(e, &text, &what);
+	if (value_is_failed(text) || value_is_failed(what))
+		return value_failed();
+	return at < 0 ? a[0] : finish_part(e, text, (size_t)at + what.count, text.count);
 }
 
 struct json jsonata_builtin_lowercase(struct evaluation *e, const struct json *a,

@@ -2,7 +2,7 @@
  *
  * A compiled expression is immutable and shared. An evaluation takes everything from the
  * caller's arena, and is held by budgets: steps, depth, bytes, length of a sequence, time.
- * Depends on lang/json and PCRE2 alone. The language: https://docs.jsonata.org; error codes,
+ * Depends on lang/json alone. The language: https://docs.jsonata.org; error codes,
  * positions and tokens are those of the reference implementation. */
 #ifndef LANG_JSONATA_JSONATA_H
 #define LANG_JSONATA_JSONATA_H
@@ -61,7 +61,7 @@ struct jsonata_limits {
 	uint32_t sequence_max;	    /* items of one sequence or string bytes/16; D2015 past it */
 	size_t bytes_max;	    /* taken from the arena by one evaluation; D1013 past it */
 	int64_t time_ms_max;	    /* on `clock`, looked at every 4096 steps; D1012; 0: no limit */
-	uint32_t regex_matches_max; /* PCRE2 match limit; D1014 past it */
+	uint32_t regex_matches_max; /* tries of a regular expression; D1014 past it */
 };
 /* 1 million steps, depth 200 (fits a fiber's stack), a million items, 32 MiB, 1 s, 100,000. */
 extern const struct jsonata_limits jsonata_limits_default;

@@ -140,12 +140,13 @@ static bool scan_regex(struct lexer *lexer, struct token *token)
 				return fail(lexer, "S0301", lexer->at, (struct str){NULL, 0});
 			for (lexer->at++;; lexer->at++) {
 				int flag = char_at(lexer, lexer->at);
-				if (flag == 'i')
-					token->ignores_case = true;
-				else if (flag == 'm')
-					token->is_multiline = true;
-				else
+				bool *is_set =
+					flag == 'i' ? &token->ignores_case : &token->is_multiline;
+				if (flag != 'i' && flag != 'm')
 					break;
+				if (*is_set) /* JavaScript bears no flag twice */
+					return fail(lexer, "S0303", lexer->at, pattern);
+				*is_set = true;
 			}
 			return give(lexer, token, TOKEN_REGEX, pattern);
 		}

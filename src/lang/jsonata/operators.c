@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "lang/jsonata/evaluate.h"
+#include "lang/jsonata/text.h"
 
 #define WHOLE_MAX 9007199254740992 /* 2^53: beyond it doubles are no longer exact */
 
@@ -317,12 +318,9 @@ struct json jsonata_concat(struct evaluation *e, const struct json *texts, uint3
 	char *out = jsonata_take_text(e, len);
 	if (out == NULL)
 		return value_failed();
-	for (uint32_t i = 0; i < count; i++) {
-		if (texts[i].count > 0)
-			memcpy(out + at, texts[i].text, texts[i].count);
-		at += texts[i].count;
-	}
-	return value_text(str_make(out, len), flags);
+	for (uint32_t i = 0; i < count; i++)
+		at = jsonata_append_text(out, at, json_str(texts[i]));
+	return value_text(str_make(out, at), flags);
 }
 
 struct json jsonata_run_concat(struct evaluation *e, const struct node *node, struct json input,

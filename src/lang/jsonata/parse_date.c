@@ -4,6 +4,7 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/picture.h"
 #include "lang/jsonata/regex.h"
+#include "lang/jsonata/text.h"
 
 /* --- ISO 8601 ------------------------------------------------------------------------------ */
 
@@ -193,10 +194,10 @@ static bool append_pattern(struct buffer *out, const struct date_part *part, str
 	}
 	if (part->has_integer)
 		return append_integer_pattern(out, &part->integer, fault);
-	if (strchr("MxFP", part->component) == NULL) {
+	if (!jsonata_is_component(part->component, "MxFP")) {
 		*fault = (struct fault){
 			.code = "D3133",
-			.value = json_string(arena_str(out->arena, str_make(&part->component, 1)))};
+			.value = jsonata_component_text(out->arena, part->component)};
 		return false;
 	}
 	buffer_append(out, STR("[a-zA-Z]+"));
@@ -218,7 +219,7 @@ static struct regex *make_matcher(struct arena *arena, const struct date_picture
 		buffer_append_byte(&pattern, ')');
 	}
 	buffer_append_byte(&pattern, '$');
-	return jsonata_regex_compile(arena, buffer_str(&pattern), true, false, fault);
+	return jsonata_regex_compile(arena, buffer_str(&pattern), true, false, 0, fault);
 }
 
 /* --- values of the parts ------------------------------------------------------------------- */
@@ -263,12 +264,12 @@ static double parse_fraction(struct str text)
 	return value;
 }
 
-static bool is_name(struct str text, const char *name, int64_t width)
+static bool is_name(struct str text, const char *name, double width)
 {
 	struct str whole = str_from_c(name);
 
-	if (width > 0)
-		whole = str_slice(whole, 0, (size_t)width);
+	if (width != 0 && width < (double)whole.len)
+		whole = str_slice(whole, 0, width < 0 ? 0 : (size_t)width);
 	return str_equal(text, whole);
 }
 
@@ -352,7 +353,7 @@ static bool fill(struct evaluation *e, struct moment *m, const char *components,
 			*value = *components == 'M' || *components == 'D' || *components == 'd';
 			is_ended = true;
 		} else {
-			*value = jsonata_date_component(now, *components);
+			*value = jsonata_date_component(now, (unsigned char)*components);
 		}
 	}
 	return true;
@@ -409,19 +410,22 @@ static struct json parse_by_picture(struct evaluation *e, const struct date_pict
 
 	for (size_t i = 0; i < 128; i++)
 		m.values[i] = NAN;
-	int found = jsonata_regex_match(e, picture->matcher, text, 0, &match);
+	text = jsonata_split_astral(e, text);
+	if (value_is_failed(text))
+		return text;
+	int found = jsonata_regex_search(e, picture->matcher, text, 0, &match);
 	if (found <= 0)
 		return found < 0 ? value_failed() : json_undefined();
 	for (uint32_t i = 0; i < picture->count; i++) {
 		const struct date_part *part = &picture->parts[i];
 		if (part->component == '\0')
 			continue;
-		struct json group = jsonata_regex_group(text, &match, i);
+		struct json group = jsonata_regex_group(e, text, &match, i);
 		double value = parse_part(e, part, group);
 		/* A name that is none is nothing. */
 		bool is_given = part->has_integer || part->component == 'f' || !isnan(value);
-		m.values[(unsigned char)part->component & 127] = value;
-		m.is_given[(unsigned char)part->component & 127] = is_given;
+		m.values[part->component & 127] = value;
+		m.is_given[part->component & 127] = is_given;
 		has_any = true;
 	}
 	return has_any ? compute(e, &m, site) : json_undefined();

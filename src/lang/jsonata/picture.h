@@ -49,12 +49,12 @@ extern const char jsonata_number_words[];
 enum date_names { NAMES_NONE, NAMES_LOWER, NAMES_UPPER, NAMES_TITLE };
 
 struct date_part {
-	char component; /* '\0': a literal */
+	uint32_t component; /* a unit; 0: a literal */
 	struct str literal;
 	enum date_names names;
 	bool has_integer;
 	bool is_traditional; /* the modifier t: Z for no offset */
-	int64_t width_max;   /* -1: none */
+	double width_max;    /* INFINITY: none; NAN: one that is no number */
 	double year_modulus; /* 0: all digits of the year */
 	struct integer_picture integer;
 };
@@ -78,9 +78,12 @@ struct date {
 	int32_t week_day; /* 1 Monday … 7 Sunday */
 	int32_t of_day;	  /* ms */
 };
+/* Whether a component is one of these letters, and how it is told in a fault. */
+bool jsonata_is_component(uint32_t component, const char *letters);
+struct json jsonata_component_text(struct arena *arena, uint32_t component);
 struct date jsonata_date(double ms);
 /* One component as a number; NaN where it is none. */
-double jsonata_date_component(const struct date *date, char component);
+double jsonata_date_component(const struct date *date, uint32_t component);
 /* JavaScript's Date.UTC: any of the values may be out of its range; month counts from 0. */
 double jsonata_utc(double year, double month, double day, double ms);
 extern const char *const jsonata_month_names[12];

@@ -3,6 +3,7 @@
 
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/picture.h"
+#include "lang/jsonata/text.h"
 
 enum { DATE_BYTES_MAX = 64 * 1024, WIDTH_MAX = 500 };
 #define DAY_MS	    86400000.0
@@ -137,7 +138,19 @@ static double day_of_year(const struct date *d)
 	       1;
 }
 
-double jsonata_date_component(const struct date *date, char component)
+bool jsonata_is_component(uint32_t component, const char *letters)
+{
+	return component > 0 && component < 0x80 && strchr(letters, (int)component) != NULL;
+}
+
+struct json jsonata_component_text(struct arena *arena, uint32_t component)
+{
+	char bytes[4];
+
+	return json_string(arena_str(arena, str_make(bytes, jsonata_put_point(bytes, component))));
+}
+
+double jsonata_date_component(const struct date *date, uint32_t component)
 {
 	if (isnan(date->ms))
 		return NAN;
@@ -189,7 +202,7 @@ static struct date_part *add_part(struct reader *reader)
 {
 	struct date_part *part = &reader->picture->parts[reader->picture->count++];
 
-	*part = (struct date_part){.width_max = -1};
+	*part = (struct date_part){.width_max = INFINITY};
 	return part;
 }
 
@@ -209,7 +222,7 @@ static void add_literal(struct reader *reader, size_t start, size_t end)
 	add_part(reader)->literal = str_make(out, len);
 }
 
-static const char *default_presentation(char component)
+static const char *default_presentation(uint32_t component)
 {
 	switch (component) {
 	case 'Y':
@@ -240,15 +253,18 @@ static const char *default_presentation(char component)
 	}
 }
 
-/* A width: digits, or * for none; -1 where none is given. */
-static int64_t read_width(struct str text)
+/* A width as JavaScript's parseInt() reads it, INFINITY where none is given. */
+static double read_width(struct str text, bool is_given)
 {
-	int64_t width = -1;
+	bool is_minus = text.len > 0 && text.data[0] == '-';
+	size_t start = is_minus || (text.len > 0 && text.data[0] == '+'), i = start;
+	double width = 0;
 
-	for (size_t i = 0; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++)
-		width = width > WIDTH_MAX ? width
-					  : (width < 0 ? 0 : width) * 10 + (text.data[i] - '0');
-	return width;
+	if (!is_given || str_equal(text, STR("*")))
+		return INFINITY;
+	for (; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++)
+		width = width * 10 + (text.data[i] - '0');
+	return i == start ? NAN : is_minus ? -width : width;
 }
 
 static void read_names(struct date_part *part, struct str presentation)
@@ -266,16 +282,17 @@ static void set_year_digits(struct date_part *part)
 {
 	int64_t digits = part->integer.mandatory_digits + part->integer.optional_digits;
 
-	if (part->width_max >= 0) {
-		part->year_modulus = pow(10, (double)part->width_max);
-		part->integer.mandatory_digits = part->width_max;
+	if (!isinf(part->width_max)) {
+		part->year_modulus = pow(10, part->width_max);
+		part->integer.mandatory_digits =
+			isnan(part->width_max) ? 0 : (int64_t)part->width_max;
 	} else if (digits >= 2) {
 		part->year_modulus = pow(10, (double)digits);
 	}
 }
 
 static bool read_integer(struct reader *reader, struct date_part *part, struct str presentation,
-			 char second, int64_t width_min)
+			 char second, double width_min)
 {
 	struct str text = presentation;
 
@@ -284,8 +301,9 @@ static bool read_integer(struct reader *reader, struct date_part *part, struct s
 	if (!jsonata_integer_picture(reader->arena, text, &part->integer, reader->fault))
 		return false;
 	part->has_integer = true;
-	if (part->integer.primary == PICTURE_DECIMAL && part->integer.mandatory_digits < width_min)
-		part->integer.mandatory_digits = width_min;
+	if (part->integer.primary == PICTURE_DECIMAL && isfinite(width_min) &&
+	    (double)part->integer.mandatory_digits < width_min)
+		part->integer.mandatory_digits = (int64_t)width_min;
 	if (part->component == 'Y')
 		set_year_digits(part);
 	/* Digits of two numbers side by side: the first has a fixed width when read. */
@@ -309,18 +327,18 @@ static char cut_second(struct str *presentation)
 }
 
 static bool read_presentation(struct reader *reader, struct date_part *part,
-			      struct str presentation, int64_t width_min)
+			      struct str presentation, double width_min)
 {
 	char second = cut_second(&presentation);
 
 	if (presentation.len == 0) {
 		const char *otherwise = default_presentation(part->component);
 		if (otherwise == NULL) {
-			*reader->fault = (struct fault){
-				.code = "D3132",
-				.value = json_string(arena_str(
-					reader->arena,
-					str_make(&part->component, part->component != '\0')))};
+			*reader->fault =
+				(struct fault){.code = "D3132", .value = json_string(STR(""))};
+			if (part->component != 0)
+				reader->fault->value =
+					jsonata_component_text(reader->arena, part->component);
 			return false;
 		}
 		presentation = str_from_c(otherwise);
@@ -332,41 +350,69 @@ static bool read_presentation(struct reader *reader, struct date_part *part,
 		return jsonata_integer_picture(reader->arena, presentation, &part->integer,
 					       reader->fault);
 	}
-	if (part->names == NAMES_NONE && part->component != '\0' &&
-	    strchr("YMDdFWwXxHhmsf", part->component) != NULL)
+	if (part->names == NAMES_NONE && jsonata_is_component(part->component, "YMDdFWwXxHhmsf"))
 		return read_integer(reader, part, presentation, second, width_min);
 	return true;
+}
+
+/* Without white space, wherever it is. */
+static struct str tighten(struct arena *arena, struct str marker)
+{
+	char *out = arena_alloc(arena, marker.len + 1);
+	size_t len = 0, size;
+
+	for (size_t at = 0; at < marker.len; at += size) {
+		size = jsonata_point_size(marker.data + at, marker.len - at);
+		if (jsonata_space_size(marker.data + at, size) > 0)
+			continue;
+		memcpy(out + len, marker.data + at, size);
+		len += size;
+	}
+	return str_make(out, len);
 }
 
 /* What stands between the brackets of a marker. */
 static bool read_marker(struct reader *reader, struct str marker)
 {
-	char *tight = arena_alloc(reader->arena, marker.len);
-	size_t len = 0;
-	int64_t width_min = -1;
+	struct str text = tighten(reader->arena, marker);
 	struct date_part *part = add_part(reader);
+	size_t first = text.len == 0 ? 0 : jsonata_point_size(text.data, text.len);
+	size_t comma = text.len;
+	double width_min = INFINITY;
 
-	for (size_t i = 0; i < marker.len; i++)
-		if (marker.data[i] != ' ' && (marker.data[i] < '\t' || marker.data[i] > '\r'))
-			tight[len++] = marker.data[i];
-	struct str text = str_make(tight, len);
-	part->component = len > 0 ? tight[0] : '\0';
-	size_t comma = len;
-	while (comma > 0 && tight[comma - 1] != ',')
+	part->component = first == 0 ? 0 : jsonata_point(text.data, first);
+	while (comma > 0 && text.data[comma - 1] != ',')
 		comma--;
-	struct str presentation = str_slice(text, 1, len);
+	struct str presentation = str_slice(text, first, text.len);
 	if (comma > 0) {
-		struct str width = str_slice(text, comma, len);
+		struct str width = str_slice(text, comma, text.len);
+		bool has_max = str_find_byte(width, '-') >= 0;
 		struct str min = str_cut(&width, '-');
-		width_min = read_width(min);
-		part->width_max = read_width(width);
-		presentation = str_slice(text, 1, comma - 1);
+		width_min = read_width(min, true);
+		part->width_max = read_width(width, has_max);
+		/* A comma that is itself the component is its presentation, too. */
+		presentation =
+			comma == 1 ? str_slice(text, 0, 1) : str_slice(text, first, comma - 1);
 	}
-	if (width_min > WIDTH_MAX || part->width_max > WIDTH_MAX) {
+	if ((isfinite(width_min) && width_min > WIDTH_MAX) ||
+	    (isfinite(part->width_max) && fabs(part->width_max) > WIDTH_MAX)) {
 		*reader->fault = (struct fault){.code = "U1002"};
 		return false;
 	}
 	return read_presentation(reader, part, presentation, width_min);
+}
+
+/* Each astral character as two, for JavaScript takes the first half of one as a component. */
+static struct str split(struct arena *arena, struct str text)
+{
+	char *out = arena_alloc(arena, text.len * 2 + 1);
+	size_t len = 0, size;
+
+	for (size_t at = 0; at < text.len; at += size) {
+		size = jsonata_point_size(text.data + at, text.len - at);
+		len += jsonata_put_units(out + len, jsonata_point(text.data + at, size));
+	}
+	return str_make(out, len);
 }
 
 static bool read_parts(struct reader *reader)
@@ -402,7 +448,8 @@ struct date_picture *jsonata_date_picture(struct arena *arena, struct str pictur
 					  struct fault *fault)
 {
 	struct date_picture *out = arena_zero(arena, sizeof *out);
-	struct reader reader = {.arena = arena, .text = picture, .picture = out, .fault = fault};
+	struct reader reader = {
+		.arena = arena, .text = split(arena, picture), .picture = out, .fault = fault};
 	size_t most = 1;
 
 	if (picture.len > 1024) {
@@ -438,7 +485,7 @@ static void append_cased(struct buffer *out, struct str text, enum date_names na
 	}
 }
 
-static const char *find_name(char component, double value)
+static const char *find_name(uint32_t component, double value)
 {
 	if (component == 'F')
 		return value >= 1 && value <= 7 ? jsonata_day_names[(int)value] : NULL;
@@ -449,19 +496,19 @@ static bool write_name(struct writer *w, const struct date_part *part, double va
 {
 	const char *name = find_name(part->component, value);
 
-	if (part->component != 'M' && part->component != 'x' && part->component != 'F') {
-		jsonata_fail(w->e, "D3133",
-			     json_string(arena_str(w->e->arena, str_make(&part->component, 1))));
+	if (!jsonata_is_component(part->component, "MxF")) {
+		jsonata_fail(w->e, "D3133", jsonata_component_text(w->e->arena, part->component));
 		return false;
 	}
+	if (name == NULL && part->names == NAMES_TITLE && isinf(part->width_max))
+		name = "undefined"; /* so the reference has it, beyond the calendar */
 	if (name == NULL) {
-		/* Beyond the calendar. The reference fails likewise, or writes "undefined". */
 		jsonata_fail(w->e, "D3142", json_undefined());
 		return false;
 	}
 	struct str text = str_from_c(name);
-	if (part->width_max >= 0)
-		text = str_slice(text, 0, (size_t)part->width_max);
+	if (part->width_max < (double)text.len)
+		text = str_slice(text, 0, part->width_max < 0 ? 0 : (size_t)part->width_max);
 	append_cased(&w->out, text, part->names);
 	return true;
 }
@@ -502,7 +549,9 @@ static bool write_offset_digits(struct writer *w, const struct integer_picture *
 	if (picture->regular > 0 || digits == 3 || digits == 4)
 		return jsonata_format_integer(w->e, offset, picture, &w->out);
 	if (digits != 1 && digits != 2) {
-		jsonata_fail(w->e, "D3134", json_int(digits));
+		jsonata_fail(w->e, "D3134",
+			     picture->primary == PICTURE_DECIMAL ? json_int(digits)
+								 : json_undefined());
 		return false;
 	}
 	if (!jsonata_format_integer(w->e, w->offset_hours, picture, &w->out))
@@ -555,13 +604,13 @@ static bool write_part(struct writer *w, const struct date_part *part)
 		break;
 	}
 	value = jsonata_date_component(&w->date, part->component);
-	if (part->names != NAMES_NONE && part->component != 'f')
+	if (part->names != NAMES_NONE && jsonata_is_component(part->component, "YMDdFWwXxHhms"))
 		return write_name(w, part, value);
 	if (!part->has_integer) {
 		buffer_append(&w->out, STR("undefined"));
 		return true;
 	}
-	if (part->year_modulus > 0 && !(value >= 0 && value < part->year_modulus))
+	if (part->year_modulus != 0 && !(value >= 0 && value < part->year_modulus))
 		value = fmod(value, part->year_modulus);
 	return write_integer(w, &part->integer, value);
 }
@@ -615,13 +664,13 @@ struct json jsonata_builtin_from_millis(struct evaluation *e, const struct json 
 	if (picture == NULL || !jsonata_spend_many(e, picture->count))
 		return value_failed();
 	/* Beyond the calendar the reference writes NaN; so do we. */
-	w.date = jsonata_date(trunc(value_double(a[0])) +
-			      (60 * w.offset_hours + w.offset_minutes) * 60000);
+	w.date = jsonata_date(
+		trunc(value_double(a[0]) + (60 * w.offset_hours + w.offset_minutes) * 60000));
 	buffer_init(&w.out, e->arena, DATE_BYTES_MAX);
 	for (uint32_t i = 0; i < picture->count; i++)
 		if (!write_part(&w, &picture->parts[i]))
 			return value_failed();
 	e->bytes_left -= (int64_t)w.out.capacity;
 	struct str text = buffer_str(&w.out);
-	return value_text(text, jsonata_text_flags(text));
+	return jsonata_join_astral(e, value_text(text, jsonata_text_flags(text)));
 }

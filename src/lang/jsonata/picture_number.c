@@ -1,13 +1,13 @@
 /* $formatNumber: XPath's format-number, with the reference's way where it differs. Pictures and
- * results are arrays of code points here, because they are cut and joined at single ones. */
+ * results are arrays of UTF-16 units here, because they are cut and joined at single ones. */
 #include <math.h>
 
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/text.h"
 
-enum { NUMBER_PICTURE_MAX = 1024, NUMBER_POINTS_MAX = 16 * 1024 };
+enum { NUMBER_PICTURE_MAX = 1024, NUMBER_UNITS_MAX = 16 * 1024 };
 
-struct points {
+struct units {
 	uint32_t *items;
 	size_t len;
 };
@@ -16,9 +16,7 @@ enum property {
 	DECIMAL_SEPARATOR,
 	GROUPING_SEPARATOR,
 	EXPONENT_SEPARATOR,
-	INFINITY_TEXT,
 	MINUS_SIGN,
-	NAN_TEXT,
 	PERCENT,
 	PER_MILLE,
 	ZERO_DIGIT,
@@ -34,9 +32,7 @@ static const struct {
 	[DECIMAL_SEPARATOR] = {"decimal-separator", "."},
 	[GROUPING_SEPARATOR] = {"grouping-separator", ","},
 	[EXPONENT_SEPARATOR] = {"exponent-separator", "e"},
-	[INFINITY_TEXT] = {"infinity", "Infinity"},
 	[MINUS_SIGN] = {"minus-sign", "-"},
-	[NAN_TEXT] = {"NaN", "NaN"},
 	[PERCENT] = {"percent", "%"},
 	[PER_MILLE] = {"per-mille", "\u2030"},
 	[ZERO_DIGIT] = {"zero-digit", "0"},
@@ -46,13 +42,15 @@ static const struct {
 
 struct format {
 	struct evaluation *e;
-	struct points properties[PROPERTIES];
+	struct units properties[PROPERTIES];
+	bool is_text[PROPERTIES]; /* one that is none is found in pictures, but is no character */
+	bool has_digits;	  /* without a zero-digit there are none, as in the reference */
 	uint32_t zero;
 };
 
 /* A sub-picture and what it says. */
 struct subpicture {
-	struct points text, prefix, suffix, active, mantissa, exponent, integer, fraction;
+	struct units text, prefix, suffix, active, mantissa, exponent, integer, fraction;
 	bool has_exponent;
 	size_t min_integer, scaling, min_fraction, max_fraction, min_exponent;
 	size_t *groups; /* digits to the right of each separator of the integer part */
@@ -62,9 +60,9 @@ struct subpicture {
 	size_t fraction_group_count;
 };
 
-/* --- code points --------------------------------------------------------------------------- */
+/* --- UTF-16 units -------------------------------------------------------------------------- */
 
-static bool to_points(struct evaluation *e, struct json text, struct points *out)
+static bool to_units(struct evaluation *e, struct json text, struct units *out)
 {
 	size_t size;
 
@@ -74,22 +72,27 @@ static bool to_points(struct evaluation *e, struct json text, struct points *out
 		return false;
 	for (size_t at = 0; at < text.count; at += size) {
 		size = jsonata_point_size(text.text + at, text.count - at);
-		out->items[out->len++] = jsonata_point(text.text + at, size);
+		uint32_t point = jsonata_point(text.text + at, size);
+		if (point >= 0x10000) {
+			out->items[out->len++] = 0xd7c0 + (point >> 10);
+			point = 0xdc00 | (point & 0x3ff);
+		}
+		out->items[out->len++] = point;
 	}
 	return true;
 }
 
-static struct points cut(struct points p, size_t from, size_t to)
+static struct units cut(struct units p, size_t from, size_t to)
 {
 	if (to > p.len)
 		to = p.len;
 	if (from > to)
 		from = to;
-	return (struct points){p.items + from, to - from};
+	return (struct units){p.items + from, to - from};
 }
 
 /* Place of `what` at or behind `from`; -1 for none. Nothing is found at `from`. */
-static ptrdiff_t find(struct points p, struct points what, size_t from)
+static ptrdiff_t find(struct units p, struct units what, size_t from)
 {
 	for (size_t at = from; at + what.len <= p.len; at++)
 		if (what.len == 0 ||
@@ -98,7 +101,7 @@ static ptrdiff_t find(struct points p, struct points what, size_t from)
 	return -1;
 }
 
-static ptrdiff_t find_last(struct points p, struct points what)
+static ptrdiff_t find_last(struct units p, struct units what)
 {
 	ptrdiff_t last = -1;
 
@@ -107,31 +110,30 @@ static ptrdiff_t find_last(struct points p, struct points what)
 	return last;
 }
 
-static bool is_point(struct points what, uint32_t point)
+static bool is_unit(const struct format *f, enum property property, uint32_t unit)
 {
-	return what.len == 1 && what.items[0] == point;
+	return f->is_text[property] && f->properties[property].len == 1 &&
+	       f->properties[property].items[0] == unit;
 }
 
-static bool is_digit(const struct format *f, uint32_t point)
+static bool is_digit(const struct format *f, uint32_t unit)
 {
-	return point >= f->zero && point < f->zero + 10;
+	return f->has_digits && unit >= f->zero && unit < f->zero + 10;
 }
 
-static bool is_digit_sign(const struct format *f, uint32_t point)
+static bool is_digit_sign(const struct format *f, uint32_t unit)
 {
-	return is_digit(f, point) || is_point(f->properties[DIGIT], point);
+	return is_digit(f, unit) || is_unit(f, DIGIT, unit);
 }
 
-static bool is_active(const struct format *f, uint32_t point)
+static bool is_active(const struct format *f, uint32_t unit)
 {
-	return is_digit(f, point) || is_point(f->properties[DECIMAL_SEPARATOR], point) ||
-	       is_point(f->properties[EXPONENT_SEPARATOR], point) ||
-	       is_point(f->properties[GROUPING_SEPARATOR], point) ||
-	       is_point(f->properties[DIGIT], point) ||
-	       is_point(f->properties[PATTERN_SEPARATOR], point);
+	return is_digit(f, unit) || is_unit(f, DECIMAL_SEPARATOR, unit) ||
+	       is_unit(f, EXPONENT_SEPARATOR, unit) || is_unit(f, GROUPING_SEPARATOR, unit) ||
+	       is_unit(f, DIGIT, unit) || is_unit(f, PATTERN_SEPARATOR, unit);
 }
 
-static size_t count_digits(const struct format *f, struct points p)
+static size_t count_digits(const struct format *f, struct units p)
 {
 	size_t count = 0;
 
@@ -140,7 +142,7 @@ static size_t count_digits(const struct format *f, struct points p)
 	return count;
 }
 
-static size_t count_signs(const struct format *f, struct points p)
+static size_t count_signs(const struct format *f, struct units p)
 {
 	size_t count = 0;
 
@@ -151,9 +153,9 @@ static size_t count_signs(const struct format *f, struct points p)
 
 /* --- splitting a sub-picture --------------------------------------------------------------- */
 
-static bool is_core(const struct format *f, uint32_t point)
+static bool is_core(const struct format *f, uint32_t unit)
 {
-	return is_active(f, point) && !is_point(f->properties[EXPONENT_SEPARATOR], point);
+	return is_active(f, unit) && !is_unit(f, EXPONENT_SEPARATOR, unit);
 }
 
 static void split_affixes(const struct format *f, struct subpicture *s)
@@ -207,7 +209,7 @@ static bool has(const struct format *f, const struct subpicture *s, enum propert
 	return find(s->text, f->properties[property], 0) >= 0;
 }
 
-static bool has_passive(const struct format *f, struct points p)
+static bool has_passive(const struct format *f, struct units p)
 {
 	for (size_t i = 0; i < p.len; i++)
 		if (!is_active(f, p.items[i]))
@@ -218,16 +220,17 @@ static bool has_passive(const struct format *f, struct points p)
 /* The place of a grouping separator: not beside the decimal one, not last, not doubled. */
 static const char *check_grouping(const struct format *f, const struct subpicture *s)
 {
-	struct points grouping = f->properties[GROUPING_SEPARATOR];
+	struct units grouping = f->properties[GROUPING_SEPARATOR];
 	ptrdiff_t decimal = find(s->text, f->properties[DECIMAL_SEPARATOR], 0);
 	const char *code = NULL;
 
 	if (decimal >= 0) {
 		size_t at = (size_t)decimal;
-		if ((at > 0 && is_point(grouping, s->text.items[at - 1])) ||
-		    (at + 1 < s->text.len && is_point(grouping, s->text.items[at + 1])))
+		if ((at > 0 && is_unit(f, GROUPING_SEPARATOR, s->text.items[at - 1])) ||
+		    (at + 1 < s->text.len && is_unit(f, GROUPING_SEPARATOR, s->text.items[at + 1])))
 			code = "D3087";
-	} else if (s->integer.len > 0 && is_point(grouping, s->integer.items[s->integer.len - 1])) {
+	} else if (s->integer.len > 0 &&
+		   is_unit(f, GROUPING_SEPARATOR, s->integer.items[s->integer.len - 1])) {
 		code = "D3088";
 	}
 	for (ptrdiff_t at = find(s->text, grouping, 0); at >= 0;
@@ -240,7 +243,7 @@ static const char *check_grouping(const struct format *f, const struct subpictur
 
 static const char *check_digits(const struct format *f, const struct subpicture *s)
 {
-	struct points digit = f->properties[DIGIT];
+	struct units digit = f->properties[DIGIT];
 	ptrdiff_t optional = find(s->integer, digit, 0);
 	const char *code = NULL;
 
@@ -295,10 +298,10 @@ static const char *check(const struct format *f, const struct subpicture *s)
 /* --- what it says -------------------------------------------------------------------------- */
 
 /* Digit signs beside each grouping separator of a part. */
-static bool find_groups(const struct format *f, const struct subpicture *s, struct points part,
+static bool find_groups(const struct format *f, const struct subpicture *s, struct units part,
 			bool to_left, size_t **groups, size_t *count)
 {
-	struct points grouping = f->properties[GROUPING_SEPARATOR];
+	struct units grouping = f->properties[GROUPING_SEPARATOR];
 
 	*count = 0;
 	*groups = jsonata_take(f->e, (part.len + s->integer.len + 2) * sizeof **groups);
@@ -371,17 +374,17 @@ static bool analyse(const struct format *f, struct subpicture *s)
 
 /* --- writing the number -------------------------------------------------------------------- */
 
-/* Code points with room to grow. */
+/* Units with room to grow. */
 struct line {
-	uint32_t items[NUMBER_POINTS_MAX];
+	uint32_t items[NUMBER_UNITS_MAX];
 	size_t len;
 };
 
-static void insert(struct line *line, size_t at, struct points what)
+static void insert(struct line *line, size_t at, struct units what)
 {
 	if (at > line->len)
 		at = line->len;
-	if (line->len + what.len > NUMBER_POINTS_MAX)
+	if (line->len + what.len > NUMBER_UNITS_MAX)
 		return;
 	memmove(line->items + at + what.len, line->items + at,
 		(line->len - at) * sizeof *line->items);
@@ -389,9 +392,9 @@ static void insert(struct line *line, size_t at, struct points what)
 	line->len += what.len;
 }
 
-static struct points points_of(const struct line *line)
+static struct units units_of(const struct line *line)
 {
-	return (struct points){(uint32_t *)(uintptr_t)line->items, line->len};
+	return (struct units){(uint32_t *)(uintptr_t)line->items, line->len};
 }
 
 static void insert_zeros(const struct format *f, struct line *line, size_t at, size_t count)
@@ -400,39 +403,80 @@ static void insert_zeros(const struct format *f, struct line *line, size_t at, s
 		insert(line, at, f->properties[ZERO_DIGIT]);
 }
 
-/* JavaScript's toFixed in the digits of the picture. */
+/* Whether a number is just between two with so many places; `exact` has them and more. */
+static bool is_tie(const char *exact, int places)
+{
+	const char *rest = strchr(exact, '.') + 1 + places;
+
+	return *rest == '5' && strspn(rest + 1, "0") == strlen(rest + 1);
+}
+
+/* The digits of a number made those of the next one up; there is room for one more. */
+static int count_up(char *text, int len)
+{
+	int at = len;
+
+	while (at > 0 && (text[at - 1] == '9' || text[at - 1] == '.'))
+		if (text[--at] == '9')
+			text[at] = '0';
+	if (at > 0) {
+		text[at - 1]++;
+		return len;
+	}
+	memmove(text + 1, text, (size_t)len);
+	text[0] = '1';
+	return len + 1;
+}
+
+/* JavaScript's toFixed: printf's, but a tie goes away from zero. */
+static int to_fixed(double value, int places, char *text, size_t size)
+{
+	enum { BEYOND = 60 }; /* no double this near to a tie is none */
+	double moved = ldexp(value, places + 1);
+
+	if (moved == floor(moved) && value != floor(value)) {
+		int len = snprintf(text, size, "%.*f", places + BEYOND, value);
+		if (is_tie(text, places))
+			return count_up(text, len - BEYOND - (places == 0));
+	}
+	return snprintf(text, size, "%.*f", places, value);
+}
+
+/* A number in the digits of the picture. */
 static void write_digits(const struct format *f, double value, size_t places, struct line *line)
 {
 	char text[512];
 	int len;
 
 	/* Beyond 1e21 toFixed gives up and spells the number as ever. */
-	if (fabs(value) >= 1e21)
+	if (isnan(value))
+		len = snprintf(text, sizeof text, "NaN");
+	else if (fabs(value) >= 1e21)
 		len = (int)json_format_double(fabs(value), text);
 	else
-		len = snprintf(text, sizeof text, "%.*f", (int)(places > 100 ? 100 : places),
-			       fabs(value));
+		len = to_fixed(fabs(value), places > 100 ? 100 : (int)places, text, sizeof text);
 	line->len = 0;
 	for (int i = 0; i < len && i < (int)sizeof text; i++) {
-		uint32_t point = (unsigned char)text[i];
-		if (point >= '0' && point <= '9')
-			point = point - '0' + f->zero;
-		line->items[line->len++] = point;
+		uint32_t unit = (unsigned char)text[i];
+		bool is_figure = unit >= '0' && unit <= '9';
+		if (is_figure)
+			unit = (unit - '0' + f->zero) & 0xffff;
+		if (!is_figure || f->has_digits)
+			line->items[line->len++] = unit;
 	}
 }
 
-static size_t decimal_at(const struct format *f, const struct line *line)
+/* -1 where a separator that is also the zero was trimmed away. */
+static ptrdiff_t decimal_at(const struct format *f, const struct line *line)
 {
-	ptrdiff_t at = find(points_of(line), f->properties[DECIMAL_SEPARATOR], 0);
-
-	return at < 0 ? line->len : (size_t)at;
+	return find(units_of(line), f->properties[DECIMAL_SEPARATOR], 0);
 }
 
 /* The decimal separator of the picture, and no zeros at either end. */
 static void trim(const struct format *f, struct line *line)
 {
-	struct points dot = {(uint32_t[]){'.'}, 1}, zero = f->properties[ZERO_DIGIT];
-	ptrdiff_t at = find(points_of(line), dot, 0);
+	struct units dot = {(uint32_t[]){'.'}, 1};
+	ptrdiff_t at = find(units_of(line), dot, 0);
 	size_t start = 0;
 
 	if (at >= 0) {
@@ -443,45 +487,48 @@ static void trim(const struct format *f, struct line *line)
 	} else {
 		insert(line, line->len, f->properties[DECIMAL_SEPARATOR]);
 	}
-	while (start < line->len && is_point(zero, line->items[start]))
+	while (start < line->len && is_unit(f, ZERO_DIGIT, line->items[start]))
 		start++;
 	memmove(line->items, line->items + start, (line->len - start) * sizeof *line->items);
 	line->len -= start;
-	while (line->len > 0 && is_point(zero, line->items[line->len - 1]))
+	while (line->len > 0 && is_unit(f, ZERO_DIGIT, line->items[line->len - 1]))
 		line->len--;
+}
+
+/* Where JavaScript's slice() cuts: in front of the text it counts from the end. */
+static size_t slice_at(const struct line *line, ptrdiff_t at)
+{
+	if (at < 0)
+		at += (ptrdiff_t)line->len;
+	return at < 0 ? 0 : (size_t)at;
 }
 
 static void group(const struct format *f, const struct subpicture *s, struct line *line)
 {
-	struct points separator = f->properties[GROUPING_SEPARATOR];
-	size_t decimal = decimal_at(f, line);
+	struct units separator = f->properties[GROUPING_SEPARATOR];
+	ptrdiff_t decimal = decimal_at(f, line), regular = (ptrdiff_t)s->regular;
 
-	if (s->regular > 0 && decimal > 0) {
-		for (size_t i = 1, count = (decimal - 1) / s->regular; i <= count; i++)
-			insert(line, decimal - i * s->regular, separator);
+	if (regular > 0) {
+		for (ptrdiff_t i = 1, count = (decimal - 1) / regular; i <= count; i++)
+			insert(line, slice_at(line, decimal - i * regular), separator);
 	} else {
-		for (size_t i = 0; i < s->group_count; i++, decimal++) {
-			/* Where the number is shorter, JavaScript's slice() counts from its end. */
-			ptrdiff_t at = (ptrdiff_t)decimal - (ptrdiff_t)s->groups[i];
-			if (at < 0)
-				at += (ptrdiff_t)line->len;
-			insert(line, at < 0 ? 0 : (size_t)at, separator);
-		}
+		for (size_t i = 0; i < s->group_count; i++, decimal++)
+			insert(line, slice_at(line, decimal - (ptrdiff_t)s->groups[i]), separator);
 	}
 	decimal = decimal_at(f, line);
 	for (size_t i = 0; i < s->fraction_group_count; i++)
-		insert(line, s->fraction_groups[i] + decimal + 1, separator);
+		insert(line, s->fraction_groups[i] + (size_t)(decimal + 1), separator);
 }
 
 static void pad(const struct format *f, const struct subpicture *s, struct line *line)
 {
-	size_t decimal = decimal_at(f, line), places = line->len - decimal;
+	ptrdiff_t decimal = decimal_at(f, line);
+	ptrdiff_t places = (ptrdiff_t)line->len - decimal - 1;
 
-	places = places == 0 ? 0 : places - 1;
-	if (s->min_integer > decimal)
-		insert_zeros(f, line, 0, s->min_integer - decimal);
-	if (s->min_fraction > places)
-		insert_zeros(f, line, line->len, s->min_fraction - places);
+	if ((ptrdiff_t)s->min_integer > decimal)
+		insert_zeros(f, line, 0, (size_t)((ptrdiff_t)s->min_integer - decimal));
+	if ((ptrdiff_t)s->min_fraction > places)
+		insert_zeros(f, line, line->len, (size_t)((ptrdiff_t)s->min_fraction - places));
 }
 
 static void write_exponent(const struct format *f, const struct subpicture *s, double exponent,
@@ -493,7 +540,7 @@ static void write_exponent(const struct format *f, const struct subpicture *s, d
 	insert(line, line->len, f->properties[EXPONENT_SEPARATOR]);
 	if (exponent < 0)
 		insert(line, line->len, f->properties[MINUS_SIGN]);
-	insert(line, line->len, points_of(scratch));
+	insert(line, line->len, units_of(scratch));
 }
 
 /* The mantissa, its size as the picture has it, and the exponent that makes up for it. */
@@ -521,13 +568,13 @@ static double round_to(struct evaluation *e, double number, size_t places)
 
 static struct json to_text(struct evaluation *e, const struct line *line)
 {
-	char *out = jsonata_take_text(e, line->len * 4);
+	char *out = jsonata_take_text(e, line->len * 3);
 	size_t len = 0;
 
 	if (out == NULL)
 		return value_failed();
 	for (size_t i = 0; i < line->len; i++)
-		len += jsonata_put_point(out + len, line->items[i]);
+		len = jsonata_append_unit(out, len, line->items[i]);
 	struct str text = str_make(out, len);
 	return value_text(text, jsonata_text_flags(text));
 }
@@ -550,7 +597,7 @@ static struct json write_number(struct format *f, const struct subpicture *s, do
 	trim(f, line);
 	pad(f, s, line);
 	group(f, s, line);
-	if (!has(f, s, DECIMAL_SEPARATOR) || decimal_at(f, line) + 1 == line->len)
+	if (!has(f, s, DECIMAL_SEPARATOR) || decimal_at(f, line) + 1 == (ptrdiff_t)line->len)
 		line->len -= line->len > 0;
 	if (s->min_exponent > 0)
 		write_exponent(f, s, exponent, line, scratch);
@@ -563,24 +610,59 @@ static struct json write_number(struct format *f, const struct subpicture *s, do
 
 /* --- the function -------------------------------------------------------------------------- */
 
+static bool refuse_options(struct format *f, struct json options)
+{
+	jsonata_fail(f->e, "T0410", options);
+	f->e->fault.index = 3;
+	return false;
+}
+
 static bool read_properties(struct format *f, struct json options)
 {
 	for (size_t i = 0; i < PROPERTIES; i++) {
 		struct json value = json_get_c(options, defaults[i].name);
-		if (value.type != JSON_STRING)
+		if (value_is_undefined(value))
 			value = json_string_c(defaults[i].value);
+		f->is_text[i] = value.type == JSON_STRING;
+		/* What JavaScript throws its own errors at. */
+		if (!f->is_text[i] && (i == ZERO_DIGIT || value.type == JSON_OBJECT ||
+				       value.type == JSON_ARRAY || value_is_function(value)))
+			return refuse_options(f, options);
+		value = jsonata_to_text(f->e, value, false);
+		if (value_is_failed(value))
+			return false;
 		if (value.count > 64) {
 			jsonata_fail(f->e, "U1002", json_undefined());
 			return false;
 		}
-		if (!to_points(f->e, value, &f->properties[i]))
+		if (!to_units(f->e, value, &f->properties[i]))
 			return false;
 	}
-	f->zero = f->properties[ZERO_DIGIT].len == 0 ? '0' : f->properties[ZERO_DIGIT].items[0];
+	f->has_digits = f->properties[ZERO_DIGIT].len > 0;
+	f->zero = f->has_digits ? f->properties[ZERO_DIGIT].items[0] : '0';
 	return true;
 }
 
-static bool read_subpicture(struct format *f, struct points text, struct subpicture *s)
+/* The two sub-pictures; by an empty separator JavaScript splits between all characters. */
+static bool split_picture(struct format *f, struct units picture, struct units *first,
+			  struct units *second, bool *has_second)
+{
+	struct units separator = f->properties[PATTERN_SEPARATOR];
+	ptrdiff_t at = separator.len > 0 ? find(picture, separator, 0) : picture.len > 1 ? 1 : -1;
+	size_t rest = (size_t)at + separator.len;
+
+	*has_second = at >= 0;
+	*first = at < 0 ? picture : cut(picture, 0, (size_t)at);
+	if (at < 0)
+		return true;
+	*second = cut(picture, rest, picture.len);
+	if (separator.len > 0 ? find(picture, separator, rest) < 0 : picture.len == 2)
+		return true;
+	jsonata_fail(f->e, "D3080", json_undefined());
+	return false;
+}
+
+static bool read_subpicture(struct format *f, struct units text, struct subpicture *s)
 {
 	*s = (struct subpicture){.text = text};
 	split(f, s);
@@ -597,8 +679,9 @@ struct json jsonata_builtin_format_number(struct evaluation *e, const struct jso
 					  const struct call_site *site)
 {
 	struct format f = {.e = e};
-	struct points picture;
+	struct units picture, first, second;
 	struct subpicture positive, negative;
+	bool has_second;
 
 	(void)site;
 	if (!value_is_number(a[0]))
@@ -609,22 +692,16 @@ struct json jsonata_builtin_format_number(struct evaluation *e, const struct jso
 		return value_failed();
 	}
 	if (!jsonata_spend_many(e, 64 + a[1].count) || !read_properties(&f, a[2]) ||
-	    !to_points(e, a[1], &picture))
+	    !to_units(e, a[1], &picture))
 		return value_failed();
-	struct points separator = f.properties[PATTERN_SEPARATOR];
-	ptrdiff_t at = separator.len == 0 ? -1 : find(picture, separator, 0);
-	size_t rest = at < 0 ? 0 : (size_t)at + separator.len;
-	if (at >= 0 && find(picture, separator, rest) >= 0)
-		return jsonata_fail(e, "D3080", json_undefined());
-	struct points first = at < 0 ? picture : cut(picture, 0, (size_t)at);
-	if (!read_subpicture(&f, first, &positive))
-		return value_failed();
-	if (at >= 0 && !read_subpicture(&f, cut(picture, rest, picture.len), &negative))
+	if (!split_picture(&f, picture, &first, &second, &has_second) ||
+	    !read_subpicture(&f, first, &positive) ||
+	    (has_second && !read_subpicture(&f, second, &negative)))
 		return value_failed();
 	double number = value_double(a[0]);
 	if (!isfinite(number))
 		return jsonata_fail(e, "D3001", a[0]);
 	bool is_negative = !(number >= 0);
-	return write_number(&f, is_negative && at >= 0 ? &negative : &positive, number,
-			    is_negative && at < 0);
+	return write_number(&f, is_negative && has_second ? &negative : &positive, number,
+			    is_negative && !has_second);
 }

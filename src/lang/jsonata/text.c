@@ -30,6 +30,15 @@ size_t jsonata_put_point(char *out, uint32_t point)
 	return 4;
 }
 
+size_t jsonata_put_units(char *out, uint32_t point)
+{
+	if (point < 0x10000)
+		return jsonata_append_unit(out, 0, point);
+	jsonata_append_unit(out, 0, 0xd7c0 + (point >> 10));
+	jsonata_append_unit(out + 3, 0, 0xdc00 | (point & 0x3ff));
+	return 6;
+}
+
 size_t jsonata_points(struct json text)
 {
 	size_t count = 0;
@@ -55,6 +64,11 @@ size_t jsonata_units(struct json text)
 	return count;
 }
 
+size_t jsonata_unit_offset(struct json text, size_t index)
+{
+	return jsonata_point_offset(text, index);
+}
+
 size_t jsonata_utf16_offset(struct str text, size_t at)
 {
 	return jsonata_units(json_string(str_slice(text, 0, at)));
@@ -69,6 +83,134 @@ size_t jsonata_point_offset(struct json text, size_t index)
 	for (; at < text.count && index > 0; index--)
 		at += jsonata_point_size(text.text + at, text.count - at);
 	return at;
+}
+
+/* --- cutting and joining -------------------------------------------------------------------- */
+
+size_t jsonata_append_text(char *out, size_t len, struct str text)
+{
+	const unsigned char *u = (const unsigned char *)text.data;
+
+	if (text.len == 0)
+		return len;
+	if (text.len >= 3 && u[0] == 0xed && u[1] >= 0xb0) {
+		len = jsonata_append_unit(out, len, jsonata_point(text.data, 3));
+		text = str_slice(text, 3, text.len);
+	}
+	memcpy(out + len, text.data, text.len);
+	return len + text.len;
+}
+
+static size_t count_astral(struct json text)
+{
+	size_t count = 0;
+
+	if ((text.flags & JSON_ASCII) != 0)
+		return 0;
+	for (uint32_t i = 0; i < text.count; i++)
+		count += (unsigned char)text.text[i] >= 0xf0;
+	return count;
+}
+
+struct json jsonata_split_astral(struct evaluation *e, struct json text)
+{
+	size_t astral = count_astral(text), len = 0, size;
+
+	if (astral == 0)
+		return text;
+	char *out = jsonata_take_text(e, text.count + 2 * astral);
+	if (out == NULL || !jsonata_spend_many(e, text.count / 64))
+		return value_failed();
+	for (size_t at = 0; at < text.count; at += size) {
+		size = jsonata_point_size(text.text + at, text.count - at);
+		if (size < 4) {
+			memcpy(out + len, text.text + at, size);
+			len += size;
+			continue;
+		}
+		len += jsonata_put_units(out + len, jsonata_point(text.text + at, size));
+	}
+	return value_text(str_make(out, len), text.flags & (uint8_t)~JSON_PLAIN);
+}
+
+/* The first two surrogates side by side that are one character. */
+static const char *find_pair(const char *text, const char *end)
+{
+	const unsigned char *u;
+
+	for (; end - text >= 6; text++) {
+		text = memchr(text, 0xed, (size_t)(end - text));
+		if (text == NULL || end - text < 6)
+			return NULL;
+		u = (const unsigned char *)text;
+		if (u[1] >= 0xa0 && u[1] < 0xb0 && u[3] == 0xed && u[4] >= 0xb0)
+			return text;
+	}
+	return NULL;
+}
+
+struct json jsonata_join_astral(struct evaluation *e, struct json text)
+{
+	const char *at = text.text, *end, *pair;
+	size_t len = 0;
+
+	if ((text.flags & JSON_ASCII) != 0 || text.count < 6)
+		return text;
+	end = at + text.count;
+	pair = find_pair(at, end);
+	if (pair == NULL)
+		return text;
+	char *out = jsonata_take_text(e, text.count);
+	if (out == NULL || !jsonata_spend_many(e, text.count / 64))
+		return value_failed();
+	for (; pair != NULL; pair = find_pair(at, end)) {
+		memcpy(out + len, at, (size_t)(pair + 3 - at));
+		len = jsonata_append_unit(out, len + (size_t)(pair + 3 - at),
+					  jsonata_point(pair + 3, 3));
+		at = pair + 6;
+	}
+	memcpy(out + len, at, (size_t)(end - at));
+	return value_text(str_make(out, len + (size_t)(end - at)), text.flags);
+}
+
+bool jsonata_has_loose_end(struct str text)
+{
+	const unsigned char *u = (const unsigned char *)text.data;
+
+	return text.len >= 3 &&
+	       ((u[0] == 0xed && u[1] >= 0xb0) ||
+		(u[text.len - 3] == 0xed && u[text.len - 2] >= 0xa0 && u[text.len - 2] < 0xb0));
+}
+
+static bool is_space_point(uint32_t point)
+{
+	return point == ' ' || (point >= '\t' && point <= '\r') || point == 0xa0 ||
+	       point == 0xfeff || point == 0x1680 || (point >= 0x2000 && point <= 0x200a) ||
+	       point == 0x2028 || point == 0x2029 || point == 0x202f || point == 0x205f ||
+	       point == 0x3000;
+}
+
+size_t jsonata_space_size(const char *text, size_t left)
+{
+	size_t size = left == 0 ? 0 : jsonata_point_size(text, left);
+
+	return size > 0 && is_space_point(jsonata_point(text, size)) ? size : 0;
+}
+
+struct str jsonata_trim_spaces(struct str text)
+{
+	size_t start = 0, end, size;
+
+	while ((size = jsonata_space_size(text.data + start, text.len - start)) > 0)
+		start += size;
+	for (end = text.len; end > start; end -= size) {
+		size = 1;
+		while (size < end - start && ((unsigned char)text.data[end - size] & 0xc0) == 0x80)
+			size++;
+		if (jsonata_space_size(text.data + end - size, size) == 0)
+			break;
+	}
+	return str_slice(text, start, end);
 }
 
 /* --- order --------------------------------------------------------------------------------- */
@@ -205,10 +347,28 @@ static struct json change_case(struct evaluation *e, struct json text, const str
 	return value_text(s, jsonata_text_flags(s));
 }
 
+static const struct casing upper = {case_upper, sizeof case_upper / sizeof case_upper[0]};
+
+uint32_t jsonata_canonical_unit(uint32_t unit)
+{
+	if (unit < 0x80)
+		return unit >= 'a' && unit <= 'z' ? unit - 0x20 : unit;
+	const struct case_row *row = find_case(&upper, unit);
+	/* Neither several letters nor a letter of ASCII stand for one that is none. */
+	return row == NULL || row->to[1] != 0 || row->to[0] < 0x80 ? unit : row->to[0];
+}
+
+bool jsonata_upper_row(size_t row, uint32_t *from, uint32_t *to)
+{
+	if (row >= upper.count || upper.rows[row].from > 0xffff)
+		return false;
+	*from = upper.rows[row].from;
+	*to = upper.rows[row].to[0];
+	return true;
+}
+
 struct json jsonata_upper(struct evaluation *e, struct json text)
 {
-	static const struct casing upper = {case_upper, sizeof case_upper / sizeof case_upper[0]};
-
 	return (text.flags & JSON_ASCII) != 0 ? change_ascii(e, text, true)
 					      : change_case(e, text, &upper, true);
 }

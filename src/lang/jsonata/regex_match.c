@@ -1,0 +1,575 @@
+/* The matcher of regular expressions: JavaScript's semantics by backtracking, over an explicit
+ * stack in the arena, so that neither the C stack nor a hostile expression sets the limit. */
+#include "lang/jsonata/regex.h"
+#include "lang/jsonata/regex_program.h"
+#include "lang/jsonata/text.h"
+
+enum {
+	ENTRIES_FIRST = 64,
+	ENTRIES_MAX = 256 * 1024,
+	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
+	UNITS_OF_TRY = 64,  /* units that a run takes at the price of one try */
+};
+
+enum entry_kind {
+	ENTRY_CHOICE, /* go on with instruction a at b */
+	ENTRY_RUN,    /* give back a unit of run a: from c, not beyond b */
+	ENTRY_FEW,    /* let run a take one more at b; it has c */
+	ENTRY_UNDO,   /* slot a was b */
+};
+
+struct entry {
+	uint32_t kind;
+	uint32_t a;
+	uint32_t b;
+	uint32_t c;
+};
+
+/* Kept from match to match of one evaluation. */
+struct match_memory {
+	struct entry *entries;
+	uint32_t capacity;
+	uint32_t *slots;
+	uint32_t slot_capacity;
+};
+
+struct run {
+	struct evaluation *e;
+	const struct regex *regex;
+	struct match_memory *memory;
+	const char *text;
+	uint32_t len;
+	uint32_t top;
+	uint32_t *slots;
+	uint32_t pc;
+	uint32_t at;
+	uint32_t tries_left;
+	bool is_over; /* past a budget */
+};
+
+/* --- units --------------------------------------------------------------------------------- */
+
+static inline uint32_t unit_size(const char *text)
+{
+	unsigned char c = (unsigned char)*text;
+
+	return c < 0x80 ? 1 : c < 0xe0 ? 2 : 3;
+}
+
+static inline uint32_t unit_at(const struct run *r, uint32_t at, uint32_t *size)
+{
+	unsigned char c = (unsigned char)r->text[at];
+
+	if (c < 0x80) {
+		*size = 1;
+		return c;
+	}
+	*size = unit_size(r->text + at);
+	return jsonata_point(r->text + at, *size);
+}
+
+static inline uint32_t unit_before(const struct run *r, uint32_t at, uint32_t *size)
+{
+	uint32_t start = at - 1;
+
+	while (start > 0 && ((unsigned char)r->text[start] & 0xc0) == 0x80)
+		start--;
+	*size = at - start;
+	return jsonata_point(r->text + start, *size);
+}
+
+static bool is_line_end(uint32_t unit)
+{
+	return unit == '\n' || unit == '\r' || unit == 0x2028 || unit == 0x2029;
+}
+
+static bool is_word(uint32_t unit)
+{
+	return (unit >= '0' && unit <= '9') || (unit >= 'a' && unit <= 'z') ||
+	       (unit >= 'A' && unit <= 'Z') || unit == '_';
+}
+
+static bool has_unit(const struct regex_set *set, uint32_t unit)
+{
+	uint32_t low = 0, high = set->count;
+
+	if (unit < 256)
+		return (set->low[unit >> 3] >> (unit & 7) & 1) != 0;
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		if (unit < set->pairs[2 * middle])
+			high = middle;
+		else if (unit > set->pairs[2 * middle + 1])
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+static bool is_unit_of(const struct regex *regex, const struct instruction *i, uint32_t unit)
+{
+	if (i->op == REGEX_ANY)
+		return !is_line_end(unit);
+	if (regex->ignores_case)
+		unit = jsonata_canonical_unit(unit);
+	if (i->op == REGEX_CHAR)
+		return unit == i->a;
+	const struct regex_set *set = regex->sets[i->a];
+	return has_unit(set, unit) != set->is_inverted;
+}
+
+/* Takes one unit in the direction of the instruction. */
+static inline bool take_unit(struct run *r, const struct instruction *i)
+{
+	uint32_t size, unit;
+
+	if (i->is_backward) {
+		if (r->at == 0)
+			return false;
+		unit = unit_before(r, r->at, &size);
+		r->at -= size;
+	} else {
+		if (r->at == r->len)
+			return false;
+		unit = unit_at(r, r->at, &size);
+		r->at += size;
+	}
+	return is_unit_of(r->regex, i, unit);
+}
+
+static bool is_at_line_start(const struct run *r)
+{
+	uint32_t size;
+
+	return r->at == 0 || is_line_end(unit_before(r, r->at, &size));
+}
+
+static bool is_at_line_end(const struct run *r)
+{
+	uint32_t size;
+
+	return r->at == r->len || is_line_end(unit_at(r, r->at, &size));
+}
+
+static bool is_at_edge(const struct run *r)
+{
+	uint32_t size;
+	bool before = r->at > 0 && is_word(unit_before(r, r->at, &size));
+	bool behind = r->at < r->len && is_word(unit_at(r, r->at, &size));
+
+	return before != behind;
+}
+
+/* --- the stack ----------------------------------------------------------------------------- */
+
+static bool grow(struct run *r)
+{
+	struct match_memory *memory = r->memory;
+	uint32_t capacity = memory->capacity == 0 ? ENTRIES_FIRST : memory->capacity * 2;
+	struct entry *entries = NULL;
+
+	if (capacity <= ENTRIES_MAX)
+		entries = jsonata_take(r->e, capacity * sizeof *entries);
+	if (entries == NULL) {
+		r->is_over = true;
+		return false;
+	}
+	if (r->top > 0)
+		memcpy(entries, memory->entries, r->top * sizeof *entries);
+	memory->entries = entries;
+	memory->capacity = capacity;
+	return true;
+}
+
+static inline bool push(struct run *r, enum entry_kind kind, uint32_t a, uint32_t b, uint32_t c)
+{
+	if (r->top == r->memory->capacity && !grow(r))
+		return false;
+	r->memory->entries[r->top++] = (struct entry){kind, a, b, c};
+	return true;
+}
+
+static inline bool set_slot(struct run *r, uint32_t slot, uint32_t value)
+{
+	if (!push(r, ENTRY_UNDO, slot, r->slots[slot], 0))
+		return false;
+	r->slots[slot] = value;
+	return true;
+}
+
+static uint32_t step_back(const struct run *r, uint32_t at, bool is_backward)
+{
+	uint32_t size;
+
+	if (is_backward)
+		return at + unit_size(r->text + at);
+	unit_before(r, at, &size);
+	return at - size;
+}
+
+/* One unit fewer for a run that took many, or more where a letter that must follow tells so. */
+static void shorten_run(struct run *r, struct entry *entry)
+{
+	const struct instruction *unit = &r->regex->code[entry->a + 1], *next = unit + 1;
+	bool has_letter = next->op == REGEX_CHAR && next->a < 0x80 && !r->regex->ignores_case &&
+			  !unit->is_backward && !next->is_backward;
+
+	do
+		entry->c = step_back(r, entry->c, unit->is_backward);
+	while (has_letter && entry->c != entry->b && r->text[entry->c] != (char)next->a);
+	r->at = entry->c;
+	r->pc = entry->a + 2;
+	if (entry->c == entry->b)
+		r->top--;
+}
+
+/* One unit more for a run that took few. */
+static bool lengthen_run(struct run *r, struct entry *entry)
+{
+	const struct instruction *run = &r->regex->code[entry->a];
+
+	r->at = entry->b;
+	r->pc = entry->a + 2;
+	if (!take_unit(r, run + 1)) {
+		r->top--;
+		return false;
+	}
+	entry->b = r->at;
+	if (++entry->c == run->c)
+		r->top--;
+	return true;
+}
+
+/* Back to the last choice; false when there is none. */
+static bool backtrack(struct run *r)
+{
+	while (r->top > 0 && !r->is_over) {
+		struct entry *entry = &r->memory->entries[r->top - 1];
+		if (entry->kind == ENTRY_UNDO) {
+			r->slots[entry->a] = entry->b;
+			r->top--;
+			continue;
+		}
+		if (r->tries_left-- == 0) {
+			r->is_over = true;
+			return false;
+		}
+		if (entry->kind == ENTRY_RUN) {
+			shorten_run(r, entry);
+			return true;
+		}
+		if (entry->kind == ENTRY_FEW) {
+			if (lengthen_run(r, entry))
+				return true;
+			continue;
+		}
+		r->pc = entry->a;
+		r->at = entry->b;
+		r->top--;
+		return true;
+	}
+	return false;
+}
+
+/* --- instructions: false to backtrack ------------------------------------------------------ */
+
+/* Whether giving back units of a run is of no use: the letter behind it is none of them. */
+static bool is_final(const struct run *r, const struct instruction *run)
+{
+	return run[2].op == REGEX_CHAR && run[2].is_backward == run[1].is_backward &&
+	       !is_unit_of(r->regex, run + 1, run[2].a);
+}
+
+static bool charge(struct run *r, uint32_t tries)
+{
+	if (tries > r->tries_left)
+		r->is_over = true;
+	else
+		r->tries_left -= tries;
+	return !r->is_over;
+}
+
+static bool step_run(struct run *r, const struct instruction *i)
+{
+	uint32_t count = 0, least, pc = r->pc;
+
+	for (; count < i->b; count++)
+		if (!take_unit(r, i + 1))
+			return false;
+	least = r->at;
+	for (; count < i->c; count++) {
+		uint32_t before = r->at;
+		if (!take_unit(r, i + 1)) {
+			r->at = before;
+			break;
+		}
+	}
+	r->pc += 2;
+	return r->at == least || is_final(r, i) ||
+	       (charge(r, count / UNITS_OF_TRY) && push(r, ENTRY_RUN, pc, least, r->at));
+}
+
+static bool step_run_few(struct run *r, const struct instruction *i)
+{
+	for (uint32_t count = 0; count < i->b; count++)
+		if (!take_unit(r, i + 1))
+			return false;
+	r->pc += 2;
+	return i->b == i->c || push(r, ENTRY_FEW, r->pc - 2, r->at, i->b);
+}
+
+static bool step_loop(struct run *r, const struct instruction *i)
+{
+	uint32_t count = r->slots[i[1].c];
+
+	if (count < i->b) {
+		r->pc++;
+		return true;
+	}
+	if (count >= i->c) {
+		r->pc += i->a;
+		return true;
+	}
+	if (i->op == REGEX_LOOP) {
+		r->pc++;
+		return push(r, ENTRY_CHOICE, r->pc - 1 + i->a, r->at, 0);
+	}
+	r->pc += i->a;
+	return push(r, ENTRY_CHOICE, r->pc - i->a + 1, r->at, 0);
+}
+
+static bool step_loop_body(struct run *r, const struct instruction *i)
+{
+	if (!set_slot(r, i->c, r->slots[i->c] + 1) || !set_slot(r, i->c + 1, r->at))
+		return false;
+	for (uint32_t slot = i->a; slot < i->b; slot++)
+		if (r->slots[slot] != REGEX_NONE && !set_slot(r, slot, REGEX_NONE))
+			return false;
+	r->pc++;
+	return true;
+}
+
+/* A turn beyond those that must be which took nothing is no turn. */
+static bool step_loop_next(struct run *r, const struct instruction *i)
+{
+	const struct instruction *loop = i - i->a;
+	uint32_t reg = loop[1].c;
+
+	if (r->slots[reg] > loop->b && r->slots[reg + 1] == r->at)
+		return false;
+	r->pc -= i->a;
+	return true;
+}
+
+static bool step_look(struct run *r, const struct instruction *i)
+{
+	if (!set_slot(r, i->c + 1, r->at) || !set_slot(r, i->c, 0))
+		return false;
+	r->slots[i->c] = r->top;
+	r->pc++;
+	return i->op == REGEX_LOOK || push(r, ENTRY_CHOICE, r->pc - 1 + i->a, r->at, 0);
+}
+
+/* The body is not tried again, but what its groups matched stays until further back. */
+static bool step_look_end(struct run *r, const struct instruction *i)
+{
+	struct entry *entries = r->memory->entries;
+	uint32_t kept = r->slots[i->c];
+
+	for (uint32_t k = kept; k < r->top; k++)
+		if (entries[k].kind == ENTRY_UNDO)
+			entries[kept++] = entries[k];
+	r->top = kept;
+	r->at = r->slots[i->c + 1];
+	r->pc++;
+	return true;
+}
+
+static bool step_look_not_end(struct run *r, const struct instruction *i)
+{
+	uint32_t height = r->slots[i->c];
+
+	while (r->top > height) {
+		struct entry *entry = &r->memory->entries[--r->top];
+		if (entry->kind == ENTRY_UNDO)
+			r->slots[entry->a] = entry->b;
+	}
+	return false;
+}
+
+static bool step_backreference(struct run *r, const struct instruction *i)
+{
+	uint32_t start = r->slots[2 * i->a], end = r->slots[2 * i->a + 1];
+	struct instruction unit = {.op = REGEX_CHAR, .is_backward = i->is_backward};
+	uint32_t size;
+
+	r->pc++;
+	if (start == REGEX_NONE || end == REGEX_NONE)
+		return true;
+	while (start < end) {
+		unit.a = i->is_backward ? unit_before(r, end, &size) : unit_at(r, start, &size);
+		if (i->is_backward)
+			end -= size;
+		else
+			start += size;
+		if (r->regex->ignores_case)
+			unit.a = jsonata_canonical_unit(unit.a);
+		if (!take_unit(r, &unit))
+			return false;
+	}
+	return true;
+}
+
+static bool step_assertion(struct run *r, const struct instruction *i)
+{
+	r->pc++;
+	switch (i->op) {
+	case REGEX_TEXT_START:
+		return r->at == 0;
+	case REGEX_TEXT_END:
+		return r->at == r->len;
+	case REGEX_LINE_START:
+		return is_at_line_start(r);
+	case REGEX_LINE_END:
+		return is_at_line_end(r);
+	case REGEX_WORD_EDGE:
+		return is_at_edge(r);
+	default:
+		return !is_at_edge(r);
+	}
+}
+
+static bool step(struct run *r, const struct instruction *i)
+{
+	switch (i->op) {
+	case REGEX_CHAR:
+	case REGEX_ANY:
+	case REGEX_SET:
+		r->pc++;
+		return take_unit(r, i);
+	case REGEX_BACKREFERENCE:
+		return step_backreference(r, i);
+	case REGEX_SPLIT:
+		r->pc++;
+		return push(r, ENTRY_CHOICE, r->pc - 1 + i->a, r->at, 0);
+	case REGEX_JUMP:
+		r->pc += i->a;
+		return true;
+	case REGEX_SAVE:
+		r->pc++;
+		return set_slot(r, i->a, r->at);
+	case REGEX_RUN:
+		return step_run(r, i);
+	case REGEX_RUN_FEW:
+		return step_run_few(r, i);
+	case REGEX_LOOP_START:
+		r->pc++;
+		return set_slot(r, i->c, 0);
+	case REGEX_LOOP:
+	case REGEX_LOOP_FEW:
+		return step_loop(r, i);
+	case REGEX_LOOP_BODY:
+		return step_loop_body(r, i);
+	case REGEX_LOOP_NEXT:
+		return step_loop_next(r, i);
+	case REGEX_LOOK:
+	case REGEX_LOOK_NOT:
+		return step_look(r, i);
+	case REGEX_LOOK_END:
+		return step_look_end(r, i);
+	case REGEX_LOOK_NOT_END:
+		return step_look_not_end(r, i);
+	default:
+		return step_assertion(r, i);
+	}
+}
+
+/* --- searching ----------------------------------------------------------------------------- */
+
+static bool match_at(struct run *r, uint32_t start)
+{
+	const struct instruction *i;
+
+	r->top = 0;
+	r->pc = 0;
+	r->at = start;
+	for (uint32_t slot = 2; slot < r->regex->slot_count; slot++)
+		r->slots[slot] = REGEX_NONE;
+	while ((i = &r->regex->code[r->pc])->op != REGEX_MATCH)
+		if (!step(r, i) && !backtrack(r))
+			return false;
+	r->slots[0] = start;
+	r->slots[1] = r->at;
+	return true;
+}
+
+/* The next place at which a match may begin; past the end when there is none. */
+static uint32_t find_lead(const struct run *r, uint32_t at)
+{
+	const struct instruction *lead = r->regex->lead;
+	uint32_t size, unit;
+
+	if (lead->op == REGEX_CHAR && !r->regex->ignores_case && lead->a < 0x80) {
+		const char *found =
+			at < r->len ? memchr(r->text + at, (int)lead->a, r->len - at) : NULL;
+		return found == NULL ? r->len + 1 : (uint32_t)(found - r->text);
+	}
+	for (; at < r->len; at += size) {
+		unit = unit_at(r, at, &size);
+		if (is_unit_of(r->regex, lead, unit))
+			return at;
+	}
+	return r->len + 1;
+}
+
+static bool make_room(struct run *r)
+{
+	struct match_memory *memory = r->e->match_memory;
+
+	if (memory == NULL) {
+		memory = jsonata_take(r->e, sizeof *memory);
+		if (memory == NULL)
+			return false;
+		*memory = (struct match_memory){0};
+		r->e->match_memory = memory;
+	}
+	if (memory->slot_capacity < r->regex->slot_count) {
+		memory->slots = jsonata_take(r->e, r->regex->slot_count * sizeof *memory->slots);
+		memory->slot_capacity = memory->slots == NULL ? 0 : r->regex->slot_count;
+	}
+	r->memory = memory;
+	r->slots = memory->slots;
+	return r->slots != NULL;
+}
+
+int jsonata_regex_run(struct evaluation *e, const struct regex *regex, struct str text,
+		      uint32_t from, uint32_t **slots)
+{
+	struct run r = {.e = e,
+			.regex = regex,
+			.text = text.data,
+			.len = (uint32_t)text.len,
+			.tries_left = e->limits->regex_matches_max};
+	bool is_anchored = regex->code[0].op == REGEX_TEXT_START;
+
+	if (!make_room(&r))
+		return -1;
+	if (text.len < UINT32_MAX / 2 / TRIES_OF_UNIT)
+		r.tries_left += (uint32_t)text.len *
+				(r.tries_left < TRIES_OF_UNIT ? r.tries_left : TRIES_OF_UNIT);
+	for (uint32_t at = from; at <= r.len && (at == 0 || !is_anchored);) {
+		if (regex->lead != NULL && (at = find_lead(&r, at)) > r.len)
+			break;
+		if (match_at(&r, at)) {
+			*slots = r.slots;
+			return 1;
+		}
+		if (r.is_over) {
+			jsonata_fail(e, "D1014", json_string(regex->source));
+			return -1;
+		}
+		at += at < r.len ? unit_size(r.text + at) : 1;
+	}
+	return 0;
+}
