@@ -5,7 +5,7 @@
 #include "lang/jsonata/picture.h"
 #include "lang/jsonata/text.h"
 
-enum { PICTURE_BYTES_MAX = 512, INTEGER_BYTES_MAX = 64 * 1024, LINE_MAX_POINTS = 1100 };
+enum { PICTURE_BYTES_MAX = 512, INTEGER_BYTES_MAX = 64 * 1024, LINE_MAX_UNITS = 1100 };
 
 /* The digits 0 of the scripts that the reference knows. */
 static const uint16_t zeros[] = {
@@ -384,8 +384,13 @@ static double parse_letters(struct str text, char first)
 		at = end - 1;
 		while (at > 0 && ((unsigned char)text.data[at] & 0xc0) == 0x80)
 			at--;
-		sum += ((double)jsonata_point(text.data + at, end - at) - first + 1) *
-		       pow(26, place++);
+		double unit = jsonata_point(text.data + at, end - at);
+		if (unit >= 0x10000) {
+			/* Of an astral character JavaScript takes the surrogates one by one. */
+			sum += (0xdc00 + fmod(unit, 0x400) - first + 1) * pow(26, place++);
+			unit = 0xd7c0 + floor(unit / 0x400);
+		}
+		sum += (unit - first + 1) * pow(26, place++);
 	}
 	return sum;
 }
@@ -426,16 +431,26 @@ static const char *ordinal_ending(const char *text, size_t len)
 	}
 }
 
+static void append_units(struct buffer *out, const uint32_t *units, size_t count)
+{
+	char text[3 * LINE_MAX_UNITS] UNINITIALIZED;
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len = jsonata_append_unit(text, len, units[i]);
+	buffer_append(out, str_make(text, len));
+}
+
 /* Separators at odd places: put in one by one from the left, as the reference does, which shows
  * where the number is shorter than the picture. */
 static void append_irregular(struct buffer *out, const struct integer_picture *picture,
 			     const uint32_t *digits, size_t count)
 {
-	uint32_t line[LINE_MAX_POINTS] UNINITIALIZED, spare[LINE_MAX_POINTS] UNINITIALIZED;
-	size_t len = count < LINE_MAX_POINTS ? count : LINE_MAX_POINTS;
+	uint32_t line[LINE_MAX_UNITS] UNINITIALIZED, spare[LINE_MAX_UNITS] UNINITIALIZED;
+	size_t len = count < LINE_MAX_UNITS ? count : LINE_MAX_UNITS;
 
 	memcpy(line, digits, len * sizeof *line);
-	for (uint32_t i = picture->separator_count; i-- > 0 && len < LINE_MAX_POINTS - 1;) {
+	for (uint32_t i = picture->separator_count; i-- > 0 && len < LINE_MAX_UNITS - 2;) {
 		const struct picture_separator *s = &picture->separators[i];
 		/* In front of the text, what JavaScript's substr() cuts from its end. */
 		size_t from_end = s->position > len ? s->position - len : 0;
@@ -443,13 +458,17 @@ static void append_irregular(struct buffer *out, const struct integer_picture *p
 		if (from_end > 0)
 			tail = from_end < len ? from_end : len;
 		memcpy(spare, line, head * sizeof *line);
-		spare[head] = s->character;
+		uint32_t character = s->character;
+		if (character >= 0x10000) {
+			spare[head++] = 0xd7c0 + (character >> 10);
+			character = 0xdc00 | (character & 0x3ff);
+		}
+		spare[head] = character;
 		memcpy(spare + head + 1, line + len - tail, tail * sizeof *line);
 		len = head + 1 + tail;
 		memcpy(line, spare, len * sizeof *line);
 	}
-	for (size_t i = 0; i < len; i++)
-		append_point(out, line[i]);
+	append_units(out, line, len);
 }
 
 static bool append_decimal(struct buffer *out, double number, const struct integer_picture *picture)
@@ -545,29 +564,29 @@ static bool is_separator(const struct integer_picture *picture, uint32_t point)
 /* JavaScript's parseInt over the digits that are left when the separators are gone. */
 static double parse_decimal(struct str text, const struct integer_picture *picture)
 {
-	double value = 0, sign = 1;
+	char digits[800]; /* no double has more that count */
 	bool has_digit = false, has_sign = false;
-	size_t size;
+	size_t size, len = 0;
 
 	if (picture->is_ordinal)
 		text = str_slice(text, 0, text.len < 2 ? 0 : text.len - 2);
-	for (size_t at = 0; at < text.len; at += size) {
+	for (size_t at = 0; at < text.len && len < sizeof digits - 1; at += size) {
 		size = jsonata_point_size(text.data + at, text.len - at);
 		uint32_t point = jsonata_point(text.data + at, size);
 		if (is_separator(picture, point))
 			continue;
 		point = point - picture->zero + '0';
-		if (point >= '0' && point <= '9') {
-			value = value * 10 + (point - '0');
-			has_digit = true;
-		} else if (!has_digit && !has_sign && (point == '-' || point == '+')) {
-			sign = point == '-' ? -1 : 1;
-			has_sign = true;
-		} else if (has_digit || has_sign || point > ' ') {
+		bool is_digit = point >= '0' && point <= '9';
+		bool is_sign = !has_digit && !has_sign && (point == '-' || point == '+');
+		if (!is_digit && !is_sign && (has_digit || has_sign || point > ' '))
 			break;
-		}
+		has_digit |= is_digit;
+		has_sign |= is_sign;
+		if (is_digit || is_sign)
+			digits[len++] = (char)point;
 	}
-	return has_digit ? sign * value : NAN;
+	digits[len] = '\0';
+	return has_digit ? strtod(digits, NULL) : NAN;
 }
 
 double jsonata_parse_integer(struct str text, const struct integer_picture *picture)
