@@ -101,24 +101,12 @@ static void print_escaped(struct buffer *out, struct str s)
 	}
 }
 
-/* In quotes. is_plain: known to need no escapes. */
-static inline void print_string(struct buffer *out, struct str s, bool is_plain)
+/* In quotes. */
+static void print_string(struct buffer *out, struct str s)
 {
-	if (__builtin_expect(!is_plain && !scan_is_plain(s.data, s.len), 0)) {
-		put_byte(out, '"');
-		print_escaped(out, s);
-		put_byte(out, '"');
-		return;
-	}
-	char *to = make_room(out, s.len + 2);
-
-	if (to == NULL)
-		return;
-	*to++ = '"';
-	if (s.len > 0)
-		memcpy(to, s.data, s.len);
-	to[s.len] = '"';
-	out->len += s.len + 2;
+	put_byte(out, '"');
+	print_escaped(out, s);
+	put_byte(out, '"');
 }
 
 /* --- values -------------------------------------------------------------------------------- */
@@ -154,7 +142,7 @@ static void print_scalar(struct buffer *out, struct json value)
 		buffer_append(out, json_str(value));
 		break;
 	case JSON_STRING:
-		print_string(out, json_str(value), (value.flags & JSON_PLAIN) != 0);
+		print_string(out, json_str(value));
 		break;
 	default:
 		buffer_append(out, STR("null"));
@@ -226,11 +214,147 @@ static void print_next(struct printer *printer, struct print_frame *frame)
 	}
 	const struct json_member *member = &frame->container.members[i];
 
-	print_string(out, str_make(member->key, member->key_len), false);
+	print_string(out, str_make(member->key, member->key_len));
 	put_byte(out, ':');
 	if (printer->is_pretty)
 		put_byte(out, ' ');
 	print_value(printer, member->value);
+}
+
+/* --- the quick way ------------------------------------------------------------------------- */
+
+/* Scalars that need no escapes, where the buffer has room already: the functions take and return
+ * the place to write at, NULL when the slow way must be taken. */
+
+static inline char *write_string(char *to, const char *text, size_t len, bool is_plain)
+{
+	*to++ = '"';
+	if (is_plain)
+		scan_copy(to, text, len);
+	else if (!scan_copy_plain(to, text, len))
+		return NULL;
+	to[len] = '"';
+	return to + len + 1;
+}
+
+static inline unsigned count_digits(uint64_t number)
+{
+	static const uint64_t powers[] = {
+		0,
+		10,
+		100,
+		1000,
+		10000,
+		100000,
+		1000000,
+		10000000,
+		100000000,
+		1000000000,
+		10000000000,
+		100000000000,
+		1000000000000,
+		10000000000000,
+		100000000000000,
+		1000000000000000,
+		10000000000000000,
+		100000000000000000,
+		1000000000000000000,
+		10000000000000000000u,
+	};
+	/* log10(2) is a little more than 1233 / 4096; never one too many for 64 bits. */
+	unsigned least = (64 - (unsigned)__builtin_clzll(number | 1)) * 1233 >> 12;
+
+	return least + (number >= powers[least]);
+}
+
+static inline char *write_int(char *to, int64_t number)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	if (number < 0)
+		*to++ = '-';
+	char *end = to + count_digits(left), *at = end;
+
+	for (; left >= 100; left /= 100)
+		memcpy(at -= 2, pairs + left % 100 * 2, 2);
+	if (left >= 10)
+		memcpy(at - 2, pairs + left * 2, 2);
+	else
+		at[-1] = (char)('0' + left);
+	return end;
+}
+
+static inline char *write_word(char *to, const char *word, size_t len)
+{
+	memcpy(to, word, len);
+	return to + len;
+}
+
+static inline bool is_text(struct json value)
+{
+	return value.type == JSON_STRING || value.type == JSON_NUMBER_TEXT;
+}
+
+static inline char *write_scalar(char *to, struct json value)
+{
+	switch (value.type) {
+	case JSON_STRING:
+		return write_string(to, value.text, value.count, (value.flags & JSON_PLAIN) != 0);
+	case JSON_NULL:
+		return write_word(to, "null", 4);
+	case JSON_BOOL:
+		return value.boolean ? write_word(to, "true", 4) : write_word(to, "false", 5);
+	case JSON_INT:
+		return write_int(to, value.integer);
+	case JSON_NUMBER_TEXT:
+		scan_copy(to, value.text, value.count);
+		return to + value.count;
+	case JSON_DOUBLE:
+		return isfinite(value.number) ? to + json_format_double(value.number, to) : NULL;
+	default:
+		return NULL; /* a container, or nothing to print */
+	}
+}
+
+/* The next items or members, as far as they can be written the quick way. */
+static void print_run(struct buffer *out, struct print_frame *frame)
+{
+	enum { SCALAR_ROOM = 32, SIGNS_ROOM = 6 }; /* signs: the comma, the colon, the quotes */
+	bool is_object = frame->container.type == JSON_OBJECT;
+	size_t room = out->capacity - out->len;
+	char *start = out->data + out->len, *to = start;
+	uint32_t i = frame->next;
+
+	for (; i < frame->container.count; i++) {
+		const struct json_member *member = &frame->container.members[i];
+		struct json value = is_object ? member->value : frame->container.items[i];
+		size_t key_len = is_object ? member->key_len : 0;
+		size_t most = SIGNS_ROOM + key_len + (is_text(value) ? value.count : SCALAR_ROOM);
+		char *at = to;
+
+		if (value.type < JSON_NULL || value.type > JSON_STRING ||
+		    room - (size_t)(to - start) < most)
+			break;
+		*at = ',';
+		at += frame->has_printed;
+		if (is_object) {
+			at = write_string(at, member->key, key_len, false);
+			if (at == NULL)
+				break;
+			*at++ = ':';
+		}
+		at = write_scalar(at, value);
+		if (at == NULL)
+			break;
+		to = at;
+		frame->has_printed = true;
+	}
+	frame->next = i;
+	out->len += (size_t)(to - start);
 }
 
 static void print_all(struct buffer *out, struct json value, bool is_pretty)
@@ -243,8 +367,11 @@ static void print_all(struct buffer *out, struct json value, bool is_pretty)
 	stack_init(&printer.frames, sizeof *frame);
 	print_value(&printer, value);
 	/* A value may hold the same part many times over: past the limit it must not go on. */
-	while (!out->is_over && (frame = stack_top(&printer.frames)) != NULL)
+	while (!out->is_over && (frame = stack_top(&printer.frames)) != NULL) {
+		if (!is_pretty)
+			print_run(out, frame);
 		print_next(&printer, frame);
+	}
 	stack_finish(&printer.frames);
 }
 

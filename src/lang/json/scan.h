@@ -51,14 +51,17 @@ static inline unsigned scan_step(const char *at, unsigned *high)
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
 }
 /* Bit i of the result: byte i is special or not ASCII (as a signed byte that is below 0x20 too). */
-static inline unsigned scan_step_plain(const char *at)
+static inline unsigned scan_step_bytes_plain(__m128i bytes)
 {
-	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
 	__m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
 	__m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
 	__m128i other = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
 
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
+}
+static inline unsigned scan_step_plain(const char *at)
+{
+	return scan_step_bytes_plain(_mm_loadu_si128((const __m128i *)(const void *)at));
 }
 #else
 static inline unsigned scan_step(const char *at, unsigned *high)
@@ -124,32 +127,85 @@ static inline bool scan_word_is_plain(uint64_t word)
 	return (scan_word_is_special(word) | (word & 0x8080808080808080)) == 0;
 }
 
-/* Whether all bytes are ASCII and none is special; the answer may be no for some that are. The
- * last step overlaps the one before it, so that no byte is looked at alone. */
-static inline bool scan_is_plain(const char *at, size_t len)
+/* Two halves as one step, where a string is shorter. */
+static inline bool scan_words_are_plain(uint64_t a, uint64_t b)
 {
-	uint32_t first, last;
+#ifdef __SSE2__
+	return scan_step_bytes_plain(_mm_set_epi64x((long long)b, (long long)a)) == 0;
+#else
+	return scan_word_is_plain(a) && scan_word_is_plain(b);
+#endif
+}
+
+static inline uint32_t scan_half_word(const char *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof word);
+	return word;
+}
+
+/* Copies, and tells whether all bytes are ASCII and none is special; the answer may be no for some
+ * that are. The last step overlaps the one before it, so that few bytes are looked at alone. */
+static inline bool scan_copy_plain(char *to, const char *at, size_t len)
+{
+	unsigned stops = 0;
 
 	if (len >= SCAN_STEP) {
-		const char *last_step = at + len - SCAN_STEP;
+		size_t last = len - SCAN_STEP;
 
-		for (; at < last_step; at += SCAN_STEP)
-			if (scan_step_plain(at) != 0)
-				return false;
-		return scan_step_plain(last_step) == 0;
+		for (size_t i = 0; i < last; i += SCAN_STEP) {
+			stops |= scan_step_plain(at + i);
+			memcpy(to + i, at + i, SCAN_STEP);
+		}
+		stops |= scan_step_plain(at + last);
+		memcpy(to + last, at + last, SCAN_STEP);
+		return stops == 0;
 	}
-	if (len >= 8)
-		return scan_word_is_plain(scan_word(at)) &&
-		       scan_word_is_plain(scan_word(at + len - 8));
+	if (len >= 8) {
+		uint64_t first = scan_word(at), last = scan_word(at + len - 8);
+
+		memcpy(to, &first, 8);
+		memcpy(to + len - 8, &last, 8);
+		return scan_words_are_plain(first, last);
+	}
 	if (len >= 4) {
-		memcpy(&first, at, 4);
-		memcpy(&last, at + len - 4, 4);
-		return scan_word_is_plain((uint64_t)first << 32 | last);
+		uint32_t first = scan_half_word(at), last = scan_half_word(at + len - 4);
+
+		memcpy(to, &first, 4);
+		memcpy(to + len - 4, &last, 4);
+		return scan_words_are_plain((uint64_t)first << 32 | last, 0x2020202020202020);
 	}
-	for (size_t i = 0; i < len; i++)
-		if (scan_is_special(at[i]) || (unsigned char)at[i] >= 0x80)
-			return false;
-	return true;
+	for (size_t i = 0; i < len; i++) {
+		stops |= scan_is_special(at[i]) || (unsigned char)at[i] >= 0x80;
+		to[i] = at[i];
+	}
+	return stops == 0;
+}
+
+/* As memcpy; faster for what is short. */
+static inline void scan_copy(char *to, const char *at, size_t len)
+{
+	if (len > 64) {
+		memcpy(to, at, len);
+	} else if (len >= 16) {
+		for (size_t i = 0; i < len - 16; i += 16)
+			memcpy(to + i, at + i, 16);
+		memcpy(to + len - 16, at + len - 16, 16);
+	} else if (len >= 8) {
+		uint64_t first = scan_word(at), last = scan_word(at + len - 8);
+
+		memcpy(to, &first, 8);
+		memcpy(to + len - 8, &last, 8);
+	} else if (len >= 4) {
+		uint32_t first = scan_half_word(at), last = scan_half_word(at + len - 4);
+
+		memcpy(to, &first, 4);
+		memcpy(to + len - 4, &last, 4);
+	} else {
+		for (size_t i = 0; i < len; i++)
+			to[i] = at[i];
+	}
 }
 
 static inline bool scan_is_space(char byte)

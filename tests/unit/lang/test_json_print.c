@@ -43,6 +43,96 @@ static void test_escape_positions(void **state)
 	}
 }
 
+/* Where the buffer has room already, what needs no escape is written another way: both agree. */
+static void check_both_ways(struct arena *arena, struct json value, struct str wanted)
+{
+	struct buffer out;
+
+	buffer_init(&out, arena, 1 << 20);
+	assert_non_null(buffer_room(&out, 4096));
+	json_print(&out, value);
+	assert_str(buffer_str(&out), wanted);
+	assert_str(print(arena, value), wanted);
+	buffer_init(&out, arena, wanted.len); /* room for no byte more */
+	json_print(&out, value);
+	assert_false(out.is_over);
+	assert_str(buffer_str(&out), wanted);
+}
+
+/* {"k":[S,S]} with a key and strings of `len` bytes, one of which is `byte`. */
+static void check_string_with(struct arena *arena, size_t len, size_t at, char byte,
+			      const char *escape)
+{
+	char text[100];
+
+	memset(text, 'a', len);
+	text[at] = byte;
+	struct str s = arena_str(arena, str_make(text, len));
+	struct json items[] = {json_string(s), json_string(s)};
+	struct json_member member = json_member(s, json_array(items, 2));
+	int before = (int)at, after = (int)(len - at - 1);
+	struct str spelt = arena_format(arena, "\"%.*s%s%.*s\"", before, text, escape, after,
+					text + at + 1);
+	struct str wanted = arena_format(arena, "{%.*s:[%.*s,%.*s]}", STR_ARGS(spelt),
+					 STR_ARGS(spelt), STR_ARGS(spelt));
+
+	check_both_ways(arena, json_object(&member, 1), wanted);
+	arena_finish(arena);
+}
+
+static void test_strings_both_ways(void **state)
+{
+	for (size_t len = 1; len <= 70; len++)
+		for (size_t at = 0; at < len; at++) {
+			check_string_with(*state, len, at, 'b', "b");
+			check_string_with(*state, len, at, '"', "\\\"");
+			check_string_with(*state, len, at, '\\', "\\\\");
+			check_string_with(*state, len, at, '\x1f', "\\u001f");
+		}
+}
+
+static void check_int(struct arena *arena, int64_t number)
+{
+	struct json items[] = {json_int(number), json_int(0)};
+
+	check_both_ways(arena, json_array(items, 2), arena_format(arena, "[%lld,0]", (long long)number));
+	arena_finish(arena);
+}
+
+static void test_ints_both_ways(void **state)
+{
+	check_int(*state, INT64_MAX);
+	check_int(*state, INT64_MIN);
+	for (int64_t power = 1; power < INT64_MAX / 10; power *= 10)
+		for (int64_t near = power - 1; near <= power + 1; near++) {
+			check_int(*state, near);
+			check_int(*state, -near);
+			check_int(*state, near * 3);
+		}
+	for (int i = 0; i < 63; i++)
+		check_int(*state, (int64_t)1 << i);
+}
+
+static void test_scalars_both_ways(void **state)
+{
+	struct json items[] = {
+		json_null(), json_bool(true), json_bool(false), json_number(1.5), json_number(1e300),
+		json_number(-5e-324), json_number(0.0 / 0.0), parse(*state, "-0"),
+		parse(*state, "123456789012345678901234567890"), json_string(STR("")),
+		json_undefined(), json_string(STR("\xc3\xa9")), json_string(STR("\xed\xa0\x80")),
+		json_array(NULL, 0), json_object(NULL, 0),
+	};
+	struct json_member members[sizeof items / sizeof items[0]];
+
+	for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
+		members[i] = json_member(STR("k"), items[i]);
+	check_both_ways(*state, json_array(items, sizeof items / sizeof items[0]),
+			STR("[null,true,false,1.5,1e+300,-5e-324,null,-0,"
+			    "123456789012345678901234567890,\"\",null,\"\xc3\xa9\",\"\\ud800\",[],{}]"));
+	check_both_ways(*state, json_object(members + 9, 4),
+			STR("{\"k\":\"\",\"k\":\"\xc3\xa9\",\"k\":\"\\ud800\"}"));
+}
+
 static void test_what_is_left_out(void **state)
 {
 	struct json nothing = json_undefined(), function = {.type = JSON_EXTENSION};
@@ -226,6 +316,8 @@ static void test_equal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		arena_test(test_strings_both_ways), arena_test(test_ints_both_ways),
+		arena_test(test_scalars_both_ways),
 		arena_test(test_spelling),         arena_test(test_escape_positions),
 		arena_test(test_what_is_left_out), arena_test(test_source_is_kept),
 		arena_test(test_pretty),           arena_test(test_buffer_limit),
