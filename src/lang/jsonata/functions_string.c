@@ -145,11 +145,12 @@ struct json jsonata_builtin_trim(struct evaluation *e, const struct json *a,
 	return value_text(s, text.flags | (jsonata_text_flags(s) & JSON_PLAIN));
 }
 
-/* `count` code points of the repeated filler. */
+/* `count` code points of the repeated filler, whose ends may make one character together. */
 static struct json make_padding(struct evaluation *e, struct json filler, double count)
 {
-	size_t points = jsonata_points(filler);
-	double repeats = ceil(count / (double)points);
+	bool is_loose = jsonata_has_loose_end(json_str(filler));
+	double repeats = is_loose ? count : ceil(count / (double)jsonata_points(filler));
+	size_t len = 0;
 
 	if (repeats * filler.count > 4e9)
 		return jsonata_fail(e, "D2015", json_int(e->sequence_max));
@@ -157,8 +158,8 @@ static struct json make_padding(struct evaluation *e, struct json filler, double
 	if (out == NULL || !jsonata_spend_many(e, (uint32_t)(repeats / 16)))
 		return value_failed();
 	for (size_t i = 0; i < (size_t)repeats; i++)
-		memcpy(out + i * filler.count, filler.text, filler.count);
-	struct json all = value_text(str_make(out, (size_t)repeats * filler.count), filler.flags);
+		len = jsonata_append_text(out, len, json_str(filler));
+	struct json all = value_text(str_make(out, len), filler.flags);
 	return jsonata_text_part(all, 0, jsonata_point_offset(all, (size_t)count));
 }
 

@@ -39,22 +39,32 @@ static bool read_fixed(struct iso *iso, size_t count, int *out)
 	return true;
 }
 
+/* V8 keeps nine digits, and of more than nine it counts those from the first that is not 0. */
 static bool read_fraction(struct iso *iso, int *ms)
 {
-	int scale = 100;
-	size_t start;
+	enum { DIGITS_KEPT = 9 };
+	int64_t value = 0;
+	int kept = 0, digits = 0;
 
 	*ms = 0;
 	if (!skip(iso, '.'))
 		return true;
-	for (start = iso->at; iso->at < iso->text.len; iso->at++) {
+	for (; iso->at < iso->text.len; iso->at++, digits++) {
 		char c = iso->text.data[iso->at];
 		if (c < '0' || c > '9')
 			break;
-		*ms += (c - '0') * scale;
-		scale /= 10;
+		if (kept < DIGITS_KEPT && (kept > 0 || c != '0')) {
+			value = value * 10 + (c - '0');
+			kept++;
+		}
 	}
-	return iso->at > start;
+	int length = digits < DIGITS_KEPT ? digits : DIGITS_KEPT;
+	for (; length < 3; length++)
+		value *= 10;
+	for (; length > 3; length--)
+		value /= 10;
+	*ms = (int)value;
+	return digits > 0;
 }
 
 static bool read_time(struct iso *iso, double *ms)
@@ -87,6 +97,13 @@ static bool read_zone(struct iso *iso, bool has_time, double *ms)
 	return true;
 }
 
+/* Date.UTC means 1900 by a year below 100; Date.parse does not. */
+static double moment_of(int year, int month, int day, double ms)
+{
+	return year < 100 ? jsonata_utc(year + 400, month - 1, day, ms) - 146097 * 86400000.0
+			  : jsonata_utc(year, month - 1, day, ms);
+}
+
 static bool read_iso(struct str text, double *out)
 {
 	struct iso iso = {.text = text};
@@ -102,14 +119,133 @@ static bool read_iso(struct str text, double *out)
 	if (is_at(&iso, '-') && (iso.at++, !read_fixed(&iso, 2, &day)))
 		return false;
 	has_time = skip(&iso, 'T');
-	if ((has_time && !read_time(&iso, &ms)) || !read_zone(&iso, has_time, &ms) ||
-	    iso.at != text.len)
+	if (has_time && (!read_time(&iso, &ms) || !read_zone(&iso, true, &ms)))
 		return false;
-	if (month < 1 || month > 12 || day < 1 || day > 31)
+	if (iso.at != text.len || month < 1 || month > 12 || day < 1 || day > 31)
 		return false;
-	/* Date.UTC means 1900 by a year below 100; Date.parse does not. */
-	*out = year < 100 ? jsonata_utc(year + 400, month - 1, day, ms) - 146097 * 86400000.0
-			  : jsonata_utc(year, month - 1, day, ms);
+	*out = moment_of(year, month, day, ms);
+	return true;
+}
+
+/* What no standard has but the reference's pattern lets pass to V8: a date without a time, with a
+ * fraction or an offset. V8 then takes the numbers as they come. */
+struct loose {
+	int numbers[3];
+	int count;
+	int hour, minute;
+	bool has_hour, has_time;
+};
+
+static bool read_run(struct iso *iso, int *value, size_t *digits)
+{
+	size_t start = iso->at;
+
+	*value = 0;
+	for (; iso->at < iso->text.len && iso->text.data[iso->at] >= '0' &&
+	       iso->text.data[iso->at] <= '9';
+	     iso->at++)
+		if (*value < 100000)
+			*value = *value * 10 + (iso->text.data[iso->at] - '0');
+	*digits = iso->at - start;
+	return *digits > 0;
+}
+
+/* The parts that are standard: -MM and -DD. False to leave them to the loose reading. */
+static bool read_standard_part(struct iso *iso, struct loose *loose, int most)
+{
+	struct iso ahead = *iso;
+	size_t digits;
+	int value;
+
+	if (!skip(iso, '-'))
+		return false;
+	ahead.at++;
+	if (!read_run(&ahead, &value, &digits) || digits != 2 || value < 1 || value > most)
+		return false;
+	loose->numbers[loose->count++] = value;
+	*iso = ahead;
+	return true;
+}
+
+static bool take_number(struct iso *iso, struct loose *loose, int value)
+{
+	if (is_at(iso, ':')) {
+		iso->at++;
+		loose->hour = value;
+		loose->has_hour = !loose->has_hour;
+		return loose->has_hour;
+	}
+	bool is_ended = iso->at == iso->text.len || is_at(iso, 'Z');
+	skip(iso, '.');
+	if (loose->has_hour && !loose->has_time && value < 60) {
+		loose->minute = value;
+		loose->has_time = true;
+		return is_ended;
+	}
+	if (loose->count == 3)
+		return false;
+	loose->numbers[loose->count++] = value;
+	skip(iso, '-');
+	return true;
+}
+
+static bool read_loose_parts(struct iso *iso, struct loose *loose)
+{
+	size_t digits;
+	int value;
+
+	while (iso->at < iso->text.len) {
+		if (read_run(iso, &value, &digits)) {
+			if (!take_number(iso, loose, value))
+				return false;
+		} else if (!skip(iso, '.') && !skip(iso, ':') && !skip(iso, 'Z')) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The reference's pattern, of which only what has no time is left for here. */
+static bool is_let_through(struct evaluation *e, struct json text)
+{
+	struct str pattern = STR("^\\d{4}(-[01]\\d)?(-[0-3]\\d)?(\\.\\d+)?"
+				 "([+-][0-2]\\d:?[0-5]\\d|Z)?$");
+	struct regex_match match;
+	struct fault fault;
+	struct regex *regex = jsonata_regex_compile(e->arena, pattern, false, false, 0, &fault);
+
+	e->bytes_left -= 4096;
+	return regex != NULL && jsonata_regex_search(e, regex, text, 0, &match) == 1;
+}
+
+static bool is_day(int value)
+{
+	return value >= 1 && value <= 31;
+}
+
+static bool read_loose(struct str text, double *out)
+{
+	struct iso iso = {.text = text};
+	struct loose loose = {.count = 1};
+	int *n = loose.numbers;
+
+	if (!read_fixed(&iso, 4, &n[0]))
+		return false;
+	if (read_standard_part(&iso, &loose, 12))
+		read_standard_part(&iso, &loose, 31);
+	if (!read_loose_parts(&iso, &loose) || loose.has_hour != loose.has_time)
+		return false;
+	for (; loose.count < 3; loose.count++)
+		n[loose.count] = 1;
+	/* What could be a day comes first in no year: then month, day and year. */
+	bool is_year_first = !is_day(n[0]);
+	int year = is_year_first ? n[0] : n[2], month = is_year_first ? n[1] : n[0],
+	    day = is_year_first ? n[2] : n[1];
+	if (month < 1 || month > 12 || !is_day(day) || loose.hour > 24 ||
+	    (loose.hour == 24 && loose.minute > 0))
+		return false;
+	year += year < 50 ? 2000 : year < 100 ? 1900 : 0;
+	*out = moment_of(year, month, day, (loose.hour * 60 + loose.minute) * 60000.0);
 	return true;
 }
 
@@ -451,7 +587,10 @@ struct json jsonata_builtin_to_millis(struct evaluation *e, const struct json *a
 	if (a[0].type != JSON_STRING)
 		return json_undefined();
 	if (a[1].type != JSON_STRING) {
-		if (!read_iso(json_str(a[0]), &ms) || isnan(ms))
+		struct str text = json_str(a[0]);
+		bool is_read = read_iso(text, &ms) ||
+			       (text.len < 64 && is_let_through(e, a[0]) && read_loose(text, &ms));
+		if (!is_read || isnan(ms))
 			return jsonata_fail(e, "D3110", a[0]);
 		return jsonata_number(ms);
 	}
