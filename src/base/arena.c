@@ -4,25 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_POISONS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISONS 1
-#endif
-#endif
-#ifdef ARENA_POISONS
+#if ARENA_POISONS
 #include <sanitizer/asan_interface.h>
 #else
-#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
 enum {
-	ALIGNMENT = 16,
 	BLOCK_FIRST = 4096 - 32, /* with malloc's head it stays within a page */
 	BLOCK_MAX = 1024 * 1024,
-#ifdef ARENA_POISONS
+#if ARENA_POISONS
 	KEPT_BYTES_MAX = 0, /* a freed block must be seen as freed */
 #else
 	KEPT_BYTES_MAX = 12 * 1024 * 1024,
@@ -33,7 +25,7 @@ enum {
 struct arena_block {
 	struct arena_block *older;
 	size_t size;
-	_Alignas(ALIGNMENT) char bytes[];
+	_Alignas(ARENA_ALIGNMENT) char bytes[];
 };
 
 /* Blocks of the usual sizes, kept by the thread that freed them: a page of records takes a few
@@ -55,7 +47,7 @@ static size_t size_class(size_t size)
 	size_t class = 0;
 
 	while (class < KEPT_SIZES && (size_t)BLOCK_FIRST << class != size)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -136,10 +128,10 @@ static size_t align_up(size_t size)
 {
 	if (size > SIZE_MAX / 2)
 		die("an allocation of %zu bytes cannot be meant", size);
-	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	return (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_alloc_slowly(struct arena *arena, size_t size)
 {
 	size_t step = align_up(size == 0 ? 1 : size);
 
@@ -150,20 +142,6 @@ void *arena_alloc(struct arena *arena, size_t size)
 	arena->next += step;
 	ASAN_UNPOISON_MEMORY_REGION(at, size);
 	return at;
-}
-
-void *arena_zero(struct arena *arena, size_t size)
-{
-	return memset(arena_alloc(arena, size), 0, size);
-}
-
-void *arena_array(struct arena *arena, size_t count, size_t item_size)
-{
-	size_t size;
-
-	if (__builtin_mul_overflow(count, item_size, &size))
-		die("an array of %zu items cannot be meant", count);
-	return arena_alloc(arena, size);
 }
 
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size)

@@ -6,14 +6,28 @@
 #include "base/error.h"
 #include "base/str.h"
 
+/* Under AddressSanitizer what was not allocated is poisoned, so nothing may go unseen here. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISONS 1
+#endif
+#endif
+#ifndef ARENA_POISONS
+#define ARENA_POISONS 0
+#endif
+
+enum { ARENA_ALIGNMENT = 16 };
+
 struct arena_block;
 
 struct arena {
-	char *next;                 /* first free byte of the newest block */
-	char *end;                  /* its end */
+	char *next;		    /* first free byte of the newest block */
+	char *end;		    /* its end */
 	struct arena_block *blocks; /* newest first */
 	struct arena_finisher *finishers;
-	size_t bytes;               /* taken from the system so far */
+	size_t bytes; /* taken from the system so far */
 	size_t bytes_max;
 };
 
@@ -25,10 +39,12 @@ void arena_finish(struct arena *arena);
 /* Never NULL, aligned to 16, not zeroed. The limit is soft: an allocation past it succeeds, and
  * arena_check() then fails; loops that allocate call that, so the overshoot stays one step of
  * the loop. Only when the system has no memory does the process end. */
-void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
-void *arena_zero(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+static inline void *arena_alloc(struct arena *arena, size_t size)
+	__attribute__((malloc, returns_nonnull));
+static inline void *arena_zero(struct arena *arena, size_t size)
+	__attribute__((malloc, returns_nonnull));
 /* An array of `count` items; the multiplication is checked. */
-void *arena_array(struct arena *arena, size_t count, size_t item_size)
+static inline void *arena_array(struct arena *arena, size_t count, size_t item_size)
 	__attribute__((malloc, returns_nonnull));
 /* Like realloc for the array at `old` (may be NULL) which had `old_size` bytes: grows in place
  * when it is the newest allocation, else copies. */
@@ -49,5 +65,36 @@ struct str arena_format(struct arena *arena, const char *format, ...) PRINTF_LIK
 
 /* Calls finish(thing) when the arena ends: for what the arena owns and cannot free itself. */
 void arena_on_finish(struct arena *arena, void (*finish)(void *thing), void *thing);
+
+/* --- the short way, inline ----------------------------------------------------------------- */
+
+/* Takes another block where need be. */
+void *arena_alloc_slowly(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+
+static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+	size_t left = (size_t)(arena->end - arena->next); /* a multiple of the alignment */
+	char *at = arena->next;
+
+	/* A size of 0 wraps and goes the long way, too. */
+	if (ARENA_POISONS || size - 1 >= left)
+		return arena_alloc_slowly(arena, size);
+	arena->next += (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+	return at;
+}
+
+static inline void *arena_zero(struct arena *arena, size_t size)
+{
+	return memset(arena_alloc(arena, size), 0, size);
+}
+
+static inline void *arena_array(struct arena *arena, size_t count, size_t item_size)
+{
+	size_t size;
+
+	if (__builtin_mul_overflow(count, item_size, &size))
+		size = SIZE_MAX; /* which no arena gives */
+	return arena_alloc(arena, size);
+}
 
 #endif

@@ -30,7 +30,7 @@ static struct node *compile_variable(struct compiler *c, const struct syntax *sy
 		return create(c, syntax, NODE_CONTEXT, jsonata_run_context);
 	struct node *node = create(c, syntax, NODE_VARIABLE, jsonata_run_variable);
 
-	jsonata_scope_note(c, &c->references, node, arena_str(c->arena, syntax->text));
+	jsonata_scope_note(c, &c->references, node, syntax->text);
 	return node;
 }
 
@@ -46,7 +46,7 @@ static struct node *compile_bind(struct compiler *c, const struct syntax *syntax
 {
 	struct node *node = create(c, syntax, NODE_BIND, jsonata_run_bind);
 
-	node->bind.name = arena_str(c->arena, syntax->lhs->text);
+	node->bind.name = syntax->lhs->text;
 	node->bind.value = compile_node(c, syntax->rhs);
 	if (node->bind.value == NULL)
 		return NULL;
@@ -244,7 +244,7 @@ static struct node *compile_name(struct compiler *c, const struct syntax *syntax
 {
 	struct node *node = create(c, syntax, NODE_NAME, jsonata_run_name);
 
-	node->name.key = arena_str(c->arena, syntax->text);
+	node->name.key = syntax->text;
 	node->name.hash = json_key_hash(node->name.key.data, node->name.key.len);
 	if (c->program->fields.count < 1024)
 		jsonata_scope_name(c, &c->program->fields, node->name.key);
@@ -390,12 +390,12 @@ static void name_call(struct compiler *c, struct node *node, const struct syntax
 	if (procedure->kind == SYNTAX_PATH) {
 		named = procedure->items.items[0];
 		struct node *hint = create(c, named, NODE_VARIABLE, jsonata_run_variable);
-		jsonata_scope_note(c, &c->references, hint, arena_str(c->arena, named->text));
+		jsonata_scope_note(c, &c->references, hint, named->text);
 		node->call.names_path = true;
 		node->call.hint = hint;
 	}
 	if (named->kind != SYNTAX_LAMBDA && named->text.data != NULL)
-		node->call.name = arena_str(c->arena, named->text);
+		node->call.name = named->text;
 }
 
 static struct node *compile_call(struct compiler *c, const struct syntax *syntax)
@@ -440,9 +440,8 @@ static struct node *compile_regex(struct compiler *c, const struct syntax *synta
 {
 	struct node *node = create(c, syntax, NODE_REGEX, jsonata_run_regex);
 
-	node->regex = jsonata_regex_compile(c->arena, arena_str(c->arena, syntax->text),
-					    syntax->ignores_case, syntax->is_multiline,
-					    syntax->position, c->fault);
+	node->regex = jsonata_regex_compile(c->arena, syntax->text, syntax->ignores_case,
+					    syntax->is_multiline, syntax->position, c->fault);
 	if (node->regex != NULL)
 		return node;
 	c->fault->position = syntax->position;
@@ -458,10 +457,6 @@ static struct node *compile_literal(struct compiler *c, const struct syntax *syn
 
 	node->literal = syntax->value;
 	node->is_index_literal = syntax->kind == SYNTAX_NUMBER;
-	if (node->literal.type == JSON_STRING) {
-		struct str text = arena_str(c->arena, json_str(node->literal));
-		node->literal.text = text.data;
-	}
 	return node;
 }
 
@@ -562,6 +557,7 @@ static struct node *compile_node(struct compiler *c, const struct syntax *syntax
 
 	if (node == NULL)
 		return NULL;
+	jsonata_fold_note(c, node);
 	if (syntax->predicate != NULL || (syntax->group != NULL && syntax->kind != SYNTAX_PATH))
 		return compile_filtered(c, syntax, node);
 	return node;
@@ -579,6 +575,7 @@ static const struct jsonata *compile_tree(struct compiler *c, const struct synta
 	if (c->program->root == NULL)
 		return NULL;
 	jsonata_scope_resolve(c);
+	jsonata_fold(c);
 	return c->program;
 }
 
@@ -588,9 +585,11 @@ const struct jsonata *jsonata_compile_text(struct arena *arena, struct str text,
 {
 	struct arena scratch;
 	struct jsonata *program = arena_zero(arena, sizeof *program);
-	struct compiler c = {.arena = arena, .program = program, .fault = fault};
+	struct compiler c = {
+		.arena = arena, .scratch = &scratch, .program = program, .fault = fault};
 	const struct jsonata *result = NULL;
 
+	c.foldings_end = &c.foldings;
 	uint32_t depth_max =
 		options == NULL || options->depth_max == 0 ? 200 : (uint32_t)options->depth_max;
 
@@ -602,7 +601,8 @@ const struct jsonata *jsonata_compile_text(struct arena *arena, struct str text,
 	}
 	program->text = arena_str(arena, text);
 	arena_init(&scratch, SIZE_MAX);
-	struct parser parser = {.arena = &scratch, .fault = fault, .depth_max = depth_max};
+	struct parser parser = {
+		.arena = &scratch, .text_arena = arena, .fault = fault, .depth_max = depth_max};
 	struct syntax *tree = jsonata_parse(&parser, program->text);
 	if (tree != NULL)
 		tree = jsonata_analyse(&parser, tree);

@@ -14,8 +14,15 @@ struct pending {
 	struct pending *next;
 };
 
+/* A node that may turn out to be constant; in the order they were made, so parts come first. */
+struct folding {
+	struct node *node;
+	struct folding *next;
+};
+
 struct compiler {
 	struct arena *arena;
+	struct arena *scratch; /* for what only compiling needs */
 	struct jsonata *program;
 	struct name_list *tuple_names;
 	struct scope *scope;
@@ -23,6 +30,8 @@ struct compiler {
 	struct pending *references; /* variables, newest first */
 	struct pending *binds;
 	struct pending *calls; /* whose procedure is a variable */
+	struct folding *foldings;
+	struct folding **foldings_end;
 };
 
 /* The place of a name in a list; it is added when new. */
@@ -36,5 +45,10 @@ void jsonata_scope_note(struct compiler *c, struct pending **list, struct node *
 			struct str name);
 /* Resolves all that was noted. */
 void jsonata_scope_resolve(struct compiler *c);
+
+/* fold.c: notes a new node which constants alone may decide; and, once names are resolved, makes
+ * literals of those that they do. */
+void jsonata_fold_note(struct compiler *c, struct node *node);
+void jsonata_fold(struct compiler *c);
 
 #endif

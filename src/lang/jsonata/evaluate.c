@@ -380,6 +380,20 @@ struct json jsonata_run_condition(struct evaluation *e, const struct node *node,
 	return value;
 }
 
+/* A condition that was decided at compile time. */
+struct json jsonata_run_chosen(struct evaluation *e, const struct node *node, struct json input,
+			       struct frame *frame)
+{
+	struct json value = json_undefined();
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	if (node->operands.rhs != NULL)
+		value = jsonata_run(e, node->operands.rhs, input, frame);
+	jsonata_leave(e);
+	return value;
+}
+
 /* a ?: b */
 struct json jsonata_run_default(struct evaluation *e, const struct node *node, struct json input,
 				struct frame *frame)

@@ -2,9 +2,9 @@
 
 #include <math.h>
 
-static const char *const operator_texts[] = {[OP_NONE] = "",
-#define ROW(id, spelling, power) [id] = spelling,
-					     OPERATOR_TABLE(ROW)
+static const struct str operator_texts[] = {[OP_NONE] = STR_INIT(""),
+#define ROW(id, spelling, power) [id] = STR_INIT(spelling),
+					    OPERATOR_TABLE(ROW)
 #undef ROW
 };
 
@@ -25,6 +25,17 @@ static const uint8_t single_operators[128] = {
 	['!'] = OP_EXCLAMATION, ['~'] = OP_TILDE,
 };
 
+/* Bytes that a name ends at: those and blanks. */
+static const bool name_ends[256] = {
+	['.'] = true,  ['['] = true, [']'] = true, ['{'] = true,  ['}'] = true,	 ['('] = true,
+	[')'] = true,  [','] = true, ['@'] = true, ['#'] = true,  [';'] = true,	 [':'] = true,
+	['?'] = true,  ['+'] = true, ['-'] = true, ['*'] = true,  ['/'] = true,	 ['%'] = true,
+	['|'] = true,  ['='] = true, ['<'] = true, ['>'] = true,  ['^'] = true,	 ['&'] = true,
+	['!'] = true,  ['~'] = true, [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
+	['\v'] = true,
+};
+
+/* The second bytes are operators, too. */
 static const struct {
 	char text[3];
 	uint8_t op;
@@ -36,7 +47,7 @@ static const struct {
 
 const char *jsonata_operator_text(enum operator op)
 {
-	return operator_texts[op];
+	return operator_texts[op].data;
 }
 
 int jsonata_operator_power(enum operator op)
@@ -46,16 +57,16 @@ int jsonata_operator_power(enum operator op)
 
 uint8_t jsonata_text_flags(struct str s)
 {
-	uint8_t flags = JSON_PLAIN | JSON_ASCII;
+	uint8_t high = 0, special = 0;
 
+	/* Without branches, so that the compiler takes many bytes at once. */
 	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0xed)
-			flags &= (uint8_t)~JSON_PLAIN; /* 0xed: a lone surrogate may begin */
-		if (c >= 0x80)
-			flags &= (uint8_t)~JSON_ASCII;
+		uint8_t c = (uint8_t)s.data[i];
+		high |= c;
+		/* 0xed: a lone surrogate may begin */
+		special |= (uint8_t)((c < 0x20) | (c == '"') | (c == '\\') | (c == 0xed));
 	}
-	return flags;
+	return (uint8_t)((special == 0 ? JSON_PLAIN : 0) | (high < 0x80 ? JSON_ASCII : 0));
 }
 
 static bool fail(struct lexer *lexer, const char *code, size_t position, struct str token)
@@ -73,23 +84,21 @@ static int char_at(const struct lexer *lexer, size_t at)
 	return at < lexer->text.len ? (unsigned char)lexer->text.data[at] : -1;
 }
 
-static bool is_space(int c)
+static bool is_space(unsigned char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v';
-}
-
-static bool ends_name(int c)
-{
-	return c < 0 || is_space(c) || (c < 128 && single_operators[c] != 0);
+	return c == ' ' || (c >= '\t' && c <= '\r' && c != '\f');
 }
 
 /* Skips blanks and comments. */
 static bool skip(struct lexer *lexer)
 {
 	for (;;) {
-		while (is_space(char_at(lexer, lexer->at)))
-			lexer->at++;
-		if (char_at(lexer, lexer->at) != '/' || char_at(lexer, lexer->at + 1) != '*')
+		const char *at = lexer->text.data + lexer->at;
+		const char *text_end = lexer->text.data + lexer->text.len;
+		while (at < text_end && is_space((unsigned char)*at))
+			at++;
+		lexer->at = (size_t)(at - lexer->text.data);
+		if (text_end - at < 2 || at[0] != '/' || at[1] != '*')
 			return true;
 		struct str rest = str_slice(lexer->text, lexer->at + 2, lexer->text.len);
 		ptrdiff_t end = str_find(rest, STR("*/"));
@@ -109,11 +118,9 @@ static bool give(struct lexer *lexer, struct token *token, enum token_type type,
 
 static bool give_operator(struct lexer *lexer, struct token *token, enum operator op)
 {
-	const char *text = operator_texts[op];
-
 	token->op = op;
-	lexer->at += strlen(text);
-	return give(lexer, token, TOKEN_OPERATOR, str_from_c(text));
+	lexer->at += operator_texts[op].len;
+	return give(lexer, token, TOKEN_OPERATOR, operator_texts[op]);
 }
 
 static bool is_escaped(const struct lexer *lexer, size_t at)
@@ -225,6 +232,16 @@ static bool scan_escape(struct lexer *lexer, char *out, size_t *len)
 	return true;
 }
 
+/* Bytes from lexer->at to the closing quote, or to the end of the text where there is none. */
+static size_t quoted_size(const struct lexer *lexer, char quote)
+{
+	size_t at = lexer->at;
+
+	while (at < lexer->text.len && lexer->text.data[at] != quote)
+		at += lexer->text.data[at] == '\\' ? 2 : 1;
+	return (at < lexer->text.len ? at : lexer->text.len) - lexer->at;
+}
+
 static bool scan_string(struct lexer *lexer, struct token *token)
 {
 	char quote = lexer->text.data[lexer->at++];
@@ -240,7 +257,7 @@ static bool scan_string(struct lexer *lexer, struct token *token)
 		return give(lexer, token, TOKEN_STRING, plain);
 	}
 	/* An escape is never longer decoded than written. */
-	out = arena_alloc(lexer->arena, rest.len + 4);
+	out = arena_alloc(lexer->arena, quoted_size(lexer, quote) + 4);
 	for (; lexer->at < lexer->text.len; lexer->at++) {
 		char c = lexer->text.data[lexer->at];
 		if (c == '\\') {
@@ -310,34 +327,52 @@ static bool scan_quoted_name(struct lexer *lexer, struct token *token)
 	return give(lexer, token, TOKEN_NAME, str_slice(rest, 0, (size_t)end));
 }
 
+/* Names that mean something else where a name may stand. */
+static bool give_word(struct lexer *lexer, struct token *token, struct str name)
+{
+	if (str_equal(name, STR("and")))
+		token->op = OP_AND;
+	else if (str_equal(name, STR("or")))
+		token->op = OP_OR;
+	else if (str_equal(name, STR("in")))
+		token->op = OP_IN;
+	if (token->op != OP_NONE)
+		return give(lexer, token, TOKEN_OPERATOR, name);
+	if (str_equal(name, STR("true")) || str_equal(name, STR("false")))
+		token->value = json_bool(name.len == 4);
+	else if (str_equal(name, STR("null")))
+		token->value = json_null();
+	else
+		return give(lexer, token, TOKEN_NAME, name);
+	return give(lexer, token, TOKEN_VALUE, name);
+}
+
 static bool scan_name(struct lexer *lexer, struct token *token)
 {
-	static const struct {
-		struct str text;
-		enum operator op;
-	} words[] = {{STR_INIT("and"), OP_AND}, {STR_INIT("or"), OP_OR}, {STR_INIT("in"), OP_IN}};
-	size_t start = lexer->at;
+	enum { WORD_MAX = 5 };
+	const char *start = lexer->text.data + lexer->at, *at = start;
+	const char *end = lexer->text.data + lexer->text.len;
 
-	while (!ends_name(char_at(lexer, lexer->at)))
-		lexer->at++;
-	struct str name = str_slice(lexer->text, start, lexer->at);
+	while (at < end && !name_ends[(uint8_t)*at])
+		at++;
+	struct str name = str_make(start, (size_t)(at - start));
+	lexer->at += name.len;
 	if (name.data[0] == '$')
 		return give(lexer, token, TOKEN_VARIABLE, str_slice(name, 1, name.len));
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-		if (str_equal(name, words[i].text)) {
-			token->op = words[i].op;
-			return give(lexer, token, TOKEN_OPERATOR, name);
-		}
-	}
-	if (str_equal(name, STR("true")) || str_equal(name, STR("false"))) {
-		token->value = json_bool(name.len == 4);
-		return give(lexer, token, TOKEN_VALUE, name);
-	}
-	if (str_equal(name, STR("null"))) {
-		token->value = json_null();
-		return give(lexer, token, TOKEN_VALUE, name);
-	}
+	if (name.len <= WORD_MAX)
+		return give_word(lexer, token, name);
 	return give(lexer, token, TOKEN_NAME, name);
+}
+
+/* `c` begins an operator; it may be one of two characters. */
+static enum operator operator_at(int c, int after)
+{
+	if (after >= 0 && after < 128 && single_operators[after] != 0)
+		for (size_t i = 0; i < sizeof double_operators / sizeof double_operators[0]; i++)
+			if (double_operators[i].text[0] == c &&
+			    double_operators[i].text[1] == after)
+				return double_operators[i].op;
+	return single_operators[c];
 }
 
 bool jsonata_lexer_next(struct lexer *lexer, bool after_operand, struct token *token)
@@ -353,11 +388,8 @@ bool jsonata_lexer_next(struct lexer *lexer, bool after_operand, struct token *t
 		lexer->at++;
 		return scan_regex(lexer, token);
 	}
-	for (size_t i = 0; i < sizeof double_operators / sizeof double_operators[0]; i++)
-		if (double_operators[i].text[0] == c && double_operators[i].text[1] == after)
-			return give_operator(lexer, token, double_operators[i].op);
 	if (c < 128 && single_operators[c] != 0)
-		return give_operator(lexer, token, single_operators[c]);
+		return give_operator(lexer, token, operator_at(c, after));
 	if (c == '"' || c == '\'')
 		return scan_string(lexer, token);
 	if (c >= '0' && c <= '9')

@@ -23,10 +23,10 @@ typedef struct json builtin_function(struct evaluation *e, const struct json *ar
 				     const struct call_site *site);
 
 struct builtin {
-	const char *name;
+	struct str name;
 	builtin_function *call;
 	uint8_t arity; /* as JavaScript counts it: decides what a higher-order function passes */
-	const char *signature;
+	struct str signature;
 };
 
 /* A builtin as a value. */
@@ -146,6 +146,7 @@ struct node {
 	bool keeps_array;
 	bool is_cons;
 	bool is_index_literal; /* a number, which as a predicate is an index */
+	bool may_fold;	       /* at compile time: see fold.c */
 	bool is_array_syntax;  /* written as [ … ]: not flattened by an array around it */
 	uint32_t position;
 	union {
@@ -239,7 +240,7 @@ struct jsonata {
 run_function jsonata_run_literal, jsonata_run_context, jsonata_run_root, jsonata_run_variable,
 	jsonata_run_host_variable, jsonata_run_block, jsonata_run_condition, jsonata_run_default,
 	jsonata_run_coalesce, jsonata_run_bind, jsonata_run_array, jsonata_run_negate,
-	jsonata_run_local, jsonata_run_outer; /* evaluate.c */
+	jsonata_run_local, jsonata_run_outer, jsonata_run_chosen; /* evaluate.c */
 run_function jsonata_run_arithmetic, jsonata_run_equal, jsonata_run_compare, jsonata_run_concat,
 	jsonata_run_logic, jsonata_run_in, jsonata_run_range; /* operators.c */
 run_function jsonata_run_object;			      /* group.c */
@@ -253,7 +254,7 @@ run_function jsonata_run_regex;						  /* regex.c */
 run_function jsonata_run_transform;					  /* transform.c */
 
 /* NULL when there is none of that name. */
-const struct builtin *jsonata_builtin_find(struct str name);
+const struct builtin_value *jsonata_builtin_find(struct str name);
 
 /* compile.c: `outer` is the scope around the text of an $eval, else NULL. NULL with the fault
  * filled. */

@@ -519,7 +519,7 @@ static struct syntax *parse_expression(struct parser *parser, int power)
 struct syntax *jsonata_parse(struct parser *parser, struct str text)
 {
 	parser->lexer =
-		(struct lexer){.text = text, .arena = parser->arena, .fault = parser->fault};
+		(struct lexer){.text = text, .arena = parser->text_arena, .fault = parser->fault};
 	if (!advance(parser, false))
 		return NULL;
 	struct syntax *tree = parse_expression(parser, 0);

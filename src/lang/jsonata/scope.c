@@ -25,7 +25,7 @@ uint32_t jsonata_scope_name(struct compiler *c, struct name_list *names, struct 
 				   capacity * sizeof names->items[0]);
 		names->capacity = capacity;
 	}
-	names->items[names->count] = arena_str(c->arena, name);
+	names->items[names->count] = name; /* it lives in the text of the program */
 	return names->count++;
 }
 
@@ -53,7 +53,7 @@ uint32_t jsonata_scope_tuple_slot(struct compiler *c, struct str name)
 void jsonata_scope_note(struct compiler *c, struct pending **list, struct node *node,
 			struct str name)
 {
-	struct pending *pending = arena_zero(c->arena, sizeof *pending);
+	struct pending *pending = arena_alloc(c->scratch, sizeof *pending);
 
 	*pending = (struct pending){.node = node, .scope = c->scope, .name = name, .next = *list};
 	*list = pending;
@@ -91,22 +91,14 @@ static uint32_t find_candidates(const struct scope *scope, struct str name, stru
 }
 
 static struct node *create_function_value(struct compiler *c, const struct pending *pending,
-					  const struct builtin *builtin)
+					  struct json function)
 {
 	struct node *node = arena_zero(c->arena, sizeof *node);
 
 	node->kind = NODE_LITERAL;
 	node->run = jsonata_run_literal;
 	node->position = pending->node->position;
-	if (builtin != NULL) {
-		struct builtin_value *value = arena_alloc(c->arena, sizeof *value);
-		struct fault fault;
-		uint32_t offset;
-		*value = (struct builtin_value){
-			builtin, jsonata_signature_parse(c->arena, str_from_c(builtin->signature),
-							 &fault, &offset)};
-		node->literal = value_function(FUNCTION_BUILTIN, value);
-	}
+	node->literal = function;
 	return node;
 }
 
@@ -134,12 +126,13 @@ static const struct node *find_global(struct compiler *c, const struct pending *
 	for (size_t i = 0; i < program->native_count; i++) {
 		if (!str_equal_c(pending->name, program->natives[i].name))
 			continue;
-		node = create_function_value(c, pending, NULL);
-		node->literal = value_function(FUNCTION_NATIVE, &program->natives[i]);
-		return node;
+		return create_function_value(c, pending,
+					     value_function(FUNCTION_NATIVE, &program->natives[i]));
 	}
-	const struct builtin *builtin = jsonata_builtin_find(pending->name);
-	return builtin == NULL ? NULL : create_function_value(c, pending, builtin);
+	const struct builtin_value *value = jsonata_builtin_find(pending->name);
+	return value == NULL
+		       ? NULL
+		       : create_function_value(c, pending, value_function(FUNCTION_BUILTIN, value));
 }
 
 static void resolve_reference(struct compiler *c, const struct pending *pending)

@@ -96,7 +96,8 @@ struct syntax {
 struct parser {
 	struct lexer lexer;
 	struct token token;
-	struct arena *arena; /* scratch */
+	struct arena *arena;	  /* scratch */
+	struct arena *text_arena; /* of decoded strings, which outlive it */
 	struct fault *fault;
 	uint32_t nesting;
 	uint32_t depth_max;

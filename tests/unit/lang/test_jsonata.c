@@ -621,6 +621,61 @@ static void explains_itself(void **state)
 						  "    field d\n"));
 }
 
+/* The compiled form of an expression, as text. */
+static struct str explained(struct run *run, const char *text)
+{
+	struct buffer out;
+	const struct jsonata *expression =
+		jsonata_compile(run->arena, str_from_c(text), NULL, &run->error);
+
+	assert_non_null(expression);
+	buffer_init(&out, run->arena, 4096);
+	jsonata_explain(expression, &out);
+	return buffer_str(&out);
+}
+
+static void works_out_constants_once(void **state)
+{
+	struct run run = run_with(state);
+	static const char *const cases[][2] = {
+		{"1 + 2 * 3", "literal 7\n"},
+		{"\"a\" & 1 & $uppercase(\"b\")", "literal \"a1B\"\n"},
+		{"(2 > 1) and $not(false)", "literal true\n"},
+		{"-($length(\"abc\"))", "literal -3\n"},
+		{"1 = 1 ? $round(2.346, 2) : 0", "literal 2.35\n"},
+		{"a[1 + 1]", "path\n  name a\n    literal 2\n"},
+		/* the branch that is left */
+		{"1 = 2 ? a : b", "condition\n  literal false\n  field b\n"},
+		/* not what fails, what is no number, what a context might complete */
+		{"1 / 0", "binary /\n  literal 1\n  literal 0\n"},
+		{"\"a\" + 1", "binary +\n  literal \"a\"\n  literal 1\n"},
+		{"$number(\"x\")", "call number (builtin)\n  literal \"x\"\n"},
+		{"$contains(\"x\")", "call contains (builtin)\n  literal \"x\"\n"},
+		{"$pad(\"x\", 9)", "call pad (builtin)\n  literal \"x\"\n  literal 9\n"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct str got = explained(&run, cases[i][0]);
+		if (!str_equal_c(got, cases[i][1]))
+			fail_msg("%s: %.*s", cases[i][0], STR_ARGS(got));
+	}
+}
+
+static void keeps_the_meaning_of_constants(void **state)
+{
+	struct run run = run_with(state);
+
+	/* An error comes only where it is evaluated. */
+	assert_result(&run, "false and 1/0 = \"a\" + 1 ? 1 : 2", "2");
+	assert_fault(&run, "true ? \"a\" + 1", "T2001");
+	/* A name may mean something else. */
+	assert_result(&run, "($length := function($x) {7}; $length(\"a\"))", "7");
+	/* What is flattened goes by the spelling. */
+	assert_result(&run, "[true ? [1, 2] : 3]", "[1,2]");
+	assert_result(&run, "[1..2].(1 + 1)", "[2,2]");
+	assert_result(&run, "[[1], [2]][0 + 0]", "[1]");
+}
+
 static bool read_shared(struct arena *arena, const char *name, struct str *out)
 {
 	const char *shared = getenv("TENON_SHARED");
@@ -794,6 +849,8 @@ int main(void)
 		TEST(transforms_by_the_clone_in_scope),
 		TEST(tells_the_fields_it_reads),
 		TEST(explains_itself),
+		TEST(works_out_constants_once),
+		TEST(keeps_the_meaning_of_constants),
 		TEST(maps_a_record_as_the_reference_does),
 		TEST(fits_the_stack_of_a_fiber),
 		TEST(compiles_within_the_stack_of_a_fiber),
