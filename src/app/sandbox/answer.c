@@ -592,9 +592,12 @@ void answer_file(struct sandbox *sandbox, struct http_exchange *exchange)
 	const struct definition *definition = sandbox->definition;
 	struct str rest = exchange->path, name = rest;
 
-	if (str_starts_with(rest, STR("/files/uploads/")) &&
-	    answer_upload(sandbox, exchange, str_slice(rest, strlen("/files/uploads/"), rest.len)))
+	if (str_starts_with(rest, STR("/files/uploads/"))) {
+		rest = str_slice(rest, strlen("/files/uploads/"), rest.len);
+		if (!answer_upload(sandbox, exchange, rest))
+			answer_fixed(sandbox, exchange, ANSWER_NOT_FOUND, NULL);
 		return;
+	}
 	while (rest.data != NULL)
 		name = str_cut(&rest, '/');
 	for (size_t i = 0; i < definition->file_count; i++) {

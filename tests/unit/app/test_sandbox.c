@@ -559,6 +559,8 @@ static bool read_written(void *context, struct arena *into, const char *path, si
 	"  page_limit: {status: 500, body: ''}\n  refused: {status: 400, body: ''}\n"             \
 	"  invalid: {status: 422, body: ''}\n"
 
+#define ROUTE HEAD "collections:\n  a: {count: 1, make: {id: $id}}\nroutes:\n  "
+
 static void test_a_bad_definition_is_refused_with_its_line(void **state)
 {
 	static const struct {
@@ -578,6 +580,34 @@ static void test_a_bad_definition_is_refused_with_its_line(void **state)
 		 "sandbox.yaml:19: list: there is no collection a"},
 		{HEAD "collections: {}\nroutes:\n  LOOK /x: {answer: 1}\n",
 		 "sandbox.yaml:19: a route is METHOD /path"},
+		{HEAD "collections:\n  a: {count: 1, make: {id: $id}, new: {b: 1}}\nroutes: {}\n",
+		 "sandbox.yaml:18: new: there is no made field of the name b"},
+		{HEAD "collections:\n  a: {count: 1, make: {id: $id}, touch: {b: 1}}\nroutes: {}\n",
+		 "sandbox.yaml:18: touch: there is no made field of the name b"},
+		{ROUTE "GET /x: {answer: '{}', do: [{create: a}]}\n",
+		 "sandbox.yaml:20: a GET cannot have let, check and do"},
+		{ROUTE "POST /x: {answer: '{}', do: {create: a}}\n",
+		 "sandbox.yaml:20: do must be a list of steps"},
+		{ROUTE "POST /x: {answer: '{}', do: [{set: {id: 1}}]}\n",
+		 "sandbox.yaml:20: a step wants exactly one of create, update and delete"},
+		{ROUTE "POST /x: {answer: '{}', do: [{create: a, delete: a}]}\n",
+		 "sandbox.yaml:20: a step wants exactly one of create, update and delete"},
+		{ROUTE "POST /x: {answer: '{}', do: [{create: b}]}\n",
+		 "sandbox.yaml:20: create: there is no collection b"},
+		{ROUTE "POST /x: {answer: '{}', do: [{create: a, set: {b: 1}}]}\n",
+		 "sandbox.yaml:20: a have no made field of the name b"},
+		{ROUTE "POST /x: {answer: '{}', do: [{update: a}]}\n",
+		 "sandbox.yaml:20: update and delete want an id, or `record`"},
+		{ROUTE "POST /x: {answer: '{}', do: [{update: record}]}\n",
+		 "sandbox.yaml:20: the path names no record"},
+		{ROUTE "POST /x: {answer: '{}', check: [{field: a}]}\n",
+		 "sandbox.yaml:20: a rule wants `unless`"},
+		{ROUTE "POST /x: {answer: '{}', check: [{unless: 'false'}]}\n",
+		 "sandbox.yaml:20: a rule wants `field` and `message`"},
+		{ROUTE "POST /x: {answer: '{}', check: [{unless: 'false', answer: teapot}]}\n",
+		 "sandbox.yaml:20: answer must be one of `errors`"},
+		{ROUTE "POST /x: {get: [a, b], envelope: a, view: b}\n",
+		 "sandbox.yaml:20: get: there is no collection b"},
 		{HEAD "collections:\n  a: {count: -1, make: {id: $id}}\nroutes: {}\n",
 		 "sandbox.yaml:18: count must give a whole number"},
 	};

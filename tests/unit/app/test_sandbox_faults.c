@@ -1,5 +1,6 @@
 /* The sandbox misbehaves as it is told, and a walk over its pages finds the truth in spite of it. */
-#include "asking.h"
+#include "wire.h"
+#include "writing.h"
 
 /* --- faults --------------------------------------------------------------------------------- */
 
@@ -118,6 +119,81 @@ static void test_the_true_rate_limit_fills_again(void **state)
 	sandbox_destroy(sandbox);
 }
 
+/* --- writes under faults -------------------------------------------------------------------- */
+
+/* Sends one creation and tells whether it was carried out. */
+static bool creates(struct sandbox *sandbox, struct reply *reply)
+{
+	size_t before = count_of(sandbox, "candidates");
+
+	*reply = write_to(sandbox, HTTP_POST, "/candidates", "{\"candidate\":{\"name\":\"A\"}}");
+	size_t after = count_of(sandbox, "candidates");
+	assert_true(after == before || after == before + 1);
+	return after > before;
+}
+
+static void test_a_reset_may_come_after_the_write(void **state)
+{
+	struct sandbox *sandbox = create_with_fault("reset:1");
+	int written = 0, within = 0;
+	size_t last = 0;
+	(void)state;
+
+	for (int i = 0; i < 60; i++) {
+		struct reply reply;
+		bool is_written = creates(sandbox, &reply);
+		assert_true(reply.is_cut && reply.cut_with_reset);
+		written += is_written;
+		/* Anywhere in the answer, never behind it. */
+		if (is_written && reply.cut_after != last)
+			within++;
+		last = reply.cut_after;
+		assert_true(!is_written ? reply.cut_after == 0 : reply.cut_after < reply.body.len);
+	}
+	assert_in_range(written, 15, 45);
+	assert_true(within > written / 2);
+	struct json counts = call(sandbox, HTTP_GET, "/sandbox/counts", NULL, NULL).json;
+	assert_int_equal(id_of(look(counts, "writes"), "POST /candidates"), written);
+	sandbox_destroy(sandbox);
+}
+
+static void test_other_faults_of_writes(void **state)
+{
+	static const char *const unknown[] = {"content_type:1", "garbage:1"};
+	struct reply reply;
+	int by_status[600][2] = {{0}};
+	(void)state;
+
+	for (size_t k = 0; k < 2; k++) {
+		struct sandbox *sandbox = create_with_fault(unknown[k]);
+		int written = 0;
+		for (int i = 0; i < 40; i++) {
+			written += creates(sandbox, &reply);
+			assert_int_equal(reply.status, 200);
+		}
+		assert_in_range(written, 8, 32);
+		sandbox_destroy(sandbox);
+	}
+	struct sandbox *sandbox = create_with_fault("server_error:1");
+	for (int i = 0; i < 80; i++) {
+		bool is_written = creates(sandbox, &reply);
+		by_status[reply.status][is_written]++;
+	}
+	assert_true(by_status[500][1] == 0 && by_status[503][1] == 0 && by_status[500][0] > 0);
+	assert_true(by_status[502][0] > 2 && by_status[502][1] > 2);
+	sandbox_destroy(sandbox);
+	sandbox = create_with_fault("rate_limit:1");
+	for (int i = 0; i < 20; i++)
+		assert_false(creates(sandbox, &reply));
+	sandbox_destroy(sandbox);
+	sandbox = create_with_fault("truncate:1");
+	for (int i = 0; i < 20; i++) {
+		assert_true(creates(sandbox, &reply));
+		assert_true(reply.is_cut && !reply.cut_with_reset && reply.cut_after < reply.body.len);
+	}
+	sandbox_destroy(sandbox);
+}
+
 /* --- truth ---------------------------------------------------------------------------------- */
 
 static struct json truth(struct sandbox *sandbox)
@@ -196,90 +272,6 @@ static void test_control_says_what_is_wrong(void **state)
 }
 
 /* --- over a real socket --------------------------------------------------------------------- */
-
-struct wire {
-	struct loop *loop;
-	struct sandbox *sandbox;
-	struct http_server *server;
-	struct http_client *client;
-	struct str address; /* http://127.0.0.1:PORT */
-};
-
-static void wire_init(struct wire *wire, const struct sandbox_options *options)
-{
-	struct error err = {0};
-	struct str bound;
-	int fd;
-
-	wire->loop = loop_create(clock_system(), random_system(), &err);
-	wire->sandbox = create(options);
-	assert_true(http_listen(&arena, STR("127.0.0.1:0"), &fd, 1, &bound, &err));
-	wire->address = arena_format(&arena, "http://%.*s", STR_ARGS(bound));
-	wire->server = http_server_create(wire->loop, fd, false, &http_server_limits_default,
-					  sandbox_handler(wire->sandbox), &err);
-	assert_non_null(wire->server);
-	wire->client = http_client_create(wire->loop, &(struct http_client_options){0}, &err);
-	assert_non_null(wire->client);
-}
-
-static void wire_finish(struct wire *wire)
-{
-	sandbox_release(wire->sandbox);
-	http_client_destroy(wire->client);
-	http_server_quiesce(wire->server);
-	assert_true(loop_drain(wire->loop, 10000));
-	http_server_destroy(wire->server);
-	sandbox_destroy(wire->sandbox);
-	loop_destroy(wire->loop);
-}
-
-struct fetch {
-	struct wire *wire;
-	struct str url;
-	struct http_response response;
-	struct error err;
-	int64_t timeout_ms;
-	bool is_last; /* ends the loop's run */
-};
-
-static void run_fetch(void *context)
-{
-	struct fetch *fetch = context;
-	struct http_header header = {STR("Authorization"), STR("Bearer sandbox-token")};
-	struct http_request request = {
-		.method = HTTP_GET, .url = fetch->url, .headers = &header, .header_count = 1,
-		.deadline_ns = clock_monotonic_ns(clock_system()) + fetch->timeout_ms * 1000000,
-		.response_bytes_max = 1 << 24};
-
-	(void)!http_client_send(fetch->wire->client, &arena, &request, &fetch->response, &fetch->err);
-	if (fetch->is_last)
-		loop_stop(fetch->wire->loop);
-}
-
-static struct fetch fetch_url(struct wire *wire, struct str url, int64_t timeout_ms)
-{
-	struct fetch fetch = {.wire = wire, .url = url, .timeout_ms = timeout_ms, .is_last = true};
-
-	loop_spawn(wire->loop, run_fetch, &fetch);
-	loop_run(wire->loop);
-	return fetch;
-}
-
-static struct fetch fetch_path(struct wire *wire, const char *path, int64_t timeout_ms)
-{
-	return fetch_url(wire, arena_format(&arena, "%.*s/c/41207%s", STR_ARGS(wire->address), path),
-			 timeout_ms);
-}
-
-static struct json body_of(const struct fetch *fetch)
-{
-	struct json value;
-	struct error err = {0};
-
-	assert_int_equal(fetch->response.outcome, HTTP_COMPLETE);
-	assert_true(json_parse(&arena, fetch->response.body, &json_limits_default, &value, &err));
-	return value;
-}
 
 static void test_files_are_real_and_as_large_as_promised(void **state)
 {
@@ -410,6 +402,32 @@ static void test_many_can_wait_and_are_let_go(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
+static void test_a_write_that_stalls_is_carried_out_before_or_after_the_wait(void **state)
+{
+	struct sandbox_options options = make_options();
+	struct wire wire;
+	(void)state;
+
+	options.faults[SANDBOX_STALL] = 1;
+	options.stall_ms = 600000;
+	wire_init(&wire, &options);
+	for (int i = 0; i < 12; i++) {
+		struct fetch fetch = {
+			.wire = &wire, .timeout_ms = 30, .is_last = true, .method = HTTP_POST,
+			.url = arena_format(&arena, "%.*s/c/41207/candidates", STR_ARGS(wire.address)),
+			.content_type = STR("application/json"), .body = STR("{\"candidate\":{\"name\":\"A\"}}")};
+		loop_spawn(wire.loop, run_fetch, &fetch);
+		loop_run(wire.loop);
+		assert_int_equal(fetch.response.outcome, HTTP_TIMED_OUT);
+	}
+	struct fetch truth = fetch_url(
+		&wire, arena_format(&arena, "%.*s/sandbox/truth?collection=candidates",
+				    STR_ARGS(wire.address)), 10000);
+	size_t early = look(body_of(&truth), "created").count;
+	assert_in_range(early, 1, 11);
+	wire_finish(&wire);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +436,9 @@ int main(void)
 		TEST(faults_of_content),
 		TEST(a_probability_is_kept_and_replayed),
 		TEST(the_true_rate_limit_fills_again),
+		TEST(a_reset_may_come_after_the_write),
+		TEST(other_faults_of_writes),
+		TEST(a_write_that_stalls_is_carried_out_before_or_after_the_wait),
 		TEST(pages_put_together_are_the_truth),
 		TEST(page_shift_moves_records_and_says_so),
 		TEST(control_says_what_is_wrong),
