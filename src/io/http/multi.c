@@ -180,10 +180,16 @@ static int socket_wanted(CURL *easy, curl_socket_t socket, int what, void *conte
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	struct socket_watch *stale;
 
 	(void)purpose;
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
+	/* libcurl closes a socket that was never connected without a word: what is known of the
+	 * number is not about this one. */
+	stale = find_watch(context, fd);
+	if (stale != NULL)
+		forget_socket(context, stale);
 	get_watch(context, fd)->is_ours = true;
 	return fd;
 }
@@ -345,6 +351,20 @@ bool multi_set_init(struct multi_set *set, struct loop *loop, size_t connections
 	return true;
 }
 
+/* Those of sockets which were closed without a word: somebody else may have the number now. */
+static void free_stale(struct multi_set *set)
+{
+	for (size_t fd = 0; fd < set->watch_count; fd++) {
+		struct socket_watch *item = set->watches[fd];
+
+		if (item == NULL)
+			continue;
+		item->watch.fd = -1;
+		stop_watching(set, item);
+		free(item);
+	}
+}
+
 void multi_set_finish(struct multi_set *set)
 {
 	while (set->count > 0)
@@ -352,6 +372,7 @@ void multi_set_finish(struct multi_set *set)
 	curl_share_cleanup(set->shared);
 	loop_timer_clear(set->loop, &set->sweep);
 	loop_hook_remove(set->loop, &set->hook);
+	free_stale(set);
 	while (set->idle_watches != NULL) {
 		struct socket_watch *item = set->idle_watches;
 

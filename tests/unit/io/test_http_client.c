@@ -553,6 +553,50 @@ static void a_connection_is_kept_for_the_next_call(void **state)
 	assert_int_equal(peer.connections, 1);
 }
 
+/* A listener whose queue is full: the kernel does not answer one more that knocks. */
+static int make_deaf_listener(struct stage *stage, struct str *url, int fillers[8])
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	for (size_t i = 0; i < 8; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(fillers[i], (struct sockaddr *)&address, len);
+	}
+	*url = arena_format(&stage->arena, "http://127.0.0.1:%u/", ntohs(address.sin_port));
+	return fd;
+}
+
+/* libcurl does not tell that it closes a socket which never was connected; the next one gets its
+ * number. */
+static void after_a_connect_that_timed_out_the_next_call_works(void **state)
+{
+	static const char *const reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct stage *stage = *state;
+	int fillers[8];
+	struct str url;
+	int fd = make_deaf_listener(stage, &url, fillers);
+
+	for (int i = 0; i < 3; i++) {
+		struct http_request request = {
+			.url = url, .response_bytes_max = 100,
+			.deadline_ns = clock_monotonic_ns(clock_system()) + 20 * 1000000};
+		assert_int_not_equal(call(stage, request).response.outcome, HTTP_COMPLETE);
+		struct peer peer = {.replies = &reply, .reply_count = 1};
+		request.url = peer_start(&peer, &stage->arena);
+		request.deadline_ns = soon();
+		assert_int_equal(call(stage, request).response.outcome, HTTP_COMPLETE);
+		peer_finish(&peer);
+	}
+	for (size_t i = 0; i < 8; i++)
+		close(fillers[i]);
+	close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_stage, close_stage)
@@ -574,6 +618,7 @@ int main(void)
 		TEST(what_may_have_been_acted_on_is_not_repeated),
 		TEST(what_only_reads_is_repeated_once),
 		TEST(a_connection_closed_in_idleness_is_replaced),
+		TEST(after_a_connect_that_timed_out_the_next_call_works),
 	};
 #undef TEST
 
