@@ -18,10 +18,18 @@ unit: build-debug/build.ninja
 	ninja -C build-debug
 	tools/unit-tests build-debug
 
+# What many threads share, under ThreadSanitizer: only what that test needs is built.
+build-tsan/build.ninja:
+	meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
+
+tsan: build-tsan/build.ninja
+	ninja -C build-tsan tests/test_jsonata_threads
+	TSAN_OPTIONS=halt_on_error=1 build-tsan/tests/test_jsonata_threads
+
 e2e: all
 	tests/e2e/run
 
-test: lint unit e2e
+test: lint unit tsan e2e
 
 bench: all
 	bench/run all
@@ -50,4 +58,4 @@ lint: build-clang/build.ninja
 	ninja -C build-clang
 
 clean:
-	rm -rf build build-debug build-clang build-fuzz
+	rm -rf build build-debug build-clang build-fuzz build-tsan

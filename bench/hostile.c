@@ -1,5 +1,6 @@
 /* What hostile expressions cost on the default limits: the time and the memory of compiling and
- * evaluating each, and how it ended. bench_hostile [-a] [NAME-PART]; without -a the dearest only. */
+ * evaluating each, and how it ended. bench_hostile [-a] [NAME-PART]; without -a the dearest only.
+ */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static double ms_now(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 

@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	check_stops((const char *)data, len);
 	arena_init(&arena, (size_t)1 << 30);
-	if (json_parse(&arena, str_make((const char *)data, len), &json_limits_default, &value, &err))
+	if (json_parse(&arena, str_make((const char *)data, len), &json_limits_default, &value,
+		       &err))
 		check_value(&arena, value);
 	else
 		assert(err.code == ERROR_INVALID || err.code == ERROR_LIMIT);

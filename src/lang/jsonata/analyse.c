@@ -3,6 +3,8 @@
  * calls in tail position are marked. Recursion is as deep as the parser allowed. */
 #include "lang/jsonata/syntax.h"
 
+enum { SEEKS_MAX = 200000 };
+
 static struct syntax *analyse(struct parser *parser, struct syntax *node);
 
 static bool fail(struct parser *parser, const char *code, const struct syntax *node)
@@ -93,6 +95,9 @@ static bool fail_parent(struct parser *parser, const struct syntax *node)
 /* Looks for the step which the % means, in `node`; ancestor->level is 0 once it is found. */
 static bool seek_parent(struct parser *parser, struct syntax *node, struct ancestor *ancestor)
 {
+	/* Many a % in one path looks at many a step. */
+	if (++parser->seeks > SEEKS_MAX)
+		return fail(parser, "U1002", node);
 	switch (node->kind) {
 	case SYNTAX_NAME:
 	case SYNTAX_WILDCARD:

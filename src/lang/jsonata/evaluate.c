@@ -6,8 +6,8 @@
 const struct jsonata_limits jsonata_limits_default = {
 	.steps_max = 1000000,
 	.depth_max = 200,
-	.sequence_max = 1000000,
-	.bytes_max = 32 * 1024 * 1024,
+	.sequence_max = 500000,
+	.bytes_max = 10 * 1024 * 1024,
 	.time_ms_max = 1000,
 	.regex_matches_max = 100000,
 };
@@ -146,6 +146,7 @@ bool jsonata_scratch_grow(struct evaluation *e)
 
 bool jsonata_push_all(struct evaluation *e, const struct json *items, uint32_t count)
 {
+	jsonata_charge(e, count / 8);
 	for (uint32_t i = 0; i < count; i++)
 		if (!jsonata_push(e, items[i]))
 			return false;
@@ -162,6 +163,7 @@ struct json jsonata_finish_array(struct evaluation *e, uint32_t base, uint16_t m
 		items = jsonata_take_items(e, count);
 		if (items == NULL)
 			return value_failed();
+		jsonata_charge(e, count / 16);
 		memcpy(items, e->scratch + base, count * sizeof *items);
 	}
 	e->top = base;

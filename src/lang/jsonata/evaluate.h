@@ -50,6 +50,8 @@ struct evaluation {
 	int64_t deadline_ms; /* 0: the clock was not looked at yet */
 	int64_t now_ms;	     /* of $now and $millis; -1: not asked yet */
 	void *match_memory;  /* of regex.c */
+	struct random_seeded chance;
+	bool has_chance;
 	struct fault fault;
 };
 
@@ -82,6 +84,11 @@ static inline bool jsonata_spend_many(struct evaluation *e, uint32_t steps)
 {
 	e->fuel -= steps;
 	return e->fuel > 0 || jsonata_refuel(e);
+}
+/* The same without the look, which the next node takes: for work that is bounded by itself. */
+static inline void jsonata_charge(struct evaluation *e, size_t steps)
+{
+	e->fuel -= (int64_t)steps;
 }
 static inline bool jsonata_enter(struct evaluation *e)
 {
@@ -122,6 +129,14 @@ struct json jsonata_finish_sequence(struct evaluation *e, uint32_t base);
 
 struct json jsonata_settle(struct json sequence, bool keeps_array);
 
+/* The member of an object, or JSON_UNDEFINED. Among many members the search is work. */
+static inline struct json jsonata_member(struct evaluation *e, struct json object, struct str key,
+					 uint32_t hash)
+{
+	jsonata_charge(e, object.count / 32);
+	return json_get_hashed(object, key, hash);
+}
+
 /* Evaluates a node to a value: a raw sequence becomes its item where it has just one. The two
  * commonest leaves need no call through the pointer. */
 static inline struct json jsonata_run(struct evaluation *e, const struct node *node,
@@ -132,7 +147,7 @@ static inline struct json jsonata_run(struct evaluation *e, const struct node *n
 	if (node->kind == NODE_LITERAL)
 		return node->literal;
 	if (node->kind == NODE_FIELD && input.type == JSON_OBJECT)
-		value = json_get_hashed(input, node->name.key, node->name.hash);
+		value = jsonata_member(e, input, node->name.key, node->name.hash);
 	else
 		value = node->run(e, node, input, frame);
 	if (value.type == JSON_ARRAY && (value.extension & MARK_SEQUENCE) != 0)
@@ -166,6 +181,9 @@ struct json jsonata_to_text(struct evaluation *e, struct json value, bool is_pre
 struct json jsonata_lookup(struct evaluation *e, struct json value, struct str key, uint32_t hash);
 struct json jsonata_append(struct evaluation *e, struct json a, struct json b);
 struct json jsonata_number(double number);
+/* Even over [0, below); the caller has seen that there is a source of chance. The source is asked
+ * for a seed once an evaluation, because asking the kernel takes longer than many a step. */
+uint64_t jsonata_draw(struct evaluation *e, uint64_t below);
 struct json jsonata_concat(struct evaluation *e, const struct json *texts, uint32_t count);
 
 struct json jsonata_filter(struct evaluation *e, const struct node *filter, struct json input,

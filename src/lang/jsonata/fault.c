@@ -157,6 +157,8 @@ static const char *find_sentence(const char *code)
 }
 
 /* The value as the reference keeps it in the error: never anything huge. */
+enum { TEXT_SHOWN_MAX = 32 * 1024 };
+
 static void append_value(struct buffer *out, struct json value)
 {
 	struct buffer part;
@@ -168,6 +170,18 @@ static void append_value(struct buffer *out, struct json value)
 	buffer_init(&part, out->arena, 4096);
 	json_print(&part, value);
 	buffer_append(out, part.is_over ? STR("…") : buffer_str(&part));
+}
+
+/* What an expression says of itself may be as long as a text can be. */
+static struct str shorten(struct str text)
+{
+	size_t len = text.len;
+
+	if (len <= TEXT_SHOWN_MAX)
+		return text;
+	for (len = TEXT_SHOWN_MAX; len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80;)
+		len--;
+	return str_slice(text, 0, len);
 }
 
 static void append_insert(struct buffer *out, const struct fault *fault, struct str name)
@@ -186,7 +200,7 @@ static void append_insert(struct buffer *out, const struct fault *fault, struct 
 	else if (str_equal(name, STR("token")) && !fault->has_token)
 		buffer_append(out, STR("undefined"));
 	else if (is_raw)
-		buffer_append(out, text);
+		buffer_append(out, shorten(text));
 	else
 		append_value(out, json_string(text));
 }
@@ -199,7 +213,7 @@ static struct str write_sentence(const struct fault *fault, struct arena *arena)
 	if (sentence == NULL)
 		return fault->text;
 	struct str rest = str_from_c(sentence);
-	buffer_init(&out, arena, 8192);
+	buffer_init(&out, arena, 4 * TEXT_SHOWN_MAX);
 	for (;;) {
 		ptrdiff_t open = str_find_byte(rest, '{');
 		if (open < 0)

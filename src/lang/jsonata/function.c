@@ -52,7 +52,13 @@ static bool check(struct evaluation *e, const struct signature *signature,
 {
 	struct json *checked;
 
-	if (signature == NULL || jsonata_signature_is_plain(signature, *arguments, *count))
+	if (signature == NULL)
+		return true;
+	/* What a signature says of items, it is asked of each. */
+	for (uint32_t i = 0; i < *count; i++)
+		if ((*arguments)[i].type == JSON_ARRAY)
+			jsonata_charge(e, (*arguments)[i].count / 8);
+	if (jsonata_signature_is_plain(signature, *arguments, *count))
 		return true;
 	checked = jsonata_take(e, jsonata_signature_room(signature, *count) * sizeof *checked);
 	if (checked == NULL)

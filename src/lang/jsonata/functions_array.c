@@ -41,7 +41,7 @@ struct json jsonata_builtin_reverse(struct evaluation *e, const struct json *a,
 	if (array.type != JSON_ARRAY || array.count <= 1)
 		return array;
 	struct json *items = jsonata_take_items(e, array.count);
-	if (items == NULL || !jsonata_spend_many(e, array.count / 16))
+	if (items == NULL || !jsonata_spend_many(e, array.count / 8))
 		return value_failed();
 	for (uint32_t i = 0; i < array.count; i++)
 		items[array.count - 1 - i] = array.items[i];
@@ -62,7 +62,7 @@ struct json jsonata_builtin_shuffle(struct evaluation *e, const struct json *a,
 	if (items == NULL || !jsonata_spend_many(e, array.count))
 		return value_failed();
 	for (uint32_t i = 0; i < array.count; i++) {
-		uint32_t j = (uint32_t)random_below(e->context->random, i + 1);
+		uint32_t j = (uint32_t)jsonata_draw(e, i + 1);
 		items[i] = items[j];
 		items[j] = array.items[i];
 	}
@@ -194,9 +194,10 @@ static int is_greater(struct evaluation *e, void *context, uint32_t a, uint32_t 
 	const struct sorting *s = context;
 	struct json x = s->items[a], y = s->items[b];
 
-	(void)e;
-	if (x.type == JSON_STRING)
+	if (x.type == JSON_STRING) {
+		jsonata_charge(e, (x.count < y.count ? x.count : y.count) / 64);
 		return jsonata_compare_text(json_str(x), json_str(y)) > 0;
+	}
 	if (x.type == JSON_INT && y.type == JSON_INT)
 		return x.integer > y.integer;
 	return value_double(x) > value_double(y);
@@ -237,6 +238,7 @@ static bool is_uniform(struct evaluation *e, struct json array)
 {
 	bool are_texts = true, are_numbers = true, fails = false;
 
+	jsonata_charge(e, array.count / 4);
 	for (uint32_t i = 0; i < array.count && (are_texts || are_numbers); i++) {
 		are_texts = are_texts && array.items[i].type == JSON_STRING;
 		are_numbers = are_numbers && jsonata_is_numeric(e, array.items[i], &fails);

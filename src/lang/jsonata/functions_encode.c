@@ -43,6 +43,7 @@ struct json jsonata_builtin_base64_encode(struct evaluation *e, const struct jso
 	char *out = jsonata_take_text(e, ((size_t)bytes.count + 2) / 3 * 4);
 	if (out == NULL)
 		return value_failed();
+	jsonata_charge(e, bytes.count / 16);
 	for (uint32_t i = 0; i < bytes.count; i += 3) {
 		uint32_t left = bytes.count - i, word = 0;
 		for (uint32_t k = 0; k < 3; k++)
@@ -81,6 +82,7 @@ struct json jsonata_builtin_base64_decode(struct evaluation *e, const struct jso
 	char *out = jsonata_take_text(e, (size_t)text.count * 2 + 2);
 	if (out == NULL)
 		return value_failed();
+	jsonata_charge(e, text.count / 2);
 	for (uint32_t i = 0; i < text.count && text.text[i] != '='; i++) {
 		int value = base64_value(text.text[i]);
 		if (value < 0)
@@ -129,6 +131,7 @@ static struct json encode(struct evaluation *e, struct json text, const char *ma
 	char *out = jsonata_take_text(e, (size_t)text.count * 3);
 	if (out == NULL)
 		return value_failed();
+	jsonata_charge(e, text.count / 8);
 	for (uint32_t i = 0; i < text.count; i++) {
 		char c = text.text[i];
 		if (is_surrogate(text, i))
@@ -208,6 +211,7 @@ static struct json decode(struct evaluation *e, struct json text, const char *ke
 	char *out = jsonata_take_text(e, text.count);
 	if (out == NULL)
 		return value_failed();
+	jsonata_charge(e, text.count / 16);
 	while (at < text.count) {
 		if (text.text[at] != '%') {
 			out[len++] = text.text[at++];

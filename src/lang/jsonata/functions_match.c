@@ -223,6 +223,7 @@ struct json jsonata_builtin_contains(struct evaluation *e, const struct json *a,
 		return json_undefined();
 	if (a[1].type == JSON_STRING) {
 		struct json text = a[0], what = a[1];
+		jsonata_charge(e, a[0].count / 64);
 		if (!in_units(e, &text, &what))
 			return value_failed();
 		return json_bool(str_find(json_str(text), json_str(what)) >= 0);

@@ -9,7 +9,7 @@ static struct json sum(struct evaluation *e, struct json array)
 {
 	double total = 0;
 
-	if (!jsonata_spend_many(e, array.count / 8))
+	if (!jsonata_spend_many(e, array.count / 4))
 		return value_failed();
 	for (uint32_t i = 0; i < array.count; i++)
 		total += value_double(array.items[i]);
@@ -42,7 +42,7 @@ static struct json extreme(struct evaluation *e, struct json array, bool is_max)
 
 	if (array.type != JSON_ARRAY || array.count == 0)
 		return json_undefined();
-	if (!jsonata_spend_many(e, array.count / 8))
+	if (!jsonata_spend_many(e, array.count / 4))
 		return value_failed();
 	best = array.items[0];
 	for (uint32_t i = 1; i < array.count; i++) {
@@ -199,6 +199,7 @@ struct json jsonata_builtin_number(struct evaluation *e, const struct json *a,
 		return a[0];
 	if (a[0].type == JSON_BOOL)
 		return json_int(a[0].boolean);
+	jsonata_charge(e, a[0].count / 8);
 	if (a[0].type == JSON_STRING && read_number(e, json_str(a[0]), &out))
 		return out;
 	jsonata_fail(e, "D3030", a[0]);
@@ -340,6 +341,8 @@ struct json jsonata_builtin_format_base(struct evaluation *e, const struct json 
 		return jsonata_to_text(e, a[0], false);
 	if (radix == 10)
 		return jsonata_to_text(e, jsonata_number(number), false);
+	/* Huge numbers are divided slowly, and often. */
+	jsonata_charge(e, rest < 1e15 ? 4 : 1000);
 	/* Digits that a double cannot tell are 0, as in JavaScript. */
 	for (; rest / radix >= 9007199254740992.0; rest /= radix)
 		digits[--at] = '0';

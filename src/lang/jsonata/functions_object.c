@@ -46,11 +46,12 @@ static bool set(struct members *m, const struct json_member *member)
 	uint32_t *bucket = &m->buckets[member->key_hash & m->mask];
 	for (uint32_t at = *bucket; at != 0; at = m->next[at - 1]) {
 		struct json_member *known = &m->items[at - 1];
+		jsonata_charge(m->e, 1); /* keys may have been chosen to collide */
 		if (known->key_hash != member->key_hash || known->key_len != member->key_len ||
 		    memcmp(known->key, member->key, member->key_len) != 0)
 			continue;
 		known->value = member->value;
-		return true;
+		return jsonata_spend(m->e);
 	}
 	m->next[m->count] = *bucket;
 	m->items[m->count] = *member;
@@ -147,6 +148,8 @@ struct json jsonata_builtin_merge(struct evaluation *e, const struct json *a,
 		return json_undefined();
 	for (uint32_t i = 0; i < a[0].count; i++) {
 		struct json object = a[0].items[i];
+		if (!jsonata_spend(e))
+			return value_failed();
 		if (object.type != JSON_OBJECT)
 			continue;
 		for (uint32_t k = 0; k < object.count; k++)

@@ -16,6 +16,7 @@ static ptrdiff_t find_argument(struct evaluation *e, struct json *text, struct j
 		if (value_is_failed(*text) || value_is_failed(*what))
 			return -1;
 	}
+	jsonata_charge(e, text->count / 64);
 	return str_find(json_str(*text), json_str(*what));
 }
 
@@ -31,12 +32,21 @@ struct json jsonata_builtin_string(struct evaluation *e, const struct json *a,
 	return jsonata_to_text(e, a[0], a[1].type == JSON_BOOL && a[1].boolean);
 }
 
+/* Code points are counted byte by byte where not all of them are one. */
+static void charge_points(struct evaluation *e, struct json text)
+{
+	if ((text.flags & JSON_ASCII) == 0)
+		jsonata_charge(e, text.count / 16);
+}
+
 struct json jsonata_builtin_length(struct evaluation *e, const struct json *a,
 				   const struct call_site *site)
 {
-	(void)e, (void)site;
-	return a[0].type == JSON_STRING ? json_int((int64_t)jsonata_points(a[0]))
-					: json_undefined();
+	(void)site;
+	if (a[0].type != JSON_STRING)
+		return json_undefined();
+	charge_points(e, a[0]);
+	return json_int((int64_t)jsonata_points(a[0]));
 }
 
 /* Array.prototype.slice over code points: negative counts from the end. */
@@ -57,9 +67,10 @@ static struct json slice(struct json text, double from, double to)
 struct json jsonata_builtin_substring(struct evaluation *e, const struct json *a,
 				      const struct call_site *site)
 {
-	(void)e, (void)site;
+	(void)site;
 	if (a[0].type != JSON_STRING)
 		return json_undefined();
+	charge_points(e, a[0]);
 	double len = (double)jsonata_points(a[0]);
 	double start = value_is_number(a[1]) ? value_double(a[1]) : NAN;
 
@@ -133,6 +144,7 @@ struct json jsonata_builtin_trim(struct evaluation *e, const struct json *a,
 	char *out = jsonata_take_text(e, text.count);
 	if (out == NULL)
 		return value_failed();
+	jsonata_charge(e, text.count / 16);
 	for (uint32_t i = 0; i < text.count; i++) {
 		if (!is_blank(text.text[i]))
 			out[len++] = text.text[i];
@@ -155,7 +167,7 @@ static struct json make_padding(struct evaluation *e, struct json filler, double
 	if (repeats * filler.count > 4e9)
 		return jsonata_fail(e, "D2015", json_int(e->sequence_max));
 	char *out = jsonata_take_text(e, (size_t)repeats * filler.count);
-	if (out == NULL || !jsonata_spend_many(e, (uint32_t)(repeats / 16)))
+	if (out == NULL || !jsonata_spend_many(e, (uint32_t)(repeats / 8)))
 		return value_failed();
 	for (size_t i = 0; i < (size_t)repeats; i++)
 		len = jsonata_append_text(out, len, json_str(filler));
@@ -173,6 +185,8 @@ struct json jsonata_builtin_pad(struct evaluation *e, const struct json *a,
 		return json_undefined();
 	if (filler.type != JSON_STRING || filler.count == 0)
 		filler = value_text(STR(" "), JSON_PLAIN | JSON_ASCII);
+	charge_points(e, a[0]);
+	charge_points(e, filler);
 	double width = value_is_number(a[1]) ? trunc(value_double(a[1])) : 0;
 	double missing = fabs(width) - (double)jsonata_points(a[0]);
 	if (!(missing > 0))

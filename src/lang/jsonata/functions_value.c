@@ -99,13 +99,23 @@ struct json jsonata_builtin_now(struct evaluation *e, const struct json *a,
 	return jsonata_builtin_from_millis(e, arguments, site);
 }
 
+uint64_t jsonata_draw(struct evaluation *e, uint64_t below)
+{
+	if (!e->has_chance)
+		random_fill(e->context->random, &e->chance.state, sizeof e->chance.state);
+	e->has_chance = true;
+	struct random drawn = random_from_seed(&e->chance);
+
+	return random_below(&drawn, below);
+}
+
 struct json jsonata_builtin_random(struct evaluation *e, const struct json *a,
 				   const struct call_site *site)
 {
 	(void)a, (void)site;
 	if (e->context->random == NULL)
 		return jsonata_fail(e, "U1003", json_undefined());
-	return jsonata_number((double)random_below(e->context->random, 1ull << 53) * 0x1p-53);
+	return jsonata_number((double)jsonata_draw(e, 1ull << 53) * 0x1p-53);
 }
 
 /* --- clone --------------------------------------------------------------------------------- */

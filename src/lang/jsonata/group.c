@@ -94,9 +94,11 @@ static struct group *find_group(struct grouping *g, struct str key, uint32_t has
 		return NULL;
 	uint32_t at = g->buckets[hash & (g->bucket_count - 1)];
 
-	for (; at != 0; at = g->groups[at - 1].next)
+	for (; at != 0; at = g->groups[at - 1].next) {
+		jsonata_charge(g->e, 1); /* keys may have been chosen to collide */
 		if (g->groups[at - 1].hash == hash && str_equal(g->groups[at - 1].key, key))
 			return &g->groups[at - 1];
+	}
 	return NULL;
 }
 

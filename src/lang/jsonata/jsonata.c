@@ -118,6 +118,7 @@ static void start(struct evaluation *e, const struct jsonata *expression,
 	e->deadline_ms = 0;
 	e->now_ms = -1;
 	e->match_memory = NULL;
+	e->has_chance = false;
 	e->fault = (struct fault){0};
 }
 

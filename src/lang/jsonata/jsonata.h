@@ -56,14 +56,15 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 				      struct jsonata_error *error) MUST_CHECK;
 
 struct jsonata_limits {
-	uint64_t steps_max;	    /* nodes evaluated; U1001 past it */
+	uint64_t steps_max;	    /* nodes evaluated, and what many items cost; U1001 past it */
 	uint32_t depth_max;	    /* nested evaluation; D1011 past it */
 	uint32_t sequence_max;	    /* items of one sequence or string bytes/16; D2015 past it */
 	size_t bytes_max;	    /* taken from the arena by one evaluation; D1013 past it */
 	int64_t time_ms_max;	    /* on `clock`, looked at every 4096 steps; D1012; 0: no limit */
 	uint32_t regex_matches_max; /* tries of a regular expression; D1014 past it */
 };
-/* 1 million steps, depth 200 (fits a fiber's stack), a million items, 32 MiB, 1 s, 100,000. */
+/* 1 million steps, depth 200 (fits a fiber's stack), 500,000 items, 10 MiB, 1 s, 100,000: whatever
+ * the expression, it ends within some 50 ms and 16 MiB. A step is some 30 ns of work. */
 extern const struct jsonata_limits jsonata_limits_default;
 
 /* Everything around evaluations that stays the same over many of them (a page of records):

@@ -107,13 +107,25 @@ struct json jsonata_run_arithmetic(struct evaluation *e, const struct node *node
 
 static int equal_items(struct evaluation *e, struct json a, struct json b, uint32_t depth);
 
+/* Equal objects mostly have their members in one order. */
+static struct json equal_member(struct evaluation *e, struct json b, const struct json_member *m,
+				uint32_t i)
+{
+	const struct json_member *other = &b.members[i];
+	struct str key = str_make(m->key, m->key_len);
+
+	if (other->key_hash == m->key_hash && str_equal(str_make(other->key, other->key_len), key))
+		return other->value;
+	return jsonata_member(e, b, key, m->key_hash);
+}
+
 static int equal_members(struct evaluation *e, struct json a, struct json b, uint32_t depth)
 {
 	if (a.count != b.count)
 		return 0;
 	for (uint32_t i = 0; i < a.count; i++) {
 		const struct json_member *m = &a.members[i];
-		struct json other = json_get_hashed(b, str_make(m->key, m->key_len), m->key_hash);
+		struct json other = equal_member(e, b, m, i);
 		if (value_is_undefined(other))
 			return 0;
 		int equal = equal_items(e, m->value, other, depth + 1);
@@ -127,6 +139,8 @@ static int equal_elements(struct evaluation *e, struct json a, struct json b, ui
 {
 	if (a.count != b.count)
 		return 0;
+	if (!jsonata_spend_many(e, a.count / 4))
+		return -1;
 	for (uint32_t i = 0; i < a.count; i++) {
 		int equal = equal_items(e, a.items[i], b.items[i], depth + 1);
 		if (equal != 1)
@@ -150,7 +164,10 @@ static int equal_items(struct evaluation *e, struct json a, struct json b, uint3
 		return 0;
 	switch (a.type) {
 	case JSON_STRING:
-		return a.count == b.count && (a.count == 0 || memcmp(a.text, b.text, a.count) == 0);
+		if (a.count != b.count)
+			return 0;
+		jsonata_charge(e, a.count / 256);
+		return a.count == 0 || memcmp(a.text, b.text, a.count) == 0;
 	case JSON_BOOL:
 		return a.boolean == b.boolean;
 	case JSON_EXTENSION:
@@ -212,9 +229,10 @@ static bool holds(enum operator op, bool is_less, bool is_equal, bool is_greater
 	}
 }
 
-static bool compare(enum operator op, struct json left, struct json right)
+static bool compare(struct evaluation *e, enum operator op, struct json left, struct json right)
 {
 	if (left.type == JSON_STRING) {
+		jsonata_charge(e, (left.count < right.count ? left.count : right.count) / 64);
 		int order = jsonata_compare_text(json_str(left), json_str(right));
 		return holds(op, order<0, order == 0, order> 0);
 	}
@@ -244,20 +262,19 @@ struct json jsonata_run_compare(struct evaluation *e, const struct node *node, s
 		e->fault.value2 = right;
 		return value_failed();
 	}
-	return json_bool(compare(node->op, left, right));
+	return json_bool(compare(e, node->op, left, right));
 }
 
 /* JavaScript's ===. */
-static bool is_same(struct json a, struct json b)
+static bool is_same(struct evaluation *e, struct json a, struct json b)
 {
 	/* Containers are themselves alone; empty arrays have no address to tell by. */
 	if (a.type == JSON_ARRAY || a.type == JSON_OBJECT)
 		return a.type == b.type && a.pointer == b.pointer && a.count == b.count &&
 		       (a.count > 0 || a.type == JSON_OBJECT);
 	return a.type < JSON_ARRAY && b.type < JSON_ARRAY
-		       ? (value_is_number(a) && value_is_number(b)
-				  ? equal_numbers(a, b)
-				  : equal_items(NULL, a, b, 0)) == 1
+		       ? (value_is_number(a) && value_is_number(b) ? equal_numbers(a, b)
+								   : equal_items(e, a, b, 0)) == 1
 		       : a.type == b.type && a.pointer == b.pointer;
 }
 
@@ -271,11 +288,11 @@ struct json jsonata_run_in(struct evaluation *e, const struct node *node, struct
 	if (value_is_undefined(left) || value_is_undefined(right))
 		return json_bool(false);
 	if (right.type != JSON_ARRAY)
-		return json_bool(is_same(left, right));
-	if (!jsonata_spend_many(e, right.count / 8))
+		return json_bool(is_same(e, left, right));
+	if (!jsonata_spend_many(e, right.count / 4))
 		return value_failed();
 	for (uint32_t i = 0; i < right.count; i++)
-		if (is_same(right.items[i], left))
+		if (is_same(e, right.items[i], left))
 			return json_bool(true);
 	return json_bool(false);
 }
@@ -385,7 +402,7 @@ struct json jsonata_run_range(struct evaluation *e, const struct node *node, str
 		return jsonata_fail_at(e, "D2015", node, jsonata_number(size));
 	uint32_t count = (uint32_t)size;
 	struct json *items = jsonata_take_items(e, count);
-	if (items == NULL || !jsonata_spend_many(e, count / 16))
+	if (items == NULL || !jsonata_spend_many(e, count / 4))
 		return value_failed();
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = jsonata_number(from + i);

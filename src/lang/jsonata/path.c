@@ -10,7 +10,7 @@ static bool push_member(struct evaluation *e, struct json value, struct str key,
 			uint32_t depth)
 {
 	if (value.type == JSON_OBJECT) {
-		struct json found = json_get_hashed(value, key, hash);
+		struct json found = jsonata_member(e, value, key, hash);
 		if (value_is_undefined(found))
 			return true;
 		if (found.type == JSON_ARRAY)
@@ -32,7 +32,7 @@ struct json jsonata_lookup(struct evaluation *e, struct json value, struct str k
 	uint32_t base = e->top;
 
 	if (value.type == JSON_OBJECT)
-		return json_get_hashed(value, key, hash);
+		return jsonata_member(e, value, key, hash);
 	if (value.type != JSON_ARRAY)
 		return json_undefined();
 	if (!push_member(e, value, key, hash, 0))
@@ -92,7 +92,7 @@ struct json jsonata_run_field(struct evaluation *e, const struct node *node, str
 {
 	(void)frame;
 	if (input.type == JSON_OBJECT) {
-		struct json found = json_get_hashed(input, node->name.key, node->name.hash);
+		struct json found = jsonata_member(e, input, node->name.key, node->name.hash);
 		/* A sequence that an object constructor stored is one of its own here. */
 		if (value_is_sequence(found))
 			found.extension = MARK_SEQUENCE;
@@ -137,12 +137,12 @@ static int selects(struct evaluation *e, struct json verdict, uint32_t position,
 		return -1;
 	if (verdict.type != JSON_ARRAY)
 		return jsonata_truth(e, verdict);
+	if (!jsonata_spend_many(e, verdict.count / 4))
+		return -1;
 	for (uint32_t i = 0; i < verdict.count; i++) {
 		if (!jsonata_is_numeric(e, verdict.items[i], &fails))
 			return fails ? -1 : jsonata_truth(e, verdict);
 	}
-	if (!jsonata_spend_many(e, verdict.count / 8))
-		return -1;
 	for (uint32_t i = 0; i < verdict.count; i++)
 		times += index_is(verdict.items[i], position, count);
 	return times;
@@ -255,7 +255,7 @@ static struct json run_step(struct evaluation *e, const struct step *step, struc
 	struct json value;
 
 	if (step->is_name && item.type == JSON_OBJECT) {
-		value = json_get_hashed(item, step->node->name.key, step->node->name.hash);
+		value = jsonata_member(e, item, step->node->name.key, step->node->name.hash);
 		if (value_is_sequence(value))
 			value = jsonata_settle(value, false);
 	} else {

@@ -8,6 +8,8 @@ enum {
 	ENTRIES_FIRST = 64,
 	ENTRIES_MAX = 256 * 1024,
 	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
+	TRIES_OF_STEP = 4,  /* of the evaluation */
+	UNITS_OF_STEP = 64, /* in search of where a match may begin */
 	UNITS_OF_TRY = 64,  /* units that a run takes at the price of one try */
 };
 
@@ -296,7 +298,7 @@ static bool step_run(struct run *r, const struct instruction *i)
 
 	for (; count < i->b; count++)
 		if (!take_unit(r, i + 1))
-			return false;
+			return charge(r, count / UNITS_OF_TRY) && false;
 	least = r->at;
 	for (; count < i->c; count++) {
 		uint32_t before = r->at;
@@ -306,8 +308,9 @@ static bool step_run(struct run *r, const struct instruction *i)
 		}
 	}
 	r->pc += 2;
-	return r->at == least || is_final(r, i) ||
-	       (charge(r, count / UNITS_OF_TRY) && push(r, ENTRY_RUN, pc, least, r->at));
+	if (!charge(r, count / UNITS_OF_TRY))
+		return false;
+	return r->at == least || is_final(r, i) || push(r, ENTRY_RUN, pc, least, r->at);
 }
 
 static bool step_run_few(struct run *r, const struct instruction *i)
@@ -543,6 +546,37 @@ static bool make_room(struct run *r)
 	return r->slots != NULL;
 }
 
+/* The tries that the steps of the evaluation still pay for. */
+static uint64_t tries_of_steps(const struct evaluation *e)
+{
+	int64_t steps = e->fuel +
+			(int64_t)(e->steps_left < INT64_MAX / 64 ? e->steps_left : INT64_MAX / 64);
+
+	return steps > 0 ? (uint64_t)steps * TRIES_OF_STEP : 0;
+}
+
+static uint32_t within_steps(const struct evaluation *e, uint32_t tries)
+{
+	uint64_t most = tries_of_steps(e);
+
+	return most < tries ? (uint32_t)most : tries;
+}
+
+/* 1 when found, 0 when not, -1 past the tries. */
+static int search(struct run *r, uint32_t from, bool is_anchored)
+{
+	for (uint32_t at = from; at <= r->len && (at == 0 || !is_anchored);) {
+		if (r->regex->lead != NULL && (at = find_lead(r, at)) > r->len)
+			break;
+		if (match_at(r, at))
+			return 1;
+		if (r->is_over)
+			return -1;
+		at += at < r->len ? unit_size(r->text + at) : 1;
+	}
+	return 0;
+}
+
 int jsonata_regex_run(struct evaluation *e, const struct regex *regex, struct str text,
 		      uint32_t from, uint32_t **slots)
 {
@@ -558,18 +592,15 @@ int jsonata_regex_run(struct evaluation *e, const struct regex *regex, struct st
 	if (text.len < UINT32_MAX / 2 / TRIES_OF_UNIT)
 		r.tries_left += (uint32_t)text.len *
 				(r.tries_left < TRIES_OF_UNIT ? r.tries_left : TRIES_OF_UNIT);
-	for (uint32_t at = from; at <= r.len && (at == 0 || !is_anchored);) {
-		if (regex->lead != NULL && (at = find_lead(&r, at)) > r.len)
-			break;
-		if (match_at(&r, at)) {
-			*slots = r.slots;
-			return 1;
-		}
-		if (r.is_over) {
-			jsonata_fail(e, "D1014", json_string(regex->source));
-			return -1;
-		}
-		at += at < r.len ? unit_size(r.text + at) : 1;
-	}
-	return 0;
+	uint32_t tries = r.tries_left = within_steps(e, r.tries_left);
+	int found = search(&r, from, is_anchored);
+
+	size_t passed = (found == 1 ? r.slots[0] : r.len) - from;
+	jsonata_charge(e, (tries - r.tries_left) / TRIES_OF_STEP + passed / UNITS_OF_STEP);
+	*slots = r.slots;
+	if (found < 0 && tries_of_steps(e) > 0)
+		jsonata_fail(e, "D1014", json_string(regex->source));
+	else if (found < 0 && jsonata_spend(e))
+		jsonata_fail(e, "U1001", json_undefined());
+	return found;
 }

@@ -104,8 +104,10 @@ static int compare_keys(struct evaluation *e, const struct node *node, struct js
 		*fails = true;
 		return 0;
 	}
-	if (a.type == JSON_STRING)
+	if (a.type == JSON_STRING) {
+		jsonata_charge(e, (a.count < b.count ? a.count : b.count) / 64);
 		return jsonata_compare_text(json_str(a), json_str(b));
+	}
 	if (a.type == JSON_INT && b.type == JSON_INT)
 		return (a.integer > b.integer) - (a.integer < b.integer);
 	double x = value_double(a), y = value_double(b);

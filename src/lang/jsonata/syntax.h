@@ -102,6 +102,7 @@ struct parser {
 	uint32_t nesting;
 	uint32_t depth_max;
 	int label_count;
+	uint32_t seeks; /* steps looked at for the meaning of % */
 };
 
 /* NULL with *fault filled. */

@@ -306,6 +306,7 @@ static struct json change_ascii(struct evaluation *e, struct json text, bool is_
 	char first = is_upper ? 'a' : 'A', last = is_upper ? 'z' : 'Z';
 	uint32_t i = 0;
 
+	jsonata_charge(e, text.count / 16);
 	while (i < text.count && (text.text[i] < first || text.text[i] > last))
 		i++;
 	if (i == text.count)
@@ -329,6 +330,7 @@ static struct json change_case(struct evaluation *e, struct json text, const str
 
 	if (out == NULL)
 		return value_failed();
+	jsonata_charge(e, text.count / 2);
 	for (size_t at = 0; at < text.count; at += size) {
 		size = jsonata_point_size(text.text + at, text.count - at);
 		uint32_t point = jsonata_point(text.text + at, size);

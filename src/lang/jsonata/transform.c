@@ -117,8 +117,12 @@ static struct json remove_members(struct evaluation *e, struct json object, stru
 	struct json_member *members = jsonata_take(e, object.count * sizeof *members);
 	uint32_t count = 0;
 
-	if (members == NULL || !jsonata_spend_many(e, 1 + names.count))
+	if (members == NULL)
 		return value_failed();
+	/* Each name is held against each member. */
+	for (uint32_t i = 0; i < names.count; i++)
+		if (!jsonata_spend_many(e, 1 + object.count / 8))
+			return value_failed();
 	for (uint32_t i = 0; i < object.count; i++)
 		if (!is_listed(names, &object.members[i]))
 			members[count++] = object.members[i];
@@ -167,7 +171,7 @@ static bool change_match(struct changes *c, struct json match)
 	struct change *change = match.type == JSON_OBJECT ? find_change(c, match) : NULL;
 	struct json now = change == NULL ? match : change->now;
 
-	if (!jsonata_spend(c->e))
+	if (!jsonata_spend_many(c->e, 1 + c->count / 16))
 		return false;
 	now = rebuild(c, now, 0);
 	if (!value_is_failed(now))
