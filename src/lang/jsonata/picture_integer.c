@@ -526,7 +526,7 @@ bool jsonata_format_integer(struct evaluation *e, double value,
 	if (value < 0)
 		buffer_append_byte(out, '-');
 	/* Huge numbers are divided slowly, and often. */
-	jsonata_charge(e, number < 1e15 ? 4 : 400);
+	jsonata_charge(e, number < 1e15 ? 4 : 1000);
 	start = out->len;
 	switch (picture->primary) {
 	case PICTURE_DECIMAL:

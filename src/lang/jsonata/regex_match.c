@@ -8,9 +8,9 @@ enum {
 	ENTRIES_FIRST = 64,
 	ENTRIES_MAX = 256 * 1024,
 	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
-	TRIES_OF_STEP = 4,  /* of the evaluation */
-	UNITS_OF_STEP = 64, /* in search of where a match may begin */
-	UNITS_OF_TRY = 64,  /* units that a run takes at the price of one try */
+	TRIES_OF_STEP = 2,  /* of the evaluation */
+	UNITS_OF_STEP = 32, /* in search of where a match may begin */
+	UNITS_OF_TRY = 8,   /* units that a run takes at the price of one try */
 };
 
 enum entry_kind {
@@ -410,6 +410,8 @@ static bool step_backreference(struct run *r, const struct instruction *i)
 	r->pc++;
 	if (start == REGEX_NONE || end == REGEX_NONE)
 		return true;
+	if (!charge(r, (end - start) / UNITS_OF_TRY))
+		return false;
 	while (start < end) {
 		unit.a = i->is_backward ? unit_before(r, end, &size) : unit_at(r, start, &size);
 		if (i->is_backward)
