@@ -3,6 +3,34 @@
 
 #include "lang/json/json.h"
 
+/* Keys are short: a call of memcmp would cost more than the comparison. */
+static bool is_same_key(const char *a, const char *b, size_t len)
+{
+	uint64_t x = 0, y = 0;
+
+	if (len > 16)
+		return memcmp(a, b, len) == 0;
+	if (len < 4) {
+		for (size_t i = 0; i < len; i++)
+			x |= (uint64_t)(a[i] ^ b[i]);
+		return x == 0;
+	}
+	if (len < 8) {
+		memcpy(&x, a, 4);
+		memcpy((char *)&x + 4, a + len - 4, 4);
+		memcpy(&y, b, 4);
+		memcpy((char *)&y + 4, b + len - 4, 4);
+		return x == y;
+	}
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	if (x != y)
+		return false;
+	memcpy(&x, a + len - 8, 8);
+	memcpy(&y, b + len - 8, 8);
+	return x == y;
+}
+
 struct json json_get_hashed(struct json object, struct str key, uint32_t hash)
 {
 	if (object.type != JSON_OBJECT)
@@ -10,8 +38,8 @@ struct json json_get_hashed(struct json object, struct str key, uint32_t hash)
 	for (uint32_t i = 0; i < object.count; i++) {
 		const struct json_member *member = &object.members[i];
 
-		if (member->key_hash == hash &&
-		    str_equal(str_make(member->key, member->key_len), key))
+		if (member->key_hash == hash && member->key_len == key.len &&
+		    is_same_key(member->key, key.data, key.len))
 			return member->value;
 	}
 	return json_undefined();

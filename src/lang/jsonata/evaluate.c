@@ -86,14 +86,10 @@ bool jsonata_too_deep(struct evaluation *e)
 
 /* --- memory -------------------------------------------------------------------------------- */
 
-void *jsonata_take(struct evaluation *e, size_t size)
+void *jsonata_take_nothing(struct evaluation *e)
 {
-	if (size > (size_t)INT64_MAX / 2 || (e->bytes_left -= (int64_t)size) < 0 ||
-	    arena_is_over(e->arena)) {
-		jsonata_fail(e, "D1013", json_undefined());
-		return NULL;
-	}
-	return arena_alloc(e->arena, size);
+	jsonata_fail(e, "D1013", json_undefined());
+	return NULL;
 }
 
 char *jsonata_take_text(struct evaluation *e, size_t len)

@@ -104,7 +104,14 @@ static inline void jsonata_leave(struct evaluation *e)
 /* --- memory -------------------------------------------------------------------------------- */
 
 /* NULL (and the fault D1013) past the budget. */
-void *jsonata_take(struct evaluation *e, size_t size);
+void *jsonata_take_nothing(struct evaluation *e);
+static inline void *jsonata_take(struct evaluation *e, size_t size)
+{
+	if (size > (size_t)INT64_MAX / 2 || (e->bytes_left -= (int64_t)size) < 0 ||
+	    arena_is_over(e->arena))
+		return jsonata_take_nothing(e);
+	return arena_alloc(e->arena, size);
+}
 /* Room for a text of that many bytes; NULL past the budget, or D2015 past 16 bytes per item of
  * sequence_max. */
 char *jsonata_take_text(struct evaluation *e, size_t len);

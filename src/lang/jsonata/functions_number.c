@@ -283,9 +283,17 @@ static double shift(double number, double places)
 		len = (size_t)(mark - digits);
 	}
 	if (exponent != trunc(exponent) || !isfinite(number))
-		return NAN; /* what JavaScript reads of 1e1.5 and Infinitye1 */
-	snprintf(text, sizeof text, "%.*se%.0f", (int)len, digits, exponent);
-	return strtod(text, NULL);
+		return NAN;	  /* what JavaScript reads of 1e1.5 and Infinitye1 */
+	if (fabs(exponent) > 400) /* nothing is left, or everything is beyond */
+		exponent = copysign(400, exponent);
+	memcpy(text, digits, len);
+	text[len++] = 'e';
+	if (exponent < 0)
+		text[len++] = '-';
+	for (int unit = 100, rest = (int)fabs(exponent); unit > 0; unit /= 10)
+		text[len++] = (char)('0' + rest / unit % 10);
+	return json_to_double(
+		(struct json){.type = JSON_NUMBER_TEXT, .count = (uint32_t)len, .text = text});
 }
 
 /* Half to even. */

@@ -525,6 +525,12 @@ static bool write_plain(struct writer *w, const struct integer_picture *picture,
 	    picture->mandatory_digits > 10)
 		return false;
 	rest = (uint32_t)value;
+	if (picture->mandatory_digits == 2 && rest < 100) {
+		digits[0] = (char)('0' + rest / 10);
+		digits[1] = (char)('0' + rest % 10);
+		buffer_append(&w->out, str_make(digits, 2));
+		return true;
+	}
 	do
 		digits[--at] = (char)('0' + rest % 10);
 	while ((rest /= 10) > 0);

@@ -190,8 +190,15 @@ struct signature *jsonata_signature_parse(struct arena *arena, struct str text, 
 	signature->count = reader.count;
 	if (size > 0)
 		memcpy(signature->parameters, reader.parameters, size);
-	for (uint32_t i = 0; i < reader.count; i++)
-		signature->takes_context |= reader.parameters[i].takes_context;
+	for (uint32_t i = 0; i < reader.count; i++) {
+		struct parameter *p = &signature->parameters[i];
+		signature->takes_context |= p->takes_context;
+		p->plain = p->type == 'a' ? SYMBOL_A | SYMBOL_M : p->types;
+		if (p->is_repeated || p->is_lazy)
+			p->plain = 0;
+		if (!p->is_optional || p->takes_context)
+			signature->least = i + 1;
+	}
 	return signature;
 }
 
@@ -325,25 +332,19 @@ static bool take_context(const struct parameter *parameter, struct json context,
 /* Whether an argument may be passed on as it is. */
 static bool is_plain(const struct parameter *parameter, struct json argument)
 {
-	if (parameter->is_repeated || parameter->is_lazy ||
-	    (parameter->types & symbol_of(argument)) == 0)
+	if ((parameter->plain & symbol_of(argument)) == 0)
 		return false;
-	if (parameter->type != 'a' || argument.type == JSON_UNDEFINED)
-		return true;
-	return argument.type == JSON_ARRAY &&
-	       (parameter->subtype.data == NULL || has_items_of(argument, parameter->subtype));
+	return parameter->type != 'a' || parameter->subtype.data == NULL ||
+	       argument.type != JSON_ARRAY || has_items_of(argument, parameter->subtype);
 }
 
 bool jsonata_signature_is_plain(const struct signature *signature, const struct json *arguments,
 				uint32_t count)
 {
-	if (count > signature->count)
+	if (count > signature->count || count < signature->least)
 		return false;
 	for (uint32_t i = 0; i < count; i++)
 		if (!is_plain(&signature->parameters[i], arguments[i]))
-			return false;
-	for (uint32_t i = count; i < signature->count; i++)
-		if (!signature->parameters[i].is_optional || signature->parameters[i].takes_context)
 			return false;
 	return true;
 }

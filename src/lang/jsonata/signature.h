@@ -7,6 +7,7 @@
 enum { SIGNATURE_PARAMETERS_MAX = 16 };
 
 struct parameter {
+	uint16_t plain; /* those types which an argument may have to be passed on as it is */
 	uint16_t types; /* set of 1 << enum symbol */
 	char type;	/* 's' 'n' 'b' 'l' 'o' 'a' 'f' 'j' 'x', '(' for a choice */
 	bool is_optional;
@@ -19,6 +20,7 @@ struct parameter {
 struct signature {
 	struct str text;
 	uint32_t count;
+	uint32_t least;	    /* arguments, when nothing shall stand in for the missing ones */
 	bool takes_context; /* some parameter does */
 	struct parameter parameters[];
 };
