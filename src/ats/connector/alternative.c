@@ -11,9 +11,12 @@ enum {
 };
 
 static const char *const short_keys[] = {"when",  "call", "with",  "filters", "query",	"each",
-					 "map",	  "match", "absent", "lookup",  "find", NULL};
-static const char *const long_keys[] = {"when", "calls", "match", "absent", "lookup", "find", NULL};
-static const char *const call_keys[] = {"call", "with", "filters", "query", "each", "map", NULL};
+					 "map",	  "match", "absent", "lookup",  "find", "expand", "detail",
+					 "optional", "maybe_absent", NULL};
+static const char *const long_keys[] = {"when",	  "calls", "match",  "absent",
+					"lookup", "find",  "expand", "maybe_absent", NULL};
+static const char *const call_keys[] = {"call", "with", "filters", "query",    "detail",
+					"each", "map",	"optional", NULL};
 
 static void read_when(const struct unified_file *file, const struct yaml_node *node,
 		      struct unified_alternative *alternative)
@@ -94,17 +97,18 @@ static bool check_path(const struct unified_file *file, uint32_t line, struct st
 				STR_ARGS(file->model->name));
 }
 
-static void read_matches(const struct unified_file *file, const struct yaml_node *node,
-			 struct unified_alternative *alternative)
+/* `match` and `expand`: filters to paths. */
+static void read_paths(const struct unified_file *file, const struct yaml_node *node,
+		       const char *key, const struct unified_match **out, size_t *count)
 {
-	const struct yaml_node *mapping = yaml_get(node, "match");
+	const struct yaml_node *mapping = yaml_get(node, key);
 	struct unified_match *matches;
 
 	if (mapping == NULL)
 		return;
-	if (mapping->kind != YAML_MAPPING || file->is_get) {
+	if (mapping->kind != YAML_MAPPING) {
 		definition_fault(file->definition, mapping->line,
-				 "`match` must be a mapping of filters to paths, of a list");
+				 "`%s` must be a mapping of filters to paths", key);
 		return;
 	}
 	matches = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *matches);
@@ -117,8 +121,20 @@ static void read_matches(const struct unified_file *file, const struct yaml_node
 		if (definition_scalar(file->definition, &entry->value, "a path", &match->path))
 			check_path(file, entry->value.line, match->path);
 	}
-	alternative->matches = matches;
-	alternative->match_count = mapping->count;
+	*out = matches;
+	*count = mapping->count;
+}
+
+static void read_matches(const struct unified_file *file, const struct yaml_node *node,
+			 struct unified_alternative *alternative)
+{
+	const struct yaml_node *match = yaml_get(node, "match");
+
+	read_paths(file, node, "expand", &alternative->expands, &alternative->expand_count);
+	if (match != NULL && file->is_get)
+		definition_fault(file->definition, match->line, "`match` belongs to `list`");
+	else
+		read_paths(file, node, "match", &alternative->matches, &alternative->match_count);
 }
 
 /* --- absent ----------------------------------------------------------------------------------- */
@@ -161,41 +177,60 @@ static void read_absent(const struct unified_file *file, const struct yaml_node 
 	alternative->is_partial = count > 0;
 }
 
-/* --- lookup ----------------------------------------------------------------------------------- */
-
-static void check_lookup(const struct unified_file *file, const struct yaml_node *node,
-			 const struct native_method *method)
+static void read_maybe_absent(const struct unified_file *file, const struct yaml_node *node,
+			      struct unified_alternative *alternative)
 {
-	if (method == NULL)
+	static const char *const keys[] = {"when", "fields", NULL};
+	struct definition *definition = file->definition;
+	const struct yaml_node *maybe = yaml_get(node, "maybe_absent");
+	struct str *names = NULL;
+	size_t count = 0;
+	bool *is_absent;
+
+	if (maybe == NULL || !definition_check_mapping(definition, maybe, "`maybe_absent`", keys) ||
+	    !definition_require(definition, maybe, "`maybe_absent`", "when") ||
+	    !definition_require(definition, maybe, "`maybe_absent`", "fields") ||
+	    !expression_read(definition, maybe, "when", &alternative->maybe_absent_when) ||
+	    !definition_texts(definition, maybe, "fields", &names, &count))
 		return;
-	if (!method->is_list || method->verb != HTTP_GET)
-		definition_fault(file->definition, node->line, "a lookup must be a list");
-	for (size_t i = 0; i < method->path.count; i++)
-		if (method->path.parts[i].is_name &&
-		    natives_has_path(file->connector, method, method->path.parts[i].text))
-			definition_fault(file->definition, node->line,
-					 "a lookup must need nothing; its path has {%.*s}",
-					 STR_ARGS(method->path.parts[i].text));
+	is_absent = arena_zero(definition->arena, file->model->field_count + 1);
+	if (alternative->is_absent != NULL)
+		memcpy(is_absent, alternative->is_absent, file->model->field_count);
+	for (size_t i = 0; i < count; i++)
+		mark_absent(file, yaml_get(maybe, "fields")->line, names[i], is_absent);
+	alternative->is_maybe_absent = is_absent;
 }
 
+/* --- lookup ----------------------------------------------------------------------------------- */
+
 static void read_lookup(const struct unified_file *file, const struct yaml_entry *entry,
+			const struct unified_alternative *alternative,
 			struct unified_lookup *lookup)
 {
-	static const char *const keys[] = {"call", "when", NULL};
+	static const char *const keys[] = {"call", "with", "query", "when", "each", "key", NULL};
 	struct definition *definition = file->definition;
 	const struct yaml_node *call = &entry->value;
 
 	lookup->type = entry->key;
+	lookup->key = STR("id");
 	if (entry->value.kind != YAML_SCALAR) {
 		definition_check_mapping(definition, &entry->value, "a lookup", keys);
 		definition_require(definition, &entry->value, "a lookup", "call");
 		expression_read(definition, &entry->value, "when", &lookup->when);
+		expression_read(definition, &entry->value, "each", &lookup->each);
+		definition_text(definition, &entry->value, "key", &lookup->key);
 		call = yaml_get(&entry->value, "call");
 	}
 	if (call == NULL)
 		return;
 	lookup->method = natives_find(definition, file->connector, call);
-	check_lookup(file, call, lookup->method);
+	if (lookup->method == NULL)
+		return;
+	if (lookup->method->verb != HTTP_GET || (!lookup->method->is_list && lookup->each == NULL))
+		definition_fault(definition, call->line,
+				 "a lookup must be a list, or have `each`");
+	lookup->arguments = unified_read_arguments(file, &entry->value, alternative,
+						   lookup->method, &lookup->argument_count);
 }
 
 static void read_lookups(const struct unified_file *file, const struct yaml_node *node,
@@ -213,7 +248,7 @@ static void read_lookups(const struct unified_file *file, const struct yaml_node
 	}
 	lookups = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *lookups);
 	for (size_t i = 0; i < mapping->count; i++)
-		read_lookup(file, &mapping->entries[i], &lookups[i]);
+		read_lookup(file, &mapping->entries[i], alternative, &lookups[i]);
 	alternative->lookups = lookups;
 	alternative->lookup_count = mapping->count;
 }
@@ -258,6 +293,7 @@ static void read_alternative(const struct unified_file *file, const struct yaml_
 		read_calls(file, node, alternative);
 	read_matches(file, node, alternative);
 	read_absent(file, node, alternative);
+	read_maybe_absent(file, node, alternative);
 	read_lookups(file, node, alternative);
 	read_find(file, node, alternative);
 }

@@ -255,14 +255,105 @@ static const struct unified_map *find_map(const struct unified_file *file,
 	return NULL;
 }
 
+const struct call_argument *unified_read_arguments(const struct unified_file *file,
+						   const struct yaml_node *node,
+						   const struct unified_alternative *alternative,
+						   const struct native_method *method,
+						   size_t *argument_count)
+{
+	size_t count = count_entries(node, "with") + count_entries(node, "filters") +
+		       count_entries(node, "query");
+	struct arguments arguments = {
+		.file = file,
+		.alternative = alternative,
+		.method = method,
+		.items = arena_zero(file->definition->arena,
+				    (count + 1) * sizeof *arguments.items),
+	};
+
+	read_entries(&arguments, node, "with", read_path_argument);
+	read_entries(&arguments, node, "filters", read_filter);
+	read_entries(&arguments, node, "query", read_constant);
+	refuse_missing(&arguments, node->line);
+	*argument_count = arguments.count;
+	return arguments.items;
+}
+
+/* --- detail: a call for each listed record ---------------------------------------------------- */
+
+static bool has_detail_argument(const struct unified_detail *detail, struct str name)
+{
+	for (size_t i = 0; i < detail->argument_count; i++)
+		if (str_equal(detail->arguments[i].name, name))
+			return true;
+	return false;
+}
+
+static void read_detail_arguments(const struct unified_file *file, const struct yaml_node *with,
+				  struct unified_detail *detail)
+{
+	const struct native_method *method = detail->method;
+	struct definition *definition = file->definition;
+	struct detail_argument *arguments;
+
+	if (with->kind != YAML_MAPPING) {
+		definition_fault(definition, with->line, "`with` must be a mapping");
+		return;
+	}
+	arguments = arena_array(definition->arena, with->count + 1, sizeof *arguments);
+	for (size_t i = 0; i < with->count; i++) {
+		const struct yaml_entry *entry = &with->entries[i];
+
+		arguments[i].name = entry->key;
+		arguments[i].value = expression_compile(definition, &entry->value, "with");
+		if (!natives_has_path(file->connector, method, entry->key))
+			definition_fault(definition, entry->line,
+					 "the path of %.*s.%.*s has no {%.*s}",
+					 STR_ARGS(method->resource), STR_ARGS(method->name),
+					 STR_ARGS(entry->key));
+	}
+	detail->arguments = arguments;
+	detail->argument_count = with->count;
+}
+
+static void read_detail(const struct unified_file *file, const struct yaml_node *node,
+			struct unified_detail *detail)
+{
+	static const char *const keys[] = {"call", "with", NULL};
+	struct definition *definition = file->definition;
+	const struct yaml_node *said = yaml_get(node, "detail");
+
+	if (said == NULL || !definition_check_mapping(definition, said, "a detail", keys) ||
+	    !definition_require(definition, said, "a detail", "call") ||
+	    !definition_require(definition, said, "a detail", "with"))
+		return;
+	detail->method = natives_find(definition, file->connector, yaml_get(said, "call"));
+	if (detail->method == NULL)
+		return;
+	if (detail->method->verb != HTTP_GET || detail->method->is_list)
+		definition_fault(definition, said->line, "a detail must be a get of one record");
+	read_detail_arguments(file, yaml_get(said, "with"), detail);
+	for (size_t i = 0; i < detail->method->path.count; i++) {
+		const struct template_part *part = &detail->method->path.parts[i];
+
+		if (part->is_name &&
+		    natives_has_path(file->connector, detail->method, part->text) &&
+		    !has_detail_argument(detail, part->text))
+			definition_fault(definition, said->line,
+					 "`with` must say what {%.*s} of the detail is",
+					 STR_ARGS(part->text));
+	}
+}
+
 void unified_read_call(const struct unified_file *file, const struct yaml_node *node,
 		       const struct unified_alternative *alternative, struct unified_call *call)
 {
 	struct definition *definition = file->definition;
-	struct arguments arguments = {.file = file, .alternative = alternative};
 
 	call->map = find_map(file, node);
 	expression_read(definition, node, "each", &call->each);
+	definition_boolean(definition, node, "optional", &call->is_optional);
+	read_detail(file, node, &call->detail);
 	call->method = natives_find(definition, file->connector, yaml_get(node, "call"));
 	if (call->method == NULL)
 		return;
@@ -270,14 +361,6 @@ void unified_read_call(const struct unified_file *file, const struct yaml_node *
 		definition_fault(definition, yaml_get(node, "call")->line,
 				 "%.*s.%.*s changes something: it cannot answer a list or get",
 				 STR_ARGS(call->method->resource), STR_ARGS(call->method->name));
-	size_t count = count_entries(node, "with") + count_entries(node, "filters") +
-		       count_entries(node, "query");
-	arguments.method = call->method;
-	arguments.items = arena_zero(definition->arena, (count + 1) * sizeof *arguments.items);
-	read_entries(&arguments, node, "with", read_path_argument);
-	read_entries(&arguments, node, "filters", read_filter);
-	read_entries(&arguments, node, "query", read_constant);
-	refuse_missing(&arguments, node->line);
-	call->arguments = arguments.items;
-	call->argument_count = arguments.count;
+	call->arguments = unified_read_arguments(file, node, alternative, call->method,
+						 &call->argument_count);
 }

@@ -112,24 +112,41 @@ struct unified_map {
 	size_t count;
 };
 
+/* A call which gives all of a record that a list tells only a part of. */
+struct unified_detail {
+	const struct native_method *method; /* NULL: the list tells all that is wanted */
+	const struct detail_argument {
+		struct str name;             /* path parameter */
+		const struct jsonata *value; /* listed record -> its value */
+	} *arguments;
+	size_t argument_count;
+};
+
 /* One native call that feeds a unified method. */
 struct unified_call {
 	const struct native_method *method;
 	const struct call_argument *arguments;
 	size_t argument_count;
+	struct unified_detail detail;
 	const struct jsonata *each; /* native record -> the records in it; NULL: itself */
 	const struct unified_map *map;
+	bool is_optional; /* refused by the ATS it gives nothing, and the reply is partial */
 };
 
-/* A side list which $reference() may need: fetched once per page when `when` ($ = the body) is
- * true, and its records found under `type` by their id. */
+/* A side list which $reference() may need: fetched once per operation when `when` ($ = the body)
+ * is true, and its records found under `type` by their member `key`. */
 struct unified_lookup {
 	struct str type;
 	const struct native_method *method;
+	const struct call_argument *arguments;
+	size_t argument_count;
+	const struct jsonata *each; /* native record -> the records in it; NULL: itself */
+	struct str key;             /* "id", if the file says nothing else */
 	const struct jsonata *when; /* NULL: always */
 };
 
-/* A filter which tenon applies itself to the mapped record: equal text at a dotted path. */
+/* A filter which tenon applies itself to the mapped record: equal text at a dotted path. In
+ * `expands`: the filter's value is what stands there. */
 struct unified_match {
 	struct str filter;
 	struct str path;
@@ -146,9 +163,16 @@ struct unified_alternative {
 	size_t match_count;
 	const struct unified_lookup *lookups;
 	size_t lookup_count;
+	/* Filters by which a get finds a record of this alternative again, with all its fields. */
+	const struct unified_match *expands;
+	size_t expand_count;
 	const bool *is_absent; /* per field of the model resource (remote_x goes with its x); NULL:
 				* nothing is missing */
 	bool is_partial;
+	/* A list which some accounts give with fewer members: where maybe_absent_when ($ = the
+	 * body) is true, is_maybe_absent holds instead of is_absent, which it includes. */
+	const struct jsonata *maybe_absent_when; /* NULL: never */
+	const bool *is_maybe_absent;
 	/* get only: the record is looked for among all that the calls list, at most so many native
 	 * calls; 0: the call itself gives the one record. */
 	int64_t find_calls_max;
@@ -216,9 +240,13 @@ const struct connector *connectors_find(const struct connectors *connectors, str
 /* What $reference() looks into: records by type and id, built once per page. */
 struct reference_index;
 struct reference_index *reference_index_create(struct arena *arena);
-/* Adds the records of an array; `type` empty: each record's own member `type_member` tells. */
+/* Adds the records of an array; `type` empty: each record's own member `type_member` tells. They
+ * are found by their id. */
 void reference_index_add(struct reference_index *index, struct json records, struct str type,
 			 struct str type_member);
+/* The same, found by another member. */
+void reference_index_add_by(struct reference_index *index, struct json records, struct str type,
+			    struct str key);
 /* JSON_UNDEFINED when there is none. `id` is a number or a text; 12 and "12" are the same. */
 struct json reference_index_find(const struct reference_index *index, struct str type,
 				 struct json id);

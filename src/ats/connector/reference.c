@@ -97,18 +97,19 @@ static void reserve(struct reference_index *index, size_t more)
 				old.slots[i];
 }
 
-static void add(struct reference_index *index, struct str type, struct json record)
+static void add(struct reference_index *index, struct str type, struct json record,
+		struct json key)
 {
 	char space[ID_BYTES_MAX];
 	struct str id;
 
-	if (type.len == 0 || !id_text(json_get_c(record, "id"), space, &id))
+	if (type.len == 0 || !id_text(key, space, &id))
 		return;
 	uint32_t hash = hash_of(type, id);
 	struct reference *slot = find_slot(index, hash, type, id);
 	if (slot->type.data != NULL)
 		return; /* what came with the body itself goes before a side list */
-	if (json_is(json_get_c(record, "id"), JSON_INT))
+	if (json_is(key, JSON_INT))
 		id = arena_str(index->arena, id);
 	*slot = (struct reference){hash, type, id, record};
 	index->count++;
@@ -131,8 +132,19 @@ void reference_index_add(struct reference_index *index, struct json records, str
 				continue;
 			own = json_str(told);
 		}
-		add(index, own, records.items[i]);
+		add(index, own, records.items[i], json_get_c(records.items[i], "id"));
 	}
+}
+
+void reference_index_add_by(struct reference_index *index, struct json records, struct str type,
+			    struct str key)
+{
+	assert(index != NULL);
+	if (!json_is(records, JSON_ARRAY))
+		return;
+	reserve(index, records.count);
+	for (size_t i = 0; i < records.count; i++)
+		add(index, type, records.items[i], json_get(records.items[i], key));
 }
 
 struct json reference_index_find(const struct reference_index *index, struct str type,

@@ -16,6 +16,13 @@ struct unified_file {
 
 /* A filter of the resource, or "id" of a get; a fault otherwise. */
 bool unified_check_filter(const struct unified_file *file, uint32_t line, struct str name);
+/* The arguments of a call in `node` (`with`, `filters`, `query`); they are all that `method`
+ * requires. */
+const struct call_argument *unified_read_arguments(const struct unified_file *file,
+						   const struct yaml_node *node,
+						   const struct unified_alternative *alternative,
+						   const struct native_method *method,
+						   size_t *argument_count);
 /* The keys of one call (`call`, `with`, `filters`, `query`, `each`, `map`) out of `node`. */
 void unified_read_call(const struct unified_file *file, const struct yaml_node *node,
 		       const struct unified_alternative *alternative, struct unified_call *call);

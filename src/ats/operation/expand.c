@@ -11,7 +11,7 @@ enum {
 
 struct expansion {
 	struct run *run;
-	const struct unified_alternative *plan;
+	const struct unified_alternative *plan; /* of the first record: nearly always of all */
 	struct json *items;
 	size_t count;
 	size_t next;
@@ -22,8 +22,7 @@ struct expansion {
 	struct error err;
 };
 
-/* What a call of one record took goes to the account of the whole. */
-static void add_result(struct operation_result *sum, const struct operation_result *one)
+void operation_result_add(struct operation_result *sum, const struct operation_result *one)
 {
 	sum->upstream_ns += one->upstream_ns;
 	sum->wait_ns += one->wait_ns;
@@ -42,6 +41,23 @@ static void fail(struct expansion *expansion, const struct operation_result *res
 	expansion->run->result->remote_body = result->remote_body;
 }
 
+/* Side lists which need nothing are the same for all records. */
+static struct json *find_lookups(struct expansion *expansion,
+				 const struct unified_alternative *plan)
+{
+	for (size_t i = 0; i < plan->lookup_count; i++)
+		for (size_t j = 0; j < plan->lookups[i].argument_count; j++)
+			if (plan->lookups[i].arguments[j].filter.len > 0)
+				return NULL;
+	if (expansion->plan == NULL) {
+		expansion->plan = plan;
+		expansion->lookups = arena_zero(expansion->run->arena,
+						(plan->lookup_count + 1) *
+							sizeof *expansion->lookups);
+	}
+	return plan == expansion->plan ? expansion->lookups : NULL;
+}
+
 static void expand_one(struct expansion *expansion, struct json *item)
 {
 	struct operation operation = *expansion->run->operation;
@@ -55,9 +71,13 @@ static void expand_one(struct expansion *expansion, struct json *item)
 		return;
 	}
 	run.operation = &operation;
-	run.plan = expansion->plan;
 	run.result = &result;
-	run.lookups = expansion->lookups;
+	if (!plan_refine(&run, expansion->run->plan, *item) ||
+	    (run.plan = plan_find_get(&run)) == NULL) {
+		expansion->kept++;
+		return;
+	}
+	run.lookups = find_lookups(expansion, run.plan);
 	run.page_calls = PAGE_CALLS_MAX;
 	if (get_run(&run, &err))
 		*item = result.item;
@@ -67,7 +87,7 @@ static void expand_one(struct expansion *expansion, struct json *item)
 		fail(expansion, &result, &err);
 	if (result.is_partial)
 		expansion->kept++;
-	add_result(expansion->run->result, &result);
+	operation_result_add(expansion->run->result, &result);
 }
 
 static void expand_some(void *context)
@@ -94,15 +114,12 @@ bool expand_run(struct run *run, struct error *err)
 {
 	struct expansion expansion = {.run = run, .count = run->result->items.count};
 
-	expansion.plan = plan_find_get(run);
-	if (!run->plan->is_partial || expansion.plan == NULL)
+	if (!run->lacks_fields || run->resource->get.count == 0)
 		return true;
 	expansion.items = arena_array(run->arena, expansion.count + 1, sizeof *expansion.items);
 	if (expansion.count > 0)
 		memcpy(expansion.items, run->result->items.items,
 		       expansion.count * sizeof *expansion.items);
-	expansion.lookups = arena_zero(run->arena, (expansion.plan->lookup_count + 1) *
-							   sizeof *expansion.lookups);
 	for (size_t i = find_parallel(run, expansion.count); i > 0; i--) {
 		loop_group_add(&expansion.group);
 		loop_spawn(loop_current(), expand_some, &expansion);

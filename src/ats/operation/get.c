@@ -11,11 +11,17 @@ static bool is_the_one(const struct run *run, const struct unified_call *call)
 	return run->plan->find_calls_max == 0 && !call->method->is_list && call->each == NULL;
 }
 
-static bool find_child(struct mapping *mapping, struct json record, struct json *found)
+/* False when all of the record could not be had. */
+static bool find_child(struct mapping *mapping, struct json record, struct json *found,
+		       struct error *err)
 {
 	struct run *run = mapping->run;
-	struct json children = mapping_unwind(mapping, record);
+	bool is_gone = false;
 
+	if (mapping->call->detail.method != NULL &&
+	    !mapping_fetch_detail(mapping, &record, &is_gone, err))
+		return false;
+	struct json children = is_gone ? json_array(NULL, 0) : mapping_unwind(mapping, record);
 	for (size_t i = 0; i < children.count; i++) {
 		struct json child = json_at(children, i);
 
@@ -25,7 +31,7 @@ static bool find_child(struct mapping *mapping, struct json record, struct json 
 		*found = mapping_record(mapping, record, child);
 		return true;
 	}
-	return false;
+	return true;
 }
 
 static bool search_window(struct run *run, const struct unified_call *call,
@@ -34,11 +40,9 @@ static bool search_window(struct run *run, const struct unified_call *call,
 	struct mapping mapping;
 	bool ok = mapping_init(&mapping, run, call, window->body, err);
 
-	for (size_t i = 0; ok && i < window->count; i++) {
-		if (find_child(&mapping, window->records.items[window->items[i]], found))
-			break;
-		ok = arena_check(run->arena, err);
-	}
+	for (size_t i = 0; ok && i < window->count && json_is(*found, JSON_UNDEFINED); i++)
+		ok = find_child(&mapping, window->records.items[window->items[i]], found, err) &&
+		     arena_check(run->arena, err);
 	mapping_finish(&mapping);
 	return ok;
 }
@@ -113,6 +117,32 @@ static bool refuse_id(const struct run *run, struct error *err)
 	return false;
 }
 
+/* A record which a search found, but not whole, is asked for again by what it tells of itself. */
+static bool fill_up(struct run *run, struct error *err)
+{
+	struct operation_result result = {.item = json_undefined()};
+	struct run other = *run;
+
+	if (run->plan->expand_count == 0 || !plan_refine(&other, run->plan, run->result->item))
+		return true;
+	other.plan = plan_find_get(&other);
+	if (other.plan == NULL || other.plan->expand_count > 0)
+		return true;
+	other.lookups = NULL;
+	other.page_calls = PAGE_CALLS_MAX;
+	other.result = &result;
+	bool ok = get_run(&other, err);
+	operation_result_add(run->result, &result);
+	if (ok) {
+		run->result->item = result.item;
+		run->result->is_partial = result.is_partial;
+	} else if (err->code != ERROR_NOT_FOUND) {
+		run->result->remote_status = result.remote_status;
+		run->result->remote_body = result.remote_body;
+	}
+	return ok || err->code == ERROR_NOT_FOUND;
+}
+
 bool get_run(struct run *run, struct error *err)
 {
 	const struct unified_alternative *plan = run->plan;
@@ -125,6 +155,12 @@ bool get_run(struct run *run, struct error *err)
 	for (size_t i = 0; i < plan->call_count && json_is(found, JSON_UNDEFINED); i++) {
 		if (search_call(run, &plan->calls[i], &found, err))
 			continue;
+		if (plan->calls[i].is_optional &&
+		    (err->code == ERROR_NOT_FOUND || err->code == ERROR_FORBIDDEN)) {
+			run->result->remote_status = 0;
+			run->result->remote_body = (struct str){NULL, 0};
+			continue;
+		}
 		if (err->code == ERROR_NOT_FOUND)
 			return refuse_id(run, err);
 		if (err->code == ERROR_NONE) /* not "there is none": that could be taken for gone */
@@ -136,5 +172,5 @@ bool get_run(struct run *run, struct error *err)
 	if (json_is(found, JSON_UNDEFINED))
 		return refuse_id(run, err);
 	run->result->item = found;
-	return true;
+	return fill_up(run, err);
 }

@@ -56,6 +56,17 @@ static bool add_children(struct listing *listing, struct mapping *mapping, struc
 	return true;
 }
 
+/* False when the limit came within the record, or, with !*ok, all of it could not be had. */
+static bool add_record(struct listing *listing, struct mapping *mapping, struct json record,
+		       bool *ok, struct error *err)
+{
+	bool is_gone = false;
+
+	*ok = mapping->call->detail.method == NULL ||
+	      mapping_fetch_detail(mapping, &record, &is_gone, err);
+	return *ok && (is_gone || add_children(listing, mapping, record));
+}
+
 /* *is_whole: all of the window was passed. */
 static bool add_window(struct listing *listing, const struct unified_call *call,
 		       const struct window *window, bool *is_whole, struct error *err)
@@ -67,7 +78,7 @@ static bool add_window(struct listing *listing, const struct unified_call *call,
 	for (; ok && i < window->count; i++) {
 		struct json record = window->records.items[window->items[i]];
 
-		if (is_full(listing) || !add_children(listing, &mapping, record))
+		if (is_full(listing) || !add_record(listing, &mapping, record, &ok, err))
 			break;
 		page_pass(call->method, &listing->place, window, i);
 		ok = arena_check(listing->run->arena, err);
@@ -104,6 +115,19 @@ static bool move_on(struct listing *listing, const struct unified_call *call,
 	return true;
 }
 
+/* What this credential may not see, or this account does not have, is left out and told. */
+static bool is_refused(const struct listing *listing, const struct unified_call *call,
+		       const struct error *err)
+{
+	if (!call->is_optional ||
+	    (err->code != ERROR_FORBIDDEN && err->code != ERROR_NOT_FOUND))
+		return false;
+	listing->run->result->is_partial = true;
+	listing->run->result->remote_status = 0;
+	listing->run->result->remote_body = (struct str){NULL, 0};
+	return true;
+}
+
 /* A list by the id of something: that is then what was not found. */
 static void name_missing(const struct unified_call *call, struct error *err)
 {
@@ -128,6 +152,17 @@ static bool is_enough(const struct listing *listing, const struct error *err)
 	return true;
 }
 
+/* Does tenon itself leave records out? */
+static bool is_matched(const struct run *run)
+{
+	struct str value;
+
+	for (size_t i = 0; i < run->plan->match_count; i++)
+		if (plan_filter(run, run->plan->matches[i].filter, &value))
+			return true;
+	return false;
+}
+
 /* One more window. *is_whole: all of it was taken; *has_more: the list goes on after it. */
 static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, struct error *err)
 {
@@ -136,7 +171,8 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	struct native_call native;
 	struct window window;
 
-	listing->is_sparse = call->each != NULL || run->plan->match_count > 0;
+	listing->is_sparse = call->each != NULL || call->detail.method != NULL ||
+			     is_matched(run);
 	*is_whole = false;
 	*has_more = true;
 	if (!native_prepare(run, call, &native, err))
@@ -144,11 +180,18 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	if (!page_fetch(run, &native, &listing->place, find_want(listing, &call->method->page),
 			&window, err)) {
 		name_missing(call, err);
-		return is_enough(listing, err);
+		if (!is_refused(listing, call, err))
+			return is_enough(listing, err);
+		window = (struct window){.is_last = true};
+		*is_whole = true;
+		*has_more = move_on(listing, call, &window);
+		return true;
 	}
 	listing->fetches++;
-	if (!add_window(listing, call, &window, is_whole, err))
-		return false;
+	if (!add_window(listing, call, &window, is_whole, err)) {
+		*is_whole = false;
+		return is_enough(listing, err);
+	}
 	if (*is_whole)
 		*has_more = move_on(listing, call, &window);
 	return true;

@@ -19,18 +19,47 @@ static bool is_wanted(const struct run *run, const struct unified_lookup *lookup
 	return json_is(value, JSON_BOOL) && value.boolean;
 }
 
-static bool fetch_pages(struct run *run, const struct native_method *method,
+/* The records in those of a page. One of which that cannot be told has none. */
+static struct json unwind(const struct run *run, const struct unified_lookup *lookup,
+			  struct json records)
+{
+	struct json_builder children;
+	struct json value;
+
+	if (lookup->each == NULL)
+		return records;
+	json_builder_init(&children, run->arena);
+	for (size_t i = 0; i < records.count; i++) {
+		if (!run_evaluate(run, lookup->each, json_at(records, i), &value) ||
+		    json_is(value, JSON_UNDEFINED))
+			continue;
+		if (!json_is(value, JSON_ARRAY))
+			json_builder_add(&children, value);
+		else
+			for (size_t j = 0; j < value.count; j++)
+				json_builder_add(&children, json_at(value, j));
+	}
+	return json_builder_array(&children);
+}
+
+static bool fetch_pages(struct run *run, const struct unified_lookup *lookup,
 			struct json_builder *pages, struct error *err)
 {
-	struct native_call call = {.method = method};
+	const struct unified_call unified = {.method = lookup->method,
+					     .arguments = lookup->arguments,
+					     .argument_count = lookup->argument_count};
+	const struct native_method *method = lookup->method;
+	struct native_call call;
 	struct place place;
 	struct window window;
 
 	place_init(&place, run->arena);
+	if (!native_prepare(run, &unified, &call, err))
+		return false;
 	do {
 		if (!page_fetch(run, &call, &place, OPERATION_LIMIT_MAX, &window, err))
 			return false;
-		json_builder_add(pages, window.records);
+		json_builder_add(pages, unwind(run, lookup, window.records));
 		for (size_t i = 0; i < window.count; i++)
 			page_pass(method, &place, &window, i);
 		if (!window.is_last)
@@ -51,7 +80,7 @@ static bool fetch(struct run *run, const struct unified_lookup *lookup, struct j
 	run->arena = run->home; /* it is kept for the pages after this one */
 	json_builder_init(&pages, run->arena);
 	run->page_calls = PAGE_CALLS_MAX;
-	bool ok = fetch_pages(run, lookup->method, &pages, err);
+	bool ok = fetch_pages(run, lookup, &pages, err);
 	run->page_calls = page_calls;
 	run->arena = arena;
 	*out = json_builder_array(&pages);
@@ -89,8 +118,8 @@ bool lookup_fill(struct run *run, struct json body, struct reference_index *inde
 		if (json_is(*pages, JSON_UNDEFINED) && !fetch(run, lookup, pages, err))
 			return false;
 		for (size_t j = 0; j < pages->count; j++)
-			reference_index_add(index, json_at(*pages, j), lookup->type,
-					    (struct str){NULL, 0});
+			reference_index_add_by(index, json_at(*pages, j), lookup->type,
+					       lookup->key);
 	}
 	return true;
 }

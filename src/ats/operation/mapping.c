@@ -1,8 +1,26 @@
 #include "ats/operation/mapping.h"
+#include "ats/operation/place.h"
 
 #include <assert.h>
 
 #include "base/log.h"
+
+/* Where it cannot be told whether the body has them, they are taken for there. */
+static void find_absent(struct mapping *mapping, struct json body)
+{
+	struct run *run = mapping->run;
+	const struct unified_alternative *plan = run->plan;
+	struct json value;
+
+	mapping->is_absent = plan->is_absent;
+	if (plan->maybe_absent_when != NULL &&
+	    run_evaluate(run, plan->maybe_absent_when, body, &value) &&
+	    json_is(value, JSON_BOOL) && value.boolean) {
+		mapping->is_absent = plan->is_maybe_absent;
+		run->result->is_partial = true;
+	}
+	run->lacks_fields = run->lacks_fields || mapping->is_absent != NULL;
+}
 
 bool mapping_init(struct mapping *mapping, struct run *run, const struct unified_call *call,
 		  struct json body, struct error *err)
@@ -27,6 +45,7 @@ bool mapping_init(struct mapping *mapping, struct run *run, const struct unified
 		.clock = run->services->clock,
 		.random = run->services->random,
 	};
+	find_absent(mapping, body);
 	mapping->mapped = arena_array(run->arena, run->resource->model->field_count + 1,
 				      sizeof *mapping->mapped);
 	return true;
@@ -75,11 +94,39 @@ struct json mapping_unwind(struct mapping *mapping, struct json record)
 	return json_array(one, 1);
 }
 
+bool mapping_fetch_detail(struct mapping *mapping, struct json *record, bool *is_gone,
+			  struct error *err)
+{
+	const struct unified_call *call = mapping->call;
+	struct run *run = mapping->run;
+	size_t misfits = mapping->misfits;
+	struct native_call native;
+	struct window window;
+	struct place place;
+
+	place_init(&place, run->arena);
+	*is_gone = false;
+	if (!native_prepare_detail(run, &call->detail, *record, &native, err))
+		return false;
+	if (!page_fetch(run, &native, &place, 1, &window, err)) {
+		*is_gone = err->code == ERROR_NOT_FOUND;
+		return *is_gone;
+	}
+	*is_gone = window.records.count == 0;
+	if (*is_gone)
+		return true;
+	*record = json_at(window.records, 0);
+	if (!mapping_init(mapping, run, call, window.body, err))
+		return false;
+	mapping->misfits = misfits;
+	return true;
+}
+
 struct json mapping_record(struct mapping *mapping, struct json record, struct json child)
 {
 	const struct run *run = mapping->run;
 	const struct unified_map *map = mapping->call->map;
-	const bool *is_absent = run->plan->is_absent;
+	const bool *is_absent = mapping->is_absent;
 
 	mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
 	memset(mapping->mapped, 0, run->resource->model->field_count * sizeof *mapping->mapped);

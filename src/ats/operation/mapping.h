@@ -11,6 +11,7 @@ struct mapping {
 	const struct unified_call *call;
 	struct jsonata_context context;
 	struct json variables[CONNECTOR_VARIABLES];
+	const bool *is_absent; /* per field: these records cannot have it; NULL: any may */
 	struct json *mapped; /* per field of the model resource; used again for each record */
 	size_t misfits;
 };
@@ -26,6 +27,11 @@ void mapping_finish(struct mapping *mapping);
 struct json mapping_unwind(struct mapping *mapping, struct json record);
 /* One of them, made unified. `record` is the native record from which it was taken. */
 struct json mapping_record(struct mapping *mapping, struct json record, struct json child);
+/* All of a listed record, by the call's `detail`, in place of it, and the mapping for it in place
+ * of *mapping. *is_gone: the ATS has it no more. False with err->code ERROR_NONE when
+ * run->page_calls ran out. */
+bool mapping_fetch_detail(struct mapping *mapping, struct json *record, bool *is_gone,
+			  struct error *err) MUST_CHECK;
 /* Its unified id alone, as text; empty when it has none. */
 struct str mapping_id(struct mapping *mapping, struct json record, struct json child);
 /* Does the unified record pass the plan's own filters? */

@@ -178,6 +178,25 @@ bool native_prepare(const struct run *run, const struct unified_call *unified,
 	return true;
 }
 
+bool native_prepare_detail(const struct run *run, const struct unified_detail *detail,
+			   struct json record, struct native_call *call, struct error *err)
+{
+	*call = (struct native_call){.method = detail->method};
+	for (size_t i = 0; i < detail->argument_count; i++) {
+		struct json value;
+		struct str text;
+
+		if (!run_evaluate(run, detail->arguments[i].value, record, &value) ||
+		    !native_text(run->arena, value, &text) || !is_path_part(text))
+			return error_set(err, ERROR_UPSTREAM,
+					 "a record of the ATS's list lacks what all of it is "
+					 "found by");
+		add_field(run->arena, &call->path, &call->path_count, detail->arguments[i].name,
+			  text);
+	}
+	return true;
+}
+
 /* --- the URL --------------------------------------------------------------------------------- */
 
 struct names {

@@ -328,6 +328,50 @@ bool plan_make(struct run *run, struct error *err)
 	return refuse_all(run, method, err);
 }
 
+/* The first text at a dotted path; within lists, of the first element that has one. */
+static bool find_text(struct arena *arena, struct json value, struct str path, struct str *text)
+{
+	if (json_is(value, JSON_ARRAY)) {
+		for (size_t i = 0; i < value.count; i++)
+			if (find_text(arena, json_at(value, i), path, text))
+				return true;
+		return false;
+	}
+	if (path.len == 0)
+		return native_text(arena, value, text);
+	struct str name = str_cut(&path, '.');
+	return find_text(arena, json_get(value, name), path, text);
+}
+
+bool plan_refine(struct run *run, const struct unified_alternative *alternative,
+		 struct json record)
+{
+	size_t count = run->filter_count + alternative->expand_count;
+	struct operation_filter *filters = arena_array(run->arena, count + 1, sizeof *filters);
+	const struct operation_filter *old = run->filters;
+	size_t old_count = run->filter_count;
+	struct json_builder query;
+	struct str text;
+
+	run->filters = filters;
+	run->filter_count = 0;
+	for (size_t i = 0; i < alternative->expand_count; i++) {
+		const struct unified_match *expand = &alternative->expands[i];
+
+		if (!find_text(run->arena, record, expand->path, &text))
+			return false;
+		filters[run->filter_count++] = (struct operation_filter){expand->filter, text};
+	}
+	for (size_t i = 0; i < old_count; i++)
+		if (!plan_filter(run, old[i].name, &text))
+			filters[run->filter_count++] = old[i];
+	json_builder_init(&query, run->arena);
+	for (size_t i = 0; i < run->filter_count; i++)
+		json_builder_set(&query, filters[i].name, json_string(filters[i].value));
+	run->query = json_builder_object(&query);
+	return true;
+}
+
 const struct unified_alternative *plan_find_get(const struct run *run)
 {
 	for (size_t i = 0; i < run->resource->get.count; i++)

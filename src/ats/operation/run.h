@@ -32,6 +32,7 @@ struct run {
 	const struct operation_filter *filters; /* checked, in one spelling (see plan.c) */
 	size_t filter_count;
 	struct json query;       /* the same as an object, for mappings */
+	bool lacks_fields;       /* what was listed so far: `expand` is worth its calls */
 	struct json *lookups;    /* per lookup of the plan: its pages' records; see lookup.c */
 };
 
@@ -49,6 +50,10 @@ bool run_evaluate(const struct run *run, const struct jsonata *expression, struc
 /* Finds resource, method and alternative, and checks the filters. Fills resource, plan, filters
  * and query of the run. */
 bool plan_make(struct run *run, struct error *err) MUST_CHECK;
+/* Adds to the run's filters those which `expand` of the alternative takes from a record; they
+ * replace equal ones. False when the record lacks one. */
+bool plan_refine(struct run *run, const struct unified_alternative *alternative,
+		 struct json record) MUST_CHECK;
 /* The alternative of `method` whose `when` filters the run has, whatever else it was given: for
  * fetching one by one what a list found. NULL when there is none. */
 const struct unified_alternative *plan_find_get(const struct run *run);
@@ -83,6 +88,11 @@ void native_add_query(const struct run *run, struct native_call *call, struct st
  * an error's. */
 bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
 		struct http_response *response, struct error *err) MUST_CHECK;
+/* The call for all of a listed record. ERROR_UPSTREAM when the record does not tell by what to ask
+ * for it. */
+bool native_prepare_detail(const struct run *run, const struct unified_detail *detail,
+			   struct json record, struct native_call *call,
+			   struct error *err) MUST_CHECK;
 /* The text of a text, number or boolean; false for anything else. */
 bool native_text(struct arena *arena, struct json value, struct str *text);
 
@@ -105,6 +115,9 @@ bool remote_error(const struct run *run, const struct http_response *response, s
  * the index. */
 bool lookup_fill(struct run *run, struct json body, struct reference_index *index,
 		 struct error *err) MUST_CHECK;
+
+/* Adds what another call took to the account of the whole. */
+void operation_result_add(struct operation_result *sum, const struct operation_result *one);
 
 /* --- list.c, get.c, expand.c ----------------------------------------------------------------- */
 

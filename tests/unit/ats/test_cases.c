@@ -1,8 +1,9 @@
 /* The recorded cases of every connector: connectors/<name>/cases/<case>.json has a body as the ATS
  * gives it and the unified records that must come of it, whole, without remote_data:
  *   {"resource", "method", "query", "body", "expected"}
- * and, where needed, "call" ("notes.list": which of several calls the body answers) and "lookups"
- * ({"Department": […]}: what $reference() finds besides the body's own references). */
+ * and, where needed, "call" ("notes.list": which of several calls the body answers), "lookups"
+ * ({"Department": […]}: what $reference() finds besides the body's own references) and "context"
+ * (that of the account). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,7 @@ struct testing {
 	const struct unified_resource *resource;
 	const struct unified_alternative *alternative;
 	const struct unified_call *call;
+	const bool *is_absent;
 	struct json variables[CONNECTOR_VARIABLES];
 	struct jsonata_context context;
 	size_t misfits;
@@ -105,6 +107,19 @@ static void find_alternative(struct testing *testing, const struct connector *co
 	find_call(testing);
 }
 
+static void add_lookup(const struct testing *testing, struct reference_index *index,
+		       struct str type, struct json records)
+{
+	const struct unified_alternative *alternative = testing->alternative;
+
+	for (size_t i = 0; i < alternative->lookup_count; i++)
+		if (str_equal(alternative->lookups[i].type, type)) {
+			reference_index_add_by(index, records, type, alternative->lookups[i].key);
+			return;
+		}
+	fail_msg("%s: no lookup %.*s", testing->name, STR_ARGS(type));
+}
+
 static struct reference_index *gather_references(const struct testing *testing,
 						 const struct connector *connector)
 {
@@ -115,9 +130,9 @@ static struct reference_index *gather_references(const struct testing *testing,
 	reference_index_add(index, json_get_path(body, connector->references_path),
 			    (struct str){NULL, 0}, connector->reference_type);
 	for (size_t i = 0; json_is(lookups, JSON_OBJECT) && i < lookups.count; i++)
-		reference_index_add(index, lookups.members[i].value,
-				    str_make(lookups.members[i].key, lookups.members[i].key_len),
-				    (struct str){NULL, 0});
+		add_lookup(testing, index,
+			   str_make(lookups.members[i].key, lookups.members[i].key_len),
+			   lookups.members[i].value);
 	return index;
 }
 
@@ -138,7 +153,7 @@ static struct json map(struct testing *testing, struct json child)
 	const struct model_resource *resource = testing->resource->model;
 	const struct unified_map *table = testing->call->map;
 	struct json *mapped = arena_zero(&arena, resource->field_count * sizeof *mapped);
-	const bool *is_absent = testing->alternative->is_absent;
+	const bool *is_absent = testing->is_absent;
 
 	for (size_t i = 0; i < table->count; i++) {
 		size_t field = table->entries[i].field;
@@ -184,6 +199,18 @@ static struct json map_body(struct testing *testing)
 	return json_builder_array(&out);
 }
 
+static void find_absent(struct testing *testing)
+{
+	const struct unified_alternative *alternative = testing->alternative;
+
+	testing->is_absent = alternative->is_absent;
+	if (alternative->maybe_absent_when != NULL &&
+	    evaluate(testing, alternative->maybe_absent_when,
+		     json_get_c(testing->written, "body"), STR("maybe_absent"))
+		    .boolean)
+		testing->is_absent = alternative->is_maybe_absent;
+}
+
 static struct str print(struct json value)
 {
 	struct buffer out;
@@ -203,6 +230,7 @@ static void run_case(const struct connector *connector, const char *path)
 	    !json_parse(&arena, text, &json_limits_default, &testing.written, &err))
 		fail_msg("%s: %s", path, err.message);
 	find_alternative(&testing, connector);
+	testing.variables[CONNECTOR_VARIABLE_CONTEXT] = json_get_c(testing.written, "context");
 	testing.variables[CONNECTOR_VARIABLE_QUERY] = json_get_c(testing.written, "query");
 	testing.variables[CONNECTOR_VARIABLE_BODY] = json_get_c(testing.written, "body");
 	testing.context = (struct jsonata_context){
@@ -213,6 +241,7 @@ static void run_case(const struct connector *connector, const char *path)
 		.clock = clock_system(),
 		.random = random_system(),
 	};
+	find_absent(&testing);
 	struct json found = map_body(&testing);
 	struct json expected = json_get_c(testing.written, "expected");
 	if (!json_equal(found, expected)) {

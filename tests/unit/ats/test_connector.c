@@ -104,7 +104,7 @@ static void test_every_fault_is_told(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"root", "natives", "lists",	"calls",
-					    "files", "broken", "expressions"};
+					    "details", "files", "broken", "expressions"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_faults(names[i]);
@@ -193,7 +193,7 @@ static void test_alternatives(void **state)
 
 	assert_int_equal(things->list.count, 2);
 	assert_int_equal(first->when_count, 1);
-	assert_int_equal(first->call_count, 2);
+	assert_int_equal(first->call_count, 3);
 	assert_true(first->calls[0].arguments[0].is_path);
 	assert_str(first->calls[0].arguments[0].filter, "owner_id");
 	assert_str(first->calls[0].map->name, "map");
@@ -211,7 +211,37 @@ static void test_alternatives(void **state)
 	assert_false(second->is_absent[0] || second->is_absent[1] || second->is_absent[5]);
 	assert_str(second->lookups[0].type, "Owner");
 	assert_null(second->lookups[0].when);
+	assert_str(second->lookups[0].key, "id");
 	assert_int_equal(things->get.alternatives[0].find_calls_max, 0);
+}
+
+static void test_what_takes_more_calls(void **state)
+{
+	(void)state;
+	const struct unified_resource *things =
+		connector_find_resource(load_good(), STR("things"));
+	const struct unified_alternative *first = &things->list.alternatives[0];
+	const struct unified_alternative *second = &things->list.alternatives[1];
+	const struct unified_call *call = &first->calls[2];
+
+	assert_false(first->calls[0].is_optional);
+	assert_null(first->calls[0].detail.method);
+	assert_true(call->is_optional);
+	assert_str(call->detail.method->name, "get");
+	assert_int_equal(call->detail.argument_count, 1);
+	assert_str(call->detail.arguments[0].name, "id");
+	assert_int_equal(first->expand_count, 1);
+	assert_str(first->expands[0].filter, "owner_id");
+	assert_str(first->expands[0].path, "owner.id");
+	assert_str(first->lookups[0].key, "name");
+	assert_non_null(first->lookups[0].each);
+	assert_int_equal(first->lookups[0].argument_count, 1);
+	assert_true(first->lookups[0].arguments[0].is_path);
+	assert_null(first->maybe_absent_when);
+	/* id, name, status: what is always absent is so here too. */
+	assert_non_null(second->maybe_absent_when);
+	assert_true(second->is_maybe_absent[1] && second->is_maybe_absent[2]);
+	assert_false(second->is_maybe_absent[0]);
 }
 
 static bool evaluate(const struct jsonata *expression, struct reference_index *references,
@@ -497,6 +527,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_native_methods, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alternatives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_takes_more_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_patterns_check_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_templates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_references, setup, teardown),
