@@ -141,12 +141,13 @@ class Case(unittest.TestCase):
         self.addCleanup(process.kill)
         return process
 
-    def linked(self, *sandbox_options, server_options=()):
+    def linked(self, *sandbox_options, server_options=(), link_options=()):
         """A sandbox, a server, a key and a linked account; the client has the key."""
         self.box = self.sandbox(*sandbox_options)
         self.serve = self.server(self.box, *server_options)
         self.key = create_key(self.data)["key"]
-        self.account = json.loads(link_account(self.data, self.box).stdout)["id"]
+        self.account = json.loads(link_account(self.data, self.box, "production",
+                                               *link_options).stdout)["id"]
         self.client = Client(self.serve.host, self.key)
         self.addCleanup(self.client.close)
 

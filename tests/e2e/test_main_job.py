@@ -48,7 +48,7 @@ class MainJob(Case):
             self.assertEqual(one["id"], first["id"])
 
     def test_records_of_one_candidate(self):
-        self.linked("--candidates", "120")
+        self.linked("--candidates", "120", link_options=("--limit", "requests=100000"))
         kinds = set()
         attachments = 0
         for candidate in self.every_page("candidates", limit=40):
@@ -71,7 +71,7 @@ class MainJob(Case):
         self.assertGreater(attachments, 10)
 
     def test_get_of_activities_and_attachments(self):
-        self.linked("--candidates", "60")
+        self.linked("--candidates", "60", link_options=("--limit", "requests=100000"))
         seen = set()
         for candidate in self.every_page("candidates", limit=60):
             for resource in ("activities", "attachments"):
