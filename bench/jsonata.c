@@ -11,7 +11,8 @@
  *   record, page, fields SECONDS      parse, evaluate, print
  *   evaluate, evaluate-page SECONDS   of a document that was parsed before
  *   compile, compile-fields SECONDS   the mapping, the table; microseconds each
- *   threads-N SECONDS                 record, in N threads; seconds by the clock on the wall */
+ *   threads-N SECONDS                 record, in N threads: microseconds by the clock on the
+ *                                     wall, then of processor time */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -265,12 +266,13 @@ static void *run_worker(void *argument)
 }
 
 /* All share the one compiled expression. */
-static double measure_threads(const struct work *work, size_t count, double seconds)
+static void measure_threads(const struct work *work, size_t count, double seconds)
 {
 	enum { THREADS_MAX = 64 };
 	pthread_t threads[THREADS_MAX];
 	struct worker workers[THREADS_MAX];
 	double start = seconds_now(CLOCK_MONOTONIC);
+	double used = seconds_now(CLOCK_PROCESS_CPUTIME_ID);
 	size_t turns = 0;
 
 	if (count == 0 || count > THREADS_MAX)
@@ -284,7 +286,8 @@ static double measure_threads(const struct work *work, size_t count, double seco
 		pthread_join(threads[i], NULL);
 		turns += workers[i].turns;
 	}
-	return (seconds_now(CLOCK_MONOTONIC) - start) * 1e6 / (double)turns;
+	printf("%.3f %.3f\n", (seconds_now(CLOCK_MONOTONIC) - start) * 1e6 / (double)turns,
+	       (seconds_now(CLOCK_PROCESS_CPUTIME_ID) - used) * 1e6 / (double)turns);
 }
 
 /* --- lines --------------------------------------------------------------------------------- */
@@ -329,7 +332,7 @@ static void answer(const struct bench *bench, const char *name, const char *argu
 	if (strcmp(name, "show") == 0) {
 		show(find(bench, argument, &way));
 	} else if (sscanf(name, "threads-%zu", &threads) == 1) {
-		printf("%.3f\n", measure_threads(&bench->record, threads, seconds));
+		measure_threads(&bench->record, threads, seconds);
 	} else {
 		const struct work *work = find(bench, name, &way);
 		printf("%.3f\n", measure(work, way, seconds));
