@@ -122,6 +122,22 @@ class Docs(Case):
             self.skipTest("docs/sandbox.md has no sh block")
         self.run_blocks("README.md", "docs/sandbox.md")
 
+    def test_jsonata(self):
+        """Each line of output is told as a comment below its command."""
+        text = self.run_blocks("docs/jsonata.md")
+        for number, block in blocks_of("docs/jsonata.md"):
+            wanted = [line[2:] for line in block.splitlines() if line.startswith("# ")]
+            got = self.output_of(text, "docs/jsonata.md", number).strip().splitlines()
+            self.assertTrue(wanted)
+            self.assertEqual(got, wanted)
+
+    def test_every_option_of_jsonata_is_told(self):
+        told = (ROOT / "docs/jsonata.md").read_text()
+        options = re.findall(r"^  (--[a-z-]+)", run_tenon("jsonata", "--help").stdout, flags=re.M)
+        self.assertGreater(len(options), 5)
+        for option in options:
+            self.assertRegex(told, rf"\| `{option}[ `]")
+
     def test_every_error_is_told(self):
         told = (ROOT / "docs/api.md").read_text()
         rows = re.findall(r'ROW\(ERROR_\w+, "(\w+)", (\d+), (\d+)\)',

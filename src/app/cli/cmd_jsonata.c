@@ -1,30 +1,39 @@
-#include <unistd.h>
-
 #include "app/cli/commands.h"
-#include "lang/jsonata/jsonata.h"
+#include "app/cli/jsonata_caret.h"
+#include "app/cli/jsonata_input.h"
+#include "app/cli/jsonata_run.h"
 
-enum { INPUT_BYTES_MAX = 1024 * 1024 * 1024, LINE_ARENA_BYTES_MAX = 256 * 1024 * 1024 };
+enum { RESULT_BYTES_MAX = 1024 * 1024 * 1024, EXPRESSION_BYTES_MAX = 1024 * 1024 };
+#define ARENA_BYTES_MAX ((size_t)4 * 1024 * 1024 * 1024)
 
 static const struct cli_option options[] = {
-	{"batch", NULL, false, "read lines {\"expr\", \"data\"?, \"bindings\"?, \"limits\"?}, answer one each"},
+	{"batch", NULL, false,
+	 "read lines {\"expr\", \"data\"?, \"bindings\"?, \"limits\"?}, answer one each"},
 	{"bind", "NAME=JSON", true, "bind $NAME"},
 	{"compact", NULL, false, "print results on one line"},
 	{"explain", NULL, false, "print the compiled form"},
+	{"from-file", "PATH", false, "the expression is in a file; all words are inputs"},
+	{"limit", "NAME=NUMBER", true,
+	 "steps, depth, sequence, bytes, time_ms or regex_matches of one evaluation"},
+	{"null-input", NULL, false, "read nothing and evaluate once"},
 };
 
-static const struct json_limits input_limits = {INPUT_BYTES_MAX, 500, UINT32_MAX};
+static const struct json_limits input_limits = {RESULT_BYTES_MAX, 500, UINT32_MAX};
 
-/* --- one evaluation ------------------------------------------------------------------------- */
-
-struct variables {
-	struct str names[CLI_VALUES_MAX];
-	struct json values[CLI_VALUES_MAX];
-	size_t count;
+struct task {
+	struct cli *cli;
+	struct str text;
+	const struct jsonata *expression;
+	struct variables variables;
+	struct jsonata_limits limits;
+	size_t first_file; /* among the words */
 };
 
-static const struct jsonata *compile(struct arena *arena, struct str text,
-				     const struct variables *variables,
-				     struct jsonata_error *error)
+/* --- shared with --batch ------------------------------------------------------------------- */
+
+const struct jsonata *jsonata_run_compile(struct arena *arena, struct str text,
+					  const struct variables *variables,
+					  struct jsonata_error *error)
 {
 	struct jsonata_options compile_options = {.variables = variables->names,
 						  .variable_count = variables->count};
@@ -32,9 +41,9 @@ static const struct jsonata *compile(struct arena *arena, struct str text,
 	return jsonata_compile(arena, text, &compile_options, error);
 }
 
-static bool evaluate(struct arena *arena, const struct jsonata *expression,
-		     const struct jsonata_limits *limits, const struct variables *variables,
-		     struct json input, struct json *out, struct jsonata_error *error)
+bool jsonata_run(struct arena *arena, const struct jsonata *expression,
+		 const struct jsonata_limits *limits, const struct variables *variables,
+		 struct json input, struct json *out, struct jsonata_error *error)
 {
 	struct jsonata_context context = {
 		.arena = arena,
@@ -47,227 +56,185 @@ static bool evaluate(struct arena *arena, const struct jsonata *expression,
 	return jsonata_evaluate(expression, &context, input, out, error);
 }
 
-/* --- lines of cases ------------------------------------------------------------------------- */
+/* --- results and faults -------------------------------------------------------------------- */
 
-static struct json error_to_json(struct arena *arena, const struct jsonata_error *error)
+static void flush_results(void)
 {
-	struct json_builder inner, outer;
-
-	json_builder_init(&inner, arena);
-	json_builder_set(&inner, STR("code"), json_string_c(error->code));
-	json_builder_set(&inner, STR("position"), json_int((int64_t)error->position));
-	if (error->token.len > 0)
-		json_builder_set(&inner, STR("token"), json_string(error->token));
-	json_builder_set(&inner, STR("value"), error->value);
-	json_builder_set(&inner, STR("message"), json_string(error->message));
-	json_builder_init(&outer, arena);
-	json_builder_set(&outer, STR("error"), json_builder_object(&inner));
-	return json_builder_object(&outer);
+	fflush(stdout);
 }
 
-static void read_bindings(struct json bindings, struct variables *variables)
+/* `input` is where the record came from, or NULL. */
+static int fail_at(const struct task *task, const struct input *input,
+		   const struct jsonata_error *error)
 {
-	for (size_t i = 0; json_is(bindings, JSON_OBJECT) && i < bindings.count; i++) {
-		if (variables->count == CLI_VALUES_MAX)
-			return;
-		variables->names[variables->count] =
-			str_make(bindings.members[i].key, bindings.members[i].key_len);
-		variables->values[variables->count++] = bindings.members[i].value;
-	}
-}
+	struct arena arena;
+	struct buffer shown;
 
-static void read_limits(struct json given, struct jsonata_limits *limits)
-{
-	int64_t number;
-
-	*limits = jsonata_limits_default;
-	if (json_to_int64(json_get_c(given, "time_ms"), &number) && number > 0)
-		limits->time_ms_max = number;
-	if (json_to_int64(json_get_c(given, "depth"), &number) && number > 0 &&
-	    number < limits->depth_max)
-		limits->depth_max = (uint32_t)number;
-	if (json_to_int64(json_get_c(given, "steps"), &number) && number > 0)
-		limits->steps_max = (uint64_t)number;
-	if (json_to_int64(json_get_c(given, "sequence"), &number) && number > 0)
-		limits->sequence_max = (uint32_t)number;
-	if (json_to_int64(json_get_c(given, "bytes"), &number) && number > 0)
-		limits->bytes_max = (size_t)number;
-}
-
-static struct json run_case(struct arena *arena, struct json line)
-{
-	struct variables variables = {.count = 0};
-	struct jsonata_error error = {0};
-	struct jsonata_limits limits;
-	struct json_builder answer;
-	struct json result;
-
-	read_bindings(json_get_c(line, "bindings"), &variables);
-	read_limits(json_get_c(line, "limits"), &limits);
-	const struct jsonata *expression =
-		compile(arena, json_get_str(line, "expr"), &variables, &error);
-	if (expression == NULL || !evaluate(arena, expression, &limits, &variables,
-					    json_get_c(line, "data"), &result, &error))
-		return error_to_json(arena, &error);
-	json_builder_init(&answer, arena);
-	if (json_is(result, JSON_UNDEFINED))
-		json_builder_set(&answer, STR("undefined"), json_bool(true));
-	else
-		json_builder_set(&answer, STR("result"), result);
-	return json_builder_object(&answer);
-}
-
-static void print_line(struct arena *arena, struct json value)
-{
-	struct buffer out;
-
-	buffer_init(&out, arena, INPUT_BYTES_MAX);
-	json_print(&out, value);
-	cli_print(buffer_str(&out));
-}
-
-static int run_batch(void)
-{
-	char *line = NULL;
-	size_t capacity = 0;
-	ssize_t len;
-
-	while ((len = getline(&line, &capacity, stdin)) > 0) {
-		struct arena arena;
-		struct json value;
-		struct error err;
-		arena_init(&arena, LINE_ARENA_BYTES_MAX);
-		if (json_parse(&arena, str_make(line, (size_t)len), &input_limits, &value, &err)) {
-			print_line(&arena, run_case(&arena, value));
-		} else {
-			struct jsonata_error error = {.code = "INPUT",
-						      .message = str_from_c(err.message)};
-			print_line(&arena, error_to_json(&arena, &error));
-		}
-		arena_finish(&arena);
-	}
-	free(line);
-	return 0;
-}
-
-/* --- one expression over inputs ------------------------------------------------------------- */
-
-static int fail_at(struct cli *cli, struct str text, const struct jsonata_error *error)
-{
-	size_t column = error->position < text.len ? error->position : text.len;
-
-	fprintf(stderr, "tenon: %s: %.*s\n", error->code, STR_ARGS(error->message));
-	if (str_find_byte(text, '\n') < 0)
-		fprintf(stderr, "  %.*s\n  %*s^\n", STR_ARGS(text), (int)column, "");
-	(void)cli;
+	flush_results();
+	arena_init(&arena, EXPRESSION_BYTES_MAX);
+	buffer_init(&shown, &arena, EXPRESSION_BYTES_MAX);
+	caret_show(&shown, task->text, error->position, error->token);
+	fprintf(stderr, "tenon: ");
+	if (input != NULL)
+		fprintf(stderr, "%s:%llu: ", input->name, (unsigned long long)input->line);
+	fprintf(stderr, "%s: %.*s\n%.*s", error->code, STR_ARGS(error->message),
+		STR_ARGS(buffer_str(&shown)));
+	arena_finish(&arena);
 	return error_exit_code(ERROR_INVALID);
 }
 
-struct task {
-	struct cli *cli;
-	struct str text;
-	const struct jsonata *expression;
-	struct variables variables;
-};
+/* What is passed on as it was read may have been written over many lines. */
+static void print_line(struct buffer *out, struct arena *arena, struct json value)
+{
+	json_print(out, value);
+	if (str_find_byte(buffer_str(out), '\n') < 0)
+		return;
+	out->len = 0;
+	json_print(out, json_copy(arena, value));
+}
 
-static int run_value(struct task *task, struct arena *arena, struct json input)
+static int run_value(const struct task *task, struct arena *arena, const struct input *input,
+		     struct json value)
 {
 	struct jsonata_error error;
 	struct json result;
 	struct buffer out;
 
-	if (!evaluate(arena, task->expression, &jsonata_limits_default, &task->variables, input,
-		      &result, &error))
-		return fail_at(task->cli, task->text, &error);
+	if (!jsonata_run(arena, task->expression, &task->limits, &task->variables, value, &result,
+			 &error))
+		return fail_at(task, input, &error);
 	if (json_is(result, JSON_UNDEFINED))
 		return 0;
-	buffer_init(&out, arena, INPUT_BYTES_MAX);
+	buffer_init(&out, arena, RESULT_BYTES_MAX);
 	if (cli_flag(task->cli, "compact"))
-		json_print(&out, result);
+		print_line(&out, arena, result);
 	else
 		json_print_pretty(&out, result);
-	cli_print(buffer_str(&out));
-	return 0;
+	fwrite(out.data, 1, out.len, stdout);
+	putc('\n', stdout);
+	return ferror(stdout) == 0 ? 0 : error_exit_code(ERROR_INTERNAL);
 }
 
-/* One JSON text, or a JSON text a line. */
-static int run_input(struct task *task, struct str input)
+/* --- inputs -------------------------------------------------------------------------------- */
+
+static int run_text(const struct task *task, const struct input *input, struct str text)
 {
 	struct arena arena;
 	struct json value;
-	struct error err;
-	int code = 0;
+	struct error err, placed;
+	int code;
 
-	arena_init(&arena, LINE_ARENA_BYTES_MAX * 8ull);
-	if (json_parse(&arena, input, &input_limits, &value, &err)) {
-		code = run_value(task, &arena, value);
-		arena_finish(&arena);
-		return code;
+	arena_init(&arena, ARENA_BYTES_MAX);
+	if (json_parse(&arena, text, &input_limits, &value, &err)) {
+		code = run_value(task, &arena, input, value);
+	} else {
+		flush_results();
+		error_set(&placed, err.code, "%s:%llu: %s", input->name,
+			  (unsigned long long)input->line, err.message);
+		code = cli_fail(&placed);
 	}
 	arena_finish(&arena);
-	while (code == 0 && input.len > 0) {
-		struct str line = str_trim(str_cut(&input, '\n'));
-		if (line.len == 0)
-			continue;
-		arena_init(&arena, LINE_ARENA_BYTES_MAX);
-		if (json_parse(&arena, line, &input_limits, &value, &err))
-			code = run_value(task, &arena, value);
-		else
-			code = cli_fail(&err);
-		arena_finish(&arena);
-	}
 	return code;
 }
 
-static struct str read_stdin(struct cli *cli)
+/* JSON texts one after another. */
+static int run_input(const struct task *task, const char *path)
 {
-	struct buffer input;
-	ssize_t got;
+	struct input input;
+	struct error err;
+	struct str text;
+	int code = 0;
 
-	buffer_init(&input, &cli->arena, INPUT_BYTES_MAX);
-	for (;;) {
-		char *room = buffer_room(&input, 65536);
-		if (room == NULL)
-			break;
-		got = read(STDIN_FILENO, room, 65536);
-		if (got <= 0)
-			break;
-		input.len += (size_t)got;
-	}
-	return buffer_str(&input);
+	if (!input_open(&input, path, flush_results, &err))
+		return cli_fail(&err);
+	while (code == 0 && input_next(&input, &text, &err))
+		code = run_text(task, &input, text);
+	flush_results();
+	input_close(&input);
+	return code == 0 && err.code != ERROR_NONE ? cli_fail(&err) : code;
 }
 
-static bool read_variables(struct cli *cli, struct variables *variables, struct error *err)
+static int run_inputs(const struct task *task)
 {
+	const struct cli *cli = task->cli;
+	int code = 0;
+
+	if (cli_flag(cli, "null-input")) {
+		code = run_value(task, &task->cli->arena, NULL, json_undefined());
+		flush_results();
+		return code;
+	}
+	if (task->first_file == cli->word_count)
+		return run_input(task, NULL);
+	for (size_t i = task->first_file; i < cli->word_count && code == 0; i++)
+		code = run_input(task, cli->words[i]);
+	return code;
+}
+
+/* --- what is given ------------------------------------------------------------------------- */
+
+static bool read_variables(struct task *task, struct error *err)
+{
+	struct arena *arena = &task->cli->arena;
 	const char *given[CLI_VALUES_MAX];
-	size_t count = cli_values(cli, "bind", given, CLI_VALUES_MAX);
+	size_t count = cli_values(task->cli, "bind", given, CLI_VALUES_MAX);
+	struct variables variables = {arena_array(arena, count, sizeof *variables.names),
+				      arena_array(arena, count, sizeof *variables.values), count};
 	struct str text;
+	struct error inner;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!cli_pair("bind", given[i], &variables->names[i], &text, err) ||
-		    !json_parse(&cli->arena, text, &input_limits, &variables->values[i], err))
+		if (!cli_pair("bind", given[i], &variables.names[i], &text, err))
 			return false;
-		variables->count++;
+		if (!json_parse(arena, text, &input_limits, &variables.values[i], &inner))
+			return error_set(err, inner.code, "--bind %.*s is no JSON: %s",
+					 STR_ARGS(variables.names[i]), inner.message);
+	}
+	task->variables = variables;
+	return true;
+}
+
+static bool read_limits(struct task *task, struct error *err)
+{
+	const char *given[CLI_VALUES_MAX];
+	size_t count = cli_values(task->cli, "limit", given, CLI_VALUES_MAX);
+	struct str name, text;
+	int64_t number;
+
+	task->limits = jsonata_limits_default;
+	for (size_t i = 0; i < count; i++) {
+		if (!cli_pair("limit", given[i], &name, &text, err))
+			return false;
+		struct json value = str_to_int64(text, &number) ? json_int(number) : json_null();
+		if (!jsonata_run_limit(&task->limits, name, value, err))
+			return false;
 	}
 	return true;
 }
 
-static int run_files(struct task *task)
+static bool read_expression(struct task *task, struct error *err)
 {
 	struct cli *cli = task->cli;
-	struct error err;
-	struct str input;
-	int code = 0;
+	const char *path = cli_value(cli, "from-file");
 
-	if (cli->word_count == 1)
-		return run_input(task, read_stdin(cli));
-	for (size_t i = 1; i < cli->word_count && code == 0; i++) {
-		if (!disk_read(disk_system(), &cli->arena, cli->words[i], INPUT_BYTES_MAX, &input,
-			       &err))
-			return cli_fail(&err);
-		code = run_input(task, input);
-	}
-	return code;
+	if (path != NULL)
+		return disk_read(disk_system(), &cli->arena, path, EXPRESSION_BYTES_MAX,
+				 &task->text, err);
+	if (cli->word_count == 0)
+		return error_set(err, ERROR_INVALID, "an expression is wanted");
+	task->text = str_from_c(cli->words[0]);
+	task->first_file = 1;
+	return true;
+}
+
+static int explain(const struct task *task)
+{
+	struct buffer out;
+
+	buffer_init(&out, &task->cli->arena, RESULT_BYTES_MAX);
+	jsonata_explain(task->expression, &out);
+	cli_print(buffer_str(&out));
+	return 0;
 }
 
 static int run(struct cli *cli)
@@ -277,29 +244,25 @@ static int run(struct cli *cli)
 	struct error err;
 
 	if (cli_flag(cli, "batch"))
-		return run_batch();
-	if (cli->word_count == 0)
+		return jsonata_run_batch();
+	if (cli_value(cli, "from-file") == NULL && cli->word_count == 0)
 		return cli_fail_usage(cli, "an expression is wanted");
-	if (!read_variables(cli, &task.variables, &err))
+	if (!read_expression(&task, &err) || !read_variables(&task, &err) ||
+	    !read_limits(&task, &err))
 		return cli_fail(&err);
-	task.text = str_from_c(cli->words[0]);
-	task.expression = compile(&cli->arena, task.text, &task.variables, &error);
+	task.expression = jsonata_run_compile(&cli->arena, task.text, &task.variables, &error);
 	if (task.expression == NULL)
-		return fail_at(cli, task.text, &error);
-	if (cli_flag(cli, "explain")) {
-		struct buffer out;
-		buffer_init(&out, &cli->arena, INPUT_BYTES_MAX);
-		jsonata_explain(task.expression, &out);
-		cli_print(buffer_str(&out));
-		return 0;
-	}
-	return run_files(&task);
+		return fail_at(&task, NULL, &error);
+	return cli_flag(cli, "explain") ? explain(&task) : run_inputs(&task);
 }
 
 const struct cli_command cmd_jsonata = {
 	.name = "jsonata",
 	.arguments = "EXPRESSION [FILE ...]",
 	.summary = "evaluate JSONata over JSON or NDJSON",
+	.details =
+		"An input is one JSON text or many one after another, a line each or not; without\n"
+		"files it is standard input. One text at a time is held in memory.\n",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.run = run,
