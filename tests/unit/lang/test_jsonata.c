@@ -294,6 +294,58 @@ static void holds_every_budget_at_its_limit(void **state)
 	assert_edge(&run, "$join([1..100].$string(), \"-\")", set_bytes, "D1013");
 }
 
+static void set_matches(struct run *run, uint64_t value)
+{
+	run->limits.regex_matches_max = (uint32_t)value;
+}
+
+/* The clock of these tests goes on by 1 ms a look. */
+static void set_time(struct run *run, uint64_t value)
+{
+	run->limits.time_ms_max = value > 100000 ? 100000 : (int64_t)value;
+}
+
+static void set_nesting(struct run *run, uint64_t value)
+{
+	run->options.depth_max = value > 190 ? 190 : value;
+}
+
+static void set_length(struct run *run, uint64_t value)
+{
+	run->options.bytes_max = value;
+}
+
+static void holds_tries_time_and_texts_at_their_limits(void **state)
+{
+	struct run run = run_with(state);
+
+	assert_edge(&run, "$contains(\"aaaaaaaaaaaab\", /(a|b)*[cd]/)", set_matches, "D1014");
+	run.limits.regex_matches_max = jsonata_limits_default.regex_matches_max;
+	assert_edge(&run, "$count([1..100000].($ + 1))", set_time, "D1012");
+	run.limits.time_ms_max = 0;
+	assert_edge(&run, "((((((((1))))))))", set_nesting, "U1002");
+	run.options.depth_max = 0;
+	assert_edge(&run, "1 + 2 + 3", set_length, "U1002");
+	assert_int_equal(run.options.bytes_max, strlen("1 + 2 + 3"));
+}
+
+/* The output: 200 levels below the outermost are a result, one more is refused. */
+static void holds_results_at_their_limit(void **state)
+{
+	struct run run = run_with(state);
+	struct json out;
+
+	run.limits.depth_max = 1000;
+	assert_true(evaluate(&run,
+			     "($f := function($x, $n) { $n = 0 ? $x : $f([[$x]], $n - 1) }; "
+			     "$f([], 200))",
+			     &out));
+	assert_fault(&run,
+		     "($f := function($x, $n) { $n = 0 ? $x : $f([[$x]], $n - 1) }; "
+		     "$f([], 201))",
+		     "D1011");
+}
+
 static void sequence_max_is_exact(void **state)
 {
 	struct run run = run_with(state);
@@ -830,6 +882,8 @@ int main(void)
 		TEST(calls_the_functions_of_the_host),
 		TEST(binds_the_variables_of_the_host),
 		TEST(holds_every_budget_at_its_limit),
+		TEST(holds_tries_time_and_texts_at_their_limits),
+		TEST(holds_results_at_their_limit),
 		TEST(sequence_max_is_exact),
 		TEST(ends_in_time),
 		TEST(holds_regular_expressions),
