@@ -23,7 +23,8 @@
 	ROW(ERROR_NOT_SUPPORTED, "not_supported", 501, 11)             \
 	ROW(ERROR_UPSTREAM, "upstream", 502, 12)                       \
 	ROW(ERROR_UNAVAILABLE, "unavailable", 503, 13)                 \
-	ROW(ERROR_TIMEOUT, "timeout", 504, 14)
+	ROW(ERROR_TIMEOUT, "timeout", 504, 14)                                                     \
+	ROW(ERROR_OUTCOME_UNKNOWN, "outcome_unknown", 504, 15)
 
 enum error_code {
 #define ROW(code, name, status, exit) code,

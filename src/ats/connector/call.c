@@ -40,8 +40,8 @@ static const struct native_parameter *find_parameter(const struct arguments *arg
 	return NULL;
 }
 
-static const struct call_argument *find_argument(const struct arguments *arguments,
-						 struct str name, bool is_path)
+static const struct call_argument *find_argument(const struct arguments *arguments, struct str name,
+						 bool is_path)
 {
 	for (size_t i = 0; i < arguments->count; i++)
 		if (arguments->items[i].is_path == is_path &&
@@ -161,8 +161,7 @@ static void read_constant(struct arguments *arguments, const struct yaml_entry *
 		return;
 	if (json_is(argument.constant, JSON_ARRAY))
 		for (size_t i = 0; i < argument.constant.count; i++)
-			ok = ok && is_constant_of(parameter->type,
-						  json_at(argument.constant, i));
+			ok = ok && is_constant_of(parameter->type, json_at(argument.constant, i));
 	else
 		ok = is_constant_of(parameter->type, argument.constant);
 	if (!ok)
@@ -174,8 +173,7 @@ static void read_constant(struct arguments *arguments, const struct yaml_entry *
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
-static void read_entries(struct arguments *arguments, const struct yaml_node *node,
-			 const char *key,
+static void read_entries(struct arguments *arguments, const struct yaml_node *node, const char *key,
 			 void (*read)(struct arguments *arguments, const struct yaml_entry *entry))
 {
 	const struct yaml_node *mapping = yaml_get(node, key);
@@ -220,13 +218,13 @@ static void refuse_missing(const struct arguments *arguments, uint32_t line)
 		if (method->query[i].is_required &&
 		    (argument == NULL ||
 		     (argument->filter.len > 0 && !is_given(arguments, argument->filter))))
-			definition_fault(file->definition, line,
-					 "%.*s.%.*s requires `%.*s`", STR_ARGS(method->resource),
-					 STR_ARGS(method->name), STR_ARGS(method->query[i].name));
+			definition_fault(file->definition, line, "%.*s.%.*s requires `%.*s`",
+					 STR_ARGS(method->resource), STR_ARGS(method->name),
+					 STR_ARGS(method->query[i].name));
 	}
 }
 
-static const struct unified_map *find_map(const struct unified_file *file,
+const struct unified_map *unified_find_map(const struct unified_file *file,
 					  const struct yaml_node *node)
 {
 	struct definition *definition = file->definition;
@@ -350,7 +348,7 @@ void unified_read_call(const struct unified_file *file, const struct yaml_node *
 {
 	struct definition *definition = file->definition;
 
-	call->map = find_map(file, node);
+	call->map = unified_find_map(file, node);
 	expression_read(definition, node, "each", &call->each);
 	definition_boolean(definition, node, "optional", &call->is_optional);
 	read_detail(file, node, &call->detail);

@@ -11,6 +11,10 @@ const struct str connector_variables[] = {
 	[CONNECTOR_VARIABLE_CONTEXT] = STR_INIT("context"),
 	[CONNECTOR_VARIABLE_QUERY] = STR_INIT("query"),
 	[CONNECTOR_VARIABLE_BODY] = STR_INIT("body"),
+	[CONNECTOR_VARIABLE_ID] = STR_INIT("id"),
+	[CONNECTOR_VARIABLE_RESULT] = STR_INIT("result"),
+	[CONNECTOR_VARIABLE_SENT] = STR_INIT("sent"),
+	[CONNECTOR_VARIABLE_SINCE] = STR_INIT("since"),
 };
 
 /* $reference(type, id) */
@@ -75,6 +79,15 @@ const struct unified_resource *connector_find_resource(const struct connector *c
 	return NULL;
 }
 
+const struct unified_write *connector_find_write(const struct unified_resource *resource,
+						 struct str name)
+{
+	for (size_t i = 0; i < resource->write_count; i++)
+		if (str_equal(resource->writes[i].model->name, name))
+			return &resource->writes[i];
+	return NULL;
+}
+
 bool connectors_load(struct arena *arena, const struct disk *disk, const char *folder,
 		     const struct model *model, struct connectors *out, struct buffer *faults)
 {
@@ -112,7 +125,7 @@ const struct connector *connectors_find(const struct connectors *connectors, str
 	for (size_t i = 0; i < connectors->count && len < sizeof allowed; i++)
 		len += (size_t)snprintf(allowed + len, sizeof allowed - len, "%s%.*s",
 					i > 0 ? ", " : "", STR_ARGS(connectors->items[i]->name));
-	error_set_field(err, ERROR_NOT_FOUND, "connector", allowed, "there is no connector \"%.*s\"",
-			STR_ARGS(name));
+	error_set_field(err, ERROR_NOT_FOUND, "connector", allowed,
+			"there is no connector \"%.*s\"", STR_ARGS(name));
 	return NULL;
 }

@@ -72,6 +72,11 @@ struct native_method {
 	bool is_list;
 	const struct native_parameter *query;
 	size_t query_count;
+	const struct model_field *body; /* members of the request's body; none: it has no body */
+	size_t body_count;
+	bool is_form; /* the body is multipart/form-data: nested members are named a[b] */
+	/* Sent twice it does what it does once: it may be tried again when a connection broke. */
+	bool is_repeatable;
 	struct str describe;
 };
 
@@ -93,7 +98,10 @@ struct unified_map_entry {
 };
 /* Variables of mapping expressions, in this order: $record (the native record from which `each`
  * took this one; else the same as $), $context (of the account), $query (the operation's
- * filters by name), $body (the whole response). Native functions:
+ * filters by name), $body (the whole response; of a write the request's body), and of writes
+ * besides $id (the record's id, from the path or the body), $result (what the first call
+ * answered), $sent (the body that a call sent) and $since (when, as RFC 3339, less a minute for
+ * the difference of clocks). Native functions:
  *   $reference(type, id)  the sideloaded or looked-up record; nothing when there is none, or when
  *                         jsonata_context.native_context (a struct reference_index) is NULL
  *   $plain_text(html)     an HTML text without its tags, entities resolved
@@ -101,8 +109,17 @@ struct unified_map_entry {
  * Every expression of a connector knows all of them; those that are not mappings simply find
  * nothing in variables that are JSON_UNDEFINED. */
 extern const struct str connector_variables[];
-enum { CONNECTOR_VARIABLE_RECORD, CONNECTOR_VARIABLE_CONTEXT, CONNECTOR_VARIABLE_QUERY,
-       CONNECTOR_VARIABLE_BODY, CONNECTOR_VARIABLES };
+enum {
+	CONNECTOR_VARIABLE_RECORD,
+	CONNECTOR_VARIABLE_CONTEXT,
+	CONNECTOR_VARIABLE_QUERY,
+	CONNECTOR_VARIABLE_BODY,
+	CONNECTOR_VARIABLE_ID,
+	CONNECTOR_VARIABLE_RESULT,
+	CONNECTOR_VARIABLE_SENT,
+	CONNECTOR_VARIABLE_SINCE,
+	CONNECTOR_VARIABLES
+};
 extern const struct jsonata_native connector_natives[];
 extern const size_t connector_native_count;
 
@@ -183,10 +200,59 @@ struct unified_method {
 	size_t count; /* 0: the ATS cannot do it */
 };
 
+/* --- writes --------------------------------------------------------------------------------- */
+
+/* A value of a native request, made of the unified one: an expression, a constant, or members. */
+struct write_value {
+	struct str name;		  /* the parameter or member that it becomes */
+	bool is_path;			  /* a path parameter; else of the query or the body */
+	const struct jsonata *expression; /* NULL: constant or members */
+	struct json constant;
+	const struct write_value *members;
+	size_t member_count;
+	/* What of the unified body it is made of first: named when the ATS cannot take it. */
+	struct str field;
+};
+
+/* How to find out whether a call which broke was done: the one record in a list for which
+ * `match` is true is what it made. */
+struct write_search {
+	const struct native_method *method;
+	const struct write_value *arguments;
+	size_t argument_count;
+	const struct jsonata *match;
+};
+
+/* One native call of a write, or one for each of the items that `each` gives. */
+struct write_step {
+	const struct native_method *method;
+	const struct jsonata *when; /* $ = the request's body: is it made? NULL: always */
+	const struct jsonata *each; /* $ = the request's body; NULL: one call, whose $ is the body */
+	const struct write_value *arguments;
+	size_t argument_count;
+	const struct write_value *body;
+	size_t body_count;
+	const struct write_search *search; /* NULL: what a broken call did cannot be found out */
+};
+
+struct unified_write {
+	const struct model_method *model;
+	const bool *is_taken; /* per field of the model's body: this ATS has a place for it */
+	const struct write_step *steps;
+	size_t step_count;
+	/* Of what was written the answer is made: by the get of the resource with these arguments
+	 * (one is the id), or, where there are none, of the first step's answer by `map`. */
+	const struct write_value *answer;
+	size_t answer_count;
+	const struct unified_map *map; /* NULL: the answer is the id alone */
+};
+
 struct unified_resource {
 	const struct model_resource *model;
 	struct unified_method list;
 	struct unified_method get;
+	const struct unified_write *writes;
+	size_t write_count;
 };
 
 struct connector {
@@ -224,6 +290,10 @@ const struct native_method *connector_find_method(const struct connector *connec
 						  struct str resource, struct str name);
 const struct unified_resource *connector_find_resource(const struct connector *connector,
 						       struct str resource);
+
+/* NULL when the ATS cannot do it. */
+const struct unified_write *connector_find_write(const struct unified_resource *resource,
+						 struct str name);
 
 /* All connectors of a folder, by name. */
 struct connectors {

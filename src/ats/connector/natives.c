@@ -50,12 +50,12 @@ static bool read_request(struct definition *definition, const struct yaml_node *
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
-static const char *const page_keys_offset[] = {"style", "limit", "offset", "size", "max",
-					       "order", "overlap", NULL};
-static const char *const page_keys_number[] = {"style", "limit", "page", "first", "size", "max",
-					       NULL};
-static const char *const page_keys_cursor[] = {"style", "limit", "cursor", "path", "size", "max",
-					       NULL};
+static const char *const page_keys_offset[] = {"style", "limit", "offset",  "size",
+					       "max",	"order", "overlap", NULL};
+static const char *const page_keys_number[] = {"style", "limit", "page", "first",
+					       "size",	"max",	 NULL};
+static const char *const page_keys_cursor[] = {"style", "limit", "cursor", "path",
+					       "size",	"max",	 NULL};
 static const char *const page_keys_link[] = {"style", "limit", "size", "max", NULL};
 
 static const struct page_form {
@@ -104,8 +104,7 @@ static void read_page(struct definition *definition, const struct yaml_node *met
 	definition_text(definition, node, "limit", &page->limit_name);
 	if (page_forms[form].position != NULL) {
 		definition_require(definition, node, "`page`", page_forms[form].position);
-		definition_text(definition, node, page_forms[form].position,
-				&page->position_name);
+		definition_text(definition, node, page_forms[form].position, &page->position_name);
 	}
 	if (page->style == PAGE_CURSOR)
 		definition_require(definition, node, "`page`", "path");
@@ -125,8 +124,8 @@ static void read_parameter(struct definition *definition, const struct yaml_entr
 			   struct native_parameter *parameter)
 {
 	static const char *const keys[] = {"type", "required", "describe", NULL};
-	static const char *const types[] = {"text", "integer", "number", "boolean", "date-time",
-					    NULL};
+	static const char *const types[] = {"text",    "integer",   "number",
+					    "boolean", "date-time", NULL};
 	size_t type = NATIVE_TEXT;
 
 	parameter->name = entry->key;
@@ -150,8 +149,8 @@ static void read_query(struct definition *definition, const struct yaml_node *no
 	if (query == NULL)
 		return;
 	if (query->kind != YAML_MAPPING || query->count > PARAMETERS_MAX) {
-		definition_fault(definition, query->line,
-				 "`query` must be a mapping of at most %d", PARAMETERS_MAX);
+		definition_fault(definition, query->line, "`query` must be a mapping of at most %d",
+				 PARAMETERS_MAX);
 		return;
 	}
 	parameters = arena_zero(definition->arena, (query->count + 1) * sizeof *parameters);
@@ -177,13 +176,47 @@ static void refuse_page_parameters(struct definition *definition, const struct y
 	}
 }
 
+/* --- bodies ----------------------------------------------------------------------------------- */
+
+static bool has_file(const struct model_field *fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].type == MODEL_FILE ||
+		    has_file(fields[i].fields, fields[i].field_count))
+			return true;
+	return false;
+}
+
+static void read_body(struct definition *definition, const struct yaml_node *node,
+		      struct native_method *method)
+{
+	static const char *const forms[] = {"json", "multipart", NULL};
+	const struct yaml_node *body = yaml_get(node, "body");
+	bool is_read = method->verb == HTTP_GET || method->verb == HTTP_HEAD;
+	size_t form = 0;
+
+	definition_choice(definition, node, "form", forms, &form);
+	method->is_form = form == 1;
+	method->is_repeatable = is_read;
+	definition_boolean(definition, node, "repeat", &method->is_repeatable);
+	if (body != NULL && is_read)
+		definition_fault(definition, body->line, "a %s has no body",
+				 http_method_name(method->verb));
+	else if (body != NULL)
+		model_read_body(definition, body, true, &method->body, &method->body_count);
+	else if (method->is_form)
+		definition_fault(definition, node->line, "`form` goes with `body` only");
+	if (!method->is_form && has_file(method->body, method->body_count))
+		definition_fault(definition, body->line, "a file needs `form: multipart`");
+}
+
 /* --- methods ---------------------------------------------------------------------------------- */
 
 static void read_method(struct definition *definition, const struct yaml_entry *entry,
 			struct native_method *method)
 {
-	static const char *const keys[] = {"request", "page",  "items",	  "item",
-					   "query",   "describe", NULL};
+	static const char *const keys[] = {"request", "page", "items",	"item",	    "query",
+					   "body",    "form", "repeat", "describe", NULL};
 	const struct yaml_node *node = &entry->value;
 
 	if (!definition_is_name(entry->key))
@@ -210,6 +243,7 @@ static void read_method(struct definition *definition, const struct yaml_entry *
 				 "`page` goes with `items` only");
 	read_query(definition, node, method);
 	refuse_page_parameters(definition, node, method);
+	read_body(definition, node, method);
 }
 
 static size_t count_methods(struct definition *definition, const struct yaml_node *resources)

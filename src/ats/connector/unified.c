@@ -22,11 +22,10 @@ static bool find_field(const struct unified_file *file, const struct yaml_entry 
 	names = arena_array(file->definition->arena, model->field_count + 1, sizeof *names);
 	for (size_t i = 0; i < model->field_count; i++)
 		names[i] = model->fields[i].name;
-	return definition_fault(file->definition, entry->line,
-				"%.*s have no field `%.*s`; allowed: %.*s", STR_ARGS(model->name),
-				STR_ARGS(entry->key),
-				STR_ARGS(definition_names(file->definition->arena, names,
-							  model->field_count)));
+	return definition_fault(
+		file->definition, entry->line, "%.*s have no field `%.*s`; allowed: %.*s",
+		STR_ARGS(model->name), STR_ARGS(entry->key),
+		STR_ARGS(definition_names(file->definition->arena, names, model->field_count)));
 }
 
 static void read_map(struct unified_file *file, struct str name, const struct yaml_node *node,
@@ -135,11 +134,27 @@ static void read_method(struct unified_file *file, const struct yaml_node *root,
 		unified_read_method(file, node, out);
 }
 
+/* What may stand in the file: reads, field tables, and the methods that the model has. */
+static const char *const *list_keys(const struct unified_file *file)
+{
+	static const char *const fixed[] = {"list", "get", "map", "maps"};
+	const size_t fixed_count = sizeof fixed / sizeof *fixed;
+	const struct model_resource *model = file->model;
+	const char **keys = arena_array(file->definition->arena,
+					fixed_count + model->method_count + 1, sizeof *keys);
+
+	for (size_t i = 0; i < fixed_count; i++)
+		keys[i] = fixed[i];
+	for (size_t i = 0; i < model->method_count; i++)
+		keys[fixed_count + i] = arena_c(file->definition->arena, model->methods[i].name);
+	keys[fixed_count + model->method_count] = NULL;
+	return keys;
+}
+
 bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 		  const struct connector *connector, const struct model_resource *model,
 		  struct buffer *faults, struct unified_resource *out)
 {
-	static const char *const keys[] = {"list", "get", "map", "maps", NULL};
 	struct definition definition;
 	struct unified_file file = {&definition, connector, model, NULL, NULL, 0, false};
 	struct yaml_node root;
@@ -147,12 +162,11 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 	out->model = model;
 	if (!definition_open(&definition, arena, disk, path, faults, &root))
 		return false;
-	definition_check_mapping(&definition, &root, "a resource", keys);
-	if (yaml_get(&root, "list") == NULL && yaml_get(&root, "get") == NULL)
-		definition_fault(&definition, root.line, "a resource needs `list` or `get`");
+	definition_check_mapping(&definition, &root, "a resource", list_keys(&file));
 	read_maps(&file, &root);
 	read_method(&file, &root, "list", &out->list);
 	read_method(&file, &root, "get", &out->get);
+	unified_read_writes(&file, &root, out);
 	/* What a fault kept from being read cannot be seen to use them. */
 	if (definition.fault_count == 0)
 		refuse_unused_maps(&file, &root);

@@ -29,5 +29,11 @@ void unified_read_call(const struct unified_file *file, const struct yaml_node *
 /* `list:` or `get:`. */
 void unified_read_method(struct unified_file *file, const struct yaml_node *node,
 			 struct unified_method *method);
+/* All methods that write. */
+void unified_read_writes(struct unified_file *file, const struct yaml_node *root,
+			 struct unified_resource *out);
+/* The field table that `map` names, or "map"; NULL and a fault when there is none. */
+const struct unified_map *unified_find_map(const struct unified_file *file,
+					   const struct yaml_node *node);
 
 #endif

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "ats/model/model.h"
-#include "ats/model/moment.h"
+#include "ats/model/value.h"
 
 struct conformer {
 	struct arena *arena;
@@ -14,184 +14,6 @@ struct conformer {
 static bool is_nothing(struct json value)
 {
 	return json_is(value, JSON_UNDEFINED) || json_is(value, JSON_NULL);
-}
-
-/* --- single values: false when the value does not fit ---------------------------------------- */
-
-/* Ids are numbers in many ATSs, several to a record. */
-static struct json integer_text(struct arena *arena, int64_t integer)
-{
-	char digits[24];
-	char *at = digits + sizeof digits;
-	uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
-	struct json text;
-
-	do
-		*--at = (char)('0' + rest % 10);
-	while ((rest /= 10) > 0);
-	if (integer < 0)
-		*--at = '-';
-	text = json_string(arena_str(arena, str_make(at, (size_t)(digits + sizeof digits - at))));
-	text.flags = JSON_PLAIN | JSON_ASCII;
-	return text;
-}
-
-static bool to_text(struct conformer *conformer, struct json value, struct json *out)
-{
-	char digits[32];
-
-	switch (value.type) {
-	case JSON_STRING:
-		*out = value.count == 0 ? json_null() : value;
-		return true;
-	case JSON_NUMBER_TEXT:
-		*out = json_string(json_str(value));
-		return true;
-	case JSON_INT:
-		*out = integer_text(conformer->arena, value.integer);
-		return true;
-	case JSON_DOUBLE:
-		*out = json_string(arena_str(
-			conformer->arena,
-			str_make(digits, json_format_double(value.number, digits))));
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool to_integer(struct json value, struct json *out)
-{
-	int64_t number;
-
-	if (json_is(value, JSON_STRING) && value.count == 0)
-		return true;
-	if (json_is(value, JSON_STRING) ? !str_to_int64(json_str(value), &number)
-					: !json_to_int64(value, &number))
-		return false;
-	*out = json_int(number);
-	return true;
-}
-
-static bool to_number(struct conformer *conformer, struct json value, struct json *out)
-{
-	struct json number;
-	struct error err;
-
-	if (json_is(value, JSON_DOUBLE) && value.number - value.number != 0.0)
-		return false; /* no JSON number: infinite, or none at all */
-	if (json_is_number(value)) {
-		*out = value;
-		return true;
-	}
-	if (!json_is(value, JSON_STRING))
-		return false;
-	if (value.count == 0)
-		return true;
-	if (!json_parse(conformer->arena, json_str(value), &json_limits_default, &number, &err) ||
-	    !json_is_number(number))
-		return false;
-	*out = number;
-	return true;
-}
-
-static bool to_boolean(struct json value, struct json *out)
-{
-	if (json_is(value, JSON_BOOL)) {
-		*out = value;
-		return true;
-	}
-	if (json_is(value, JSON_INT) && (value.integer == 0 || value.integer == 1)) {
-		*out = json_bool(value.integer == 1);
-		return true;
-	}
-	if (!json_is(value, JSON_STRING))
-		return false;
-	if (value.count == 0)
-		return true;
-	bool is_true = str_equal(json_str(value), STR("true"));
-	*out = json_bool(is_true);
-	return is_true || str_equal(json_str(value), STR("false"));
-}
-
-static bool to_date_time(struct conformer *conformer, struct json value, struct json *out)
-{
-	struct str text;
-
-	if (!json_is(value, JSON_STRING))
-		return false;
-	if (value.count == 0)
-		return true;
-	if (!moment_to_utc(conformer->arena, json_str(value), &text))
-		return false;
-	*out = text.data == value.text ? value : json_string(text);
-	out->flags |= JSON_PLAIN | JSON_ASCII;
-	return true;
-}
-
-static bool to_date(struct json value, struct json *out)
-{
-	struct str text;
-
-	if (!json_is(value, JSON_STRING))
-		return false;
-	if (value.count == 0)
-		return true;
-	if (!moment_to_date(json_str(value), &text))
-		return false;
-	*out = json_string(text);
-	out->flags = JSON_PLAIN | JSON_ASCII;
-	return true;
-}
-
-/* --- enums ----------------------------------------------------------------------------------- */
-
-/* "On site", "on-site" and "ON_SITE" are on_site: people spell, ATSs too. */
-static bool is_same_word(struct str text, struct str word)
-{
-	if (text.len != word.len)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		else if (c == ' ' || c == '-')
-			c = '_';
-		if (c != word.data[i])
-			return false;
-	}
-	return true;
-}
-
-static struct json enum_value(struct str word)
-{
-	struct json value = json_string(word);
-
-	value.flags = JSON_PLAIN | JSON_ASCII;
-	return value;
-}
-
-static bool to_enum(const struct model_field *field, struct json value, struct json *out)
-{
-	const struct str *other = NULL;
-
-	if (!json_is(value, JSON_STRING) && !json_is_number(value))
-		return false;
-	for (size_t i = 0; i < field->value_count; i++) {
-		if (json_is(value, JSON_STRING) &&
-		    is_same_word(json_str(value), field->values[i])) {
-			*out = enum_value(field->values[i]);
-			return true;
-		}
-		if (str_equal(field->values[i], STR("other")))
-			other = &field->values[i];
-	}
-	if (json_is(value, JSON_STRING) && value.count == 0)
-		return true;
-	if (other != NULL)
-		*out = enum_value(*other);
-	return other != NULL;
 }
 
 /* --- objects and lists ----------------------------------------------------------------------- */
@@ -274,31 +96,12 @@ static bool to_object(struct conformer *conformer, const struct model_field *fie
 }
 
 /* One value, not nothing. *out is null before. */
-static bool convert(struct conformer *conformer, const struct model_field *field,
-		    struct json value, struct json *out)
+static bool convert(struct conformer *conformer, const struct model_field *field, struct json value,
+		    struct json *out)
 {
-	switch (field->type) {
-	case MODEL_TEXT:
-		return to_text(conformer, value, out);
-	case MODEL_INTEGER:
-		return to_integer(value, out);
-	case MODEL_NUMBER:
-		return to_number(conformer, value, out);
-	case MODEL_BOOLEAN:
-		return to_boolean(value, out);
-	case MODEL_DATE_TIME:
-		return to_date_time(conformer, value, out);
-	case MODEL_DATE:
-		return to_date(value, out);
-	case MODEL_ENUM:
-		return to_enum(field, value, out);
-	case MODEL_OBJECT:
+	if (field->type == MODEL_OBJECT)
 		return to_object(conformer, field, value, out);
-	case MODEL_ANY:
-		*out = value;
-		return !json_is(value, JSON_EXTENSION);
-	}
-	return false;
+	return value_convert(conformer->arena, field, value, out);
 }
 
 static struct json conform_one(struct conformer *conformer, const struct model_field *field,
@@ -362,9 +165,9 @@ struct json model_conform(const struct model_resource *resource, struct arena *a
 
 		if (is_absent != NULL && is_absent[i])
 			continue;
-		struct json value = field->is_remote_word
-					    ? conform_remote_word(&conformer, field, mapped[i],
-								  mapped[i - 1])
+		struct json value =
+			field->is_remote_word
+				? conform_remote_word(&conformer, field, mapped[i], mapped[i - 1])
 					    : conform_field(&conformer, field, mapped[i]);
 		put_member(&members[count++], field, value);
 	}

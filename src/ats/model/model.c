@@ -15,3 +15,11 @@ const struct model_field *model_find_field(const struct model_resource *resource
 			return &resource->fields[i];
 	return NULL;
 }
+
+const struct model_method *model_find_method(const struct model_resource *resource, struct str name)
+{
+	for (size_t i = 0; i < resource->method_count; i++)
+		if (str_equal(resource->methods[i].name, name))
+			return &resource->methods[i];
+	return NULL;
+}

@@ -4,7 +4,7 @@
 #ifndef ATS_MODEL_MODEL_H
 #define ATS_MODEL_MODEL_H
 
-#include "base/disk.h"
+#include "ats/definition/definition.h"
 #include "lang/json/json.h"
 
 enum model_type {
@@ -15,14 +15,22 @@ enum model_type {
 	MODEL_DATE_TIME, /* RFC 3339; any offset becomes UTC, the precision stays; a day alone is
 			  * its beginning */
 	MODEL_DATE,      /* yyyy-mm-dd; a date-time is cut to it */
-	MODEL_ENUM,      /* one of `values`; what fits none is "other" where that is a value, else null */
+	MODEL_ENUM,   /* one of `values`; what fits none is "other" where that is a value, else null
+		       */
 	MODEL_OBJECT,    /* `fields`; all of them are there, null where nothing is known; one of
 			  * which nothing at all is known is null itself, and no item of a list */
 	MODEL_ANY,       /* as it is */
+	MODEL_FILE,   /* of a request's body only: the bytes of a file */
 };
 
-enum model_pii { MODEL_PII_NONE, MODEL_PII_NAME, MODEL_PII_CONTACT, MODEL_PII_DOCUMENT,
-		 MODEL_PII_SENSITIVE, MODEL_PII_FREE_TEXT };
+enum model_pii {
+	MODEL_PII_NONE,
+	MODEL_PII_NAME,
+	MODEL_PII_CONTACT,
+	MODEL_PII_DOCUMENT,
+	MODEL_PII_SENSITIVE,
+	MODEL_PII_FREE_TEXT
+};
 
 struct model_field {
 	struct str name;
@@ -38,6 +46,8 @@ struct model_field {
 	/* remote_x, the ATS's own word for the enum field before it: what the mapping gave for it,
 	 * or else what it gave for the enum itself. */
 	bool is_remote_word;
+	bool is_required; /* of a request's body only */
+	bool is_exact;	  /* enum: the values are an ATS's own words, to the letter */
 };
 
 /* A filter of the list method: its name ("created_at[gt]") and the type of its value. */
@@ -45,6 +55,15 @@ struct model_filter {
 	struct str name;
 	enum model_type type;
 	struct str describe;
+};
+
+/* A method that writes: "create", "update", "delete", or a custom one ("move-stage"). */
+struct model_method {
+	struct str name;
+	struct str describe;
+	bool has_id;			  /* it is about one record, whose id is wanted */
+	const struct model_field *fields; /* of the request's body */
+	size_t field_count;
 };
 
 /* Every resource has id (first), and custom_fields, remote_url, created_at, updated_at (last): the
@@ -58,6 +77,8 @@ struct model_resource {
 	size_t field_count;
 	const struct model_filter *filters;
 	size_t filter_count;
+	const struct model_method *methods;
+	size_t method_count;
 };
 
 struct model {
@@ -71,8 +92,25 @@ struct model {
 const struct model *model_load(struct arena *arena, const struct disk *disk, const char *folder,
 			       struct buffer *faults) MUST_CHECK;
 const struct model_resource *model_find(const struct model *model, struct str resource);
-const struct model_field *model_find_field(const struct model_resource *resource,
+const struct model_field *model_find_field(const struct model_resource *resource, struct str name);
+
+const struct model_method *model_find_method(const struct model_resource *resource,
 					   struct str name);
+
+/* Fields of a request's body in a definition: a mapping of names to fields as in a model, which
+ * may besides be `required` or of type `file`. `is_native`: names and enum values are an ATS's own
+ * words. False when there were faults. */
+bool model_read_body(struct definition *definition, const struct yaml_node *mapping, bool is_native,
+		     const struct model_field **fields, size_t *count);
+
+/* A request's body against its fields, strictly: what is not known, does not fit its type, or is
+ * required and missing, is refused with its path ("emails[0].email") as the field. What fits is
+ * converted as in a record. Null is kept (it empties a field); a list may be given as its one
+ * item. With `missing` not NULL nothing fails for being missing: the paths are added there as texts
+ * instead. `what` names the whole in messages. The result shares with `value`. */
+bool model_check(struct arena *arena, const struct model_field *fields, size_t count,
+		 const char *what, struct json value, struct json_builder *missing,
+		 struct json *out, struct error *err) MUST_CHECK;
 
 /* One record: mapped[i] is what the mapping of resource->fields[i] gave (JSON_UNDEFINED when
  * nothing). Fields whose is_absent[i] is set are left out (a partial list cannot know them;

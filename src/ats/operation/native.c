@@ -55,6 +55,12 @@ void native_add_query(const struct run *run, struct native_call *call, struct st
 	add_field(run->arena, &call->query, &call->query_count, name, value);
 }
 
+void native_add_path(const struct run *run, struct native_call *call, struct str name,
+		     struct str value)
+{
+	add_field(run->arena, &call->path, &call->path_count, name, value);
+}
+
 static bool refuse_value(const struct call_argument *argument, const char *allowed,
 			 struct error *err)
 {
@@ -82,13 +88,14 @@ static const char *check_type(const struct native_method *method, struct str nam
 			type = method->query[i].type;
 	if (type == NATIVE_INTEGER && !str_to_int64(text, &number))
 		return "a whole number";
-	if (type == NATIVE_BOOLEAN && !str_equal(text, STR("true")) && !str_equal(text, STR("false")))
+	if (type == NATIVE_BOOLEAN && !str_equal(text, STR("true")) &&
+	    !str_equal(text, STR("false")))
 		return "true or false";
 	return NULL;
 }
 
 /* A path part of dots would be taken for a step up in the path. */
-static bool is_path_part(struct str value)
+bool native_is_path_part(struct str value)
 {
 	return value.len > 0 && value.len <= FILTER_BYTES_MAX && !str_equal(value, STR(".")) &&
 	       !str_equal(value, STR("..")) && !http_has_control_byte(value);
@@ -103,7 +110,8 @@ static bool find_value(const struct run *run, const struct call_argument *argume
 	const struct jsonata_context context = {
 		.arena = run->arena,
 		.limits = &jsonata_limits_default,
-		.variables = (const struct json[CONNECTOR_VARIABLES]){
+		.variables =
+			(const struct json[CONNECTOR_VARIABLES]){
 			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
 			[CONNECTOR_VARIABLE_QUERY] = run->query,
 		},
@@ -152,9 +160,9 @@ static bool add_path(const struct run *run, struct native_call *call,
 {
 	struct str text;
 
-	if (!native_text(run->arena, value, &text) || !is_path_part(text))
+	if (!native_text(run->arena, value, &text) || !native_is_path_part(text))
 		return refuse_argument(argument, err);
-	add_field(run->arena, &call->path, &call->path_count, argument->name, text);
+	native_add_path(run, call, argument->name, text);
 	return true;
 }
 
@@ -217,7 +225,7 @@ static bool find_name(void *context, struct str name, struct str *value)
 	}
 	struct json told = json_get(names->run->account->context, name);
 
-	return native_text(names->run->arena, told, value) && is_path_part(*value);
+	return native_text(names->run->arena, told, value) && native_is_path_part(*value);
 }
 
 /* Where the path begins: behind the host. */
@@ -260,7 +268,8 @@ static bool resolve_link(struct arena *arena, struct str base, struct str link, 
 {
 	struct str origin = str_slice(base, 0, find_path(base));
 
-	if (link.len > URL_BYTES_MAX || http_has_control_byte(link) || str_find_byte(link, ' ') >= 0)
+	if (link.len > URL_BYTES_MAX || http_has_control_byte(link) ||
+	    str_find_byte(link, ' ') >= 0)
 		return error_set(err, ERROR_UPSTREAM, "the ATS gave a link that is no URL");
 	if (str_starts_with(link, STR("/")) && !str_starts_with(link, STR("//"))) {
 		*url = arena_format(arena, "%.*s%.*s", STR_ARGS(origin), STR_ARGS(link));
@@ -297,6 +306,19 @@ static bool make_url(const struct run *run, const struct native_call *call, stru
 	}
 	*url = buffer_str(&buffer);
 	return buffer_check(&buffer, "the URL of the call", err);
+}
+
+bool native_path(const struct run *run, const struct native_call *call, struct str *path)
+{
+	struct buffer buffer;
+	struct names names = {run, call};
+	struct error ignored;
+
+	buffer_init(&buffer, run->arena, URL_BYTES_MAX);
+	if (!template_expand(&call->method->path, &buffer, false, find_name, &names, &ignored))
+		return false;
+	*path = buffer_str(&buffer);
+	return !buffer.is_over;
 }
 
 /* --- headers and secrets --------------------------------------------------------------------- */
@@ -357,7 +379,8 @@ static bool open_field(const struct run *run, struct opened *opened, struct str 
 	}
 	const struct connector_field *field = find_credential(run, name);
 	if (opened->count == SECRETS_MAX)
-		return error_set(err, ERROR_INTERNAL, "more than %d credential fields", SECRETS_MAX);
+		return error_set(err, ERROR_INTERNAL, "more than %d credential fields",
+				 SECRETS_MAX);
 	if (!account_open_credential(run->services->accounts, run->account, name,
 				     &opened->secrets[opened->count], err)) {
 		if (err->code != ERROR_NOT_FOUND)
@@ -431,14 +454,18 @@ static bool measure_headers(const struct run *run, struct opened *opened, size_t
 	       error_set(err, ERROR_LIMIT, "the headers of the call are too long");
 }
 
-static bool fill_headers(const struct run *run, struct opened *opened, struct error *err)
+static bool fill_headers(const struct run *run, const struct native_call *call,
+			 struct opened *opened, struct error *err)
 {
 	const struct connector *connector = run->connector;
 	struct headers *headers = opened->headers;
 	bool has_accept = false;
 
-	if (connector->header_count >= HEADERS_MAX)
-		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 1);
+	if (connector->header_count + 2 > HEADERS_MAX)
+		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 2);
+	if (call->body.data != NULL)
+		headers->items[headers->count++] =
+			(struct http_header){STR("Content-Type"), call->content_type};
 	if (!measure_headers(run, opened, &headers->bytes_max, err))
 		return false;
 	headers->bytes = arena_alloc(run->arena, headers->bytes_max);
@@ -454,11 +481,12 @@ static bool fill_headers(const struct run *run, struct opened *opened, struct er
 }
 
 /* The call may take long: meanwhile the values alone are kept, and locked memory is free. */
-static __attribute__((noinline)) bool make_headers(const struct run *run, struct headers *headers,
-						   struct error *err)
+static __attribute__((noinline)) bool make_headers(const struct run *run,
+						   const struct native_call *call,
+						   struct headers *headers, struct error *err)
 {
 	struct opened opened = {.headers = headers};
-	bool ok = fill_headers(run, &opened, err);
+	bool ok = fill_headers(run, call, &opened, err);
 
 	close_secrets(&opened);
 	return ok;
@@ -504,13 +532,15 @@ bool native_try(const struct run *run, const struct native_call *call, int64_t d
 	bool ok = false;
 
 	*response = (struct http_response){.outcome = HTTP_REFUSED};
-	if (!make_url(run, call, &url, err) || !make_headers(run, &headers, err))
+	if (!make_url(run, call, &url, err) || !make_headers(run, call, &headers, err))
 		goto done;
 	struct http_request request = {
 		.method = call->method->verb,
 		.url = url,
 		.headers = headers.items,
 		.header_count = headers.count,
+		.body = call->body,
+		.has_body = call->body.data != NULL,
 		.deadline_ns = deadline_ns,
 		.response_bytes_max = RESPONSE_BYTES_MAX,
 	};

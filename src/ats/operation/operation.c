@@ -94,7 +94,8 @@ bool run_evaluate(const struct run *run, const struct jsonata *expression, struc
 	const struct jsonata_context context = {
 		.arena = run->arena,
 		.limits = &jsonata_limits_default,
-		.variables = (const struct json[CONNECTOR_VARIABLES]){
+		.variables =
+			(const struct json[CONNECTOR_VARIABLES]){
 			[CONNECTOR_VARIABLE_RECORD] = body,
 			[CONNECTOR_VARIABLE_CONTEXT] = run->account->context,
 			[CONNECTOR_VARIABLE_QUERY] = run->query,
@@ -115,14 +116,15 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 	struct run run;
 
 	assert(operation->account != NULL && arena != NULL);
-	*result = (struct operation_result){.items = json_array(NULL, 0),
-					    .item = json_undefined()};
+	*result = (struct operation_result){.items = json_array(NULL, 0), .item = json_undefined()};
 	services->counts->operations++;
 	if (!check(operation, err) || !run_init(&run, services, arena, operation->account, result,
 						operation->deadline_ns, err))
 		return false;
 	run.operation = operation;
-	bool ok = plan_make(&run, err) && run_method(&run, err);
+	bool ok = operation->method == OPERATION_WRITE
+			  ? write_run(&run, err)
+			  : plan_make(&run, err) && run_method(&run, err);
 	run_finish(&run);
 	return ok;
 }

@@ -44,7 +44,28 @@ struct operation_filter {
 	struct str value;
 };
 
-enum operation_method { OPERATION_LIST, OPERATION_GET };
+enum operation_method { OPERATION_LIST, OPERATION_GET, OPERATION_WRITE };
+
+/* What became of a call of a write in an earlier attempt at the same write. */
+enum journal_state {
+	JOURNAL_NONE,	 /* it was not sent */
+	JOURNAL_DONE,	 /* it was done, and *result is what it answered */
+	JOURNAL_UNKNOWN, /* it was sent at *sent_ms, and what it did is not known */
+};
+
+/* Keeps what a write did, so that it can be taken up again after a crash or a lost answer without
+ * doing anything twice. Calls are numbered from 0 in the order in which the same body always makes
+ * them. NULL functions are not there to be called: a journal has all three. */
+struct operation_journal {
+	enum journal_state (*find)(struct operation_journal *journal, size_t number,
+				   struct arena *arena, struct json *result, int64_t *sent_ms);
+	/* Durable before it returns true; false with *err: the call must not be sent. */
+	bool (*begin)(struct operation_journal *journal, size_t number, int64_t now_ms,
+		      struct error *err);
+	/* `result` undefined: it was certainly not done. */
+	bool (*end)(struct operation_journal *journal, size_t number, struct json result,
+		    struct error *err);
+};
 
 enum { OPERATION_LIMIT_MAX = 1000 };
 
@@ -52,7 +73,13 @@ struct operation {
 	const struct account *account;
 	struct str resource; /* of the unified model */
 	enum operation_method method;
-	struct str id;                          /* get */
+	struct str id; /* get, and writes of one record */
+	/* Writes: "create", "update", "delete", or a custom method; the request's body, an object,
+	 * or undefined where there was none. */
+	struct str write;
+	struct json body;
+	bool dry_run;				/* tell what would be sent, and send nothing */
+	struct operation_journal *journal;	/* NULL: nothing is kept */
 	const struct operation_filter *filters; /* names as the caller wrote them */
 	size_t filter_count;
 	int64_t limit;     /* 1 to OPERATION_LIMIT_MAX */
@@ -64,7 +91,7 @@ struct operation {
 
 struct operation_result {
 	struct json items;      /* list: array of records */
-	struct json item;       /* get */
+	struct json item;	/* get; a write: the record, {"id"} of a delete, or the dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;
 	/* Where the time went, and what it took. */
@@ -86,6 +113,7 @@ struct operation_result {
  * Errors: ERROR_INVALID (bad filter, cursor, limit: the field is named; or the ATS refused the
  * request, 400 and 422), ERROR_NOT_SUPPORTED (allowed: what this ATS has), ERROR_NOT_FOUND,
  * ERROR_UNAUTHORIZED (the ATS refused the credential; the account now needs_reauth),
+ * ERROR_OUTCOME_UNKNOWN (a write may have been done, and reading could not tell),
  * ERROR_FORBIDDEN, ERROR_CONFLICT, ERROR_RATE_LIMITED (with retry_after_ms), ERROR_UPSTREAM,
  * ERROR_TIMEOUT, ERROR_LIMIT. err->remote_status is set when the ATS said so. */
 bool operation_run(const struct operation_services *services, struct arena *arena,
@@ -96,7 +124,7 @@ bool operation_run(const struct operation_services *services, struct arena *aren
  * error), and with its probe against the ATS. The account need not be stored yet. A probe which
  * the ATS answers with 401, 403 or 404 is an ERROR_INVALID too, of the field to look at first. */
 bool operation_validate(const struct operation_services *services, struct arena *arena,
-			const struct account *account, struct json credential,
-			int64_t deadline_ns, struct error *err) MUST_CHECK;
+			const struct account *account, struct json credential, int64_t deadline_ns,
+			struct error *err) MUST_CHECK;
 
 #endif

@@ -45,8 +45,8 @@ static bool refuse_resource(const struct run *run, struct error *err)
 	}
 	for (size_t i = 0; i < run->connector->resource_count; i++)
 		add_name(&names, run->connector->resources[i].model->name);
-	return error_set_field(err, ERROR_NOT_SUPPORTED, "resource", names.text,
-			       "%.*s has no %.*s", STR_ARGS(run->connector->label), STR_ARGS(wanted));
+	return error_set_field(err, ERROR_NOT_SUPPORTED, "resource", names.text, "%.*s has no %.*s",
+			       STR_ARGS(run->connector->label), STR_ARGS(wanted));
 }
 
 static bool refuse_method(const struct run *run, struct error *err)
@@ -57,6 +57,8 @@ static bool refuse_method(const struct run *run, struct error *err)
 		add_name(&names, STR("list"));
 	if (run->resource->get.count > 0)
 		add_name(&names, STR("get"));
+	for (size_t i = 0; i < run->resource->write_count; i++)
+		add_name(&names, run->resource->writes[i].model->name);
 	return error_set_field(err, ERROR_NOT_SUPPORTED, "method", names.text,
 			       "%.*s cannot %s %.*s", STR_ARGS(run->connector->label),
 			       run->operation->method == OPERATION_GET ? "get one of" : "list",
@@ -70,8 +72,7 @@ static bool read_number(struct arena *arena, struct str text)
 	struct json value;
 	struct error err;
 
-	return json_parse(arena, text, &json_limits_default, &value, &err) &&
-	       json_is_number(value);
+	return json_parse(arena, text, &json_limits_default, &value, &err) && json_is_number(value);
 }
 
 static struct str join(struct arena *arena, struct str text, const char *end)
@@ -136,6 +137,7 @@ static const char *read_value(struct arena *arena, enum model_type type, struct 
 	case MODEL_ENUM:
 	case MODEL_OBJECT:
 	case MODEL_ANY:
+	case MODEL_FILE:
 		return NULL;
 	}
 	return NULL;
@@ -370,6 +372,44 @@ bool plan_refine(struct run *run, const struct unified_alternative *alternative,
 		json_builder_set(&query, filters[i].name, json_string(filters[i].value));
 	run->query = json_builder_object(&query);
 	return true;
+}
+
+/* A method that not even the model knows is no question of this ATS. */
+static bool refuse_write(const struct run *run, struct error *err)
+{
+	const struct model_resource *model = run->resource->model;
+	struct str wanted = run->operation->write;
+	struct names names = {0};
+
+	if (model_find_method(model, wanted) == NULL) {
+		for (size_t i = 0; i < model->method_count; i++)
+			add_name(&names, model->methods[i].name);
+		return error_set_field(err, ERROR_NOT_FOUND, "method", names.text,
+				       "%.*s have no method \"%.*s\"", STR_ARGS(model->name),
+				       STR_ARGS(wanted));
+	}
+	refuse_method(run, err);
+	return error_set_field(err, ERROR_NOT_SUPPORTED, "method", err->allowed,
+			       "%.*s cannot do \"%.*s\" with %.*s", STR_ARGS(run->connector->label),
+			       STR_ARGS(wanted), STR_ARGS(model->name));
+}
+
+bool plan_write(struct run *run, const struct unified_write **write, struct error *err)
+{
+	const struct operation *operation = run->operation;
+	char field[sizeof err->field];
+
+	if (operation->filter_count > 0)
+		return error_set_field(err, ERROR_INVALID,
+				       c_name(operation->filters[0].name, field),
+				       "integrated_account_id, remote_data, dry_run",
+				       "a write knows no parameter \"%.*s\"",
+				       STR_ARGS(operation->filters[0].name));
+	run->resource = connector_find_resource(run->connector, run->operation->resource);
+	if (run->resource == NULL)
+		return refuse_resource(run, err);
+	*write = connector_find_write(run->resource, run->operation->write);
+	return *write != NULL || refuse_write(run, err);
 }
 
 const struct unified_alternative *plan_find_get(const struct run *run)

@@ -21,6 +21,7 @@ struct outcome {
 	int64_t cost;           /* of the retry, from the account's budget */
 	int64_t retry_after_ms; /* as the ATS says; -1: it does not */
 	bool is_rate_limited;
+	bool is_unknown; /* it may have been done */
 };
 
 static int64_t now_ns(const struct run *run)
@@ -30,9 +31,9 @@ static int64_t now_ns(const struct run *run)
 
 /* --- judging a try --------------------------------------------------------------------------- */
 
-static bool is_read(const struct native_method *method)
+static bool is_repeatable(const struct native_method *method)
 {
-	return method->verb == HTTP_GET || method->verb == HTTP_HEAD;
+	return method->is_repeatable || method->verb == HTTP_GET || method->verb == HTTP_HEAD;
 }
 
 static bool is_passing(int status)
@@ -52,13 +53,16 @@ static struct outcome judge_failure(const struct native_method *method,
 		outcome.may_repeat = true;
 		break;
 	case HTTP_BROKEN:
-		outcome.may_repeat = is_read(method);
+		outcome.may_repeat = is_repeatable(method);
+		outcome.is_unknown = true;
 		break;
 	case HTTP_TIMED_OUT:
-		outcome.may_repeat = is_read(method);
+		outcome.may_repeat = is_repeatable(method);
+		outcome.is_unknown = true;
 		outcome.cost = RETRY_COST_TIMEOUT;
 		break;
 	case HTTP_TOO_LARGE:
+		outcome.is_unknown = true;
 		err->code = ERROR_UPSTREAM; /* the caller's request was not too large */
 		break;
 	case HTTP_REFUSED:
@@ -88,13 +92,14 @@ static struct outcome judge_body(const struct run *run, const struct native_meth
 	outcome.is_done = response->status == 204;
 	if (outcome.is_done)
 		return outcome;
-	outcome.may_repeat = is_read(method);
+	outcome.may_repeat = is_repeatable(method);
+	outcome.is_unknown = true;
 	if (!has_json_type(response)) {
 		error_set(err, ERROR_UPSTREAM, "the ATS answered with something else than JSON");
 		return outcome;
 	}
-	outcome.is_done = json_parse(run->arena, response->body, &json_limits_default, &reply->body,
-				     &fault);
+	outcome.is_done =
+		json_parse(run->arena, response->body, &json_limits_default, &reply->body, &fault);
 	if (!outcome.is_done) {
 		outcome.may_repeat = outcome.may_repeat && fault.code != ERROR_LIMIT;
 		error_set(err, arena_is_over(run->arena) ? ERROR_LIMIT : ERROR_UPSTREAM,
@@ -110,18 +115,19 @@ static struct outcome judge_status(const struct run *run, const struct native_me
 	struct json body = json_undefined();
 	struct error unused;
 
-	if (has_json_type(response) && !json_parse(run->arena, response->body, &json_limits_default,
-						   &body, &unused))
+	if (has_json_type(response) &&
+	    !json_parse(run->arena, response->body, &json_limits_default, &body, &unused))
 		body = json_undefined();
 	remote_error(run, response, body, err);
 	run->result->remote_status = response->status;
 	run->result->remote_body = response->body;
 	outcome.is_rate_limited = response->status == 429;
 	outcome.may_repeat =
-		outcome.is_rate_limited || (is_passing(response->status) && is_read(method));
-	outcome.retry_after_ms =
-		http_parse_retry_after_ms(http_response_header(response, "retry-after"),
-					  clock_unix_ms(run->services->clock));
+		outcome.is_rate_limited || (is_passing(response->status) && is_repeatable(method));
+	/* A proxy before the ATS may say so of a request which the ATS has done, or does yet. */
+	outcome.is_unknown = response->status >= 500;
+	outcome.retry_after_ms = http_parse_retry_after_ms(
+		http_response_header(response, "retry-after"), clock_unix_ms(run->services->clock));
 	return outcome;
 }
 
@@ -138,8 +144,7 @@ static void keep_status(struct run *run, int status)
 		next = ACCOUNT_NEEDS_REAUTH;
 	else if (status < 300 && account->status == ACCOUNT_NEEDS_REAUTH)
 		next = ACCOUNT_ACTIVE;
-	if (next == account->status || run->is_status_told ||
-	    json_is(run->credential, JSON_OBJECT))
+	if (next == account->status || run->is_status_told || json_is(run->credential, JSON_OBJECT))
 		return;
 	run->is_status_told = true;
 	if (!account_set_status(run->services->accounts, account, next, &err))
@@ -255,6 +260,7 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 		 struct error *err)
 {
 	struct error last = {0};
+	bool is_unknown = false;
 	int64_t paid = 0;
 
 	*reply = (struct native_reply){0};
@@ -266,6 +272,7 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 			break;
 		}
 		struct outcome outcome = try_once(run, call, tries, reply, err);
+		is_unknown = is_unknown || outcome.is_unknown;
 		if (outcome.is_done) {
 			note_success(run, paid);
 			return true;
@@ -277,5 +284,6 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 		paid = outcome.cost;
 		last = *err;
 	}
+	reply->is_outcome_unknown = is_unknown;
 	return false;
 }

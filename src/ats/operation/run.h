@@ -59,6 +59,8 @@ bool plan_refine(struct run *run, const struct unified_alternative *alternative,
 const struct unified_alternative *plan_find_get(const struct run *run);
 /* The text of one of the run's filters, or of its id when `name` is "id"; false: not given. */
 bool plan_filter(const struct run *run, struct str name, struct str *value);
+/* Finds resource and write; refuses what the ATS, or the model, does not have. */
+bool plan_write(struct run *run, const struct unified_write **write, struct error *err) MUST_CHECK;
 
 /* --- native.c -------------------------------------------------------------------------------- */
 
@@ -70,11 +72,15 @@ struct native_call {
 	struct http_field *query;
 	size_t query_count;
 	struct str link; /* the whole URL (or one relative to the base) instead of all that */
+	struct str body; /* data NULL: none */
+	struct str content_type;
 };
 
 struct native_reply {
 	struct json body;
 	struct str link_header; /* may be empty */
+	/* The call failed in a way that leaves open whether it was done. */
+	bool is_outcome_unknown;
 };
 
 /* The call which a plan makes, its arguments taken from the run's filters and id. ERROR_INVALID
@@ -83,6 +89,13 @@ bool native_prepare(const struct run *run, const struct unified_call *unified,
 		    struct native_call *call, struct error *err) MUST_CHECK;
 void native_add_query(const struct run *run, struct native_call *call, struct str name,
 		      struct str value);
+void native_add_path(const struct run *run, struct native_call *call, struct str name,
+		     struct str value);
+/* May the text stand in a path as one part of it? */
+bool native_is_path_part(struct str value);
+/* The call's path behind the base URL, for people. */
+bool native_path(const struct run *run, const struct native_call *call,
+		 struct str *path) MUST_CHECK;
 /* One try: no limiter, no retry. The credential is opened for it, and wiped right after. As
  * http_client_send(); what the reply repeats of the credential is blotted out when its status is
  * an error's. */
@@ -118,6 +131,40 @@ bool lookup_fill(struct run *run, struct json body, struct reference_index *inde
 
 /* Adds what another call took to the account of the whole. */
 void operation_result_add(struct operation_result *sum, const struct operation_result *one);
+/* --- write.c, body.c, search.c --------------------------------------------------------------- */
+
+/* A write under way. */
+struct write {
+	struct run *run;
+	const struct unified_write *plan;
+	struct json body;   /* checked */
+	struct json remote; /* remote_data of the body: goes over the first call's own body */
+	struct json variables[CONNECTOR_VARIABLES];
+	size_t number; /* of the next call */
+	bool is_dry;
+	struct json_builder calls;   /* of a dry run */
+	struct json_builder missing; /* paths of required fields that are not there; dry run */
+};
+
+/* run->operation->write; the answer goes to result->item. */
+bool write_run(struct run *run, struct error *err) MUST_CHECK;
+/* An expression with the write's variables; ERROR_INVALID names `field` where it fails. */
+bool write_evaluate(struct write *write, const struct jsonata *expression, struct json input,
+		    struct str field, struct json *value, struct error *err) MUST_CHECK;
+/* Path and query of a call. `input` is its $. */
+bool write_arguments(struct write *write, const struct write_value *values, size_t count,
+		     struct json input, struct native_call *call, struct error *err) MUST_CHECK;
+/* The body of a step's call as a value; undefined where the method has none. */
+bool body_make(struct write *write, const struct write_step *step, struct json input,
+	       struct json *body, struct error *err) MUST_CHECK;
+/* Spells it as the method wants: JSON, or a form. */
+bool body_spell(struct write *write, const struct write_step *step, struct json body,
+		struct native_call *call, struct error *err) MUST_CHECK;
+/* Looks whether the ATS has what the call was to make. *found is undefined when it has not, or
+ * when that cannot be told; *is_certain tells which. */
+bool search_made(struct write *write, const struct write_step *step, struct json input,
+		 struct json sent, int64_t sent_ms, struct json *found, bool *is_certain,
+		 struct error *err) MUST_CHECK;
 
 /* --- list.c, get.c, expand.c ----------------------------------------------------------------- */
 

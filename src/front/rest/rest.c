@@ -44,6 +44,8 @@ static bool read_parameter(const struct http_field *field, bool is_local,
 		return read_flag("expand", field->value, &operation->expand, err);
 	else if (str_equal(field->name, STR("remote_data")))
 		return read_flag("remote_data", field->value, &operation->remote_data, err);
+	else if (operation->method == OPERATION_WRITE && str_equal(field->name, STR("dry_run")))
+		return read_flag("dry_run", field->value, &operation->dry_run, err);
 	else if (!is_local || !str_equal(field->name, STR("environment")))
 		*is_filter = true;
 	return true;
@@ -136,9 +138,18 @@ static bool run(const struct door *door, struct http_exchange *exchange,
 	    !check_model(door, model, err) || !read_query(exchange, operation, &account_id, err) ||
 	    !door_find_account(door, exchange->arena, &caller, account_id, &account, err))
 		return false;
+	if (operation->method == OPERATION_WRITE && exchange->body.len > 0 &&
+	    !door_parse_body(exchange, &operation->body, err))
+		return false;
 	operation->account = &account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
 	return operation_run(door->services, exchange->arena, operation, result, err);
+}
+
+static bool is_creation(const struct operation *operation)
+{
+	return operation->method == OPERATION_WRITE && !operation->dry_run &&
+	       str_equal(operation->write, STR("create"));
 }
 
 static void answer(const struct door *door, struct http_exchange *exchange,
@@ -152,7 +163,7 @@ static void answer(const struct door *door, struct http_exchange *exchange,
 	else if (operation->method == OPERATION_LIST)
 		reply_list(exchange, &result);
 	else
-		door_reply(exchange, 200, result.item);
+		door_reply(exchange, is_creation(operation) ? 201 : 200, result.item);
 	door_set_timing(door, exchange, &result);
 }
 
@@ -167,15 +178,60 @@ static void handle_list(void *context, struct http_exchange *exchange,
 static void handle_get(void *context, struct http_exchange *exchange,
 		       const struct http_match *match)
 {
-	struct operation operation = {.resource = match->parts[1],
-				      .method = OPERATION_GET,
-				      .id = match->parts[2]};
+	struct operation operation = {
+		.resource = match->parts[1], .method = OPERATION_GET, .id = match->parts[2]};
 
 	answer(context, exchange, &operation, match->parts[0]);
 }
 
+static void answer_write(void *context, struct http_exchange *exchange,
+			 const struct http_match *match, struct str write, struct str id)
+{
+	struct operation operation = {
+		.resource = match->parts[1], .method = OPERATION_WRITE, .write = write, .id = id};
+
+	answer(context, exchange, &operation, match->parts[0]);
+}
+
+static void handle_create(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	answer_write(context, exchange, match, STR("create"), (struct str){NULL, 0});
+}
+
+static void handle_update(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	answer_write(context, exchange, match, STR("update"), match->parts[2]);
+}
+
+static void handle_delete(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	answer_write(context, exchange, match, STR("delete"), match->parts[2]);
+}
+
+/* POST …/applications/move-stage, with the id in the body. */
+static void handle_custom(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	answer_write(context, exchange, match, match->parts[2], (struct str){NULL, 0});
+}
+
+/* POST …/applications/{id}/move-stage */
+static void handle_custom_of(void *context, struct http_exchange *exchange,
+			     const struct http_match *match)
+{
+	answer_write(context, exchange, match, match->parts[3], match->parts[2]);
+}
+
 const struct http_route rest_routes[] = {
 	{HTTP_GET, "/unified/{model}/{resource}", handle_list},
+	{HTTP_POST, "/unified/{model}/{resource}", handle_create},
 	{HTTP_GET, "/unified/{model}/{resource}/{id}", handle_get},
+	{HTTP_PATCH, "/unified/{model}/{resource}/{id}", handle_update},
+	{HTTP_DELETE, "/unified/{model}/{resource}/{id}", handle_delete},
+	{HTTP_POST, "/unified/{model}/{resource}/{id}", handle_custom},
+	{HTTP_POST, "/unified/{model}/{resource}/{id}/{method}", handle_custom_of},
 };
 const size_t rest_route_count = sizeof rest_routes / sizeof rest_routes[0];

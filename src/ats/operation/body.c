@@ -1,0 +1,300 @@
+/* The body of a native call, made of the unified request's: its values, checked as the ATS's own
+ * reference has them, and its spelling. */
+#include <assert.h>
+#include <sodium.h>
+
+#include "ats/operation/run.h"
+
+enum {
+	BODY_BYTES_MAX = 32 * 1024 * 1024,
+	NAME_BYTES_MAX = 256, /* of a form field, with what it is nested in */
+};
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+/* A fault is told of what the caller wrote, as far as that is known. */
+static bool name_field(const struct write *write, const struct write_value *value,
+		       struct error *err)
+{
+	if (value->field.len == 0)
+		return false;
+	return error_set_field(err, err->code, arena_c(write->run->arena, value->field),
+			       err->allowed, "%.*s cannot take that \"%.*s\": %s",
+			       STR_ARGS(write->run->connector->label), STR_ARGS(value->field),
+			       err->message);
+}
+
+static bool make_members(struct write *write, const struct model_field *fields, size_t field_count,
+			 const struct write_value *values, size_t count, struct json input,
+			 struct json *out, struct error *err);
+
+static const struct model_field *find_field(const struct model_field *fields, size_t count,
+					    struct str name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_equal(fields[i].name, name))
+			return &fields[i];
+	return NULL;
+}
+
+static bool make_value(struct write *write, const struct model_field *field,
+		       const struct write_value *value, struct json input, struct json *out,
+		       struct error *err)
+{
+	struct arena *arena = write->run->arena;
+	struct json_member *member = arena_alloc(arena, sizeof *member);
+	struct json checked;
+
+	*out = value->constant;
+	if (value->member_count > 0)
+		return make_members(write, field->fields, field->field_count, value->members,
+				    value->member_count, input, out, err);
+	if (value->expression != NULL &&
+	    !write_evaluate(write, value->expression, input, value->field, out, err))
+		return false;
+	if (json_is(*out, JSON_UNDEFINED))
+		return true;
+	*member = json_member(field->name, *out);
+	if (!model_check(arena, field, 1, arena_c(arena, write->run->connector->label),
+			 json_object(member, 1), write->is_dry ? &write->missing : NULL, &checked,
+			 err))
+		return name_field(write, value, err);
+	*out = checked.members[0].value;
+	return true;
+}
+
+static bool is_nothing(struct json value)
+{
+	return json_is(value, JSON_UNDEFINED) || json_is(value, JSON_NULL) ||
+	       ((json_is(value, JSON_STRING) || json_is(value, JSON_ARRAY)) && value.count == 0);
+}
+
+static bool require(struct write *write, const struct model_field *field,
+		    const struct write_value *value, struct json made, struct error *err)
+{
+	struct str name = value != NULL && value->field.len > 0 ? value->field : field->name;
+
+	/* Of an object that is made of parts the parts are told. */
+	if (!field->is_required || !is_nothing(made) || (value != NULL && value->member_count > 0))
+		return true;
+	if (write->is_dry) {
+		json_builder_add(&write->missing, json_string(name));
+		return true;
+	}
+	return error_set_field(err, ERROR_INVALID, arena_c(write->run->arena, name), NULL,
+			       "%.*s wants \"%.*s\" for this",
+			       STR_ARGS(write->run->connector->label), STR_ARGS(name));
+}
+
+static bool make_members(struct write *write, const struct model_field *fields, size_t field_count,
+			 const struct write_value *values, size_t count, struct json input,
+			 struct json *out, struct error *err)
+{
+	struct json_builder members;
+	struct json made;
+
+	json_builder_init(&members, write->run->arena);
+	for (size_t i = 0; i < count; i++) {
+		const struct model_field *field = find_field(fields, field_count, values[i].name);
+
+		if (!make_value(write, field, &values[i], input, &made, err) ||
+		    !require(write, field, &values[i], made, err))
+			return false;
+		json_builder_set(&members, field->name, made);
+	}
+	*out = json_builder_object(&members);
+	/* What nothing speaks of is not there at all: also when it is required. */
+	for (size_t i = 0; i < field_count; i++) {
+		bool is_said = false;
+
+		for (size_t k = 0; k < count; k++)
+			is_said = is_said || str_equal(values[k].name, fields[i].name);
+		if (!is_said && !require(write, &fields[i], NULL, json_undefined(), err))
+			return false;
+	}
+	if (out->count == 0)
+		*out = json_undefined();
+	return true;
+}
+
+/* Members of `over` win; objects go into each other. */
+static struct json merge(struct arena *arena, struct json under, struct json over)
+{
+	struct json_builder members;
+
+	if (!json_is(under, JSON_OBJECT) || !json_is(over, JSON_OBJECT))
+		return over;
+	json_builder_init(&members, arena);
+	for (size_t i = 0; i < under.count; i++) {
+		struct str key = str_make(under.members[i].key, under.members[i].key_len);
+		struct json given = json_get(over, key);
+
+		json_builder_set(&members, key,
+				 json_is(given, JSON_UNDEFINED)
+					 ? under.members[i].value
+					 : merge(arena, under.members[i].value, given));
+	}
+	for (size_t i = 0; i < over.count; i++) {
+		struct str key = str_make(over.members[i].key, over.members[i].key_len);
+
+		if (json_is(json_get(under, key), JSON_UNDEFINED))
+			json_builder_set(&members, key, over.members[i].value);
+	}
+	return json_builder_object(&members);
+}
+
+bool body_make(struct write *write, const struct write_step *step, struct json input,
+	       struct json *body, struct error *err)
+{
+	const struct native_method *method = step->method;
+
+	if (!make_members(write, method->body, method->body_count, step->body, step->body_count,
+			  input, body, err))
+		return false;
+	if (write->number == 0 && json_is(write->remote, JSON_OBJECT))
+		*body = merge(write->run->arena, *body, write->remote);
+	return true;
+}
+
+/* --- forms ----------------------------------------------------------------------------------- */
+
+struct form {
+	struct write *write;
+	struct buffer *out;
+	struct str boundary;
+	struct error *err;
+};
+
+/* Quotes and line ends in names, as browsers escape them. */
+static void append_quoted(struct buffer *out, struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		switch (text.data[i]) {
+		case '"':
+			buffer_append_c(out, "%22");
+			break;
+		case '\r':
+			buffer_append_c(out, "%0D");
+			break;
+		case '\n':
+			buffer_append_c(out, "%0A");
+			break;
+		default:
+			buffer_append_byte(out, text.data[i]);
+		}
+}
+
+static void begin_part(const struct form *form, struct str name)
+{
+	buffer_append_format(form->out, "--%.*s\r\nContent-Disposition: form-data; name=\"",
+			     STR_ARGS(form->boundary));
+	append_quoted(form->out, name);
+	buffer_append_byte(form->out, '"');
+}
+
+static bool append_file(const struct form *form, struct str name, struct json file)
+{
+	struct str file_name = json_get_str(file, "file_name");
+	struct str type = json_get_str(file, "content_type");
+	struct str content = json_get_str(file, "content");
+	size_t bytes = content.len / 4 * 3 + 4, len = 0;
+	char *room = buffer_room(form->out, bytes + 1024);
+
+	if (room == NULL || !json_is(json_get_c(file, "content"), JSON_STRING) ||
+	    http_has_control_byte(type))
+		return error_set_field(form->err, ERROR_INVALID, "content", "base64, at most 24 MB",
+				       "the content of a file must be base64");
+	begin_part(form, name);
+	buffer_append_c(form->out, "; filename=\"");
+	append_quoted(form->out, file_name.len > 0 ? file_name : STR("file"));
+	buffer_append_format(form->out, "\"\r\nContent-Type: %.*s\r\n\r\n",
+			     STR_ARGS(type.len > 0 ? type : STR("application/octet-stream")));
+	room = buffer_room(form->out, bytes);
+	if (room == NULL ||
+	    sodium_base642bin((unsigned char *)room, bytes, content.data, content.len, "\r\n ",
+			      &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+		return error_set_field(form->err, ERROR_INVALID, "content", "base64",
+				       "the content of a file must be base64");
+	form->out->len += len;
+	buffer_append_c(form->out, "\r\n");
+	return true;
+}
+
+static bool append_member(const struct form *form, const struct model_field *field, struct str name,
+			  struct json value)
+{
+	struct arena *arena = form->write->run->arena;
+	struct str text;
+
+	if (json_is(value, JSON_ARRAY)) {
+		for (size_t i = 0; i < value.count; i++)
+			if (!append_member(form, field,
+					   arena_format(arena, "%.*s[]", STR_ARGS(name)),
+					   value.items[i]))
+				return false;
+		return true;
+	}
+	if (field != NULL && field->type == MODEL_FILE)
+		return append_file(form, name, value);
+	if (json_is(value, JSON_OBJECT)) {
+		for (size_t i = 0; i < value.count; i++) {
+			struct str key = str_make(value.members[i].key, value.members[i].key_len);
+
+			if (!append_member(form,
+					   field == NULL ? NULL
+							 : find_field(field->fields,
+								      field->field_count, key),
+					   arena_format(arena, "%.*s[%.*s]", STR_ARGS(name),
+							STR_ARGS(key)),
+					   value.members[i].value))
+				return false;
+		}
+		return true;
+	}
+	if (!native_text(arena, value, &text))
+		return true; /* null: a form has no such thing */
+	begin_part(form, name);
+	buffer_append_c(form->out, "\r\n\r\n");
+	buffer_append(form->out, text);
+	buffer_append_c(form->out, "\r\n");
+	return true;
+}
+
+static bool spell_form(struct write *write, const struct native_method *method, struct json body,
+		       struct buffer *out, struct native_call *call, struct error *err)
+{
+	struct arena *arena = write->run->arena;
+	uint64_t number = random_below(write->run->services->random, UINT64_MAX);
+	struct form form = {write, out,
+			    arena_format(arena, "tenon-%016llx", (unsigned long long)number), err};
+
+	for (size_t i = 0; i < body.count; i++) {
+		struct str key = str_make(body.members[i].key, body.members[i].key_len);
+
+		if (!append_member(&form, find_field(method->body, method->body_count, key), key,
+				   body.members[i].value))
+			return false;
+	}
+	buffer_append_format(out, "--%.*s--\r\n", STR_ARGS(form.boundary));
+	call->content_type =
+		arena_format(arena, "multipart/form-data; boundary=%.*s", STR_ARGS(form.boundary));
+	return true;
+}
+
+bool body_spell(struct write *write, const struct write_step *step, struct json body,
+		struct native_call *call, struct error *err)
+{
+	struct buffer out;
+
+	call->body = (struct str){NULL, 0};
+	if (!json_is(body, JSON_OBJECT))
+		return true;
+	buffer_init(&out, write->run->arena, BODY_BYTES_MAX);
+	call->content_type = STR("application/json");
+	if (!step->method->is_form)
+		json_print(&out, body);
+	else if (!spell_form(write, step->method, body, &out, call, err))
+		return false;
+	call->body = buffer_str(&out);
+	return buffer_check(&out, "the request to the ATS", err);
+}

@@ -1,0 +1,450 @@
+/* A write: the unified body checked, the native calls made one after another, each noted in the
+ * journal before it is sent and after, and the record read that came of it. */
+#include <assert.h>
+
+#include "ats/operation/mapping.h"
+
+/* How long after a lost answer a call that left no trace is taken for not done. */
+static const int64_t QUIET_MS = 120000;
+
+/* --- expressions ----------------------------------------------------------------------------- */
+
+bool write_evaluate(struct write *write, const struct jsonata *expression, struct json input,
+		    struct str field, struct json *value, struct error *err)
+{
+	const struct run *run = write->run;
+	const struct jsonata_context context = {
+		.arena = run->arena,
+		.limits = &jsonata_limits_default,
+		.variables = write->variables,
+		.clock = run->services->clock,
+		.random = run->services->random,
+	};
+	struct jsonata_error fault;
+
+	if (jsonata_evaluate(expression, &context, input, value, &fault))
+		return true;
+	return error_set_field(err, ERROR_INVALID, arena_c(run->arena, field), NULL,
+			       "%.*s cannot take that value%s%.*s (%s)",
+			       STR_ARGS(run->connector->label), field.len > 0 ? " of " : "",
+			       STR_ARGS(field), fault.code);
+}
+
+static bool refuse_argument(const struct write *write, const struct write_value *value,
+			    struct error *err)
+{
+	struct str field = value->field.len > 0 ? value->field : value->name;
+
+	return error_set_field(err, ERROR_INVALID, arena_c(write->run->arena, field), NULL,
+			       "%.*s wants \"%.*s\" for this, or another value of it",
+			       STR_ARGS(write->run->connector->label), STR_ARGS(field));
+}
+
+bool write_arguments(struct write *write, const struct write_value *values, size_t count,
+		     struct json input, struct native_call *call, struct error *err)
+{
+	struct arena *arena = write->run->arena;
+	struct json value;
+	struct str text;
+
+	for (size_t i = 0; i < count; i++) {
+		value = values[i].constant;
+		if (values[i].expression != NULL &&
+		    !write_evaluate(write, values[i].expression, input, values[i].field, &value,
+				    err))
+			return false;
+		if (json_is(value, JSON_UNDEFINED) && !values[i].is_path)
+			continue;
+		if (json_is(value, JSON_UNDEFINED) && write->is_dry)
+			value = json_string(
+				arena_format(arena, "{%.*s}", STR_ARGS(values[i].name)));
+		if (!native_text(arena, value, &text) || http_has_control_byte(text) ||
+		    (values[i].is_path && !native_is_path_part(text)))
+			return refuse_argument(write, &values[i], err);
+		if (values[i].is_path)
+			native_add_path(write->run, call, values[i].name, text);
+		else
+			native_add_query(write->run, call, values[i].name, text);
+	}
+	return true;
+}
+
+/* --- the request's body ---------------------------------------------------------------------- */
+
+static struct str list_taken(const struct write *write)
+{
+	const struct model_method *model = write->plan->model;
+	struct str *names = arena_array(write->run->arena, model->field_count + 1, sizeof *names);
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->field_count; i++)
+		if (write->plan->is_taken[i])
+			names[count++] = model->fields[i].name;
+	return definition_names(write->run->arena, names, count);
+}
+
+/* What the model knows and this ATS has no place for: refused, or it would be lost. */
+static bool refuse_untaken(const struct write *write, struct json body, struct error *err)
+{
+	const struct model_method *model = write->plan->model;
+	struct arena *arena = write->run->arena;
+
+	for (size_t i = 0; i < model->field_count; i++) {
+		struct str name = model->fields[i].name;
+		struct json given = json_get_hashed(body, name, model->fields[i].hash);
+
+		if (write->plan->is_taken[i] || json_is(given, JSON_UNDEFINED) ||
+		    json_is(given, JSON_NULL))
+			continue;
+		return error_set_field(err, ERROR_INVALID, arena_c(arena, name),
+				       arena_c(arena, list_taken(write)),
+				       "%.*s has no place for \"%.*s\" here",
+				       STR_ARGS(write->run->connector->label), STR_ARGS(name));
+	}
+	return true;
+}
+
+/* Members that are not the model's: remote_data, and the id where the path has none. */
+static struct json take_extras(struct write *write, struct json body)
+{
+	const struct operation *operation = write->run->operation;
+	bool wants_id = write->plan->model->has_id && operation->id.len == 0;
+	struct json_builder rest;
+
+	json_builder_init(&rest, write->run->arena);
+	for (size_t i = 0; i < body.count; i++) {
+		struct str key = str_make(body.members[i].key, body.members[i].key_len);
+
+		if (str_equal(key, STR("remote_data")))
+			write->remote = body.members[i].value;
+		else if (wants_id && str_equal(key, STR("id")))
+			write->variables[CONNECTOR_VARIABLE_ID] = body.members[i].value;
+		else
+			json_builder_set(&rest, key, body.members[i].value);
+	}
+	return json_builder_object(&rest);
+}
+
+static bool read_id(struct write *write, struct error *err)
+{
+	struct json *id = &write->variables[CONNECTOR_VARIABLE_ID];
+	struct str text = write->run->operation->id;
+
+	if (!write->plan->model->has_id)
+		return true;
+	if (text.len == 0 && (!native_text(write->run->arena, *id, &text) || text.len == 0))
+		return error_set_field(err, ERROR_INVALID, "id", "the id of a record",
+				       "the id is missing");
+	*id = json_string(text);
+	return true;
+}
+
+static bool read_body(struct write *write, struct error *err)
+{
+	const struct model_method *model = write->plan->model;
+	struct arena *arena = write->run->arena;
+	struct json body = write->run->operation->body;
+
+	if (!json_is(body, JSON_OBJECT))
+		body = json_object(NULL, 0);
+	body = take_extras(write, body);
+	if (!json_is(write->remote, JSON_UNDEFINED) && !json_is(write->remote, JSON_OBJECT))
+		return error_set_field(err, ERROR_INVALID, "remote_data", "an object",
+				       "remote_data must be an object");
+	if (!read_id(write, err) || !refuse_untaken(write, body, err) ||
+	    !model_check(arena, model->fields, model->field_count,
+			 arena_format(arena, "%.*s of %.*s", STR_ARGS(model->name),
+				      STR_ARGS(write->run->resource->model->name))
+				 .data,
+			 body, write->is_dry ? &write->missing : NULL, &write->body, err))
+		return false;
+	write->variables[CONNECTOR_VARIABLE_BODY] = write->body;
+	return true;
+}
+
+/* --- a call ---------------------------------------------------------------------------------- */
+
+/* One call of a step, ready to be sent. */
+struct sending {
+	const struct write_step *step;
+	struct json input;
+	struct json body;
+	struct native_call call;
+	int64_t sent_ms;
+};
+
+static struct json describe_call(struct write *write, const struct sending *sending)
+{
+	struct arena *arena = write->run->arena;
+	const struct native_call *call = &sending->call;
+	struct json_builder members, query;
+	struct str path;
+
+	json_builder_init(&members, arena);
+	json_builder_init(&query, arena);
+	for (size_t i = 0; i < call->query_count; i++)
+		json_builder_set(&query, call->query[i].name, json_string(call->query[i].value));
+	json_builder_set(&members, STR("method"),
+			 json_string_c(http_method_name(call->method->verb)));
+	json_builder_set(&members, STR("path"),
+			 native_path(write->run, call, &path) ? json_string(path) : json_null());
+	json_builder_set(&members, STR("query"), json_builder_object(&query));
+	json_builder_set(&members, STR("body"),
+			 json_is(sending->body, JSON_UNDEFINED) ? json_null() : sending->body);
+	return json_builder_object(&members);
+}
+
+static struct json find_item(const struct native_method *method, struct json body)
+{
+	return method->item.len == 0 ? body : json_get_path(body, method->item);
+}
+
+/* Where the answer was lost: what the ATS shows decides. */
+static bool settle(struct write *write, const struct sending *sending, struct json *result,
+		   struct error *err)
+{
+	struct error why = *err;
+	int64_t now_ms = clock_unix_ms(write->run->services->clock);
+	bool is_certain = false;
+
+	*result = json_undefined();
+	if (sending->step->search != NULL &&
+	    search_made(write, sending->step, sending->input, sending->body, sending->sent_ms,
+			result, &is_certain, err) &&
+	    !json_is(*result, JSON_UNDEFINED))
+		return true;
+	/* It may be on its way yet: only after a while nothing means that nothing was done. */
+	bool is_past = now_ms - sending->sent_ms >= QUIET_MS;
+
+	if (is_certain && is_past)
+		return error_set(err, ERROR_UPSTREAM, "the call was not done: %s", why.message);
+	error_set(err, ERROR_OUTCOME_UNKNOWN,
+		  "whether %.*s did this is not known: %s; it is not sent again",
+		  STR_ARGS(write->run->connector->label), why.message);
+	err->remote_status = why.remote_status;
+	err->retry_after_ms = sending->step->search == NULL ? 0 : QUIET_MS / 4;
+	return false;
+}
+
+/* Gone already is what a delete that was sent twice wants. */
+static bool is_gone(const struct sending *sending, const struct native_reply *reply,
+		    const struct error *err)
+{
+	return sending->call.method->verb == HTTP_DELETE && err->code == ERROR_NOT_FOUND &&
+	       reply->is_outcome_unknown;
+}
+
+static bool note_end(struct write *write, struct json result, struct error *err)
+{
+	struct operation_journal *journal = write->run->operation->journal;
+
+	return journal == NULL || journal->end(journal, write->number, result, err);
+}
+
+static bool send(struct write *write, struct sending *sending, struct json *result,
+		 struct error *err)
+{
+	struct operation_journal *journal = write->run->operation->journal;
+	struct native_reply reply;
+	struct error ignored;
+
+	sending->sent_ms = clock_unix_ms(write->run->services->clock);
+	if (journal != NULL && !journal->begin(journal, write->number, sending->sent_ms, err))
+		return false;
+	if (native_send(write->run, &sending->call, &reply, err)) {
+		*result = find_item(sending->call.method, reply.body);
+		if (json_is(*result, JSON_UNDEFINED))
+			*result = json_null();
+		return note_end(write, *result, err);
+	}
+	*result = json_null();
+	if (is_gone(sending, &reply, err) ||
+	    (reply.is_outcome_unknown && settle(write, sending, result, err)))
+		return note_end(write, *result, err);
+	/* What was refused, or is certain not to be done, may be tried again from here. */
+	if (err->code != ERROR_OUTCOME_UNKNOWN)
+		note_end(write, json_undefined(), &ignored);
+	return false;
+}
+
+/* What an earlier attempt did of it counts. *is_settled: nothing is to be sent. */
+static bool take_up(struct write *write, struct sending *sending, struct json *result,
+		    bool *is_settled, struct error *err)
+{
+	struct operation_journal *journal = write->run->operation->journal;
+	enum journal_state state = JOURNAL_NONE;
+
+	if (journal != NULL)
+		state = journal->find(journal, write->number, write->run->arena, result,
+				      &sending->sent_ms);
+	*is_settled = state != JOURNAL_NONE;
+	if (state != JOURNAL_UNKNOWN)
+		return true;
+	error_set(err, ERROR_UPSTREAM, "an earlier attempt was cut off");
+	if (settle(write, sending, result, err))
+		return note_end(write, *result, err);
+	/* Certainly not done: it may be sent. */
+	*is_settled = false;
+	return err->code == ERROR_UPSTREAM;
+}
+
+static bool run_call(struct write *write, const struct write_step *step, struct json input,
+		     struct error *err)
+{
+	struct sending sending = {.step = step, .input = input, .call = {.method = step->method}};
+	struct json result = json_undefined();
+	bool is_settled = false;
+
+	if (!write_arguments(write, step->arguments, step->argument_count, input, &sending.call,
+			     err) ||
+	    !body_make(write, step, input, &sending.body, err))
+		return false;
+	if (write->is_dry) {
+		json_builder_add(&write->calls, describe_call(write, &sending));
+	} else if (!body_spell(write, step, sending.body, &sending.call, err) ||
+		   !take_up(write, &sending, &result, &is_settled, err) ||
+		   (!is_settled && !send(write, &sending, &result, err))) {
+		return false;
+	}
+	if (write->number++ == 0)
+		write->variables[CONNECTOR_VARIABLE_RESULT] = result;
+	return true;
+}
+
+static bool run_step(struct write *write, const struct write_step *step, struct error *err)
+{
+	struct json value = write->body;
+
+	if (step->when != NULL &&
+	    !write_evaluate(write, step->when, write->body, STR(""), &value, err))
+		return false;
+	if (step->when != NULL && !(json_is(value, JSON_BOOL) && value.boolean))
+		return true;
+	if (step->each == NULL)
+		return run_call(write, step, write->body, err);
+	if (!write_evaluate(write, step->each, write->body, STR(""), &value, err))
+		return false;
+	if (json_is(value, JSON_UNDEFINED) || json_is(value, JSON_NULL))
+		return true;
+	if (!json_is(value, JSON_ARRAY))
+		return run_call(write, step, value, err);
+	for (size_t i = 0; i < value.count; i++)
+		if (!run_call(write, step, value.items[i], err))
+			return false;
+	return true;
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+static bool get_written(struct write *write, struct json *item)
+{
+	const struct unified_write *plan = write->plan;
+	struct run *run = write->run;
+	struct operation operation = *run->operation;
+	struct operation_filter *filters =
+		arena_array(run->arena, plan->answer_count + 1, sizeof *filters);
+	struct operation_result result = {.item = json_undefined()};
+	struct run inner = *run;
+	struct error err;
+	struct json value;
+
+	operation.method = OPERATION_GET;
+	operation.filters = filters;
+	operation.filter_count = 0;
+	for (size_t i = 0; i < plan->answer_count; i++) {
+		struct operation_filter filter = {plan->answer[i].name, {NULL, 0}};
+
+		if (plan->answer[i].expression == NULL ||
+		    !write_evaluate(write, plan->answer[i].expression, write->body, STR(""), &value,
+				    &err) ||
+		    !native_text(run->arena, value, &filter.value))
+			continue;
+		if (str_equal(filter.name, STR("id")))
+			operation.id = filter.value;
+		else
+			filters[operation.filter_count++] = filter;
+	}
+	inner.operation = &operation;
+	inner.result = &result;
+	inner.filter_count = 0;
+	bool ok = operation.id.len > 0 && plan_make(&inner, &err) && get_run(&inner, &err);
+
+	run->result->upstream_ns += result.upstream_ns;
+	run->result->wait_ns += result.wait_ns;
+	run->result->calls += result.calls;
+	run->result->retries += result.retries;
+	*item = result.item;
+	return ok;
+}
+
+/* The first answer alone: what it does not tell is null. */
+static bool map_result(struct write *write, struct json *item, struct error *err)
+{
+	const struct unified_call call = {.map = write->plan->map};
+	const struct unified_alternative alternative = {.calls = &call, .call_count = 1};
+	struct json result = write->variables[CONNECTOR_VARIABLE_RESULT];
+	struct run inner = *write->run;
+	struct mapping mapping;
+
+	inner.plan = &alternative;
+	inner.query = json_object(NULL, 0);
+	bool ok = mapping_init(&mapping, &inner, &call, json_undefined(), err);
+	if (ok)
+		*item = mapping_record(&mapping, result, result);
+	mapping_finish(&mapping);
+	return ok;
+}
+
+static struct json id_alone(struct write *write)
+{
+	struct json_member *member = arena_alloc(write->run->arena, sizeof *member);
+
+	*member = json_member(STR("id"), write->variables[CONNECTOR_VARIABLE_ID]);
+	return json_object(member, 1);
+}
+
+static bool answer(struct write *write, struct error *err)
+{
+	struct json *item = &write->run->result->item;
+	struct json result = write->variables[CONNECTOR_VARIABLE_RESULT];
+
+	if (write->plan->answer_count > 0 && get_written(write, item))
+		return true;
+	/* The write was done: that reading it failed must not make it look otherwise. */
+	if (write->plan->map == NULL || !json_is(result, JSON_OBJECT)) {
+		*item = id_alone(write);
+		return true;
+	}
+	write->run->result->is_partial = write->plan->answer_count > 0;
+	return map_result(write, item, err);
+}
+
+static void answer_dry(struct write *write)
+{
+	struct json_builder members;
+
+	json_builder_init(&members, write->run->arena);
+	json_builder_set(&members, STR("dry_run"), json_bool(true));
+	json_builder_set(&members, STR("calls"), json_builder_array(&write->calls));
+	json_builder_set(&members, STR("missing"), json_builder_array(&write->missing));
+	write->run->result->item = json_builder_object(&members);
+}
+
+bool write_run(struct run *run, struct error *err)
+{
+	struct write write = {.run = run, .is_dry = run->operation->dry_run};
+
+	write.variables[CONNECTOR_VARIABLE_CONTEXT] = run->account->context;
+	json_builder_init(&write.calls, run->arena);
+	json_builder_init(&write.missing, run->arena);
+	if (!plan_write(run, &write.plan, err) || !read_body(&write, err))
+		return false;
+	for (size_t i = 0; i < write.plan->step_count; i++)
+		if (!run_step(&write, &write.plan->steps[i], err))
+			return false;
+	if (write.is_dry) {
+		answer_dry(&write);
+		return true;
+	}
+	return answer(&write, err);
+}
