@@ -13,6 +13,9 @@ struct pot {
 	int64_t created; /* seconds; the list is kept newest first, then by falling id */
 	int handles;
 	bool is_lost; /* listed, but 404 by its id */
+	char name[32]; /* empty: its id */
+	int64_t size;
+	int stamps;
 };
 
 /* What one call gets instead of its answer. */
@@ -25,6 +28,7 @@ struct fault {
 	size_t cut;                /* so many bytes are missing at the end */
 	int64_t takes_ms;
 	bool stalls; /* until the deadline of the try */
+	bool is_applied; /* of a write: it was done although its answer is lost */
 };
 
 struct kiln {
@@ -56,6 +60,10 @@ struct kiln {
 	size_t authorization_len;
 	int64_t last_deadline_ms; /* from the call's beginning */
 	enum http_method last_method;
+	char last_body[4096];
+	char last_type[128];
+	size_t creations;
+	size_t stampings;
 	int64_t call_ms[256]; /* when each came */
 };
 
@@ -104,14 +112,19 @@ static void print_pot(struct buffer *out, const struct kiln *kiln, const struct 
 	buffer_append_c(out, "{");
 	if (!kiln->hides_ids)
 		buffer_append_format(out, "\"id\":%lld,", (long long)pot->id);
-	buffer_append_format(out, "\"name\":\"%lld\",\"shelf\":\"s%lld\",\"shelf_id\":%lld,",
-			     (long long)pot->id, (long long)pot->id % 3, (long long)pot->id % 3);
+	if (pot->name[0] != 0)
+		buffer_append_format(out, "\"name\":\"%s\",", pot->name);
+	else
+		buffer_append_format(out, "\"name\":\"%lld\",", (long long)pot->id);
+	buffer_append_format(out, "\"shelf\":\"s%lld\",\"shelf_id\":%lld,",
+			     (long long)pot->id % 3, (long long)pot->id % 3);
 	buffer_append_format(out, "\"created_at\":\"2026-01-%02lldT%02lld:%02lld:%02lldZ\"",
 			     (long long)(pot->created / 86400 + 1),
 			     (long long)(pot->created / 3600 % 24),
 			     (long long)(pot->created / 60 % 60), (long long)(pot->created % 60));
 	if (is_detail)
-		buffer_append_c(out, ",\"size\":7,\"lids\":[{\"lid\":true}]");
+		buffer_append_format(out, ",\"size\":%lld,\"stamps\":%d,\"lids\":[{\"lid\":true}]",
+				     pot->size > 0 ? (long long)pot->size : 7LL, pot->stamps);
 	buffer_append_c(out, ",\"handles\":[");
 	for (int i = 0; i < pot->handles; i++)
 		buffer_append_format(out, "%s{\"n\":%d,\"material\":\"%s\"}", i > 0 ? "," : "", i,
@@ -263,6 +276,63 @@ static int answer(struct kiln *kiln, struct arena *arena, struct str path,
 	return 200;
 }
 
+/* --- writes ---------------------------------------------------------------------------------- */
+
+static inline void change_pot(struct pot *pot, struct json given)
+{
+	struct str name = json_get_str(given, "name");
+
+	if (name.len > 0)
+		snprintf(pot->name, sizeof pot->name, "%.*s", STR_ARGS(name));
+	if (!json_to_int64(json_get_c(given, "size"), &pot->size))
+		pot->size = pot->size > 0 ? pot->size : 0;
+}
+
+/* POST /pots, PATCH and DELETE /pots/{id}, POST /pots/{id}/stamps */
+static inline int write_pot(struct kiln *kiln, enum http_method method, struct str path,
+			    struct json body, struct buffer *out)
+{
+	struct str rest = str_slice(path, strlen("/pots/"), path.len);
+	struct str id_text = str_cut(&rest, '/');
+	int64_t id = 0;
+	size_t at;
+
+	if (method == HTTP_POST && str_equal(path, STR("/pots"))) {
+		id = 1000 + (int64_t)++kiln->creations;
+		kiln_add(kiln, id, 60 * id, 0);
+	} else if (!str_to_int64(id_text, &id)) {
+		id = 0;
+	}
+	at = find_pot(kiln, id);
+	if (at == kiln->count) {
+		buffer_append_c(out, "{\"error\":[\"Not found\"]}");
+		return 404;
+	}
+	change_pot(&kiln->pots[at], json_get_c(body, "pot"));
+	if (str_equal(rest, STR("stamps"))) {
+		kiln->pots[at].stamps++;
+		kiln->stampings++;
+	}
+	buffer_append_c(out, "{\"pot\":");
+	print_pot(out, kiln, &kiln->pots[at], true);
+	buffer_append_c(out, "}");
+	if (method == HTTP_DELETE)
+		kiln_remove(kiln, at);
+	return method == HTTP_POST ? 201 : 200;
+}
+
+static inline int answer_write(struct kiln *kiln, const struct http_request *request,
+			       struct str path, struct buffer *out)
+{
+	struct json body = json_undefined();
+	struct error err;
+
+	if (request->body.len > 0 && str_starts_with(request->body, STR("{")) &&
+	    !json_parse(out->arena, request->body, &json_limits_default, &body, &err))
+		die("a bad body: %s", err.message);
+	return write_pot(kiln, request->method, path, body, out);
+}
+
 /* --- one call -------------------------------------------------------------------------------- */
 
 static void note_request(struct kiln *kiln, const struct http_request *request)
@@ -271,6 +341,11 @@ static void note_request(struct kiln *kiln, const struct http_request *request)
 	kiln->last_method = request->method;
 	kiln->last_deadline_ms =
 		(request->deadline_ns - clock_monotonic_ns(kiln->clock)) / 1000000;
+	snprintf(kiln->last_body, sizeof kiln->last_body, "%.*s", STR_ARGS(request->body));
+	for (size_t i = 0; i < request->header_count; i++)
+		if (str_equal(request->headers[i].name, STR("Content-Type")))
+			snprintf(kiln->last_type, sizeof kiln->last_type, "%.*s",
+				 STR_ARGS(request->headers[i].value));
 	for (size_t i = 0; i < request->header_count; i++) {
 		if (!str_equal(request->headers[i].name, STR("Authorization")))
 			continue;
@@ -299,7 +374,10 @@ static void answer_request(struct kiln *kiln, struct arena *arena,
 	if (rest.len > 0 && !url_parse_query(arena, rest, 100, &fields, &count, &err))
 		die("a bad query: %s", err.message);
 	buffer_init(&out, arena, 1 << 24);
-	response->status = answer(kiln, arena, path, fields, count, response, &out);
+	if (request->method == HTTP_GET)
+		response->status = answer(kiln, arena, path, fields, count, response, &out);
+	else if (fault->status == 0 || fault->is_applied)
+		response->status = answer_write(kiln, request, path, &out);
 	response->body = buffer_str(&out);
 	if (fault->status != 0) {
 		response->status = fault->status;
@@ -345,8 +423,13 @@ static bool send_to_kiln(struct http_client *client, struct arena *arena,
 	kiln->under_way--;
 	if (fault.stalls)
 		fault.outcome = HTTP_TIMED_OUT;
-	if (fault.outcome != HTTP_COMPLETE)
+	if (fault.outcome != HTTP_COMPLETE) {
+		struct http_response lost = {.headers = response->headers};
+
+		if (fault.is_applied)
+			answer_request(kiln, arena, request, &fault, &lost);
 		return fail_call(&fault, response, err);
+	}
 	response->headers[response->header_count++] = (struct http_header){
 		STR("content-type"), str_from_c(fault.type == NULL ? "application/json; charset=utf-8"
 								   : fault.type)};
