@@ -147,6 +147,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	server->accounts =
 		accounts_create(server->store, server->vault, clock_system(), random_system());
 	server->limiters = limiters_create(clock_system(), random_system());
+	server->idempotency = idempotency_create(server->store, server->vault, clock_system(),
+						 random_system());
 	server->router = make_router(&server->arena);
 	server->workers =
 		arena_zero(&server->arena, server->worker_count * sizeof *server->workers);
@@ -264,6 +266,7 @@ void server_close(struct server *server)
 	for (size_t i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_finish(&server->workers[i]);
 	limiters_destroy(server->limiters);
+	idempotency_destroy(server->idempotency);
 	accounts_destroy(server->accounts);
 	vault_destroy(server->vault);
 	store_close(server->store);

@@ -66,6 +66,7 @@ static void init_doors(struct worker *worker)
 	worker->door = (struct door){
 		.services = &worker->services,
 		.store = server->store,
+		.idempotency = server->idempotency,
 		.counts = &server->door_counts,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,

@@ -13,6 +13,7 @@ struct server {
 	struct vault *vault;
 	struct accounts *accounts;
 	struct limiters *limiters;
+	struct idempotency *idempotency;
 	struct connectors connectors;
 	const struct model *model;
 	const struct http_router *router;

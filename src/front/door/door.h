@@ -3,7 +3,7 @@
 #ifndef FRONT_DOOR_DOOR_H
 #define FRONT_DOOR_DOOR_H
 
-#include "ats/operation/operation.h"
+#include "ats/idempotency/idempotency.h"
 
 /* Shown by /metrics; shared by all workers. */
 struct door_counts {
@@ -17,6 +17,7 @@ extern const double door_bucket_bounds_ms[11]; /* the twelfth bucket has no boun
 struct door {
 	const struct operation_services *services;
 	struct store *store;
+	struct idempotency *idempotency;
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */

@@ -126,24 +126,62 @@ static void reply_list(struct http_exchange *exchange, const struct operation_re
 			 estimate_bytes(result->items));
 }
 
-static bool run(const struct door *door, struct http_exchange *exchange,
-		struct operation *operation, struct str model, struct operation_result *result,
-		struct error *err)
-{
+/* What a request asks for, and of whom. */
+struct request {
+	const struct door *door;
+	struct http_exchange *exchange;
+	struct operation *operation;
 	struct account account;
+	struct idempotency_attempt *attempt;
+	struct idempotency_reply before; /* what an earlier request of the same key was answered */
+	struct operation_result result;
+};
+
+/* A write under an Idempotency-Key: its note is looked up, or begun. */
+static bool begin_attempt(struct request *request, struct error *err)
+{
+	struct http_exchange *exchange = request->exchange;
+	const struct idempotency_request asked = {
+		.environment_id = request->account.environment_id,
+		.account_id = request->account.id,
+		.key = http_exchange_header(exchange, "idempotency-key"),
+		.method = exchange->method_name,
+		.path = exchange->path,
+		.body = exchange->body,
+	};
+
+	if (request->operation->method != OPERATION_WRITE || request->operation->dry_run ||
+	    asked.key.data == NULL)
+		return true;
+	if (!idempotency_begin(request->door->idempotency, exchange->arena, &asked,
+			       &request->attempt, &request->before, err))
+		return false;
+	if (request->attempt != NULL)
+		request->operation->journal = idempotency_journal(request->attempt);
+	return true;
+}
+
+static bool run(struct request *request, struct str model, struct error *err)
+{
+	const struct door *door = request->door;
+	struct http_exchange *exchange = request->exchange;
+	struct operation *operation = request->operation;
 	struct caller caller;
 	struct str account_id;
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, err) ||
 	    !check_model(door, model, err) || !read_query(exchange, operation, &account_id, err) ||
-	    !door_find_account(door, exchange->arena, &caller, account_id, &account, err))
+	    !door_find_account(door, exchange->arena, &caller, account_id, &request->account, err))
 		return false;
 	if (operation->method == OPERATION_WRITE && exchange->body.len > 0 &&
 	    !door_parse_body(exchange, &operation->body, err))
 		return false;
-	operation->account = &account;
+	operation->account = &request->account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
-	return operation_run(door->services, exchange->arena, operation, result, err);
+	if (!begin_attempt(request, err))
+		return false;
+	return request->before.status != 0 ||
+	       operation_run(door->services, exchange->arena, operation, &request->result, err);
 }
 
 static bool is_creation(const struct operation *operation)
@@ -152,19 +190,31 @@ static bool is_creation(const struct operation *operation)
 	       str_equal(operation->write, STR("create"));
 }
 
+static void reply_again(struct http_exchange *exchange, const struct idempotency_reply *before)
+{
+	exchange->status = before->status;
+	exchange->reply = before->body;
+	http_exchange_set_header(exchange, "Idempotency-Replayed", STR("true"));
+}
+
 static void answer(const struct door *door, struct http_exchange *exchange,
 		   struct operation *operation, struct str model)
 {
-	struct operation_result result = {0};
+	struct request request = {.door = door, .exchange = exchange, .operation = operation};
 	struct error err;
 
-	if (!run(door, exchange, operation, model, &result, &err))
-		door_reply_error(exchange, &err, &result);
+	if (!run(&request, model, &err))
+		door_reply_error(exchange, &err, &request.result);
+	else if (request.before.status != 0)
+		reply_again(exchange, &request.before);
 	else if (operation->method == OPERATION_LIST)
-		reply_list(exchange, &result);
+		reply_list(exchange, &request.result);
 	else
-		door_reply(exchange, is_creation(operation) ? 201 : 200, result.item);
-	door_set_timing(door, exchange, &result);
+		door_reply(exchange, is_creation(operation) ? 201 : 200, request.result.item);
+	if (request.attempt != NULL)
+		idempotency_end(request.attempt, &(struct idempotency_reply){exchange->status,
+									      exchange->reply});
+	door_set_timing(door, exchange, &request.result);
 }
 
 static void handle_list(void *context, struct http_exchange *exchange,

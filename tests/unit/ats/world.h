@@ -178,7 +178,7 @@ static inline void world_run(void (*test)(struct world *world))
 	world_init(world);
 	world->test = test;
 	loop_spawn(world->loop, begin_test, world);
-	if (!loop_drain(world->loop, 7 * 24 * 3600 * 1000LL) || !world->is_done)
+	if (!loop_drain(world->loop, 30 * 24 * 3600 * 1000LL) || !world->is_done)
 		die("the test did not end");
 	world_finish(world);
 	free(world);

@@ -1,0 +1,211 @@
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "ats/idempotency/rows.h"
+
+struct idempotency *idempotency_create(struct store *store, struct vault *vault,
+				       const struct clock *clock, const struct random *random)
+{
+	struct idempotency *idempotency = calloc(1, sizeof *idempotency);
+
+	if (idempotency == NULL)
+		die("no memory");
+	idempotency->store = store;
+	idempotency->vault = vault;
+	idempotency->clock = clock;
+	pthread_mutex_init(&idempotency->mutex, NULL);
+	map_init(&idempotency->running, random);
+	return idempotency;
+}
+
+void idempotency_destroy(struct idempotency *idempotency)
+{
+	if (idempotency == NULL)
+		return;
+	map_finish(&idempotency->running);
+	pthread_mutex_destroy(&idempotency->mutex);
+	free(idempotency);
+}
+
+/* --- attempts under way ---------------------------------------------------------------------- */
+
+static struct str running_key(const struct idempotency_attempt *attempt)
+{
+	return arena_format(attempt->arena, "%.*s%.*s", STR_ARGS(attempt->account_id), HASH_BYTES * 2,
+			    sodium_bin2hex(arena_alloc(attempt->arena, HASH_BYTES * 2 + 1),
+					   HASH_BYTES * 2 + 1,
+					   (const unsigned char *)attempt->key_hash.data,
+					   HASH_BYTES));
+}
+
+/* False when another one is. */
+static bool enter(struct idempotency_attempt *attempt)
+{
+	struct idempotency *idempotency = attempt->idempotency;
+	struct str key = running_key(attempt);
+
+	pthread_mutex_lock(&idempotency->mutex);
+	bool is_free = map_get(&idempotency->running, key) == NULL;
+	if (is_free)
+		map_put(&idempotency->running, key, attempt);
+	pthread_mutex_unlock(&idempotency->mutex);
+	return is_free;
+}
+
+static void leave(struct idempotency_attempt *attempt)
+{
+	struct idempotency *idempotency = attempt->idempotency;
+
+	pthread_mutex_lock(&idempotency->mutex);
+	map_remove(&idempotency->running, running_key(attempt));
+	pthread_mutex_unlock(&idempotency->mutex);
+}
+
+/* --- the journal ----------------------------------------------------------------------------- */
+
+static enum journal_state find_call(struct operation_journal *journal, size_t number,
+				    struct arena *arena, struct json *result, int64_t *sent_ms)
+{
+	struct idempotency_attempt *attempt = (struct idempotency_attempt *)journal;
+	struct error ignored;
+	struct str text;
+
+	for (size_t i = 0; i < attempt->call_count; i++) {
+		const struct noted_call *call = &attempt->calls[i];
+
+		if (call->number != (int64_t)number)
+			continue;
+		*sent_ms = call->sent_ms;
+		/* What cannot be opened any more is as good as not known. */
+		if (call->result.data == NULL || !rows_open(attempt, call->result, &text, &ignored) ||
+		    !json_parse(arena, text, &json_limits_default, result, &ignored))
+			return JOURNAL_UNKNOWN;
+		return JOURNAL_DONE;
+	}
+	return JOURNAL_NONE;
+}
+
+static bool begin_call(struct operation_journal *journal, size_t number, int64_t now_ms,
+		       struct error *err)
+{
+	return rows_begin_call((struct idempotency_attempt *)journal, (int64_t)number, now_ms, err);
+}
+
+static bool end_call(struct operation_journal *journal, size_t number, struct json result,
+		     struct error *err)
+{
+	return rows_end_call((struct idempotency_attempt *)journal, (int64_t)number, result, err);
+}
+
+struct operation_journal *idempotency_journal(struct idempotency_attempt *attempt)
+{
+	return &attempt->journal;
+}
+
+/* --- beginning and ending -------------------------------------------------------------------- */
+
+static struct str hash(struct arena *arena, const struct str *parts, size_t count)
+{
+	unsigned char *digest = arena_alloc(arena, HASH_BYTES);
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t len = parts[i].len;
+
+		/* Lengths between them: "ab", "c" is not "a", "bc". */
+		crypto_generichash_update(&state, (const unsigned char *)&len, sizeof len);
+		crypto_generichash_update(&state, (const unsigned char *)parts[i].data,
+					  parts[i].len);
+	}
+	crypto_generichash_final(&state, digest, HASH_BYTES);
+	return str_make((const char *)digest, HASH_BYTES);
+}
+
+static bool check_key(struct str key, struct error *err)
+{
+	bool is_plain = key.len > 0 && key.len <= IDEMPOTENCY_KEY_BYTES_MAX;
+
+	for (size_t i = 0; i < key.len; i++)
+		is_plain = is_plain && key.data[i] >= ' ' && key.data[i] <= '~';
+	return is_plain || error_set_field(err, ERROR_INVALID, "Idempotency-Key",
+					   "1 to 255 printable ASCII characters",
+					   "this cannot be an Idempotency-Key");
+}
+
+static struct idempotency_attempt *make_attempt(struct idempotency *idempotency,
+						struct arena *arena,
+						const struct idempotency_request *request)
+{
+	struct idempotency_attempt *attempt = arena_zero(arena, sizeof *attempt);
+	const struct str parts[] = {request->method, request->path, request->body};
+
+	*attempt = (struct idempotency_attempt){
+		.journal = {find_call, begin_call, end_call},
+		.idempotency = idempotency,
+		.arena = arena,
+		.environment_id = request->environment_id,
+		.account_id = request->account_id,
+		.key_hash = hash(arena, &request->key, 1),
+		.request_hash = hash(arena, parts, 3),
+	};
+	return attempt;
+}
+
+/* Under the lock of enter(): nobody else looks at the key meanwhile. */
+static bool look_up(struct idempotency_attempt *attempt, struct idempotency_reply *reply,
+		    struct error *err)
+{
+	struct str request_hash;
+	bool is_there;
+
+	if (!rows_find(attempt, &is_there, &request_hash, reply, err))
+		return false;
+	if (!is_there) {
+		rows_expire(attempt->idempotency);
+		return rows_insert(attempt, err);
+	}
+	return str_equal(request_hash, attempt->request_hash) ||
+	       error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", "a key of its own",
+			       "this Idempotency-Key was used for another request");
+}
+
+bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
+		       const struct idempotency_request *request,
+		       struct idempotency_attempt **attempt, struct idempotency_reply *reply,
+		       struct error *err)
+{
+	assert(request->account_id.len > 0);
+	*attempt = NULL;
+	*reply = (struct idempotency_reply){0};
+	if (!check_key(request->key, err))
+		return false;
+	struct idempotency_attempt *made = make_attempt(idempotency, arena, request);
+
+	if (!enter(made)) {
+		error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
+				"a request with this Idempotency-Key is under way");
+		err->retry_after_ms = 1000;
+		return false;
+	}
+	bool ok = look_up(made, reply, err);
+	if (ok && reply->status == 0)
+		*attempt = made;
+	else
+		leave(made);
+	return ok;
+}
+
+void idempotency_end(struct idempotency_attempt *attempt, const struct idempotency_reply *reply)
+{
+	struct error err;
+
+	if (reply != NULL && reply->status >= 200 && reply->status < 300 &&
+	    !rows_keep_reply(attempt, reply, &err))
+		/* The calls are noted as done: the same again does none of them. */
+		LOG(LOG_WARNING, "reply_not_kept", LOG_S(account_id, attempt->account_id),
+		    LOG_C(error, error_name(err.code)));
+	leave(attempt);
+}

@@ -1,0 +1,53 @@
+/* Writes that are done once, however often they are asked for: what a caller asks under an
+ * Idempotency-Key is noted before the ATS is called and after, and kept for seven days. The same
+ * again is answered from the note; where an earlier attempt was cut off it is taken up where it
+ * ended, and what cannot be known is looked for in the ATS before anything is sent (see struct
+ * operation_journal). What is older is forgotten, about once an hour. Keys belong to an account. Replies and results are sealed at rest. */
+#ifndef ATS_IDEMPOTENCY_IDEMPOTENCY_H
+#define ATS_IDEMPOTENCY_IDEMPOTENCY_H
+
+#include "ats/operation/operation.h"
+
+enum { IDEMPOTENCY_KEY_BYTES_MAX = 255, IDEMPOTENCY_DAYS = 7 };
+
+struct idempotency;
+
+/* Everything is borrowed. One for the whole process. */
+struct idempotency *idempotency_create(struct store *store, struct vault *vault,
+				       const struct clock *clock, const struct random *random);
+/* NULL is accepted. */
+void idempotency_destroy(struct idempotency *idempotency);
+
+/* What makes two requests the same. */
+struct idempotency_request {
+	struct str environment_id;
+	struct str account_id;
+	struct str key;
+	struct str method;
+	struct str path; /* as it came */
+	struct str body;
+};
+
+/* A reply that was given before. */
+struct idempotency_reply {
+	int status; /* 0: there is none */
+	struct str body;
+};
+
+struct idempotency_attempt;
+
+/* Begins an attempt, in a fiber; or fills *reply from an earlier one, and *attempt is then NULL.
+ * Both live in the arena; an attempt must be ended. ERROR_INVALID (field "Idempotency-Key") for a
+ * key that is none, ERROR_CONFLICT when it was used for another request, or when an attempt is
+ * under way. */
+bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
+		       const struct idempotency_request *request,
+		       struct idempotency_attempt **attempt, struct idempotency_reply *reply,
+		       struct error *err) MUST_CHECK;
+/* What the attempt's operation is to be given. */
+struct operation_journal *idempotency_journal(struct idempotency_attempt *attempt);
+/* Ends it. `reply` is kept when its status is a success; NULL where it failed: the same request
+ * may then be tried again. */
+void idempotency_end(struct idempotency_attempt *attempt, const struct idempotency_reply *reply);
+
+#endif

@@ -1,0 +1,191 @@
+#include "ats/idempotency/rows.h"
+
+#include <stdatomic.h>
+
+enum { PARAMETERS = 8 };
+
+/* The first three parameters of every statement. */
+static void bind_key(const struct idempotency_attempt *attempt, struct store_value *values)
+{
+	values[0] = store_text(attempt->environment_id);
+	values[1] = store_text(attempt->account_id);
+	values[2] = store_blob(attempt->key_hash);
+}
+
+static struct vault_binding binding_of(const struct idempotency_attempt *attempt)
+{
+	return (struct vault_binding){attempt->environment_id, attempt->account_id,
+				      STR("idempotency")};
+}
+
+static struct str seal(const struct idempotency_attempt *attempt, struct str plain)
+{
+	struct vault_binding binding = binding_of(attempt);
+
+	return vault_seal(attempt->idempotency->vault, attempt->arena, &binding, plain);
+}
+
+bool rows_open(const struct idempotency_attempt *attempt, struct str sealed, struct str *plain,
+	       struct error *err)
+{
+	struct vault_binding binding = binding_of(attempt);
+	struct secret secret;
+
+	if (!vault_open_sealed(attempt->idempotency->vault, &binding, sealed, &secret, err))
+		return false;
+	*plain = arena_str(attempt->arena, secret_str(&secret));
+	secret_finish(&secret);
+	return true;
+}
+
+static bool find_calls(struct idempotency_attempt *attempt, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+	struct store_rows rows;
+	struct noted_call *calls;
+
+	bind_key(attempt, values);
+	if (!store_query(attempt->idempotency->store, attempt->arena,
+			 "SELECT number, sent_ms, result FROM idempotency_call WHERE"
+			 " environment_id = ?1 AND account_id = ?2 AND key_hash = ?3",
+			 values, 3, &rows, err))
+		return false;
+	calls = arena_array(attempt->arena, rows.count + 1, sizeof *calls);
+	for (size_t i = 0; i < rows.count; i++) {
+		const struct store_value *result = store_cell(&rows, i, 2);
+
+		calls[i] = (struct noted_call){
+			store_cell(&rows, i, 0)->integer, store_cell(&rows, i, 1)->integer,
+			result->type == STORE_NULL ? (struct str){NULL, 0} : result->bytes};
+	}
+	attempt->calls = calls;
+	attempt->call_count = rows.count;
+	return true;
+}
+
+bool rows_find(struct idempotency_attempt *attempt, bool *is_there, struct str *request_hash,
+	       struct idempotency_reply *reply, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+	struct store_rows rows;
+
+	bind_key(attempt, values);
+	*reply = (struct idempotency_reply){0};
+	if (!store_query(attempt->idempotency->store, attempt->arena,
+			 "SELECT request_hash, status, reply FROM idempotency WHERE"
+			 " environment_id = ?1 AND account_id = ?2 AND key_hash = ?3",
+			 values, 3, &rows, err))
+		return false;
+	*is_there = rows.count > 0;
+	if (!*is_there)
+		return true;
+	*request_hash = store_cell(&rows, 0, 0)->bytes;
+	reply->status = (int)store_cell(&rows, 0, 1)->integer;
+	if (reply->status == 0)
+		return find_calls(attempt, err);
+	return rows_open(attempt, store_cell(&rows, 0, 2)->bytes, &reply->body, err);
+}
+
+static bool write_one(const struct idempotency_attempt *attempt, const char *sql,
+		      const struct store_value *values, size_t count, struct error *err)
+{
+	const struct store_statement statement = {.sql = sql,
+						  .parameters = values,
+						  .parameter_count = count,
+						  .changes_expected = 1};
+
+	return store_write(attempt->idempotency->store, &statement, 1, err);
+}
+
+bool rows_insert(const struct idempotency_attempt *attempt, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+
+	bind_key(attempt, values);
+	values[3] = store_blob(attempt->request_hash);
+	values[4] = store_int(clock_unix_ms(attempt->idempotency->clock));
+	return write_one(attempt,
+			 "INSERT INTO idempotency (environment_id, account_id, key_hash,"
+			 " request_hash, status, reply, created_ms)"
+			 " VALUES (?1, ?2, ?3, ?4, 0, NULL, ?5)",
+			 values, 5, err);
+}
+
+bool rows_begin_call(const struct idempotency_attempt *attempt, int64_t number, int64_t sent_ms,
+		     struct error *err)
+{
+	struct store_value values[PARAMETERS];
+
+	bind_key(attempt, values);
+	values[3] = store_int(number);
+	values[4] = store_int(sent_ms);
+	return write_one(attempt,
+			 "INSERT INTO idempotency_call (environment_id, account_id, key_hash,"
+			 " number, sent_ms, result) VALUES (?1, ?2, ?3, ?4, ?5, NULL)"
+			 " ON CONFLICT DO UPDATE SET sent_ms = ?5, result = NULL",
+			 values, 5, err);
+}
+
+bool rows_end_call(const struct idempotency_attempt *attempt, int64_t number, struct json result,
+		   struct error *err)
+{
+	struct store_value values[PARAMETERS];
+	struct buffer text;
+
+	bind_key(attempt, values);
+	values[3] = store_int(number);
+	if (json_is(result, JSON_UNDEFINED))
+		return write_one(attempt,
+				 "DELETE FROM idempotency_call WHERE environment_id = ?1 AND"
+				 " account_id = ?2 AND key_hash = ?3 AND number = ?4",
+				 values, 4, err);
+	buffer_init(&text, attempt->arena, (size_t)64 << 20);
+	json_print(&text, result);
+	values[4] = store_blob(seal(attempt, buffer_str(&text)));
+	return buffer_check(&text, "what the ATS answered", err) &&
+	       write_one(attempt,
+			 "UPDATE idempotency_call SET result = ?5 WHERE environment_id = ?1 AND"
+			 " account_id = ?2 AND key_hash = ?3 AND number = ?4",
+			 values, 5, err);
+}
+
+/* The calls are then told by the reply. */
+bool rows_keep_reply(const struct idempotency_attempt *attempt,
+		     const struct idempotency_reply *reply, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+	const struct store_statement statements[] = {
+		{"UPDATE idempotency SET status = ?4, reply = ?5 WHERE environment_id = ?1 AND"
+		 " account_id = ?2 AND key_hash = ?3",
+		 values, 5, 1},
+		{"DELETE FROM idempotency_call WHERE environment_id = ?1 AND account_id = ?2 AND"
+		 " key_hash = ?3",
+		 values, 3, -1},
+	};
+
+	bind_key(attempt, values);
+	values[3] = store_int(reply->status);
+	values[4] = store_blob(seal(attempt, reply->body));
+	return store_write(attempt->idempotency->store, statements, 2, err);
+}
+
+void rows_expire(struct idempotency *idempotency)
+{
+	const int64_t hour_ms = 3600 * 1000, age_ms = IDEMPOTENCY_DAYS * 24 * hour_ms;
+	int64_t now_ms = clock_unix_ms(idempotency->clock), last_ms = idempotency->expired_ms;
+	const struct store_value before = store_int(now_ms - age_ms);
+	const struct store_statement statement = {
+		.sql = "DELETE FROM idempotency WHERE created_ms < ?1",
+		.parameters = &before,
+		.parameter_count = 1,
+		.changes_expected = -1,
+	};
+	struct error ignored;
+
+	/* Of several that come at once one does it; when the queue is full it is done next time. */
+	if (now_ms - last_ms < hour_ms ||
+	    !atomic_compare_exchange_strong(&idempotency->expired_ms, &last_ms, now_ms))
+		return;
+	if (!store_write_later(idempotency->store, &statement, &ignored))
+		idempotency->expired_ms = last_ms;
+}

@@ -1,0 +1,234 @@
+/* Writes under an Idempotency-Key: answered again from the note, refused when they differ, taken
+ * up after a crash, forgotten after seven days. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "ats/idempotency/idempotency.h"
+#include "world.h"
+
+static struct idempotency_request request_of(struct world *world, const char *key, const char *body)
+{
+	return (struct idempotency_request){world->environment.id, world->account.id,
+					    str_from_c(key), STR("POST"),
+					    STR("/unified/ats/wares"), str_from_c(body)};
+}
+
+static struct idempotency *open_notes(struct world *world)
+{
+	return idempotency_create(world->store, world->vault, &world->time.clock, &world->random);
+}
+
+static struct idempotency_attempt *begin(struct world *world, struct idempotency *notes,
+					 const char *key, const char *body)
+{
+	struct idempotency_request request = request_of(world, key, body);
+	struct idempotency_attempt *attempt;
+	struct idempotency_reply reply;
+
+	if (!idempotency_begin(notes, &world->arena, &request, &attempt, &reply, &world->err))
+		fail_msg("%s", world->err.message);
+	assert_int_equal(reply.status, 0);
+	assert_non_null(attempt);
+	return attempt;
+}
+
+static void refuse(struct world *world, struct idempotency *notes, const char *key,
+		   const char *body, enum error_code code)
+{
+	struct idempotency_request request = request_of(world, key, body);
+	struct idempotency_attempt *attempt;
+	struct idempotency_reply reply;
+
+	assert_false(
+		idempotency_begin(notes, &world->arena, &request, &attempt, &reply, &world->err));
+	assert_int_equal(world->err.code, code);
+	assert_string_equal(world->err.field, "Idempotency-Key");
+}
+
+static void end_with(struct idempotency_attempt *attempt, int status, const char *body)
+{
+	const struct idempotency_reply reply = {status, str_from_c(body)};
+
+	idempotency_end(attempt, &reply);
+}
+
+static struct idempotency_reply replay(struct world *world, struct idempotency *notes,
+				       const char *key, const char *body)
+{
+	struct idempotency_request request = request_of(world, key, body);
+	struct idempotency_attempt *attempt;
+	struct idempotency_reply reply;
+
+	if (!idempotency_begin(notes, &world->arena, &request, &attempt, &reply, &world->err))
+		fail_msg("%s", world->err.message);
+	assert_null(attempt);
+	return reply;
+}
+
+static void answer_again(struct world *world)
+{
+	struct idempotency *notes = open_notes(world);
+	struct idempotency_attempt *attempt = begin(world, notes, "k", "{}");
+
+	/* While it runs, and with another body, it is no replay. */
+	refuse(world, notes, "k", "{}", ERROR_CONFLICT);
+	assert_true(world->err.retry_after_ms > 0);
+	end_with(attempt, 201, "{\"id\":\"1\"}");
+	struct idempotency_reply reply = replay(world, notes, "k", "{}");
+	assert_int_equal(reply.status, 201);
+	assert_true(str_equal(reply.body, STR("{\"id\":\"1\"}")));
+	refuse(world, notes, "k", "{ }", ERROR_CONFLICT);
+	/* What failed may be tried again. */
+	end_with(begin(world, notes, "f", "{}"), 422, "{}");
+	end_with(begin(world, notes, "f", "{}"), 200, "{}");
+	assert_int_equal(replay(world, notes, "f", "{}").status, 200);
+	idempotency_destroy(notes);
+	/* After a start of the program, too. */
+	notes = open_notes(world);
+	assert_int_equal(replay(world, notes, "k", "{}").status, 201);
+	idempotency_destroy(notes);
+}
+
+static void test_the_same_again_is_answered_from_the_note(void **state)
+{
+	(void)state;
+	world_run(answer_again);
+}
+
+static void refuse_keys(struct world *world)
+{
+	struct idempotency *notes = open_notes(world);
+	char longest[257] = "";
+
+	memset(longest, 'k', 255);
+	end_with(begin(world, notes, longest, "{}"), 200, "{}");
+	longest[255] = 'k';
+	refuse(world, notes, longest, "{}", ERROR_INVALID);
+	refuse(world, notes, "", "{}", ERROR_INVALID);
+	refuse(world, notes, "a\tb", "{}", ERROR_INVALID);
+	refuse(world, notes, "\xc3\xa9", "{}", ERROR_INVALID);
+	idempotency_destroy(notes);
+}
+
+static void test_what_is_no_key_is_refused(void **state)
+{
+	(void)state;
+	world_run(refuse_keys);
+}
+
+static enum journal_state find(struct world *world, struct idempotency_attempt *attempt,
+			       size_t number, struct json *result)
+{
+	struct operation_journal *journal = idempotency_journal(attempt);
+	int64_t sent_ms = 0;
+
+	return journal->find(journal, number, &world->arena, result, &sent_ms);
+}
+
+static void crash(struct world *world)
+{
+	struct idempotency *notes = open_notes(world);
+	struct idempotency_attempt *attempt = begin(world, notes, "k", "{}");
+	struct operation_journal *journal = idempotency_journal(attempt);
+	struct json result = json_undefined();
+
+	assert_int_equal(find(world, attempt, 0, &result), JOURNAL_NONE);
+	for (size_t number = 0; number < 3; number++)
+		assert_true(journal->begin(journal, number, 1234, &world->err));
+	assert_true(journal->end(journal, 0, json_string(STR("seven")), &world->err));
+	assert_true(journal->end(journal, 2, json_undefined(), &world->err));
+	/* The process ends here, and another one starts. */
+	idempotency_destroy(notes);
+	notes = open_notes(world);
+	attempt = begin(world, notes, "k", "{}");
+	assert_int_equal(find(world, attempt, 0, &result), JOURNAL_DONE);
+	assert_true(str_equal(json_str(result), STR("seven")));
+	assert_int_equal(find(world, attempt, 1, &result), JOURNAL_UNKNOWN);
+	assert_int_equal(find(world, attempt, 2, &result), JOURNAL_NONE);
+	assert_int_equal(find(world, attempt, 3, &result), JOURNAL_NONE);
+	end_with(attempt, 200, "{}");
+	idempotency_destroy(notes);
+}
+
+static void test_calls_of_a_cut_off_attempt_are_remembered(void **state)
+{
+	(void)state;
+	world_run(crash);
+}
+
+static int64_t count_rows(struct world *world, const char *sql)
+{
+	struct store_rows rows;
+
+	if (!store_query(world->store, &world->arena, sql, NULL, 0, &rows, &world->err))
+		die("%s", world->err.message);
+	return store_cell(&rows, 0, 0)->integer;
+}
+
+static void forget(struct world *world)
+{
+	static const char calls[] = "SELECT count(*) FROM idempotency_call";
+	struct idempotency *notes = open_notes(world);
+	struct idempotency_attempt *attempt = begin(world, notes, "old", "{}");
+	struct operation_journal *journal = idempotency_journal(attempt);
+
+	assert_true(journal->begin(journal, 0, 1, &world->err));
+	end_with(attempt, 500, "{}");
+	assert_int_equal(count_rows(world, calls), 1);
+	/* Time passes while a commit is waited for: an hour is kept clear of the bound. */
+	world->time.now_ns += (7LL * 24 - 1) * 3600 * 1000000000;
+	end_with(begin(world, notes, "new", "{}"), 200, "{}");
+	end_with(begin(world, notes, "old", "{}"), 200, "{}"); /* it is still known */
+	assert_int_equal(replay(world, notes, "old", "{}").status, 200);
+	world->time.now_ns += 2 * 3600LL * 1000000000;
+	end_with(begin(world, notes, "newer", "{}"), 200, "{}");
+	/* A write that waits is done after those that were queued before it. */
+	end_with(begin(world, notes, "newest", "{}"), 200, "{}");
+	assert_int_equal(count_rows(world, "SELECT count(*) FROM idempotency"), 3);
+	assert_int_equal(count_rows(world, calls), 0);
+	/* An account takes its notes with it. */
+	assert_true(account_remove(world->accounts, world->environment.id, world->account.id,
+				   &world->err));
+	assert_int_equal(count_rows(world, "SELECT count(*) FROM idempotency"), 0);
+	idempotency_destroy(notes);
+}
+
+static void test_notes_end_after_seven_days_and_with_their_account(void **state)
+{
+	(void)state;
+	world_run(forget);
+}
+
+static void seal(struct world *world)
+{
+	struct idempotency *notes = open_notes(world);
+	struct store_rows rows;
+
+	end_with(begin(world, notes, "k", "{}"), 200, "{\"name\":\"canary\"}");
+	assert_true(store_query(world->store, &world->arena, "SELECT reply FROM idempotency", NULL, 0,
+				&rows, &world->err));
+	assert_int_equal(str_find(store_cell(&rows, 0, 0)->bytes, STR("canary")), -1);
+	idempotency_destroy(notes);
+}
+
+static void test_replies_are_sealed(void **state)
+{
+	(void)state;
+	world_run(seal);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_same_again_is_answered_from_the_note),
+		cmocka_unit_test(test_what_is_no_key_is_refused),
+		cmocka_unit_test(test_calls_of_a_cut_off_attempt_are_remembered),
+		cmocka_unit_test(test_notes_end_after_seven_days_and_with_their_account),
+		cmocka_unit_test(test_replies_are_sealed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
