@@ -227,7 +227,7 @@ struct write_search {
 struct write_step {
 	const struct native_method *method;
 	const struct jsonata *when; /* $ = the request's body: is it made? NULL: always */
-	const struct jsonata *each; /* $ = the request's body; NULL: one call, whose $ is the body */
+	const struct jsonata *each; /* $ = the request's body; NULL: one call, for the body */
 	const struct write_value *arguments;
 	size_t argument_count;
 	const struct write_value *body;

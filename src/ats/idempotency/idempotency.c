@@ -33,11 +33,10 @@ void idempotency_destroy(struct idempotency *idempotency)
 
 static struct str running_key(const struct idempotency_attempt *attempt)
 {
-	return arena_format(attempt->arena, "%.*s%.*s", STR_ARGS(attempt->account_id), HASH_BYTES * 2,
-			    sodium_bin2hex(arena_alloc(attempt->arena, HASH_BYTES * 2 + 1),
-					   HASH_BYTES * 2 + 1,
-					   (const unsigned char *)attempt->key_hash.data,
-					   HASH_BYTES));
+	char hex[HASH_BYTES * 2 + 1];
+
+	sodium_bin2hex(hex, sizeof hex, (const unsigned char *)attempt->key_hash.data, HASH_BYTES);
+	return arena_format(attempt->arena, "%.*s%s", STR_ARGS(attempt->account_id), hex);
 }
 
 /* False when another one is. */

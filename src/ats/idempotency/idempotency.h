@@ -2,7 +2,8 @@
  * Idempotency-Key is noted before the ATS is called and after, and kept for seven days. The same
  * again is answered from the note; where an earlier attempt was cut off it is taken up where it
  * ended, and what cannot be known is looked for in the ATS before anything is sent (see struct
- * operation_journal). What is older is forgotten, about once an hour. Keys belong to an account. Replies and results are sealed at rest. */
+ * operation_journal). What is older is forgotten, about once an hour. Keys belong to an account.
+ * Replies and results are sealed at rest. */
 #ifndef ATS_IDEMPOTENCY_IDEMPOTENCY_H
 #define ATS_IDEMPOTENCY_IDEMPOTENCY_H
 
