@@ -180,7 +180,8 @@ static void read_search(const struct unified_file *file, const struct yaml_node 
 	    !definition_require(definition, find, "`find`", "match"))
 		return;
 	search->method = natives_find(definition, file->connector, yaml_get(find, "call"));
-	if (search->method == NULL || !expression_read(definition, find, "match", &search->match))
+	expression_read(definition, find, "match", &search->match);
+	if (search->method == NULL)
 		return;
 	if (search->method->verb != HTTP_GET || !search->method->is_list)
 		definition_fault(definition, find->line, "`find` must call a list");
@@ -278,6 +279,9 @@ static void read_answer(struct unified_file *file, const struct yaml_node *node,
 
 	if (!is_delete)
 		write->map = unified_find_map(file, node);
+	else if (yaml_get(node, "map") != NULL)
+		definition_fault(definition, yaml_get(node, "map")->line,
+				 "a delete answers the id alone, without a `map`");
 	if (answer == NULL)
 		return;
 	read_members(definition, answer, 0, &write->answer, &write->answer_count);

@@ -33,6 +33,8 @@ static struct json show_resources(struct arena *arena, const struct connector *c
 			json_builder_add(&methods, json_string(STR("list")));
 		if (resource->get.count > 0)
 			json_builder_add(&methods, json_string(STR("get")));
+		for (size_t k = 0; k < resource->write_count; k++)
+			json_builder_add(&methods, json_string(resource->writes[k].model->name));
 		json_builder_init(&item, arena);
 		json_builder_set(&item, STR("resource"), json_string(resource->model->name));
 		json_builder_set(&item, STR("methods"), json_builder_array(&methods));

@@ -151,14 +151,15 @@ static void test_all_faults_are_told(void **state)
 			 &faults));
 	assert_true(str_equal_c(
 		buffer_str(&faults),
-		"models/m/things.yaml:1: `descibe` is not known here; allowed: describe, fields, filters\n"
+		"models/m/things.yaml:1: `descibe` is not known here; allowed: describe, fields, filters, "
+		"methods\n"
 		"models/m/things.yaml:1: a resource needs `describe`\n"
 		"models/m/things.yaml:3: `Kind` is no name for a field here: it must be a name in "
 		"lower_snake_case which no other field has\n"
 		"models/m/things.yaml:4: `id` is no name for a field here: it must be a name in "
 		"lower_snake_case which no other field has\n"
 		"models/m/things.yaml:5: `type` must be one of: text, integer, number, boolean, "
-		"date-time, date, enum, object, any, reference\n"
+		"date-time, date, enum, object, any, file, reference\n"
 		"models/m/things.yaml:6: an enum needs `values`\n"
 		"models/m/things.yaml:7: `list` must be true or false\n"
 		"models/m/things.yaml:7: `values` goes with the type enum only\n"
