@@ -195,7 +195,7 @@ bool native_prepare_detail(const struct run *run, const struct unified_detail *d
 		struct str text;
 
 		if (!run_evaluate(run, detail->arguments[i].value, record, &value) ||
-		    !native_text(run->arena, value, &text) || !is_path_part(text))
+		    !native_text(run->arena, value, &text) || !native_is_path_part(text))
 			return error_set(err, ERROR_UPSTREAM,
 					 "a record of the ATS's list lacks what all of it is "
 					 "found by");
