@@ -374,7 +374,7 @@ static void answer_request(struct kiln *kiln, struct arena *arena,
 	if (rest.len > 0 && !url_parse_query(arena, rest, 100, &fields, &count, &err))
 		die("a bad query: %s", err.message);
 	buffer_init(&out, arena, 1 << 24);
-	if (request->method == HTTP_GET)
+	if (request->method == HTTP_GET || !str_starts_with(path, STR("/pots")))
 		response->status = answer(kiln, arena, path, fields, count, response, &out);
 	else if (fault->status == 0 || fault->is_applied)
 		response->status = answer_write(kiln, request, path, &out);
