@@ -146,6 +146,7 @@ static const struct {
 	{"U1001", "The evaluation needs more steps than it may have. Check for infinite loop"},
 	{"U1002", "The expression is longer or nested deeper than allowed"},
 	{"U1003", "The host does not provide what {!token} needs"},
+	{"U1004", "The expression is not UTF-8"},
 };
 
 static const char *find_sentence(const char *code)

@@ -1,8 +1,39 @@
 #include <math.h>
 
 #include "lang/jsonata/evaluate.h"
+#include "lang/jsonata/text.h"
 
 enum { BYTES_MAX_DEFAULT = 64 * 1024 };
+
+/* The bytes of the character at `at`, a lone surrogate of 3 among them; 0 for what is none. */
+static size_t character_size(struct str s, size_t at)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char c = (unsigned char)s.data[at];
+	size_t size = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+
+	if (size <= 1 || size > s.len - at)
+		return size <= 1 ? size : 0;
+	for (size_t i = 1; i < size; i++)
+		if (((unsigned char)s.data[at + i] & 0xc0) != 0x80)
+			return 0;
+	uint32_t point = jsonata_point(s.data + at, size);
+
+	return point >= least[size] && point <= 0x10ffff ? size : 0;
+}
+
+/* What walks over texts relies on it. */
+static bool is_utf8(struct str text)
+{
+	size_t size;
+
+	for (size_t at = 0; at < text.len; at += size) {
+		size = character_size(text, at);
+		if (size == 0)
+			return false;
+	}
+	return true;
+}
 
 const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 				      const struct jsonata_options *options,
@@ -14,6 +45,11 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 
 	if (text.len > bytes_max || text.len > UINT32_MAX / 2) {
 		fault.code = "U1002";
+		jsonata_fault_report(&fault, STR(""), arena, error);
+		return NULL;
+	}
+	if (!is_utf8(text)) {
+		fault.code = "U1004";
 		jsonata_fault_report(&fault, STR(""), arena, error);
 		return NULL;
 	}

@@ -434,6 +434,17 @@ static void limits_the_length_of_expressions(void **state)
 	assert_fault(&run, repeat(run.arena, " ", 64 * 1024 + 1), "U1002");
 }
 
+static void takes_utf8_alone(void **state)
+{
+	struct run run = run_with(state);
+
+	assert_result(&run, "\"\xf0\x9d\x92\xb3\xed\xa0\x80\" = 1", "false");
+	assert_fault(&run, "\"a\xff\"", "U1004");
+	assert_fault(&run, "\"a\xc3", "U1004");
+	assert_fault(&run, "\"\xc0\x80\"", "U1004");
+	assert_fault(&run, "\"\xf5\x80\x80\x80\"", "U1004");
+}
+
 /* Long chains are no nesting. */
 static void takes_long_chains(void **state)
 {
@@ -889,6 +900,7 @@ int main(void)
 		TEST(holds_regular_expressions),
 		TEST(limits_the_nesting_of_expressions),
 		TEST(limits_the_length_of_expressions),
+		TEST(takes_utf8_alone),
 		TEST(takes_long_chains),
 		TEST(survives_hostile_expressions),
 		TEST(sorts_a_sorted_list_in_few_steps),
