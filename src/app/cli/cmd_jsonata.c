@@ -69,11 +69,14 @@ static int fail_at(const struct task *task, const struct input *input,
 {
 	struct arena arena;
 	struct buffer shown;
+	struct str token = STR("");
 
+	if (error->token.type == JSON_STRING)
+		token = json_str(error->token);
 	flush_results();
 	arena_init(&arena, EXPRESSION_BYTES_MAX);
 	buffer_init(&shown, &arena, EXPRESSION_BYTES_MAX);
-	caret_show(&shown, task->text, error->position, error->token);
+	caret_show(&shown, task->text, error->position, token);
 	fprintf(stderr, "tenon: ");
 	if (input != NULL)
 		fprintf(stderr, "%s:%llu: ", input->name, (unsigned long long)input->line);

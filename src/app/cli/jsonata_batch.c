@@ -10,6 +10,8 @@ enum { LINE_BYTES_MAX = 256 * 1024 * 1024, ANSWER_BYTES_MAX = 1024 * 1024 * 1024
 
 static const struct json_limits line_limits = {LINE_BYTES_MAX, 500, UINT32_MAX};
 
+enum { DEPTH_MAX = 2000 }; /* fits the stack of the main thread */
+
 /* --- limits by name ------------------------------------------------------------------------ */
 
 bool jsonata_run_limit(struct jsonata_limits *limits, struct str name, struct json value,
@@ -20,7 +22,7 @@ bool jsonata_run_limit(struct jsonata_limits *limits, struct str name, struct js
 		int64_t max;
 	} known[] = {
 		{"steps", INT64_MAX},
-		{"depth", 2000}, /* fits the stack of the main thread */
+		{"depth", DEPTH_MAX},
 		{"sequence", 50000000},
 		{"bytes", (int64_t)4 << 30},
 		{"time_ms", INT64_MAX / 2000000},
@@ -81,9 +83,9 @@ static struct json fault_to_json(struct arena *arena, const struct jsonata_error
 
 	json_builder_init(&inner, arena);
 	json_builder_set(&inner, STR("code"), json_string_c(error->code));
-	json_builder_set(&inner, STR("position"), json_int((int64_t)error->position));
-	if (error->token.len > 0)
-		json_builder_set(&inner, STR("token"), json_string(error->token));
+	if (error->has_position)
+		json_builder_set(&inner, STR("position"), json_int((int64_t)error->position));
+	json_builder_set(&inner, STR("token"), error->token);
 	json_builder_set(&inner, STR("value"), error->value);
 	json_builder_set(&inner, STR("message"), json_string(error->message));
 	return wrap_error(arena, json_builder_object(&inner));
@@ -136,6 +138,7 @@ static struct variables read_bindings(struct arena *arena, struct json bindings)
 static bool read_limits(struct json given, struct jsonata_limits *limits, struct error *err)
 {
 	*limits = jsonata_limits_default;
+	limits->depth_max = DEPTH_MAX; /* the reference has no such limit */
 	for (uint32_t i = 0; given.type == JSON_OBJECT && i < given.count; i++) {
 		const struct json_member *m = &given.members[i];
 		if (!jsonata_run_limit(limits, str_make(m->key, m->key_len), m->value, err))

@@ -9,8 +9,10 @@ static struct syntax *analyse(struct parser *parser, struct syntax *node);
 
 static bool fail(struct parser *parser, const char *code, const struct syntax *node)
 {
-	*parser->fault = (struct fault){
-		.code = code, .position = node->position, .has_position = node->position > 0};
+	*parser->fault = (struct fault){.code = code,
+					.position = node->position,
+					.has_position = node->kind != SYNTAX_PATH &&
+							node->kind != SYNTAX_PARENT};
 	return false;
 }
 
@@ -45,6 +47,8 @@ static const char *kind_name(const struct syntax *node)
 		return "variable";
 	case SYNTAX_REGEX:
 		return "regex";
+	case SYNTAX_WILDCARD:
+		return "wildcard";
 	case SYNTAX_DESCENDANT:
 		return "descendant";
 	case SYNTAX_PARENT:
@@ -85,10 +89,7 @@ static const char *kind_name(const struct syntax *node)
 static bool fail_parent(struct parser *parser, const struct syntax *node)
 {
 	fail(parser, "S0217", node);
-	if (node->kind == SYNTAX_PARENT || node->kind == SYNTAX_PATH)
-		parser->fault->has_position = false; /* the reference has none either */
-	parser->fault->has_token = true;
-	parser->fault->token = str_from_c(kind_name(node));
+	parser->fault->token = json_string_c(kind_name(node));
 	return false;
 }
 
@@ -193,19 +194,27 @@ static struct syntax *create_path(struct parser *parser, struct syntax *step)
 	return path;
 }
 
+static bool check_step(struct parser *parser, struct syntax *path, struct syntax *step)
+{
+	if (step->kind == SYNTAX_NUMBER || step->kind == SYNTAX_VALUE) {
+		fail(parser, "S0213", step);
+		parser->fault->value = step->value;
+		return false;
+	}
+	if (step->kind == SYNTAX_STRING)
+		step->kind = SYNTAX_NAME;
+	path->keeps_singleton |= step->keeps_array;
+	return true;
+}
+
+/* The first may come from # or ^, which do not check it; others before `from` are known. */
 static bool check_steps(struct parser *parser, struct syntax *path, uint32_t from)
 {
-	for (uint32_t i = from; i < path->items.count; i++) {
-		struct syntax *step = path->items.items[i];
-		if (step->kind == SYNTAX_NUMBER || step->kind == SYNTAX_VALUE) {
-			fail(parser, "S0213", step);
-			parser->fault->value = step->value;
+	if (from > 0 && !check_step(parser, path, path->items.items[0]))
+		return false;
+	for (uint32_t i = from; i < path->items.count; i++)
+		if (!check_step(parser, path, path->items.items[i]))
 			return false;
-		}
-		if (step->kind == SYNTAX_STRING)
-			step->kind = SYNTAX_NAME;
-		path->keeps_singleton |= step->keeps_array;
-	}
 	return true;
 }
 
@@ -617,8 +626,7 @@ static struct syntax *analyse_kind(struct parser *parser, struct syntax *node)
 		return analyse_parent(parser, node);
 	case SYNTAX_END:
 		fail(parser, "S0207", node);
-		parser->fault->has_token = true;
-		parser->fault->token = node->text;
+		parser->fault->token = json_string(node->text);
 		return NULL;
 	case SYNTAX_STRING:
 	case SYNTAX_NUMBER:

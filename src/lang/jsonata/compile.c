@@ -55,6 +55,12 @@ static struct node *compile_bind(struct compiler *c, const struct syntax *syntax
 			.code = "U1002", .position = syntax->position, .has_position = true};
 		return NULL;
 	}
+	if (c->scope == c->program->scope && jsonata_scope_has(c->scope->outer, node->bind.name)) {
+		node->run = jsonata_run_bind_around;
+		jsonata_scope_note(c, &c->binds, node, node->bind.name);
+		c->binds->scope = (struct scope *)(uintptr_t)c->scope->outer;
+		return node;
+	}
 	jsonata_scope_name(c, &c->scope->names, node->bind.name);
 	jsonata_scope_note(c, &c->binds, node, node->bind.name);
 	return node;
@@ -124,8 +130,13 @@ static struct node *compile_chain(struct compiler *c, const struct syntax *synta
 		if (items[i] == NULL)
 			return NULL;
 	}
+	uint32_t *positions = arena_array(c->arena, count, sizeof *positions);
+	for (i = count, at = syntax; i-- > 1; at = at->lhs)
+		positions[i] = at->position;
+	positions[0] = positions[1];
 	node->list.items = items;
 	node->list.count = count;
+	node->list.positions = positions;
 	return node;
 }
 
@@ -383,6 +394,33 @@ static struct node *compile_lambda(struct compiler *c, const struct syntax *synt
 	return node->lambda.body == NULL ? NULL : node;
 }
 
+/* What the reference calls the procedure of a call: the value of its node. */
+static struct json name_of(struct compiler *c, const struct syntax *named)
+{
+	switch (named->kind) {
+	case SYNTAX_NUMBER:
+	case SYNTAX_VALUE:
+		return json_copy(c->arena, named->value);
+	case SYNTAX_NAME:
+	case SYNTAX_STRING:
+	case SYNTAX_VARIABLE:
+		return json_string(arena_str(c->arena, named->text));
+	case SYNTAX_BINARY:
+	case SYNTAX_BIND:
+	case SYNTAX_APPLY:
+	case SYNTAX_MINUS:
+	case SYNTAX_ARRAY:
+	case SYNTAX_OBJECT:
+	case SYNTAX_CALL:
+	case SYNTAX_PARTIAL:
+	case SYNTAX_WILDCARD:
+	case SYNTAX_DESCENDANT:
+		return json_string(arena_str(c->arena, named->text));
+	default:
+		return json_undefined();
+	}
+}
+
 static void name_call(struct compiler *c, struct node *node, const struct syntax *procedure)
 {
 	const struct syntax *named = procedure;
@@ -394,8 +432,10 @@ static void name_call(struct compiler *c, struct node *node, const struct syntax
 		node->call.names_path = true;
 		node->call.hint = hint;
 	}
-	if (named->kind != SYNTAX_LAMBDA && named->text.data != NULL)
-		node->call.name = named->text;
+	node->call.mark = (struct call_mark){name_of(c, named), node->position};
+	node->call.tail_mark = (struct call_mark){
+		procedure->kind == SYNTAX_VARIABLE ? node->call.mark.token : json_undefined(),
+		procedure->position};
 }
 
 static struct node *compile_call(struct compiler *c, const struct syntax *syntax)
@@ -416,7 +456,7 @@ static struct node *compile_call(struct compiler *c, const struct syntax *syntax
 	node->call.scope = c->scope;
 	name_call(c, node, syntax->lhs);
 	if (!is_partial && syntax->lhs->kind == SYNTAX_VARIABLE && syntax->lhs->predicate == NULL) {
-		jsonata_scope_note(c, &c->calls, node, node->call.name);
+		jsonata_scope_note(c, &c->calls, node, json_str(node->call.mark.token));
 		c->calls->is_tail = syntax->is_tail;
 	}
 	return node;
@@ -518,8 +558,7 @@ static struct node *compile_bare(struct compiler *c, const struct syntax *syntax
 	*c->fault = (struct fault){.code = "S0201",
 				   .position = syntax->position,
 				   .has_position = true,
-				   .token = syntax->text,
-				   .has_token = true};
+				   .token = json_string(syntax->text)};
 	return NULL;
 }
 
@@ -608,10 +647,10 @@ const struct jsonata *jsonata_compile_text(struct arena *arena, struct str text,
 		tree = jsonata_analyse(&parser, tree);
 	if (tree != NULL)
 		result = compile_tree(&c, tree, outer);
-	if (result == NULL && fault->token.data != NULL)
-		fault->token = arena_str(arena, fault->token);
-	if (result == NULL && fault->value.type == JSON_STRING)
+	if (result == NULL) {
+		fault->token = json_copy(arena, fault->token);
 		fault->value = json_copy(arena, fault->value);
+	}
 	arena_finish(&scratch);
 	return result;
 }

@@ -41,6 +41,8 @@ void jsonata_scope_close(struct compiler *c, const struct scope *scope);
 /* Slot of a tuple's variable; 0 where name.data is NULL. */
 uint32_t jsonata_scope_tuple_slot(struct compiler *c, struct str name);
 /* Puts the node on a list of those to resolve, with the scope it stands in. */
+/* Whether the innermost frame has a place for it. */
+bool jsonata_scope_has(const struct scope *scope, struct str name);
 void jsonata_scope_note(struct compiler *c, struct pending **list, struct node *node,
 			struct str name);
 /* Resolves all that was noted. */

@@ -34,8 +34,8 @@ struct json jsonata_fail_at(struct evaluation *e, const char *code, const struct
 	if (is_first) {
 		e->fault.position = node->position;
 		e->fault.has_position = true;
-		e->fault.token = str_from_c(jsonata_operator_text(node->op));
-		e->fault.has_token = e->fault.token.len > 0;
+		const char *token = jsonata_operator_text(node->op);
+		e->fault.token = token[0] == '\0' ? json_undefined() : json_string_c(token);
 	}
 	return value_failed();
 }
@@ -334,6 +334,17 @@ struct json jsonata_run_bind(struct evaluation *e, const struct node *node, stru
 
 	if (!value_is_failed(value))
 		frame->slots[node->bind.slot] = value;
+	return value;
+}
+
+/* := of an $eval: it binds where that was called. */
+struct json jsonata_run_bind_around(struct evaluation *e, const struct node *node,
+				    struct json input, struct frame *frame)
+{
+	struct json value = jsonata_run(e, node->bind.value, input, frame);
+
+	if (!value_is_failed(value))
+		(node->bind.hops > 0 ? frame->outer : frame)->slots[node->bind.slot] = value;
 	return value;
 }
 

@@ -26,8 +26,7 @@ struct tail {
 	struct json function;
 	struct json *arguments;
 	uint32_t count;
-	uint32_t position;
-	struct str name;
+	const struct call_mark *mark;
 };
 
 struct evaluation {
@@ -53,6 +52,9 @@ struct evaluation {
 	struct random_seeded chance;
 	bool has_chance;
 	struct fault fault;
+	/* The builtin called last through a variable, and the call. */
+	const void *marked_builtin;
+	const struct call_mark *builtin_mark;
 };
 
 /* What a builtin knows of its call. */
@@ -186,6 +188,10 @@ int jsonata_compare_text(struct str a, struct str b);
 struct json jsonata_to_text(struct evaluation *e, struct json value, bool is_pretty);
 /* The member or, for an array, the sequence of its items' members (raw). */
 struct json jsonata_lookup(struct evaluation *e, struct json value, struct str key, uint32_t hash);
+/* An object with its members in JavaScript's order: keys that look like array indices first, by
+ * number. What an expression goes through is in this order; what it passes on keeps its own.
+ * Anything else, and past a budget the object too, comes back as it is. */
+struct json jsonata_in_order(struct evaluation *e, struct json object);
 struct json jsonata_append(struct evaluation *e, struct json a, struct json b);
 struct json jsonata_number(double number);
 /* Even over [0, below); the caller has seen that there is a source of chance. The source is asked
@@ -207,7 +213,15 @@ static inline struct json value_tuple_item(struct json tuple)
 {
 	return ((const struct json *)tuple.pointer)[0];
 }
-/* `items` are sorted in place of a copy: returns the ordered array. */
+/* A tuple as the object which the reference makes of it. */
+struct json jsonata_tuple_object(struct evaluation *e, struct json tuple,
+				 const struct scope *scope);
+static inline bool value_is_tuple(struct json value)
+{
+	return value.type == JSON_EXTENSION && value.extension == VALUE_KIND_TUPLE;
+}
+/* `items` are sorted in place of a copy: returns the ordered array. Of two tuples and more it is no
+ * stream of tuples any longer, in the reference, but an array of objects. */
 struct json jsonata_sort_by(struct evaluation *e, const struct node *node, struct json input,
 			    struct frame *frame, const struct scope *tuple_scope);
 

@@ -63,7 +63,7 @@ static void explain_label(const struct node *node, struct buffer *out)
 		break;
 	case NODE_CALL:
 	case NODE_PARTIAL:
-		buffer_append_format(out, " %.*s%s", STR_ARGS(node->call.name),
+		buffer_append_format(out, " %.*s%s", STR_ARGS(json_str(node->call.mark.token)),
 				     node->run == jsonata_run_builtin_call ? " (builtin)"
 				     : node->run == jsonata_run_tail	   ? " (tail)"
 									   : "");

@@ -157,9 +157,9 @@ static const char *find_sentence(const char *code)
 	return NULL;
 }
 
-/* The value as the reference keeps it in the error: never anything huge. */
 enum { TEXT_SHOWN_MAX = 32 * 1024 };
 
+/* The value as the reference keeps it in the error: never anything huge. */
 static void append_value(struct buffer *out, struct json value)
 {
 	struct buffer part;
@@ -168,7 +168,7 @@ static void append_value(struct buffer *out, struct json value)
 		buffer_append(out, STR("undefined"));
 		return;
 	}
-	buffer_init(&part, out->arena, 4096);
+	buffer_init(&part, out->arena, 2 * TEXT_SHOWN_MAX);
 	json_print(&part, value);
 	buffer_append(out, part.is_over ? STR("…") : buffer_str(&part));
 }
@@ -191,19 +191,17 @@ static void append_insert(struct buffer *out, const struct fault *fault, struct 
 
 	if (is_raw)
 		name = str_slice(name, 1, name.len);
-	struct str text = str_equal(name, STR("token")) ? fault->token : fault->text;
+	struct json token = str_equal(name, STR("token")) ? fault->token : json_string(fault->text);
 	if (str_equal(name, STR("index")))
 		buffer_append_int(out, fault->index);
 	else if (str_equal(name, STR("value")))
 		append_value(out, fault->value);
 	else if (str_equal(name, STR("value2")))
 		append_value(out, fault->value2);
-	else if (str_equal(name, STR("token")) && !fault->has_token)
-		buffer_append(out, STR("undefined"));
-	else if (is_raw)
-		buffer_append(out, shorten(text));
+	else if (is_raw && token.type == JSON_STRING)
+		buffer_append(out, shorten(json_str(token)));
 	else
-		append_value(out, json_string(text));
+		append_value(out, token);
 }
 
 static struct str write_sentence(const struct fault *fault, struct arena *arena)
@@ -232,9 +230,11 @@ void jsonata_fault_report(const struct fault *fault, struct str text, struct are
 {
 	*error = (struct jsonata_error){.value = fault->value};
 	snprintf(error->code, sizeof error->code, "%s", fault->code);
-	if (fault->has_position)
+	error->token = fault->token;
+	error->has_position = fault->has_position;
+	if (fault->has_position && (fault->position & POSITION_ELSEWHERE) != 0)
+		error->position = fault->position & ~POSITION_ELSEWHERE;
+	else if (fault->has_position)
 		error->position = jsonata_utf16_offset(text, fault->position);
-	if (fault->has_token)
-		error->token = fault->token;
 	error->message = write_sentence(fault, arena);
 }

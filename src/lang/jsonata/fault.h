@@ -4,14 +4,16 @@
 
 #include "lang/jsonata/value.h"
 
+/* Set in a position that is not in the expression's own text, and is counted already. */
+#define POSITION_ELSEWHERE 0x80000000u
+
 /* What is known of a fault before its sentence is written. Positions are byte offsets in the
  * expression until the door turns them into the reference's UTF-16 offsets. */
 struct fault {
 	const char *code; /* NULL: none yet */
 	uint32_t position;
 	bool has_position;
-	bool has_token;
-	struct str token;
+	struct json token; /* JSON_UNDEFINED: none */
 	struct json value;
 	struct json value2; /* second value of T2007, T2009; exponent of D3061 */
 	uint32_t index;	    /* of the argument, from 1 */

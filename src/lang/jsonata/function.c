@@ -29,7 +29,113 @@ uint32_t jsonata_arity(struct json function)
 	}
 }
 
+/* --- whose fault it is --------------------------------------------------------------------- */
+
+/* flags of a failure that arose before a call in tail position was made: the reference has left
+ * the lambda around it by then. */
+enum { BEFORE_CALL = 1 };
+
+static struct json failed_before_call(void)
+{
+	return (struct json){.type = VALUE_FAILED, .flags = BEFORE_CALL};
+}
+
+/* Where a function keeps the mark of its last call; NULL where it is not kept. */
+static const struct call_mark **mark_of(struct json function)
+{
+	void *pointer = (void *)(uintptr_t)function.pointer;
+
+	if (function.type != JSON_EXTENSION)
+		return NULL;
+	switch (value_function_kind(function)) {
+	case FUNCTION_LAMBDA:
+	case FUNCTION_TRANSFORM:
+		return &((struct closure *)pointer)->mark;
+	case FUNCTION_PARTIAL:
+		return &((struct partial *)pointer)->mark;
+	case FUNCTION_CHAIN:
+		return &((struct chain *)pointer)->mark;
+	default:
+		return NULL;
+	}
+}
+
+static void set_mark(struct evaluation *e, struct json function, const struct call_mark *mark)
+{
+	const struct call_mark **place = mark_of(function);
+
+	if (place != NULL) {
+		*place = mark;
+	} else {
+		e->marked_builtin = function.pointer;
+		e->builtin_mark = mark;
+	}
+}
+
+/* The reference marks what is an object there, and no bare function of JavaScript. */
+static bool is_marked(struct json function)
+{
+	return (function.extension & FUNCTION_WRAPPED) == 0 &&
+	       value_function_kind(function) != FUNCTION_REGEX &&
+	       value_function_kind(function) != FUNCTION_NEXT;
+}
+
+static const struct call_mark *get_mark(const struct evaluation *e, struct json function)
+{
+	const struct call_mark **place = mark_of(function);
+
+	if (place != NULL)
+		return *place;
+	return e->marked_builtin == function.pointer ? e->builtin_mark : NULL;
+}
+
+static bool is_truthy(struct json value)
+{
+	switch (value.type) {
+	case JSON_UNDEFINED:
+	case JSON_NULL:
+		return false;
+	case JSON_BOOL:
+		return value.boolean;
+	case JSON_STRING:
+		return value.count > 0;
+	default:
+		return !value_is_number(value) || value_double(value) != 0;
+	}
+}
+
+/* A fault passes out of a function: it is said to be where that was last called from. */
+static void blame(struct evaluation *e, const struct call_mark *mark)
+{
+	if (mark == NULL)
+		return;
+	if (value_is_undefined(e->fault.token))
+		e->fault.token = mark->token;
+	e->fault.position = mark->position;
+	e->fault.has_position = true;
+}
+
+/* A fault passes out of a call: what is not known of it yet is taken from there. */
+static struct json place(struct evaluation *e, const struct call_mark *mark)
+{
+	if (!e->fault.has_position || e->fault.position == 0)
+		e->fault.position = mark->position;
+	e->fault.has_position = true;
+	if (!is_truthy(e->fault.token))
+		e->fault.token = mark->token;
+	return value_failed();
+}
+
+static struct json locate(struct evaluation *e, const struct call_mark *mark)
+{
+	blame(e, mark);
+	return place(e, mark);
+}
+
 /* --- applying ------------------------------------------------------------------------------ */
+
+static struct json apply_marked(struct evaluation *e, struct json function, struct json *arguments,
+				uint32_t count, struct json context, const struct call_mark *mark);
 
 static struct json call_builtin(struct evaluation *e, const struct builtin *builtin,
 				const struct json *arguments, uint32_t count,
@@ -117,7 +223,6 @@ static APART struct json apply_native(struct evaluation *e, const struct jsonata
 		     error.value);
 	e->fault.text = error.message;
 	e->fault.token = error.token;
-	e->fault.has_token = error.token.len > 0;
 	return value_failed();
 }
 
@@ -156,17 +261,26 @@ static APART struct json apply_partial(struct evaluation *e, const struct partia
 	return jsonata_apply(e, partial->function, all, partial->count, json_undefined());
 }
 
+/* In the reference a chain is function($f, $g) { function($x){ $g($f($x)) } }: its faults name
+ * what stands there. */
 static APART struct json apply_chain(struct evaluation *e, const struct chain *chain,
 				     struct json *arguments, uint32_t count)
 {
+	static const struct call_mark first_mark = {{.type = JSON_STRING, .count = 1, .text = "f"},
+						    39 | POSITION_ELSEWHERE};
+	static const struct call_mark second_mark = {{.type = JSON_STRING, .count = 1, .text = "g"},
+						     35 | POSITION_ELSEWHERE};
 	struct json first = count > 0 ? arguments[0] : json_undefined(), value;
 
-	value = jsonata_apply(e, chain->first, &first, 1, json_null());
+	value = apply_marked(e, chain->first, &first, 1, json_null(), &first_mark);
 	if (value_is_sequence(value))
 		value = jsonata_settle(value, false);
-	if (!value_is_failed(value))
-		value = jsonata_apply(e, chain->second, &value, 1, json_null());
-	return value;
+	if (value_is_failed(value)) {
+		place(e, &first_mark);
+		return failed_before_call();
+	}
+	value = apply_marked(e, chain->second, &value, 1, json_null(), &second_mark);
+	return value_is_failed(value) ? failed_before_call() : value;
 }
 
 static APART struct json apply_transform(struct evaluation *e, const struct closure *closure,
@@ -227,18 +341,17 @@ static struct json apply_once(struct evaluation *e, struct json function, struct
 	}
 }
 
-/* Where the fault came from, as the reference tells it: the call. */
-static struct json locate(struct evaluation *e, uint32_t position, struct str name)
+static struct json apply_and_blame(struct evaluation *e, struct json function,
+				   struct json *arguments, uint32_t count, struct json context)
 {
-	if (position > 0) {
-		e->fault.position = position;
-		e->fault.has_position = true;
+	struct json value = apply_once(e, function, arguments, count, context);
+
+	if (value_is_failed(value)) {
+		if (value.flags != BEFORE_CALL)
+			blame(e, get_mark(e, function));
+		return value_failed();
 	}
-	if (!e->fault.has_token && name.data != NULL) {
-		e->fault.token = name;
-		e->fault.has_token = true;
-	}
-	return value_failed();
+	return value;
 }
 
 /* Calls in tail position wait here, so that they do not grow the stack. */
@@ -248,10 +361,28 @@ static struct json run_tails(struct evaluation *e, struct json value, struct jso
 		struct tail tail = e->tail;
 		if (!jsonata_spend(e))
 			return value_failed();
-		value = apply_once(e, tail.function, tail.arguments, tail.count, context);
-		if (value_is_failed(value))
-			locate(e, tail.position, tail.name);
+		bool is_wrapped = (tail.function.extension & FUNCTION_WRAPPED) != 0;
+		if (mark_of(tail.function) == NULL) /* the arguments may have changed it */
+			set_mark(e, tail.function, tail.mark);
+		value = apply_and_blame(e, tail.function, tail.arguments, tail.count, context);
+		if (value_is_failed(value) && is_wrapped)
+			blame(e, tail.mark);
 	}
+	return value;
+}
+
+static struct json apply_marked(struct evaluation *e, struct json function, struct json *arguments,
+				uint32_t count, struct json context, const struct call_mark *mark)
+{
+	struct json value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	if (is_marked(function))
+		set_mark(e, function, mark);
+	value = apply_and_blame(e, function, arguments, count, context);
+	value = run_tails(e, value, context);
+	jsonata_leave(e);
 	return value;
 }
 
@@ -262,7 +393,8 @@ struct json jsonata_apply(struct evaluation *e, struct json function, struct jso
 
 	if (!jsonata_enter(e))
 		return value_failed();
-	value = run_tails(e, apply_once(e, function, arguments, count, context), context);
+	value = apply_and_blame(e, function, arguments, count, context);
+	value = run_tails(e, value, context);
 	jsonata_leave(e);
 	return value;
 }
@@ -341,9 +473,9 @@ static APART struct json call_checked(struct evaluation *e, const struct node *n
 	const struct call *call = &node->call;
 
 	if (!check(e, call->signature, &arguments, &count, site->input))
-		return locate(e, node->position, call->name);
+		return locate(e, &call->mark);
 	struct json value = call_builtin(e, call->builtin, arguments, count, site);
-	return value_is_failed(value) ? locate(e, node->position, call->name) : value;
+	return value_is_failed(value) ? locate(e, &call->mark) : value;
 }
 
 /* A builtin known at compile time; arguments that fit as they are need no copy. */
@@ -364,7 +496,7 @@ static struct json call_known(struct evaluation *e, const struct node *node, str
 	for (uint32_t i = site.count; i < ARGUMENTS_FEW; i++)
 		few[i] = json_undefined();
 	struct json value = call->builtin->call(e, few, &site);
-	return value_is_failed(value) ? locate(e, node->position, call->name) : value;
+	return value_is_failed(value) ? locate(e, &call->mark) : value;
 }
 
 struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *node,
@@ -389,44 +521,54 @@ static struct json run_procedure(struct evaluation *e, const struct node *node, 
 	if (!value_is_undefined(function) || !call->names_path)
 		return function;
 	struct json meant = jsonata_run(e, call->hint, input, frame);
-	if (value_is_undefined(meant))
+	if (value_is_undefined(meant) || !is_truthy(meant))
 		return function;
 	jsonata_fail(e, hint_code, json_undefined());
-	return locate(e, node->position, call->name);
+	return locate(e, &call->mark);
 }
 
-/* A lambda without a signature: its arguments go straight into its frame. */
-static APART struct json call_lambda(struct evaluation *e, const struct node *node,
-				     const struct closure *closure, struct json input,
-				     struct frame *frame, const struct json *first)
+/* A lambda without a signature: its arguments go straight into its frame. False when one fails. */
+static APART bool bind_arguments(struct evaluation *e, const struct node *node,
+				 const struct closure *closure, struct json input,
+				 struct frame *frame, const struct json *first, struct frame **out)
 {
 	const struct lambda *lambda = &closure->node->lambda;
 	uint32_t at = 0;
 	struct frame *inner = open_frame(e, closure);
 
 	if (inner == NULL && scope_size(lambda->scope) > 0)
-		return value_failed();
+		return false;
+	*out = inner;
 	if (first != NULL && lambda->parameter_count > 0)
 		inner->slots[lambda->slots[0]] = *first;
 	at += first != NULL;
 	for (uint32_t i = 0; i < node->call.count; i++, at++) {
 		struct json value = run_argument(e, node->call.arguments[i], input, frame);
 		if (value_is_failed(value))
-			return value;
+			return false;
 		if (at < lambda->parameter_count)
 			inner->slots[lambda->slots[at]] = value;
 	}
 	for (; at < lambda->parameter_count; at++)
 		inner->slots[lambda->slots[at]] = json_undefined();
-	struct json value = run_body(e, closure, inner);
-	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
+	return true;
 }
 
-static struct json finish_call(struct evaluation *e, const struct node *node, struct json input,
-			       struct json value)
+static struct json call_lambda(struct evaluation *e, const struct node *node, struct json function,
+			       struct json input, struct frame *frame, const struct json *first)
 {
+	const struct closure *closure = function.pointer;
+	struct frame *inner;
+
+	if (!bind_arguments(e, node, closure, input, frame, first, &inner))
+		return value_failed();
+	if ((function.extension & FUNCTION_WRAPPED) == 0)
+		set_mark(e, function, &node->call.mark);
+	struct json value = run_body(e, closure, inner);
+	if (value_is_failed(value) && value.flags != BEFORE_CALL)
+		blame(e, closure->mark);
 	value = run_tails(e, value, input);
-	return value_is_failed(value) ? locate(e, node->position, node->call.name) : value;
+	return value_is_failed(value) ? place(e, &node->call.mark) : value;
 }
 
 static struct json call_any(struct evaluation *e, const struct node *node, struct json input,
@@ -441,19 +583,13 @@ static struct json call_any(struct evaluation *e, const struct node *node, struc
 	if (function.type == JSON_EXTENSION && value_function_kind(function) == FUNCTION_LAMBDA) {
 		const struct closure *closure = function.pointer;
 		if (closure->node->lambda.signature == NULL)
-			return finish_call(e, node, input,
-					   call_lambda(e, node, closure, input, frame, first));
+			return call_lambda(e, node, function, input, frame, first);
 	}
 	struct json *arguments = run_arguments(e, &node->call, input, frame, first, few, &count);
 	if (arguments == NULL)
 		return value_failed();
-	struct json value = jsonata_apply(e, function, arguments, count, input);
-	if (!value_is_failed(value))
-		return value;
-	/* What a match's `next` reports has the place of its regular expression. */
-	bool is_placed = e->fault.has_position && function.type == JSON_EXTENSION &&
-			 value_function_kind(function) == FUNCTION_NEXT;
-	return locate(e, is_placed ? 0 : node->position, node->call.name);
+	struct json value = apply_marked(e, function, arguments, count, input, &node->call.mark);
+	return value_is_failed(value) ? place(e, &node->call.mark) : value;
 }
 
 struct json jsonata_run_call(struct evaluation *e, const struct node *node, struct json input,
@@ -476,20 +612,20 @@ struct json jsonata_run_tail(struct evaluation *e, const struct node *node, stru
 	const struct call *call = &node->call;
 
 	if (value_is_failed(function))
-		return function;
+		return failed_before_call();
+	set_mark(e, function, &call->tail_mark);
 	struct json *arguments = jsonata_take(e, (call->count + 1) * sizeof *arguments);
 	if (arguments == NULL)
 		return value_failed();
 	for (uint32_t i = 0; i < call->count; i++) {
 		arguments[i] = jsonata_run(e, call->arguments[i], input, frame);
 		if (value_is_failed(arguments[i]))
-			return arguments[i];
+			return failed_before_call();
 	}
 	e->tail = (struct tail){.function = function,
 				.arguments = arguments,
 				.count = call->count,
-				.position = call->procedure->position,
-				.name = call->names_path ? (struct str){NULL, 0} : call->name};
+				.mark = &call->tail_mark};
 	return (struct json){.type = VALUE_TAIL};
 }
 
@@ -510,7 +646,7 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 	for (uint32_t i = 0; i < call->count; i++) {
 		few[i] = jsonata_run(e, call->arguments[i], input, frame);
 		if (value_is_failed(few[i]))
-			return few[i];
+			return failed_before_call();
 	}
 	if (jsonata_signature_is_plain(call->signature, few, call->count)) {
 		site.count = call->count;
@@ -518,8 +654,10 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 			return value_failed();
 		struct json value = call->builtin->call(e, few, &site);
 		jsonata_leave(e);
-		return value_is_failed(value) ? locate(e, call->procedure->position, call->name)
-					      : value;
+		if (!value_is_failed(value))
+			return value;
+		locate(e, &call->tail_mark);
+		return failed_before_call();
 	}
 	struct json *arguments = jsonata_take(e, sizeof few);
 	if (arguments == NULL)
@@ -528,8 +666,7 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 	e->tail = (struct tail){.function = call->procedure->literal,
 				.arguments = arguments,
 				.count = call->count,
-				.position = call->procedure->position,
-				.name = call->name};
+				.mark = &call->tail_mark};
 	return (struct json){.type = VALUE_TAIL};
 }
 
@@ -544,6 +681,7 @@ struct json jsonata_run_partial(struct evaluation *e, const struct node *node, s
 		return value_failed();
 	partial->count = call->count;
 	partial->open = 0;
+	partial->mark = NULL;
 	for (uint32_t i = 0; i < call->count; i++) {
 		partial->arguments[i] = value_unbound();
 		if (call->arguments[i] == NULL) {
@@ -559,7 +697,7 @@ struct json jsonata_run_partial(struct evaluation *e, const struct node *node, s
 		return value_failed();
 	if (partial->function.type != JSON_EXTENSION) {
 		jsonata_fail(e, "T1008", json_undefined());
-		return locate(e, node->position, call->name);
+		return locate(e, &call->mark);
 	}
 	jsonata_leave(e);
 	return value_function(FUNCTION_PARTIAL, partial);
@@ -571,7 +709,7 @@ static struct json make_chain(struct evaluation *e, struct json first, struct js
 
 	if (chain == NULL)
 		return value_failed();
-	*chain = (struct chain){first, second};
+	*chain = (struct chain){.first = first, .second = second};
 	return value_function(FUNCTION_CHAIN, chain);
 }
 
@@ -590,7 +728,7 @@ static struct json apply_to(struct evaluation *e, const struct node *node, struc
 		return function;
 	if (function.type != JSON_EXTENSION) {
 		jsonata_fail_at(e, "T2006", node, function);
-		e->fault.has_token = false;
+		e->fault.token = json_undefined();
 		return value_failed();
 	}
 	if (left.type == JSON_EXTENSION)

@@ -6,13 +6,14 @@
 
 /* A lambda, or a transformation, with what it was made in. */
 struct closure {
+	const struct call_mark *mark; /* of the last call; NULL: none */
 	const struct node *node;
 	struct frame *frame;
 	struct json input;
 };
 
-/* $eval as a value: it sees the variables where it was named. */
 struct partial {
+	const struct call_mark *mark;
 	struct json function;
 	uint32_t count;
 	uint32_t open;		 /* placeholders */
@@ -20,6 +21,7 @@ struct partial {
 };
 
 struct chain {
+	const struct call_mark *mark;
 	struct json first;
 	struct json second;
 };

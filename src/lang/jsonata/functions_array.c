@@ -229,8 +229,6 @@ static int is_after(struct evaluation *e, void *context, uint32_t a, uint32_t b)
 	struct json pair[2] = {s->items[a], s->items[b]};
 	struct json value = jsonata_apply(e, s->function, pair, 2, json_null());
 
-	if (value_is_sequence(value))
-		value = jsonata_settle(value, false);
 	return value_is_failed(value) ? -1 : is_truthy(value);
 }
 

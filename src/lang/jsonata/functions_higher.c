@@ -75,13 +75,15 @@ struct json jsonata_builtin_reduce(struct evaluation *e, const struct json *a,
 	struct json value = a[2];
 
 	(void)site;
-	if (a[0].type != JSON_ARRAY)
-		return json_undefined();
+	if (value_is_undefined(a[0]))
+		return a[0];
 	if (arity < 2) {
 		jsonata_fail(e, "D3050", json_undefined());
 		e->fault.index = 1;
 		return value_failed();
 	}
+	if (a[0].type != JSON_ARRAY)
+		return json_undefined();
 	if (value_is_undefined(value) && a[0].count > 0)
 		value = a[0].items[i++];
 	for (; i < a[0].count; i++) {

@@ -1,6 +1,65 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/function.h"
 
+/* --- JavaScript's order of keys ------------------------------------------------------------ */
+
+/* The number of a key that looks like an array index, or -1. */
+static int64_t index_of(const struct json_member *member)
+{
+	int64_t index = 0;
+
+	if (member->key_len == 0 || member->key_len > 10 ||
+	    (member->key[0] == '0' && member->key_len > 1))
+		return -1;
+	for (uint32_t i = 0; i < member->key_len; i++) {
+		if (member->key[i] < '0' || member->key[i] > '9')
+			return -1;
+		index = index * 10 + (member->key[i] - '0');
+	}
+	return index < UINT32_MAX ? index : -1;
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+	int64_t x = index_of(a), y = index_of(b);
+
+	return (x > y) - (x < y);
+}
+
+static bool is_in_order(struct json object, uint32_t *count)
+{
+	int64_t last = -1;
+	bool is_ordered = true;
+
+	*count = 0;
+	for (uint32_t i = 0; i < object.count; i++) {
+		const struct json_member *m = &object.members[i];
+		int64_t index = m->key_len > 0 && m->key[0] <= '9' ? index_of(m) : -1;
+		if (index < 0)
+			continue;
+		is_ordered = is_ordered && *count == i && index > last;
+		last = index;
+		(*count)++;
+	}
+	return is_ordered;
+}
+
+struct json jsonata_in_order(struct evaluation *e, struct json object)
+{
+	uint32_t count, at = 0, rest;
+
+	if (object.type != JSON_OBJECT || is_in_order(object, &count))
+		return object;
+	struct json_member *members = jsonata_take(e, object.count * sizeof *members);
+	if (members == NULL || !jsonata_spend_many(e, object.count))
+		return object;
+	rest = count;
+	for (uint32_t i = 0; i < object.count; i++)
+		members[index_of(&object.members[i]) >= 0 ? at++ : rest++] = object.members[i];
+	qsort(members, count, sizeof *members, compare_indices);
+	return json_object(members, object.count);
+}
+
 /* An object under construction in which a later value of a key replaces an earlier one. */
 struct members {
 	struct evaluation *e;
@@ -70,6 +129,7 @@ static bool gather_keys(struct members *m, struct json value, uint32_t depth)
 			if (!jsonata_spend(m->e) || !gather_keys(m, value.items[i], depth + 1))
 				return false;
 	} else if (value.type == JSON_OBJECT) {
+		value = jsonata_in_order(m->e, value);
 		for (uint32_t i = 0; i < value.count; i++)
 			if (!set(m, &value.members[i]))
 				return false;
@@ -86,8 +146,9 @@ struct json jsonata_builtin_keys(struct evaluation *e, const struct json *a,
 	(void)site;
 	if (!gather_keys(&m, a[0], 0))
 		return value_failed();
-	for (uint32_t i = 0; i < m.count; i++) {
-		struct str key = str_make(m.items[i].key, m.items[i].key_len);
+	struct json all = jsonata_in_order(e, json_object(m.items, m.count));
+	for (uint32_t i = 0; i < all.count; i++) {
+		struct str key = str_make(all.members[i].key, all.members[i].key_len);
 		if (!jsonata_push(e, value_text(key, jsonata_text_flags(key))))
 			return value_failed();
 	}
@@ -117,6 +178,7 @@ static bool push_spread(struct evaluation *e, struct json value, uint32_t depth)
 	}
 	if (value.type != JSON_OBJECT)
 		return value_is_undefined(value) || jsonata_push(e, value);
+	value = jsonata_in_order(e, value);
 	for (uint32_t i = 0; i < value.count; i++)
 		if (!jsonata_spend(e) || !jsonata_push(e, json_object(&value.members[i], 1)))
 			return false;
@@ -172,10 +234,11 @@ struct json jsonata_builtin_each(struct evaluation *e, const struct json *a,
 				 const struct call_site *site)
 {
 	uint32_t base = e->top;
+	struct json object = jsonata_in_order(e, a[0]);
 
 	(void)site;
-	for (uint32_t i = 0; a[0].type == JSON_OBJECT && i < a[0].count; i++) {
-		const struct json_member *m = &a[0].members[i];
+	for (uint32_t i = 0; object.type == JSON_OBJECT && i < object.count; i++) {
+		const struct json_member *m = &object.members[i];
 		struct json value = jsonata_apply_item(e, a[1], m->value, key_text(m), a[0]);
 		if (value_is_failed(value) ||
 		    (!value_is_undefined(value) && !jsonata_push(e, value)))
@@ -195,8 +258,9 @@ struct json jsonata_builtin_sift(struct evaluation *e, const struct json *a,
 	struct json_member *members = jsonata_take(e, a[0].count * sizeof *members);
 	if (members == NULL)
 		return value_failed();
-	for (uint32_t i = 0; i < a[0].count; i++) {
-		const struct json_member *m = &a[0].members[i];
+	struct json object = jsonata_in_order(e, a[0]);
+	for (uint32_t i = 0; i < object.count; i++) {
+		const struct json_member *m = &object.members[i];
 		struct json value = value_is_function(a[1]) ? jsonata_apply_item(e, a[1], m->value,
 										 key_text(m), a[0])
 							    : json_undefined();

@@ -24,6 +24,8 @@ struct grouping {
 	struct json input;
 	struct frame *frame;
 	const struct scope *tuple_scope; /* NULL: the items are no tuples */
+	const struct scope *loose_scope; /* of tuples that are no stream */
+	bool *is_used;			 /* tuples that stood alone in a group, by item */
 	struct group *groups;
 	uint32_t count, capacity;
 	struct link *links;
@@ -169,6 +171,10 @@ static bool gather(struct grouping *g)
 			if (frame == NULL)
 				return false;
 			item = value_tuple_item(item);
+		} else if (value_is_tuple(item)) {
+			item = jsonata_tuple_object(g->e, item, g->loose_scope);
+			if (value_is_failed(item))
+				return false;
 		}
 		for (uint32_t pair = 0; pair < g->object->count; pair++) {
 			struct json key;
@@ -192,8 +198,14 @@ static struct json collect(struct grouping *g, const struct group *group, uint32
 
 	for (uint32_t at = group->first_link; at != 0; at = g->links[at - 1].next) {
 		struct json item = g->input.items[g->links[at - 1].item];
+		if (g->tuple_scope != NULL && slot == 0 && g->is_used[g->links[at - 1].item])
+			continue;
 		if (g->tuple_scope != NULL)
 			item = ((const struct json *)item.pointer)[slot];
+		else if (value_is_tuple(item))
+			item = jsonata_tuple_object(e, item, g->loose_scope);
+		if (value_is_failed(item))
+			return item;
 		if (value_is_undefined(item) || item.type == VALUE_UNBOUND)
 			continue;
 		only = item;
@@ -226,19 +238,44 @@ static struct frame *reduce(struct grouping *g, const struct group *group, struc
 		if (!value_is_undefined(value))
 			frame->slots[slot] = value;
 	}
+	/* The reference takes the item out of a tuple that is alone in its group: a later group
+	 * that has the same tuple misses it. */
+	if (group->item_count == 1)
+		g->is_used[g->links[group->first_link - 1].item] = true;
 	*context = frame->slots[0].type == VALUE_UNBOUND ? json_undefined() : frame->slots[0];
 	return frame;
+}
+
+/* The groups in the order in which the reference evaluates them; NULL past a budget. */
+static const struct json_member *order_groups(struct grouping *g)
+{
+	struct json_member *keys = jsonata_take(g->e, g->count * sizeof *keys);
+
+	if (keys == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < g->count; i++)
+		keys[i] =
+			(struct json_member){g->groups[i].key.data, (uint32_t)g->groups[i].key.len,
+					     g->groups[i].hash, json_int(i)};
+	return jsonata_in_order(g->e, json_object(keys, g->count)).members;
 }
 
 static struct json finish(struct grouping *g)
 {
 	struct json_member *members = jsonata_take(g->e, g->count * sizeof *members);
+	const struct json_member *order = members == NULL ? NULL : order_groups(g);
 	uint32_t count = 0;
 
-	if (members == NULL)
+	if (order == NULL)
 		return value_failed();
+	if (g->tuple_scope != NULL) {
+		g->is_used = jsonata_take(g->e, g->input.count * sizeof *g->is_used);
+		if (g->is_used == NULL)
+			return value_failed();
+		memset(g->is_used, 0, g->input.count * sizeof *g->is_used);
+	}
 	for (uint32_t i = 0; i < g->count; i++) {
-		const struct group *group = &g->groups[i];
+		const struct group *group = &g->groups[order[i].value.integer];
 		struct frame *frame = g->frame;
 		struct json context, value;
 		if (g->tuple_scope != NULL) {
@@ -274,6 +311,7 @@ struct json jsonata_group(struct evaluation *e, const struct node *node, uint32_
 		g.tuple_scope = tuple_scope;
 	else if (tuple_scope != NULL && scope_size(tuple_scope) > 0) {
 		/* Compiled for tuples, but there are none: an empty frame keeps the hops right. */
+		g.loose_scope = tuple_scope;
 		g.frame = jsonata_frame(e, frame, scope_size(tuple_scope));
 		if (g.frame == NULL)
 			return value_failed();

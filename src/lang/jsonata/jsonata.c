@@ -77,6 +77,8 @@ static bool check_result(struct evaluation *e, struct json value, uint32_t depth
 	for (uint32_t i = 0; i < value.count; i++) {
 		const struct json *item =
 			value.type == JSON_ARRAY ? &value.items[i] : &value.members[i].value;
+		if (item->type == JSON_UNDEFINED && value.type == JSON_ARRAY)
+			*(struct json *)(uintptr_t)item = json_null(); /* as JSON.stringify does */
 		if (item->type < JSON_ARRAY)
 			continue;
 		/* Only evaluations make marks, in arrays of their own arena. */
@@ -156,6 +158,7 @@ static void start(struct evaluation *e, const struct jsonata *expression,
 	e->match_memory = NULL;
 	e->has_chance = false;
 	e->fault = (struct fault){0};
+	e->marked_builtin = NULL;
 }
 
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,

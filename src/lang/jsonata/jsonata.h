@@ -20,8 +20,9 @@ struct jsonata_call; /* what a native function gets to work with; see below */
  * date). Texts live in the arena that the failing call was given. */
 struct jsonata_error {
 	char code[8];	    /* "S0201", "T2001", "D1002" … */
+	bool has_position;  /* the reference gives none for some */
 	size_t position;    /* in characters as the reference counts them (UTF-16 units) */
-	struct str token;   /* may be empty */
+	struct json token;  /* a text, or the literal that stands there; JSON_UNDEFINED: none */
 	struct json value;  /* JSON_UNDEFINED where the reference gives none */
 	struct str message; /* a sentence, without the position */
 };

@@ -71,11 +71,11 @@ uint8_t jsonata_text_flags(struct str s)
 
 static bool fail(struct lexer *lexer, const char *code, size_t position, struct str token)
 {
-	*lexer->fault = (struct fault){.code = code,
-				       .position = (uint32_t)position,
-				       .has_position = true,
-				       .has_token = token.data != NULL,
-				       .token = token};
+	*lexer->fault =
+		(struct fault){.code = code,
+			       .position = (uint32_t)position,
+			       .has_position = true,
+			       .token = token.data == NULL ? json_undefined() : json_string(token)};
 	return false;
 }
 

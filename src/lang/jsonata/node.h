@@ -108,6 +108,7 @@ struct path {
 	bool keeps_singleton;
 	bool wants_sequence; /* even one item must be seen to be a sequence */
 	bool hands_tuples_on;
+	bool is_head; /* the part of a path before its tuples: its last step is not the last */
 	const struct node *group;
 	uint32_t group_position;
 	const struct scope *tuple_scope;
@@ -118,15 +119,22 @@ struct sort_term {
 	bool is_descending;
 };
 
+/* What a fault tells of the call it came through. */
+struct call_mark {
+	struct json token; /* the spelling of the procedure; JSON_UNDEFINED: it has none */
+	uint32_t position;
+};
+
 struct call {
 	const struct node *procedure;
 	const struct node *const *arguments; /* of a partial application NULL: a placeholder */
 	uint32_t count;
 	const struct builtin *builtin; /* known at compile time, else NULL */
 	const struct signature *signature;
-	struct str name;	 /* data NULL: none */
-	bool names_path;	 /* the procedure is a name without its dollar sign */
-	const struct node *hint; /* the variable of that name */
+	struct call_mark mark;	    /* of the call */
+	struct call_mark tail_mark; /* of the same in tail position */
+	bool names_path;	    /* the procedure is a name without its dollar sign */
+	const struct node *hint;    /* the variable of that name */
 	const struct scope *scope;
 	const void *prepared; /* of a constant picture; see picture.h */
 };
@@ -172,10 +180,12 @@ struct node {
 			const struct node *const *items;
 			uint32_t count;
 			const struct scope *scope;
+			const uint32_t *positions; /* of the operators before them */
 		} list;
 		struct {
 			const struct node *value;
 			uint16_t slot;
+			uint16_t hops;
 			struct str name;
 		} bind;
 		struct object_node object;
@@ -240,7 +250,8 @@ struct jsonata {
 run_function jsonata_run_literal, jsonata_run_context, jsonata_run_root, jsonata_run_variable,
 	jsonata_run_host_variable, jsonata_run_block, jsonata_run_condition, jsonata_run_default,
 	jsonata_run_coalesce, jsonata_run_bind, jsonata_run_array, jsonata_run_negate,
-	jsonata_run_local, jsonata_run_outer, jsonata_run_chosen; /* evaluate.c */
+	jsonata_run_local, jsonata_run_outer, jsonata_run_chosen,
+	jsonata_run_bind_around; /* evaluate.c */
 run_function jsonata_run_arithmetic, jsonata_run_equal, jsonata_run_compare, jsonata_run_concat,
 	jsonata_run_logic, jsonata_run_in, jsonata_run_range; /* operators.c */
 run_function jsonata_run_object;			      /* group.c */

@@ -193,7 +193,7 @@ static int equal_items(struct evaluation *e, struct json a, struct json b, uint3
 /* The commonest comparisons, without a call: of texts and of whole numbers. */
 static inline int equal_values(struct evaluation *e, struct json a, struct json b)
 {
-	if (a.type == JSON_STRING && b.type == JSON_STRING)
+	if (a.type == JSON_STRING && b.type == JSON_STRING && a.count < 256)
 		return a.count == b.count && (a.count == 0 || memcmp(a.text, b.text, a.count) == 0);
 	if (a.type == JSON_INT && b.type == JSON_INT)
 		return a.integer == b.integer;
@@ -309,6 +309,15 @@ struct json jsonata_run_in(struct evaluation *e, const struct node *node, struct
 
 /* --- and, or, & ---------------------------------------------------------------------------- */
 
+/* A fault of a right side is said to be at the operator, whatever it was. */
+static APART struct json fail_at(struct evaluation *e, const struct node *node, uint32_t item)
+{
+	e->fault.position = node->list.positions[item];
+	e->fault.has_position = true;
+	e->fault.token = json_string_c(jsonata_operator_text(node->op));
+	return value_failed();
+}
+
 struct json jsonata_run_logic(struct evaluation *e, const struct node *node, struct json input,
 			      struct frame *frame)
 {
@@ -318,11 +327,9 @@ struct json jsonata_run_logic(struct evaluation *e, const struct node *node, str
 		return value_failed();
 	for (uint32_t i = 0; i < node->list.count; i++) {
 		struct json value = jsonata_run(e, node->list.items[i], input, frame);
-		if (value_is_failed(value))
-			return value;
-		int truth = jsonata_truth(e, value);
+		int truth = value_is_failed(value) ? -1 : jsonata_truth(e, value);
 		if (truth < 0)
-			return value_failed();
+			return i == 0 && value_is_failed(value) ? value : fail_at(e, node, i);
 		if ((truth == 1) == is_or) {
 			jsonata_leave(e);
 			return json_bool(is_or);
@@ -365,14 +372,8 @@ struct json jsonata_run_concat(struct evaluation *e, const struct node *node, st
 			continue;
 		if (value.type != JSON_STRING)
 			value = jsonata_to_text(e, value, false);
-		if (value_is_failed(value)) {
-			if (!e->fault.has_position) {
-				e->fault.position = node->position;
-				e->fault.has_position = e->fault.has_token = true;
-				e->fault.token = STR("&");
-			}
-			return value;
-		}
+		if (value_is_failed(value))
+			return fail_at(e, node, i);
 		if (!jsonata_push(e, value))
 			return value_failed();
 	}

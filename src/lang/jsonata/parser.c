@@ -26,14 +26,24 @@ void jsonata_syntax_add(struct parser *parser, struct syntax_list *list, struct 
 	list->items[list->count++] = item;
 }
 
-static struct syntax *fail(struct parser *parser, const char *code, uint32_t position,
-			   struct str token)
+/* A token as the reference names it in an error: a literal by its value. */
+static struct json token_value(const struct token *token)
 {
-	*parser->fault = (struct fault){.code = code,
-					.position = position,
-					.has_position = true,
-					.has_token = token.data != NULL,
-					.token = token};
+	return token->type == TOKEN_NUMBER || token->type == TOKEN_VALUE ? token->value
+									 : json_string(token->text);
+}
+
+struct json jsonata_syntax_token(const struct syntax *node)
+{
+	return node->kind == SYNTAX_NUMBER || node->kind == SYNTAX_VALUE ? node->value
+									 : json_string(node->text);
+}
+
+static struct syntax *fail(struct parser *parser, const char *code, uint32_t position,
+			   struct json token)
+{
+	*parser->fault = (struct fault){
+		.code = code, .position = position, .has_position = true, .token = token};
 	return NULL;
 }
 
@@ -50,7 +60,7 @@ static bool note_depth(struct parser *parser, struct syntax *node, const struct 
 		node->depth = child->depth + more;
 	if (node->depth <= parser->depth_max)
 		return true;
-	fail(parser, "U1002", parser->token.position, (struct str){NULL, 0});
+	fail(parser, "U1002", parser->token.position, json_undefined());
 	return false;
 }
 
@@ -60,7 +70,7 @@ static bool advance(struct parser *parser, bool after_operand)
 		return false;
 	enum operator op = parser->token.op;
 	if (parser->token.type == TOKEN_OPERATOR && (op == OP_EXCLAMATION || op == OP_TILDE)) {
-		fail(parser, "S0204", parser->token.position, parser->token.text);
+		fail(parser, "S0204", parser->token.position, token_value(&parser->token));
 		return false;
 	}
 	return true;
@@ -77,7 +87,7 @@ static bool expect(struct parser *parser, enum operator op, bool after_operand)
 	if (is_at(parser, op))
 		return advance(parser, after_operand);
 	fail(parser, parser->token.type == TOKEN_END ? "S0203" : "S0202", parser->token.position,
-	     parser->token.text);
+	     token_value(&parser->token));
 	parser->fault->value = json_string_c(jsonata_operator_text(op));
 	return false;
 }
@@ -231,7 +241,7 @@ static struct syntax *parse_prefix_operator(struct parser *parser, const struct 
 	case OP_BAR:
 		return parse_transform(parser, token);
 	default:
-		return fail(parser, "S0211", token->position, token->text);
+		return fail(parser, "S0211", token->position, token_value(token));
 	}
 }
 
@@ -321,7 +331,7 @@ static bool parse_lambda(struct parser *parser, struct syntax *lambda)
 	for (uint32_t i = 0; i < lambda->items.count; i++) {
 		const struct syntax *parameter = lambda->items.items[i];
 		if (parameter->kind != SYNTAX_VARIABLE) {
-			fail(parser, "S0208", parameter->position, parameter->text);
+			fail(parser, "S0208", parameter->position, jsonata_syntax_token(parameter));
 			parser->fault->value = json_int(i + 1);
 			return false;
 		}
@@ -434,13 +444,13 @@ static struct syntax *parse_condition(struct parser *parser, struct syntax *left
 static struct syntax *parse_variable_bind(struct parser *parser, struct syntax *node)
 {
 	if (node->op == OP_BIND && node->lhs->kind != SYNTAX_VARIABLE)
-		return fail(parser, "S0212", node->lhs->position, node->lhs->text);
+		return fail(parser, "S0212", node->lhs->position, jsonata_syntax_token(node->lhs));
 	node->rhs = parse_expression(parser, jsonata_operator_power(node->op) -
 						     (node->op == OP_BIND ? 1 : 0));
 	if (node->rhs == NULL)
 		return NULL;
 	if (node->op != OP_BIND && node->rhs->kind != SYNTAX_VARIABLE)
-		return fail(parser, "S0214", node->rhs->position, node->text);
+		return fail(parser, "S0214", node->rhs->position, json_string(node->text));
 	return node;
 }
 
@@ -501,7 +511,7 @@ static struct syntax *parse_expression(struct parser *parser, int power)
 	struct token token = parser->token;
 
 	if (++parser->nesting > parser->depth_max)
-		return fail(parser, "U1002", token.position, (struct str){NULL, 0});
+		return fail(parser, "U1002", token.position, json_undefined());
 	if (!advance(parser, true))
 		return NULL;
 	struct syntax *left = parse_prefix(parser, &token);
@@ -525,6 +535,6 @@ struct syntax *jsonata_parse(struct parser *parser, struct str text)
 	struct syntax *tree = parse_expression(parser, 0);
 
 	if (tree != NULL && parser->token.type != TOKEN_END)
-		return fail(parser, "S0201", parser->token.position, parser->token.text);
+		return fail(parser, "S0201", parser->token.position, token_value(&parser->token));
 	return tree;
 }

@@ -148,6 +148,16 @@ static int selects(struct evaluation *e, struct json verdict, uint32_t position,
 	return times;
 }
 
+/* What selected a missing item is a sequence of one missing item, which may still count. */
+static APART struct json selected_missing(struct evaluation *e)
+{
+	uint32_t base = e->top;
+
+	if (!jsonata_push(e, json_undefined()))
+		return value_failed();
+	return jsonata_finish_array(e, base, MARK_SEQUENCE);
+}
+
 static struct json filter_one(struct evaluation *e, const struct node *filter, struct json item,
 			      struct frame *frame)
 {
@@ -167,7 +177,7 @@ static struct json filter_one(struct evaluation *e, const struct node *filter, s
 	if (times == 0)
 		return VALUE_SEQUENCE_EMPTY;
 	if (times == 1)
-		return item;
+		return value_is_undefined(item) ? selected_missing(e) : item;
 	uint32_t base = e->top;
 	for (int i = 0; i < times; i++)
 		if (!jsonata_push(e, item))
@@ -198,7 +208,8 @@ struct json jsonata_filter(struct evaluation *e, const struct node *filter, stru
 			if (!jsonata_push(e, item))
 				return value_failed();
 	}
-	if (e->top == base + 1 && e->scratch[base].type != JSON_ARRAY) {
+	if (e->top == base + 1 && e->scratch[base].type != JSON_ARRAY &&
+	    !value_is_undefined(e->scratch[base])) {
 		e->top = base;
 		return e->scratch[base];
 	}
@@ -353,7 +364,7 @@ static struct json walk_list(struct evaluation *e, const struct path *path, uint
 	struct json whole = json_undefined(), single;
 
 	for (; at < path->count; at++) {
-		bool is_last = at + 1 == path->count;
+		bool is_last = at + 1 == path->count && !path->is_head;
 		const struct step *step = &path->steps[at];
 		if (step->node->kind == NODE_SORT) {
 			single = sort_items(e, step, &items, frame);
@@ -390,7 +401,7 @@ static struct json walk(struct evaluation *e, const struct path *path, uint32_t 
 {
 	for (; at < path->count; at++) {
 		const struct step *step = &path->steps[at];
-		bool is_last = at + 1 == path->count;
+		bool is_last = at + 1 == path->count && !path->is_head;
 		struct json value;
 
 		if (step->node->kind == NODE_SORT)
@@ -506,7 +517,9 @@ struct json jsonata_run_wildcard(struct evaluation *e, const struct node *node, 
 	if (input.type == JSON_ARRAY && (input.extension & MARK_OUTER) != 0)
 		input = input.items[0];
 	if (input.type != JSON_OBJECT && input.type != JSON_ARRAY)
-		return json_undefined();
+		return VALUE_SEQUENCE_EMPTY;
+	input = jsonata_in_order(e, input);
+	bool is_sequence = value_is_sequence(input);
 	for (uint32_t i = 0; i < input.count; i++) {
 		struct json value =
 			input.type == JSON_OBJECT ? input.members[i].value : input.items[i];
@@ -516,6 +529,11 @@ struct json jsonata_run_wildcard(struct evaluation *e, const struct node *node, 
 		if (value.type == JSON_ARRAY)
 			marks = 0;
 	}
+	/* The marks of a sequence are members of its array there, and true. */
+	if (is_sequence && !jsonata_push(e, json_bool(true)))
+		return value_failed();
+	if (is_sequence && (input.extension & MARK_KEEP) != 0 && !jsonata_push(e, json_bool(true)))
+		return value_failed();
 	return jsonata_finish_array(e, base, marks);
 }
 
@@ -529,6 +547,7 @@ static bool push_descendants(struct evaluation *e, struct json value, uint32_t d
 		return false;
 	if (value.type != JSON_ARRAY && value.type != JSON_OBJECT)
 		return true;
+	value = jsonata_in_order(e, value);
 	for (uint32_t i = 0; i < value.count; i++) {
 		struct json item =
 			value.type == JSON_OBJECT ? value.members[i].value : value.items[i];

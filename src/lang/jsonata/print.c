@@ -95,6 +95,7 @@ static bool print_object(struct printer *p, struct json object, uint32_t depth)
 {
 	bool is_first = true;
 
+	object = jsonata_in_order(p->e, object);
 	buffer_append_byte(&p->buffer, '{');
 	for (uint32_t i = 0; i < object.count; i++) {
 		const struct json_member *m = &object.members[i];

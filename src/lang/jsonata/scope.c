@@ -77,6 +77,13 @@ static bool scope_slot(const struct scope *scope, struct str name, uint32_t *slo
 	return found >= 0;
 }
 
+bool jsonata_scope_has(const struct scope *scope, struct str name)
+{
+	uint32_t slot;
+
+	return scope != NULL && scope_slot(scope, name, &slot);
+}
+
 static uint32_t find_candidates(const struct scope *scope, struct str name, struct candidate *out,
 				uint32_t max)
 {
@@ -178,18 +185,42 @@ static void resolve_call(struct compiler *c, const struct pending *pending)
 	    call->arguments[1]->literal.type == JSON_STRING)
 		call->prepared = jsonata_prepare(c->arena, call->builtin,
 						 json_str(call->arguments[1]->literal));
-	/* In tail position a missing argument falls back to the context of the outer call. */
-	pending->node->run = pending->is_tail && call->signature->takes_context
-				     ? jsonata_run_builtin_tail
-				     : jsonata_run_builtin_call;
+	/* In tail position a missing argument falls back to the context of the outer call, and
+	 * a fault is said to be elsewhere. */
+	pending->node->run = pending->is_tail ? jsonata_run_builtin_tail : jsonata_run_builtin_call;
+}
+
+static bool is_within(const struct scope *scope, const struct scope *outer)
+{
+	while (scope != NULL && scope != outer)
+		scope = scope->outer;
+	return scope != NULL;
+}
+
+/* The text of an $eval may bind any variable where it is called: those that are asked for there
+ * get a place, even if nothing in sight binds them. */
+static void make_room_for_eval(struct compiler *c, struct scope *scope)
+{
+	for (const struct pending *p = c->references; p != NULL; p = p->next) {
+		bool is_special = p->name.len == 0 || p->name.data[0] == '!' ||
+				  p->name.data[0] == '$' || jsonata_builtin_find(p->name) != NULL;
+		if (!is_special && scope->names.count < 4096 && is_within(p->scope, scope))
+			jsonata_scope_name(c, &scope->names, p->name);
+	}
 }
 
 void jsonata_scope_resolve(struct compiler *c)
 {
+	for (struct pending *p = c->references; p != NULL; p = p->next)
+		if (str_equal(p->name, STR("eval")))
+			make_room_for_eval(c, p->scope);
 	for (struct pending *p = c->binds; p != NULL; p = p->next) {
 		uint32_t slot = 0;
 		if (scope_slot(p->scope, p->name, &slot))
 			p->node->bind.slot = (uint16_t)slot;
+		/* From within an $eval to the frame around it. */
+		p->node->bind.hops =
+			p->scope != c->program->scope && scope_size(c->program->scope) > 0;
 	}
 	for (struct pending *p = c->references; p != NULL; p = p->next)
 		resolve_reference(c, p);

@@ -58,7 +58,8 @@ struct ordering {
 	const struct node *node;
 	struct json input;
 	struct frame *frame;
-	const struct scope *tuple_scope; /* NULL: the items are no tuples */
+	const struct scope *tuple_scope; /* what the terms were compiled in; NULL: no tuples */
+	bool is_stream;			 /* of tuples */
 	struct json *keys;		 /* item x term; VALUE_UNBOUND: not evaluated yet */
 };
 
@@ -71,11 +72,15 @@ static bool get_key(struct evaluation *e, struct ordering *o, uint32_t item, uin
 	struct frame *frame = o->frame;
 
 	if (key->type == VALUE_UNBOUND) {
-		if (o->tuple_scope != NULL) {
+		if (o->is_stream) {
 			frame = jsonata_tuple_frame(e, context, o->tuple_scope, o->frame);
 			if (frame == NULL)
 				return false;
 			context = value_tuple_item(context);
+		} else if (value_is_tuple(context)) {
+			context = jsonata_tuple_object(e, context, o->tuple_scope);
+			if (value_is_failed(context))
+				return false;
 		}
 		*key = jsonata_run(e, o->node->sort.terms[term].node, context, frame);
 	}
@@ -93,13 +98,13 @@ static int compare_keys(struct evaluation *e, const struct node *node, struct js
 {
 	if (!is_orderable(a) || !is_orderable(b)) {
 		jsonata_fail_at(e, "T2008", node, is_orderable(a) ? b : a);
-		e->fault.has_token = false;
+		e->fault.token = json_undefined();
 		*fails = true;
 		return 0;
 	}
 	if ((a.type == JSON_STRING) != (b.type == JSON_STRING)) {
 		jsonata_fail_at(e, "T2007", node, a);
-		e->fault.has_token = false;
+		e->fault.token = json_undefined();
 		e->fault.value2 = b;
 		*fails = true;
 		return 0;
@@ -151,6 +156,13 @@ struct json jsonata_sort_by(struct evaluation *e, const struct node *node, struc
 		input.extension = MARK_SEQUENCE | tuple_mark;
 		return input;
 	}
+	o.is_stream = tuple_mark != 0;
+	if (tuple_scope != NULL && !o.is_stream) {
+		/* The terms were compiled to find a tuple's frame around them. */
+		o.frame = jsonata_frame(e, frame, scope_size(tuple_scope));
+		if (o.frame == NULL)
+			return value_failed();
+	}
 	uint32_t *order = jsonata_take(e, count * sizeof *order);
 	struct json *items = order == NULL ? NULL : jsonata_take_items(e, count);
 	o.keys = items == NULL ? NULL : jsonata_take(e, key_count * sizeof *o.keys);
@@ -162,8 +174,7 @@ struct json jsonata_sort_by(struct evaluation *e, const struct node *node, struc
 		return value_failed();
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = input.items[order[i]];
-	return (struct json){
-		.type = JSON_ARRAY, .extension = tuple_mark, .count = count, .items = items};
+	return (struct json){.type = JSON_ARRAY, .count = count, .items = items};
 }
 
 /* A sort alone; paths sort their whole list themselves. */

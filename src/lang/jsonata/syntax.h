@@ -110,6 +110,8 @@ struct syntax *jsonata_parse(struct parser *parser, struct str text);
 /* The analysis: returns the rearranged tree, or NULL with the fault filled. */
 struct syntax *jsonata_analyse(struct parser *parser, struct syntax *tree);
 
+/* The node as an error names it: a literal by its value, the others as they are spelt. */
+struct json jsonata_syntax_token(const struct syntax *node);
 struct syntax *jsonata_syntax_create(struct parser *parser, enum syntax_kind kind);
 void jsonata_syntax_add(struct parser *parser, struct syntax_list *list, struct syntax *item);
 

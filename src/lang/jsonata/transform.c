@@ -133,7 +133,7 @@ static struct json fail(struct changes *c, const char *code, const struct node *
 			struct json value)
 {
 	jsonata_fail_at(c->e, code, node, value);
-	c->e->fault.has_token = false;
+	c->e->fault.token = json_undefined();
 	return value_failed();
 }
 

@@ -27,6 +27,26 @@ struct frame *jsonata_tuple_frame(struct evaluation *e, struct json tuple,
 	return frame;
 }
 
+/* Outside of a stream a tuple is the object that it is in the reference, "@" being its item. */
+struct json jsonata_tuple_object(struct evaluation *e, struct json tuple, const struct scope *scope)
+{
+	const struct json *slots = tuple.pointer;
+	const struct name_list *names = scope->tuple_names;
+	struct json_member *members = jsonata_take(e, (names->count + 1) * sizeof *members);
+	uint32_t count = 0;
+
+	if (members == NULL)
+		return value_failed();
+	for (uint32_t i = 0; i <= names->count; i++) {
+		struct str key = i == 0 ? STR("@") : names->items[i - 1];
+		if (slots[i].type == VALUE_UNBOUND || value_is_undefined(slots[i]))
+			continue;
+		members[count++] = (struct json_member){key.data, (uint32_t)key.len,
+							json_key_hash(key.data, key.len), slots[i]};
+	}
+	return json_object(members, count);
+}
+
 static bool is_tuple_stream(struct json value)
 {
 	return value.type == JSON_ARRAY && (value.extension & MARK_TUPLE) != 0;
@@ -43,7 +63,9 @@ static struct json ask(struct evaluation *e, const struct node *filter, struct j
 
 	if (inner == NULL)
 		return value_failed();
-	return jsonata_run(e, filter, is_tuple ? value_tuple_item(item) : item, inner);
+	if (value_is_tuple(item))
+		item = is_tuple ? value_tuple_item(item) : jsonata_tuple_object(e, item, scope);
+	return value_is_failed(item) ? item : jsonata_run(e, filter, item, inner);
 }
 
 static struct json index_tuples(struct json tuples, struct json index)
@@ -109,7 +131,8 @@ struct json jsonata_filter_tuples(struct evaluation *e, const struct node *filte
 
 	if (tuples.type != JSON_ARRAY)
 		tuples = json_array(&single, 1);
-	if (filter->is_index_literal && is_tuple)
+	if (filter->is_index_literal &&
+	    (is_tuple || (tuples.count > 0 && value_is_tuple(tuples.items[0]))))
 		return index_tuples(tuples, filter->literal);
 	if (filter->is_index_literal)
 		return jsonata_filter(e, filter, single, frame);
@@ -226,14 +249,9 @@ static bool sort_stream(struct stream *s, const struct step *step, struct json i
 
 	if (!is_first) {
 		s->tuples = jsonata_sort_by(s->e, step->node, s->tuples, s->frame, scope);
-		s->tuples.extension |= MARK_SEQUENCE;
 		return !value_is_failed(s->tuples);
 	}
-	/* The terms were compiled to find a tuple's frame around them. */
-	struct frame *frame = jsonata_frame(s->e, s->frame, scope_size(scope));
-	if (frame == NULL)
-		return false;
-	struct json sorted = jsonata_sort_by(s->e, step->node, items, frame, NULL);
+	struct json sorted = jsonata_sort_by(s->e, step->node, items, s->frame, scope);
 	return !value_is_failed(sorted) && wrap_tuples(s, sorted, step->index_slot);
 }
 
@@ -274,11 +292,19 @@ static struct json run_head(struct evaluation *e, const struct path *path, struc
 	}
 	head.path.count = head.path.tuple_from = path->tuple_from;
 	head.path.group = NULL;
-	head.path.keeps_singleton = head.path.wants_sequence = true; /* a sequence in any case */
+	head.path.keeps_singleton = false;
+	head.path.is_head = true;
+	head.path.wants_sequence = true;
 	struct json value = head.run(e, &head, input, frame);
-	if (value.type == JSON_ARRAY || value_is_failed(value))
+	if (value_is_undefined(value))
+		return VALUE_SEQUENCE_EMPTY;
+	if (value_is_failed(value) ||
+	    (value.type == JSON_ARRAY &&
+	     (path->steps[0].is_cons || (value.extension & MARK_CONS) == 0)))
 		return value;
-	return VALUE_SEQUENCE_EMPTY;
+	if (!jsonata_push(e, value))
+		return value_failed();
+	return jsonata_finish_array(e, base, MARK_SEQUENCE);
 }
 
 static bool run_tuple_steps(struct stream *s, struct json items)
@@ -291,11 +317,11 @@ static bool run_tuple_steps(struct stream *s, struct json items)
 		struct frame *frame = jsonata_frame(s->e, s->frame, scope_size(path->tuple_scope));
 		if (frame == NULL)
 			return false;
-		items = jsonata_run(s->e, path->steps[0].node, items, frame);
-		if (value_is_failed(items))
+		struct json list = jsonata_run(s->e, path->steps[0].node, items, frame);
+		if (value_is_failed(list))
 			return false;
-		if (items.type != JSON_ARRAY)
-			items = VALUE_SEQUENCE_EMPTY;
+		if (path->steps[0].focus_slot == 0)
+			items = list.type == JSON_ARRAY ? list : VALUE_SEQUENCE_EMPTY;
 		first = 1;
 	}
 	for (uint32_t i = first; i < path->count; i++)
@@ -314,6 +340,39 @@ static struct json unwrap(struct evaluation *e, struct json tuples)
 	return jsonata_finish_array(e, base, MARK_SEQUENCE);
 }
 
+/* The steps before the tuples gave nothing: the empty array of a constructor stays one. */
+static struct json finish_nothing(struct evaluation *e, const struct path *path, struct json items)
+{
+	if (value_is_sequence(items))
+		return json_undefined();
+	if (!path->keeps_singleton || (items.extension & MARK_CONS) == 0)
+		return items;
+	uint32_t base = e->top;
+	if (!jsonata_push(e, items))
+		return value_failed();
+	return jsonata_finish_array(e, base, MARK_SEQUENCE | MARK_KEEP);
+}
+
+static struct json as_objects(struct evaluation *e, struct json tuples, const struct scope *scope)
+{
+	uint32_t base = e->top;
+
+	for (uint32_t i = 0; i < tuples.count; i++)
+		if (!jsonata_spend(e) ||
+		    !jsonata_push(e, jsonata_tuple_object(e, tuples.items[i], scope)))
+			return value_failed();
+	return jsonata_finish_array(e, base, tuples.extension);
+}
+
+static struct json hand_on(const struct stream *s)
+{
+	if (!s->path->hands_tuples_on)
+		return unwrap(s->e, s->tuples);
+	if (!is_tuple_stream(s->tuples))
+		return as_objects(s->e, s->tuples, s->path->tuple_scope);
+	return s->tuples;
+}
+
 struct json jsonata_run_tuple_path(struct evaluation *e, const struct node *node, struct json input,
 				   struct frame *frame)
 {
@@ -329,13 +388,13 @@ struct json jsonata_run_tuple_path(struct evaluation *e, const struct node *node
 	if (path->tuple_from > 0 && items.count == 0) {
 		jsonata_leave(e);
 		if (path->group == NULL)
-			return json_undefined();
+			return finish_nothing(e, path, items);
 		return jsonata_group(e, path->group, path->group_position, items, frame,
 				     path->tuple_scope);
 	}
 	if (!run_tuple_steps(&s, items))
 		return value_failed();
-	value = path->hands_tuples_on ? s.tuples : unwrap(e, s.tuples);
+	value = hand_on(&s);
 	if (path->keeps_singleton && !value_is_failed(value))
 		value.extension |= MARK_KEEP;
 	if (path->group != NULL && !value_is_failed(value))
