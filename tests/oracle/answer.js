@@ -36,7 +36,7 @@ function strangeness(value, depth = 0) {
 }
 
 function describeError(error) {
-	if (error instanceof Error || typeof error.code !== 'string')
+	if (error instanceof Error || error.error instanceof Error || typeof error.code !== 'string')
 		return { excluded: 'raw: ' + String(error && error.message).slice(0, 100) };
 	if (error.code === 'D1011' || error.code === 'D1012')
 		return { excluded: 'guardrail ' + error.code };

@@ -155,16 +155,53 @@ struct json jsonata_regex_describe(struct evaluation *e, struct regex_value *val
 	return json_object(members, 5);
 }
 
+/* The items of an array with commas between, as JavaScript makes a text of it. */
+static bool push_joined(struct evaluation *e, struct json array, uint32_t depth)
+{
+	if (depth > DATA_DEPTH_MAX)
+		return jsonata_too_deep(e);
+	for (uint32_t i = 0; i < array.count; i++) {
+		struct json item = array.items[i];
+		if (!jsonata_spend(e) || (i > 0 && !jsonata_push(e, json_string_c(","))))
+			return false;
+		if (item.type == JSON_NULL || value_is_undefined(item))
+			continue;
+		if (item.type == JSON_ARRAY) {
+			if (!push_joined(e, item, depth + 1))
+				return false;
+			continue;
+		}
+		item = item.type == JSON_OBJECT ? json_string_c("[object Object]")
+						: jsonata_to_text(e, item, false);
+		if (value_is_failed(item) || !jsonata_push(e, item))
+			return false;
+	}
+	return true;
+}
+
+/* JavaScript matches against the text it makes of whatever it gets. */
+static struct json coerce_text(struct evaluation *e, struct json value)
+{
+	uint32_t base = e->top;
+
+	if (value_is_undefined(value) || value.type == JSON_OBJECT)
+		return json_string_c(value.type == JSON_OBJECT ? "[object Object]" : "undefined");
+	if (value.type != JSON_ARRAY)
+		return jsonata_to_text(e, value, false);
+	if (!push_joined(e, value, 0))
+		return value_failed();
+	struct json text = jsonata_concat(e, e->scratch + base, e->top - base);
+	e->top = base;
+	return text;
+}
+
 struct json jsonata_regex_apply(struct evaluation *e, struct regex_value *value, struct json text,
 				struct json from)
 {
 	struct regex_match match;
 	size_t offset = 0;
 
-	/* JavaScript matches against the text it makes of whatever it gets. */
-	if (value_is_undefined(text) || text.type == JSON_OBJECT)
-		text = json_string_c(text.type == JSON_OBJECT ? "[object Object]" : "undefined");
-	text = jsonata_to_text(e, text, false);
+	text = coerce_text(e, text);
 	if (!value_is_failed(text))
 		text = jsonata_split_astral(e, text);
 	if (value_is_failed(text))
