@@ -384,8 +384,9 @@ static void run_recorded(struct run *run, const char *folder, const char *file)
 			continue;
 		}
 		arena_init(&arena, SIZE_MAX);
-		bool has_data = json_get_c(wanted, "data").type != JSON_UNDEFINED;
-		struct json from = has_data ? wanted : input;
+		bool has_own = json_get_c(wanted, "data").type != JSON_UNDEFINED ||
+			       json_get_c(wanted, "bindings").type != JSON_UNDEFINED;
+		struct json from = has_own ? wanted : input;
 		struct outcome outcome = evaluate(&arena, expression, json_get_c(from, "data"),
 						  json_get_c(from, "bindings"), 1000, 0);
 		note(run, arena_format(&arena, "%s:%u", file, number),
