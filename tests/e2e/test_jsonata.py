@@ -153,7 +153,7 @@ class Batch(unittest.TestCase):
 
     def test_limits_lower_and_raise(self):
         deep = "($f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; $f(150))"
-        answers = batch({"expr": deep}, {"expr": deep, "limits": {"depth": 1000}},
+        answers = batch({"expr": deep, "limits": {"depth": 200}}, {"expr": deep},
                         {"expr": "[1..50].($ + 1)", "limits": {"steps": 20}},
                         {"expr": "$count([1..10])", "limits": {"sequence": 9}},
                         {"expr": "[1..9].{\"a\": $}", "limits": {"bytes": 100}},
