@@ -47,6 +47,13 @@ static void refuse(struct http_handler *handler, struct http_exchange *exchange,
 	door_finish(&worker->door, exchange, "");
 }
 
+static size_t stream_max(struct http_handler *handler, const struct http_exchange *exchange)
+{
+	const struct worker *worker = handler->context;
+
+	return http_router_stream_max(worker->server->router, exchange);
+}
+
 static void init_doors(struct worker *worker)
 {
 	struct server *server = worker->server;
@@ -73,7 +80,7 @@ static void init_doors(struct worker *worker)
 		.call_timeout_ms = server->call_timeout_ms,
 		.is_draining = &server->is_draining,
 	};
-	worker->handler = (struct http_handler){worker_handle, refuse, worker};
+	worker->handler = (struct http_handler){worker_handle, refuse, worker, stream_max};
 }
 
 bool worker_init(struct worker *worker, struct server *server, size_t index, struct error *err)
@@ -129,9 +136,8 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 	if (worker->listener == NULL)
 		return false;
 	if (local_fd >= 0) {
-		worker->local = http_server_create(worker->loop, local_fd, true,
-						   &server->limits, &worker->handler,
-						   err);
+		worker->local = http_server_create(worker->loop, local_fd, true, &server->limits,
+						   &worker->handler, err);
 		if (worker->local == NULL)
 			return false;
 	}

@@ -2,25 +2,12 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include "io/http/client.h"
 #include "io/http/message.h"
-#include "io/http/multi.h"
-#include "io/http/transfer.h"
 
 enum {
 	CONNECTIONS_KEPT = 256,
 	IDLE_TRANSFERS_MAX = 128,
-};
-
-struct client {
-	struct http_client base;
-	struct loop *loop;
-	struct http_client_options options;
-	struct multi_set multis;
-	struct transfer *idle;
-	size_t idle_count;
-	size_t active;
-	struct turn *first_turn; /* calls that wait for one of the active to end */
-	struct turn **last_turn;
 };
 
 /* One call in the queue; lives on its fiber's stack. */
@@ -50,21 +37,9 @@ static struct transfer *take_transfer(struct client *client)
 	return transfer;
 }
 
-static void give_back(struct client *client, struct transfer *transfer)
-{
-	transfer_end(transfer);
-	if (client->idle_count >= IDLE_TRANSFERS_MAX) {
-		transfer_destroy(transfer);
-		return;
-	}
-	transfer->next_idle = client->idle;
-	client->idle = transfer;
-	client->idle_count++;
-}
-
 /* What a read may bring. Large pages want large reads; thousands of calls at once want little
  * memory each. */
-static long choose_buffer_bytes(const struct client *client)
+long client_buffer_bytes(const struct client *client)
 {
 	if (client->active < 128)
 		return 64 * 1024;
@@ -77,7 +52,10 @@ static void wake_caller(CURL *easy, CURLcode result)
 
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
 	transfer->result = result;
-	loop_wake(&transfer->wait);
+	if (transfer->call != NULL)
+		call_end(transfer->call);
+	else
+		loop_wake(&transfer->wait);
 }
 
 static void run(struct client *client, struct transfer *transfer)
@@ -133,6 +111,29 @@ static void hand_place_on(struct client *client)
 	loop_wake(&turn->wait);
 }
 
+static void keep(struct client *client, struct transfer *transfer)
+{
+	transfer_end(transfer);
+	if (client->idle_count >= IDLE_TRANSFERS_MAX) {
+		transfer_destroy(transfer);
+		return;
+	}
+	transfer->next_idle = client->idle;
+	client->idle = transfer;
+	client->idle_count++;
+}
+
+struct transfer *client_take(struct client *client, int64_t deadline_ns, struct error *err)
+{
+	return take_place(client, deadline_ns, err) ? take_transfer(client) : NULL;
+}
+
+void client_give_back(struct client *client, struct transfer *transfer)
+{
+	keep(client, transfer);
+	hand_place_on(client);
+}
+
 static bool send_request(struct http_client *base, struct arena *arena,
 			 const struct http_request *request, struct http_response *response,
 			 struct error *err)
@@ -143,20 +144,21 @@ static bool send_request(struct http_client *base, struct arena *arena,
 	bool ok = false;
 
 	assert(loop_current() == client->loop);
+	if (request->source != NULL)
+		return call_send(base, arena, request, response, err);
 	*response = (struct http_response){.outcome = HTTP_NOT_SENT};
-	if (!take_place(client, request->deadline_ns, err)) {
+	struct transfer *transfer = client_take(client, request->deadline_ns, err);
+	if (transfer == NULL) {
 		response->duration_ns = clock_monotonic_ns(clock) - started_ns;
 		return false;
 	}
-	struct transfer *transfer = take_transfer(client);
 	response->outcome = HTTP_REFUSED;
-	if (transfer_begin(transfer, arena, request, started_ns, choose_buffer_bytes(client),
+	if (transfer_begin(transfer, arena, request, started_ns, client_buffer_bytes(client),
 			   err)) {
 		run(client, transfer);
 		ok = transfer_conclude(transfer, clock_monotonic_ns(clock), response, err);
 	}
-	give_back(client, transfer);
-	hand_place_on(client);
+	client_give_back(client, transfer);
 	response->duration_ns = clock_monotonic_ns(clock) - started_ns;
 	return ok;
 }
@@ -180,7 +182,7 @@ struct http_client *http_client_create(struct loop *loop, const struct http_clie
 	if (client == NULL)
 		die("out of memory for a client");
 	pthread_once(&once, init_libcurl);
-	client->base.send = send_request;
+	client->base = (struct http_client){send_request, call_open, call_read, call_close};
 	client->loop = loop;
 	client->options = *options;
 	client->last_turn = &client->first_turn;
@@ -207,4 +209,9 @@ void http_client_destroy(struct http_client *base)
 	}
 	multi_set_finish(&client->multis);
 	free(client);
+}
+
+size_t http_client_window_peak(const struct http_client *base)
+{
+	return ((const struct client *)base)->window_peak;
 }

@@ -10,9 +10,38 @@
 enum connection_state {
 	CONNECTION_IDLE,    /* nothing of a request, or not its whole first line */
 	CONNECTION_READING, /* headers, then body */
-	CONNECTION_RUNNING, /* suspended; the handler's fiber has it */
-	CONNECTION_DONE,    /* the handler is done, the reply is still to be queued */
+	CONNECTION_RUNNING, /* the handler's fiber has it; suspended, or taking in a stream */
+	CONNECTION_DONE,    /* there is a reply, which is still to be queued */
 	CONNECTION_REPLYING,
+};
+
+/* A request's body that the handler reads as it comes. */
+struct inflow {
+	bool is_on;
+	bool is_expected; /* the caller waits for a 100 before it sends */
+	bool is_wanted;	  /* the handler has asked for it */
+	bool is_passed;	  /* libmicrohttpd was told to go on with the body */
+	bool is_whole;
+	size_t bytes_max;
+	uint64_t taken; /* so far, of which window[from..to) is still to be read */
+	char *window;	/* in the arena */
+	size_t from, to;
+	struct loop_wait *reader;
+};
+
+/* A reply's body that the handler writes as it goes. */
+struct outflow {
+	bool is_on;
+	bool is_over; /* the handler has returned */
+	bool is_broken;
+	int64_t length; /* or HTTP_LENGTH_UNKNOWN */
+	uint64_t written;
+	struct str piece; /* the writer's, as far as it was not taken yet */
+	/* The last byte of a known length is kept back until the handler has returned: it may
+	 * still break the reply off, and the request does not end before its fiber. */
+	bool has_last;
+	char last;
+	struct loop_wait *writer;
 };
 
 struct connection {
@@ -24,12 +53,19 @@ struct connection {
 	bool has_head;	  /* the headers were looked at */
 	bool must_close;  /* after this reply */
 	bool is_cut;	  /* shut down; libmicrohttpd will notice */
+	bool is_held;	  /* suspended in libmicrohttpd */
+	bool has_fiber;	  /* the handler runs */
+	bool is_gone;	  /* libmicrohttpd has given the request up while it ran */
+	bool is_orphan;	  /* and the connection too: the fiber's end frees it */
+	bool is_http10;
 	/* --- of the request ------------------------------------------------------------------ */
 	struct arena arena;
 	struct http_exchange exchange;
 	struct str query;
 	size_t target_len;
 	struct buffer body;
+	struct inflow in;
+	struct outflow out;
 	size_t surplus; /* bytes of body past the limit, read and thrown away */
 	struct error fault;
 	int fault_status; /* 0: none */
@@ -47,8 +83,9 @@ struct http_server {
 	struct loop_timer sweep;
 	struct connection *connections;
 	size_t count;
-	size_t active; /* not idle */
-	size_t running;
+	size_t active;	/* not idle */
+	size_t running; /* fibers */
+	size_t window_peak;
 	int fd;
 	bool is_local;
 	bool is_quiet;
@@ -58,6 +95,13 @@ struct http_server {
 };
 
 void connection_move(struct connection *connection, enum connection_state state);
+/* Takes the connection out of libmicrohttpd's hands, and gives it back; twice does no harm. */
+void connection_hold(struct connection *connection);
+void connection_let_go(struct connection *connection);
+/* Ends the connection in an orderly way, once libmicrohttpd has it in its hands. */
+void connection_cut(struct connection *connection);
+/* What libmicrohttpd may have read ahead at most. */
+size_t connection_pool_bytes(const struct http_server_limits *limits);
 
 /* Takes the request's target, as it came: the first that is heard of a request. */
 void request_begin(struct connection *connection, struct str target);
@@ -65,5 +109,19 @@ void request_begin(struct connection *connection, struct str target);
 void request_read_head(struct connection *connection, const char *method);
 /* A part of the body; false when the connection is to be closed at once. */
 bool request_read_body(struct connection *connection, struct str bytes) MUST_CHECK;
+/* Copies what libmicrohttpd has of the head, which it may now forget before the fiber does. */
+void request_keep_head(struct connection *connection);
+
+/* A part of a streamed body; false when the connection is to be closed at once. */
+bool inflow_take(struct connection *connection, struct str bytes) MUST_CHECK;
+/* libmicrohttpd asks what to do now, before the body or behind it: true to queue the reply. */
+bool inflow_pass(struct connection *connection) MUST_CHECK;
+/* The request was given up: wakes the fiber, wherever it waits. */
+void stream_abandon(struct connection *connection);
+
+/* Sends exchange->reply, or what the handler writes; MHD_NO closes the connection. */
+enum MHD_Result reply_queue(struct connection *connection) MUST_CHECK;
+/* Whether a body can go with this reply. */
+bool reply_has_body(const struct http_exchange *exchange);
 
 #endif

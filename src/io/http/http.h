@@ -7,8 +7,15 @@
 #include "base/buffer.h"
 #include "io/loop/loop.h"
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_HEAD,
-		   HTTP_METHODS /* also: unknown */ };
+enum http_method {
+	HTTP_GET,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_HEAD,
+	HTTP_METHODS /* also: unknown */
+};
 const char *http_method_name(enum http_method method);
 /* HTTP_METHODS when it is none of them; case matters. */
 enum http_method http_method_from(struct str name);
@@ -39,6 +46,33 @@ bool http_has_control_byte(struct str text);
  * and past ones give 0; anything over 24 h gives 24 h. */
 int64_t http_parse_retry_after_ms(struct str value, int64_t unix_now_ms);
 
+/* --- bodies as streams --------------------------------------------------------------------- */
+
+enum { HTTP_LENGTH_UNKNOWN = -1 };
+
+/* Where the bytes of a body come from. */
+struct http_source {
+	/* Up to `max` (at least 1) bytes to `bytes`; may suspend the fiber. How many came; 0 at the
+	 * end, and only there; -1 with *err. */
+	ssize_t (*read)(void *context, void *bytes, size_t max, struct error *err);
+	void *context;
+	int64_t length; /* of all that it will give, or HTTP_LENGTH_UNKNOWN */
+};
+
+/* The one part of a form that is a file. */
+struct http_form_file {
+	struct str name; /* of the form's field */
+	struct str filename;
+	struct str content_type; /* empty: application/octet-stream */
+	const struct http_source *bytes;
+};
+/* A body of multipart/form-data, made as it is read: the fields in order, then the file. It lives
+ * in the arena and reads from file->bytes, whose length, when known, makes its own known.
+ * *content_type gets the header that must go with it; the boundary is drawn from `random`. */
+struct http_source *http_form_source(struct arena *arena, const struct random *random,
+				     const struct http_field *fields, size_t count,
+				     const struct http_form_file *file, struct str *content_type);
+
 /* --- the client ---------------------------------------------------------------------------- */
 
 struct http_request {
@@ -46,20 +80,28 @@ struct http_request {
 	struct str url;
 	const struct http_header *headers; /* values with a control byte are refused */
 	size_t header_count;
-	struct str body;           /* empty: none, unless has_body */
+	struct str body; /* empty: none, unless has_body */
 	bool has_body;
-	int64_t deadline_ns;       /* monotonic, for everything including the body */
-	size_t response_bytes_max; /* of the body, decoded */
+	/* NULL, or what the body is read from instead, in the fiber of the call. Known lengths go
+	 * out as Content-Length, others chunked. A source that fails, or that gives less or more
+	 * than its length, breaks the request off before it is whole: HTTP_REFUSED. Such a request
+	 * goes over a connection of its own, as it cannot be sent twice. */
+	const struct http_source *source;
+	/* Monotonic, for everything including the body; where a body is streamed see below. */
+	int64_t deadline_ns;
+	/* Of streams: how long nothing may move; 0: 30 s. */
+	int64_t idle_timeout_ms;
+	size_t response_bytes_max; /* of the body, decoded; 0 with open(): no limit */
 };
 
 /* How far a call came that did not end in a whole response. What a retry may do hangs on it. */
 enum http_outcome {
-	HTTP_COMPLETE,    /* a whole response is there */
-	HTTP_NOT_SENT,    /* certainly nothing reached the peer (no address, refused, TLS) */
-	HTTP_BROKEN,      /* reset, closed or cut: the peer may have acted on it */
-	HTTP_TIMED_OUT,   /* the deadline came: the peer may have acted on it */
-	HTTP_TOO_LARGE,   /* the response passed response_bytes_max */
-	HTTP_REFUSED,     /* the request itself was not fit to be sent */
+	HTTP_COMPLETE,	/* a whole response is there */
+	HTTP_NOT_SENT,	/* certainly nothing reached the peer (no address, refused, TLS) */
+	HTTP_BROKEN,	/* reset, closed or cut: the peer may have acted on it */
+	HTTP_TIMED_OUT, /* the deadline came: the peer may have acted on it */
+	HTTP_TOO_LARGE, /* the response passed response_bytes_max */
+	HTTP_REFUSED,	/* the request itself was not fit to be sent */
 };
 
 struct http_response {
@@ -67,8 +109,14 @@ struct http_response {
 	int status;
 	struct http_header *headers; /* names in lower case */
 	size_t header_count;
-	struct str body;             /* in the arena given to the call */
-	int64_t duration_ns;         /* from the call to its end */
+	struct str body;     /* in the arena given to the call */
+	int64_t body_length; /* as promised, or HTTP_LENGTH_UNKNOWN; of open() only */
+	int64_t duration_ns; /* from the call to its end; of open(): to the headers */
+};
+
+/* A call whose response is read piece by piece. */
+struct http_call {
+	struct http_client *client;
 };
 
 /* The network as the rest of the program sees it; a simulated twin fills the same table. */
@@ -80,6 +128,11 @@ struct http_client {
 	bool (*send)(struct http_client *client, struct arena *arena,
 		     const struct http_request *request, struct http_response *response,
 		     struct error *err);
+	struct http_call *(*open)(struct http_client *client, struct arena *arena,
+				  const struct http_request *request,
+				  struct http_response *response, struct error *err);
+	ssize_t (*read)(struct http_call *call, void *bytes, size_t max, struct error *err);
+	void (*close)(struct http_call *call);
 };
 
 static inline bool http_client_send(struct http_client *client, struct arena *arena,
@@ -88,34 +141,63 @@ static inline bool http_client_send(struct http_client *client, struct arena *ar
 {
 	return client->send(client, arena, request, response, err);
 }
+
+/* Sends the request and returns with the response's status and headers; response->body stays
+ * empty. NULL, and all as with send(), when there is no response. The deadline is for the headers;
+ * while a source is read it gives way to the idle timeout, and begins anew at the source's end.
+ * The body comes as it was sent: no content coding is asked for, and none is undone. Request,
+ * source and arena must live until the call is closed. */
+static inline struct http_call *http_client_open(struct http_client *client, struct arena *arena,
+						 const struct http_request *request,
+						 struct http_response *response, struct error *err)
+{
+	return client->open(client, arena, request, response, err);
+}
+/* Up to `max` (at least 1) bytes of the body; suspends until some are there. How many; 0 at the
+ * whole body's end; -1 with *err (ERROR_UPSTREAM: it broke off, ERROR_TIMEOUT: nothing came for
+ * the idle timeout, ERROR_LIMIT: more than response_bytes_max). While nobody reads, no more than a
+ * small window is taken from the peer. */
+static inline ssize_t http_client_read(struct http_call *call, void *bytes, size_t max,
+				       struct error *err)
+{
+	return call->client->read(call, bytes, max, err);
+}
+/* Once for each call that was opened. Before the body's end it breaks the transfer off. */
+static inline void http_client_close(struct http_call *call)
+{
+	call->client->close(call);
+}
 /* An empty str when there is none; the name in lower case. */
 struct str http_response_header(const struct http_response *response, const char *name);
 
 struct http_client_options {
-	size_t connections_max;          /* kept open when at rest; 0: 256 */
-	size_t calls_max;                /* at once; more wait their turn; 0: no limit */
-	const char *unix_socket;         /* NULL, or the path which every call goes through */
+	size_t connections_max;	 /* kept open when at rest; 0: 256 */
+	size_t calls_max;	 /* at once; more wait their turn; 0: no limit */
+	const char *unix_socket; /* NULL, or the path which every call goes through */
 	const char *user_agent;
-	int64_t connect_timeout_ms;      /* 0: 10 s */
+	int64_t connect_timeout_ms; /* 0: 10 s */
 };
 /* A client on libcurl's multi interface, on this loop; used from its fibers only. */
-struct http_client *http_client_create(struct loop *loop,
-				       const struct http_client_options *options,
+struct http_client *http_client_create(struct loop *loop, const struct http_client_options *options,
 				       struct error *err) MUST_CHECK;
 /* No call may be under way. NULL is accepted. */
 void http_client_destroy(struct http_client *client);
+/* The most bytes that one streamed body ever had waiting in this (not a twin's) client. */
+size_t http_client_window_peak(const struct http_client *client);
 
 /* --- the server ---------------------------------------------------------------------------- */
 
 struct http_server_limits {
-	size_t url_bytes_max;     /* 6 KiB; past it 414 */
+	size_t url_bytes_max;	  /* 6 KiB; past it 414 */
 	size_t headers_bytes_max; /* first line and headers together, 16 KiB; past it 431 */
-	size_t body_bytes_max;    /* 1 MiB; past it 413 */
-	size_t fields_max;        /* of a query: 100 */
-	size_t connections_max;   /* per listener: 12,000 */
+	size_t body_bytes_max;	  /* 1 MiB; past it 413 */
+	size_t fields_max;	  /* of a query: 100 */
+	size_t connections_max;	  /* per listener: 12,000 */
 	unsigned idle_timeout_s;  /* 60 */
-	unsigned read_timeout_s;  /* for a whole request to come: 15; past it 408 or closed */
-	size_t arena_bytes_max;   /* of the arena of one request: 64 MiB */
+	/* For a whole request to come: 15, then the connection is closed. For a body that is a
+	 * stream: between two bytes that the handler waits for. */
+	unsigned read_timeout_s;
+	size_t arena_bytes_max; /* of the arena of one request: 64 MiB */
 };
 extern const struct http_server_limits http_server_limits_default;
 
@@ -125,20 +207,22 @@ struct http_exchange {
 	struct arena *arena;
 	enum http_method method;
 	struct str method_name;
-	struct str path;                 /* as it came, undecoded, without the query */
-	const struct http_field *query;  /* decoded */
+	struct str path;		/* as it came, undecoded, without the query */
+	const struct http_field *query; /* decoded */
 	size_t query_count;
 	const struct http_header *headers; /* names in lower case */
 	size_t header_count;
-	struct str body;
-	struct str request_id;           /* made by the server: 16 hex digits */
-	struct str peer;                 /* address of the other side, for the log */
-	bool is_local;                   /* came over the unix socket */
+	struct str body;       /* empty when it is a stream */
+	int64_t body_length;   /* as promised, or HTTP_LENGTH_UNKNOWN (chunked) */
+	bool is_stream;	       /* the body is there for http_exchange_read() only */
+	struct str request_id; /* made by the server: 16 hex digits */
+	struct str peer;       /* address of the other side, for the log */
+	bool is_local;	       /* came over the unix socket */
 	int64_t started_ns;
 	/* What a handler answers. */
-	int status;                      /* 200 at the start */
-	struct str reply;                /* body, in the arena */
-	struct str content_type;         /* "application/json" at the start */
+	int status;		 /* 200 at the start */
+	struct str reply;	 /* body, in the arena */
+	struct str content_type; /* "application/json" at the start */
 	struct http_header *reply_headers;
 	size_t reply_header_count;
 	/* For stand-ins that misbehave on purpose: the connection ends after so many bytes of the
@@ -147,7 +231,9 @@ struct http_exchange {
 	bool is_cut;
 	bool cut_with_reset;
 	size_t cut_after;
-	void *state;                     /* free for the handler */
+	void *state;		       /* free for the handler */
+	struct connection *connection; /* the server's own; NULL where no server made it */
+	size_t body_read;	       /* http_exchange_read()'s place in `body` */
 };
 
 struct str http_exchange_header(const struct http_exchange *exchange, const char *name);
@@ -155,6 +241,32 @@ struct str http_exchange_header(const struct http_exchange *exchange, const char
 bool http_exchange_query(const struct http_exchange *exchange, const char *name, struct str *value);
 /* Both are copied into the arena. A control byte in the value is a bug (assert). */
 void http_exchange_set_header(struct http_exchange *exchange, const char *name, struct str value);
+
+/* Up to `max` (at least 1) bytes of the request's body, whether it is a stream or not; suspends
+ * until some are there. How many; 0 at the end; -1 with *err: ERROR_LIMIT (more than the handler's
+ * limit for this stream), ERROR_TIMEOUT (nothing for read_timeout_s), ERROR_INVALID (the caller has
+ * gone, or the body is not HTTP). While nobody reads, no more than a small window is taken from
+ * the caller. What a handler has not read when it answers is read and thrown away, within
+ * the limits; a caller that asks first (Expect: 100-continue) is only told to go on at the first
+ * read, so that a refusal before it costs no body. */
+ssize_t http_exchange_read(struct http_exchange *exchange, void *bytes, size_t max,
+			   struct error *err) MUST_CHECK;
+/* The same as a source, in the exchange's arena. */
+struct http_source *http_exchange_source(struct http_exchange *exchange);
+/* Answers piece by piece instead of with `reply`: status, content_type and headers are final now,
+ * the body's bytes follow with http_exchange_write(), and the handler's return ends it. Known
+ * lengths go out as Content-Length, others chunked. From here on the request's body is not to be
+ * read any more. Once for each exchange. */
+void http_exchange_begin_reply(struct http_exchange *exchange, int status, int64_t length);
+/* Suspends until the server has taken the bytes, which is as fast as the caller reads. False with
+ * ERROR_UNAVAILABLE when the caller has gone (or read nothing for idle_timeout_s): what is then
+ * written goes nowhere; ERROR_INTERNAL for more bytes than were promised, which breaks the reply
+ * off. To HEAD nothing is sent. */
+bool http_exchange_write(struct http_exchange *exchange, struct str bytes,
+			 struct error *err) MUST_CHECK;
+/* The reply cannot be finished: the connection is cut when the handler returns, so that the
+ * caller does not take what came for a whole body. So it is too when bytes are missing. */
+void http_exchange_break(struct http_exchange *exchange);
 
 /* Runs in a fiber of its own for each request. When limits or framing refuse a request before it
  * is whole, `refuse` is called instead, outside of a fiber, to give the same error shape; the
@@ -166,6 +278,10 @@ struct http_handler {
 	void (*refuse)(struct http_handler *handler, struct http_exchange *exchange,
 		       const struct error *err);
 	void *context;
+	/* NULL, or asked when the headers of a request with a body are there: how many bytes of it
+	 * the handler takes as a stream; 0: it is to come whole, within body_bytes_max. A handler
+	 * that takes a stream runs at once, before the body. Asked outside of a fiber. */
+	size_t (*stream_max)(struct http_handler *handler, const struct http_exchange *exchange);
 };
 
 struct http_server;
@@ -174,19 +290,20 @@ struct http_server;
  * "unix:PATH" (mode 0600; a stale socket file is replaced). Fills fds[0..count-1], all on the
  * same address by SO_REUSEPORT (unix: count must be 1), and *bound with the real address
  * ("127.0.0.1:41873"). */
-bool http_listen(struct arena *arena, struct str address, int *fds, size_t count,
-		 struct str *bound, struct error *err) MUST_CHECK;
+bool http_listen(struct arena *arena, struct str address, int *fds, size_t count, struct str *bound,
+		 struct error *err) MUST_CHECK;
 /* Serves the listening socket `fd` (which it then owns) on this loop. Handler and limits must
  * outlive it. */
 struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
 				       const struct http_server_limits *limits,
-				       struct http_handler *handler,
-				       struct error *err) MUST_CHECK;
+				       struct http_handler *handler, struct error *err) MUST_CHECK;
 /* Takes no new connection any more and closes idle ones; requests under way are finished. */
 void http_server_quiesce(struct http_server *server);
 /* No request may be under way. NULL is accepted. */
 void http_server_destroy(struct http_server *server);
 size_t http_server_active(const struct http_server *server);
+/* The most bytes that one streamed request body ever had waiting here. */
+size_t http_server_window_peak(const struct http_server *server);
 
 /* --- multipart/form-data ------------------------------------------------------------------- */
 
@@ -237,6 +354,7 @@ struct http_route {
 			      * a last part "{path...}" takes all the rest, slashes too */
 	void (*handle)(void *context, struct http_exchange *exchange,
 		       const struct http_match *match);
+	size_t stream_max; /* 0: the body comes whole; else as http_handler's stream_max says */
 };
 
 struct http_router;
@@ -248,5 +366,8 @@ struct http_router *http_router_create(struct arena *arena, const struct http_ro
 bool http_router_find(const struct http_router *router, enum http_method method, struct str path,
 		      struct arena *arena, const struct http_route **route,
 		      struct http_match *match, struct error *err) MUST_CHECK;
+/* What http_handler's stream_max asks, of the route's own; 0 where there is no route. */
+size_t http_router_stream_max(const struct http_router *router,
+			      const struct http_exchange *exchange);
 
 #endif

@@ -116,6 +116,9 @@ void request_begin(struct connection *connection, struct str target)
 	connection->must_close = server->is_quiet;
 	connection->fault_status = 0;
 	connection->surplus = 0;
+	connection->is_gone = false;
+	connection->in = (struct inflow){.is_on = false};
+	connection->out = (struct outflow){.is_on = false};
 	connection->query = (struct str){NULL, 0};
 	arena_init(&connection->arena, server->limits->arena_bytes_max);
 	buffer_init(&connection->body, &connection->arena, server->limits->body_bytes_max);
@@ -126,6 +129,7 @@ void request_begin(struct connection *connection, struct str target)
 		.started_ns = clock_monotonic_ns(loop_clock(server->loop)),
 		.status = 200,
 		.content_type = STR("application/json"),
+		.connection = connection,
 	};
 	make_request_id(connection);
 	name_peer(connection);
@@ -220,11 +224,35 @@ static void check_framing(struct head_reader *reader)
 	else if (reader->length_count > 0 && (!str_to_int64(reader->length, &length) || length < 0))
 		set_fault(connection, 400, ERROR_INVALID, "content-length",
 			  "the length of the body is not a number");
-	else if ((uint64_t)length > connection->server->limits->body_bytes_max)
+	else
+		connection->exchange.body_length =
+			reader->encoding_count > 0 ? HTTP_LENGTH_UNKNOWN : length;
+}
+
+/* Whole or as a stream; only now is it clear how much may come. */
+static void choose_body(struct connection *connection)
+{
+	struct http_exchange *exchange = &connection->exchange;
+	struct http_handler *handler = connection->server->handler;
+	int64_t length = exchange->body_length;
+	size_t stream_max = 0;
+
+	if (length == 0)
+		return;
+	if (handler->stream_max != NULL)
+		stream_max = handler->stream_max(handler, exchange);
+	size_t bytes_max = stream_max > 0 ? stream_max : connection->server->limits->body_bytes_max;
+	if (length > 0 && (uint64_t)length > bytes_max) {
 		set_fault(connection, 413, ERROR_LIMIT, "body", "the body is too large");
-	else if (length > 0)
+		return;
+	}
+	exchange->is_stream = connection->in.is_on = stream_max > 0;
+	connection->in.bytes_max = stream_max;
+	connection->in.is_expected =
+		str_equal_nocase(http_exchange_header(exchange, "expect"), STR("100-continue"));
+	if (stream_max == 0 && length > 0)
 		buffer_room(&connection->body,
-			    (size_t)length < BODY_FIRST ? (size_t)length : BODY_FIRST);
+			    length < BODY_FIRST ? (size_t)length : (size_t)BODY_FIRST);
 }
 
 static void read_query(struct connection *connection)
@@ -261,6 +289,18 @@ void request_read_head(struct connection *connection, const char *method)
 		check_framing(&reader);
 	if (connection->fault_status == 0)
 		read_query(connection);
+	if (connection->fault_status == 0)
+		choose_body(connection);
+}
+
+void request_keep_head(struct connection *connection)
+{
+	struct http_exchange *exchange = &connection->exchange;
+	struct http_header *headers = (struct http_header *)(uintptr_t)exchange->headers;
+
+	exchange->method_name = arena_str(&connection->arena, exchange->method_name);
+	for (size_t i = 0; i < exchange->header_count; i++)
+		headers[i].value = arena_str(&connection->arena, headers[i].value);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */

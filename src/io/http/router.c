@@ -150,3 +150,16 @@ bool http_router_find(const struct http_router *router, enum http_method method,
 				       "this path does not take that method");
 	return error_set(err, ERROR_NOT_FOUND, "there is nothing at this path");
 }
+
+size_t http_router_stream_max(const struct http_router *router,
+			      const struct http_exchange *exchange)
+{
+	const struct http_route *route;
+	struct http_match match;
+	struct error err;
+
+	if (!http_router_find(router, exchange->method, exchange->path, exchange->arena, &route,
+			      &match, &err))
+		return 0;
+	return route->stream_max;
+}

@@ -38,11 +38,31 @@ void connection_move(struct connection *connection, enum connection_state state)
 	struct http_server *server = connection->server;
 
 	server->active -= connection->state != CONNECTION_IDLE;
-	server->running -= connection->state == CONNECTION_RUNNING;
 	connection->state = state;
 	connection->since_ns = loop_now_ns(server->loop);
 	server->active += state != CONNECTION_IDLE;
-	server->running += state == CONNECTION_RUNNING;
+}
+
+void connection_hold(struct connection *connection)
+{
+	if (connection->is_held)
+		return;
+	connection->is_held = true;
+	MHD_suspend_connection(connection->mhd);
+}
+
+void connection_let_go(struct connection *connection)
+{
+	if (!connection->is_held)
+		return;
+	connection->is_held = false;
+	MHD_resume_connection(connection->mhd);
+	connection->server->has_more = true;
+}
+
+size_t connection_pool_bytes(const struct http_server_limits *limits)
+{
+	return limits->headers_bytes_max + POOL_EXTRA;
 }
 
 static struct connection *connection_of(struct MHD_Connection *mhd)
@@ -75,14 +95,16 @@ static void remove_connection(struct connection *connection)
 {
 	struct http_server *server = connection->server;
 
-	assert(connection->state == CONNECTION_IDLE);
 	/* At its limit libmicrohttpd listens no more, and begins again only when it is run. */
 	if (server->count-- >= server->limits->connections_max)
 		server->has_more = true;
 	*connection->link = connection->next;
 	if (connection->next != NULL)
 		connection->next->link = connection->link;
-	free(connection);
+	assert(connection->has_fiber || connection->state == CONNECTION_IDLE);
+	connection->is_orphan = true;
+	if (!connection->has_fiber)
+		free(connection);
 }
 
 static void connection_changed(void *context, struct MHD_Connection *mhd, void **socket_context,
@@ -95,7 +117,7 @@ static void connection_changed(void *context, struct MHD_Connection *mhd, void *
 }
 
 /* libmicrohttpd closes it when it reads the end; what has come already is still read. */
-static void cut(struct connection *connection)
+void connection_cut(struct connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -113,104 +135,22 @@ static void sweep(struct loop_timer *timer)
 	int64_t now_ns = loop_now_ns(server->loop);
 
 	for (struct connection *c = server->connections; c != NULL; c = c->next) {
-		int64_t seconds = c->state == CONNECTION_READING ? limits->read_timeout_s
-				  : c->state == CONNECTION_IDLE	 ? limits->idle_timeout_s
-								 : INT32_MAX;
+		/* Of a stream the handler does not want any more the rest is read all the same. */
+		bool is_reading = c->state == CONNECTION_READING ||
+				  (c->state == CONNECTION_DONE && !c->is_held);
+		int64_t seconds = is_reading			? limits->read_timeout_s
+				  : c->state == CONNECTION_IDLE ? limits->idle_timeout_s
+								: INT32_MAX;
 
 		if (!c->is_cut && now_ns - c->since_ns > seconds * 1000000000)
-			cut(c);
+			connection_cut(c);
 	}
 	/* Where the process had no descriptor left it would stay deaf without being run. */
 	server->has_more = true;
 	loop_timer_set(server->loop, timer, now_ns + SWEEP_NS);
 }
 
-/* --- replies ------------------------------------------------------------------------------- */
-
-static void add_reply_header(struct connection *connection, struct MHD_Response *response,
-			     struct str name, struct str value)
-{
-	char *key = arena_c(&connection->arena, name);
-
-	if (MHD_add_response_header(response, key, arena_c(&connection->arena, value)) != MHD_YES)
-		LOG(LOG_WARNING, "reply_header_left_out", LOG_C(message, key));
-}
-
-/* Ends a connection as a crashed peer would: connecting a TCP socket to nothing sends a reset. */
-static void reset(struct connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const struct sockaddr nothing = {.sa_family = AF_UNSPEC};
-
-	(void)!connect(info->connect_fd, &nothing, sizeof nothing);
-}
-
-static ssize_t give_until_cut(void *context, uint64_t position, char *bytes, size_t room)
-{
-	struct connection *connection = context;
-	const struct http_exchange *exchange = &connection->exchange;
-
-	if (position >= exchange->cut_after) {
-		if (exchange->cut_with_reset)
-			reset(connection);
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	}
-	size_t len = exchange->cut_after - (size_t)position;
-	if (len > room)
-		len = room;
-	memcpy(bytes, exchange->reply.data + position, len);
-	return (ssize_t)len;
-}
-
-static struct MHD_Response *make_body(struct connection *connection)
-{
-	const struct http_exchange *exchange = &connection->exchange;
-
-	if (exchange->is_cut && exchange->cut_after < exchange->reply.len)
-		return MHD_create_response_from_callback(exchange->reply.len, 32 * 1024,
-							 give_until_cut, connection, NULL);
-	return MHD_create_response_from_buffer(exchange->reply.len,
-					       (void *)(uintptr_t)exchange->reply.data,
-					       MHD_RESPMEM_PERSISTENT);
-}
-
-/* The body stays in the arena, which lives until the reply is out. */
-static struct MHD_Response *make_response(struct connection *connection)
-{
-	const struct http_exchange *exchange = &connection->exchange;
-	struct MHD_Response *response = make_body(connection);
-
-	if (response == NULL)
-		die("out of memory for a reply");
-	if (exchange->reply.len > 0)
-		add_reply_header(connection, response, STR("Content-Type"), exchange->content_type);
-	for (size_t i = 0; i < exchange->reply_header_count; i++)
-		add_reply_header(connection, response, exchange->reply_headers[i].name,
-				 exchange->reply_headers[i].value);
-	if (connection->must_close || connection->server->is_quiet)
-		add_reply_header(connection, response, STR("Connection"), STR("close"));
-	return response;
-}
-
-static enum MHD_Result reply(struct connection *connection)
-{
-	struct http_exchange *exchange = &connection->exchange;
-	struct MHD_Response *response;
-
-	assert(exchange->status >= 200 && exchange->status <= 599);
-	connection_move(connection, CONNECTION_REPLYING);
-	if (exchange->is_cut && exchange->cut_after == 0) {
-		if (exchange->cut_with_reset)
-			reset(connection);
-		return MHD_NO;
-	}
-	response = make_response(connection);
-	enum MHD_Result result =
-		MHD_queue_response(connection->mhd, (unsigned)exchange->status, response);
-	MHD_destroy_response(response);
-	return result;
-}
+/* --- requests ------------------------------------------------------------------------------ */
 
 static enum MHD_Result refuse(struct connection *connection)
 {
@@ -218,10 +158,14 @@ static enum MHD_Result refuse(struct connection *connection)
 
 	connection->exchange.status = connection->fault_status;
 	handler->refuse(handler, &connection->exchange, &connection->fault);
-	return reply(connection);
+	return reply_queue(connection);
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
+static void end_request(struct connection *connection)
+{
+	arena_finish(&connection->arena);
+	connection_move(connection, CONNECTION_IDLE);
+}
 
 static void handle(void *context)
 {
@@ -229,18 +173,48 @@ static void handle(void *context)
 	struct http_handler *handler = connection->server->handler;
 
 	handler->handle(handler, &connection->exchange);
-	connection_move(connection, CONNECTION_DONE);
-	MHD_resume_connection(connection->mhd);
-	connection->server->has_more = true;
+	connection->has_fiber = false;
+	connection->server->running--;
+	connection->out.is_over = true;
+	if (!connection->is_gone) {
+		if (connection->state == CONNECTION_RUNNING)
+			connection_move(connection, CONNECTION_DONE);
+		connection_let_go(connection);
+		return;
+	}
+	end_request(connection);
+	if (connection->is_orphan)
+		free(connection);
 }
 
 static enum MHD_Result start(struct connection *connection)
 {
+	if (connection->in.is_on)
+		request_keep_head(connection);
 	connection->exchange.body = buffer_str(&connection->body);
 	connection_move(connection, CONNECTION_RUNNING);
-	MHD_suspend_connection(connection->mhd);
+	connection->has_fiber = true;
+	connection->server->running++;
+	connection_hold(connection);
 	loop_spawn(connection->server->loop, handle, connection);
 	return MHD_YES;
+}
+
+static enum MHD_Result head_came(struct connection *connection, const char *method,
+				 const char *version)
+{
+	connection->is_http10 = strcmp(version, "HTTP/1.0") == 0;
+	request_read_head(connection, method);
+	if (connection->fault_status != 0)
+		return refuse(connection);
+	return connection->in.is_on ? start(connection) : MHD_YES;
+}
+
+static enum MHD_Result stream_came(struct connection *connection, struct str bytes)
+{
+	if (bytes.len > 0)
+		return inflow_take(connection, bytes) ? MHD_YES : MHD_NO;
+	return inflow_pass(connection) ? reply_queue(connection) : MHD_YES;
 }
 
 /* libmicrohttpd's first word on a request, before its headers. */
@@ -274,18 +248,17 @@ static enum MHD_Result request_came(void *context, struct MHD_Connection *mhd, c
 	struct connection *connection = *request_context;
 	size_t body_len = *len;
 
-	(void)context, (void)mhd, (void)url, (void)version;
+	(void)context, (void)mhd, (void)url;
+	*len = 0;
+	if (!connection->has_head)
+		return head_came(connection, method, version);
+	if (connection->in.is_on)
+		return stream_came(connection, str_make(bytes, body_len));
 	if (connection->state == CONNECTION_DONE)
-		return reply(connection);
+		return reply_queue(connection);
 	assert(connection->state == CONNECTION_READING);
-	if (!connection->has_head) {
-		request_read_head(connection, method);
-		return connection->fault_status == 0 ? MHD_YES : refuse(connection);
-	}
-	if (body_len > 0) {
-		*len = 0;
+	if (body_len > 0)
 		return request_read_body(connection, str_make(bytes, body_len)) ? MHD_YES : MHD_NO;
-	}
 	return connection->fault_status == 0 ? start(connection) : refuse(connection);
 }
 
@@ -297,12 +270,14 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **requ
 	(void)context, (void)mhd, (void)code;
 	if (connection == NULL)
 		return;
-	assert(connection->state != CONNECTION_RUNNING);
-	arena_finish(&connection->arena);
-	connection_move(connection, CONNECTION_IDLE);
 	*request_context = NULL;
+	if (connection->has_fiber) {
+		stream_abandon(connection);
+		return;
+	}
+	end_request(connection);
 	if (connection->server->is_quiet)
-		cut(connection);
+		connection_cut(connection);
 }
 
 /* --- libmicrohttpd on the loop ------------------------------------------------------------- */
@@ -342,7 +317,7 @@ static int ask_timeout(struct loop_hook *hook)
 static struct MHD_Daemon *start_daemon(struct http_server *server)
 {
 	const struct http_server_limits *limits = server->limits;
-	size_t pool = limits->headers_bytes_max + POOL_EXTRA;
+	size_t pool = connection_pool_bytes(limits);
 
 	return MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_came, server,
@@ -411,7 +386,7 @@ void http_server_quiesce(struct http_server *server)
 	close(server->fd);
 	for (struct connection *c = server->connections; c != NULL; c = c->next) {
 		if (c->state == CONNECTION_IDLE)
-			cut(c);
+			connection_cut(c);
 	}
 }
 
@@ -431,4 +406,9 @@ void http_server_destroy(struct http_server *server)
 size_t http_server_active(const struct http_server *server)
 {
 	return server->active;
+}
+
+size_t http_server_window_peak(const struct http_server *server)
+{
+	return server->window_peak;
 }

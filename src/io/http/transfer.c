@@ -55,6 +55,8 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 	struct transfer *transfer = context;
 	size_t len = size * count;
 
+	if (transfer->call != NULL)
+		return call_take(transfer->call, str_make(bytes, len));
 	if (!transfer->is_reserved)
 		reserve(transfer);
 	buffer_append(&transfer->body, str_make(bytes, len));
@@ -62,9 +64,25 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 	return transfer->body.is_over ? 0 : len;
 }
 
+static size_t give_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct transfer *transfer = context;
+
+	return transfer->call == NULL ? 0 : call_give(transfer->call, bytes, size * count);
+}
+
 static bool is_blank(struct str line)
 {
 	return line.len == 0 || line.data[0] == '\r' || line.data[0] == '\n';
+}
+
+/* "HTTP/1.1 100 Continue" and its like announce another head. */
+static bool is_interim(const struct transfer *transfer)
+{
+	long status = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status < 200;
 }
 
 /* Only the last head counts (a 100 may stand before it), and no trailer. */
@@ -73,11 +91,16 @@ static size_t take_head(char *bytes, size_t size, size_t count, void *context)
 	struct transfer *transfer = context;
 	struct str line = str_make(bytes, size * count);
 
+	if (transfer->has_head)
+		return line.len;
 	if (str_starts_with(line, STR("HTTP/"))) {
 		transfer->head.len = 0;
 		transfer->is_in_head = true;
 	} else if (is_blank(line)) {
 		transfer->is_in_head = false;
+		transfer->has_head = transfer->call != NULL && !is_interim(transfer);
+		if (transfer->has_head)
+			call_note_head(transfer->call);
 	} else if (transfer->is_in_head) {
 		buffer_append(&transfer->head, line);
 	}
@@ -112,6 +135,8 @@ static void set_callbacks(struct transfer *transfer)
 	SET(easy, CURLOPT_PRIVATE, transfer);
 	SET(easy, CURLOPT_WRITEFUNCTION, take_body);
 	SET(easy, CURLOPT_WRITEDATA, transfer);
+	SET(easy, CURLOPT_READFUNCTION, give_body);
+	SET(easy, CURLOPT_READDATA, transfer);
 	SET(easy, CURLOPT_HEADERFUNCTION, take_head);
 	SET(easy, CURLOPT_HEADERDATA, transfer);
 	SET(easy, CURLOPT_PREREQFUNCTION, note_sending);
@@ -268,7 +293,8 @@ static bool set_headers(struct transfer *transfer, struct error *err)
 
 static void set_method(CURL *easy, const struct http_request *request)
 {
-	bool has_body = request->has_body || request->body.len > 0;
+	const struct http_source *source = request->source;
+	bool has_body = request->has_body || request->body.len > 0 || source != NULL;
 
 	SET(easy, CURLOPT_CUSTOMREQUEST, NULL);
 	if (request->method == HTTP_HEAD) {
@@ -279,8 +305,12 @@ static void set_method(CURL *easy, const struct http_request *request)
 	if (has_body || request->method == HTTP_POST || request->method == HTTP_PUT ||
 	    request->method == HTTP_PATCH) {
 		SET(easy, CURLOPT_POST, 1L);
-		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-		SET(easy, CURLOPT_POSTFIELDS, request->body.len == 0 ? "" : request->body.data);
+		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		    source == NULL ? (curl_off_t)request->body.len : (curl_off_t)source->length);
+		SET(easy, CURLOPT_POSTFIELDS,
+		    source != NULL	     ? NULL
+		    : request->body.len == 0 ? ""
+					     : request->body.data);
 	}
 	SET(easy, CURLOPT_CUSTOMREQUEST, http_method_name(request->method));
 }
@@ -302,6 +332,7 @@ static void start_fresh(struct transfer *transfer, struct arena *arena,
 	transfer->request = request;
 	transfer->header_lines = NULL;
 	transfer->is_in_head = false;
+	transfer->has_head = false;
 	transfer->is_reserved = false;
 	transfer->is_sent = false;
 	transfer->result = CURLE_OK;
@@ -318,7 +349,7 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 	start_fresh(transfer, arena, request);
 	if (request->method >= HTTP_METHODS)
 		return refuse(err, "method", "is not one that can be sent");
-	if (request->method == HTTP_HEAD && request->body.len > 0)
+	if (request->method == HTTP_HEAD && (request->body.len > 0 || request->source != NULL))
 		return refuse(err, "body", "cannot go with HEAD");
 	if (!check_url(request->url, err) || !set_headers(transfer, err))
 		return false;
@@ -326,7 +357,14 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 	if (curl_easy_setopt(easy, CURLOPT_URL, arena_c(arena, request->url)) != CURLE_OK)
 		return refuse(err, "url", "is not a URL");
 	set_method(easy, request);
-	SET(easy, CURLOPT_TIMEOUT_MS, left_ms(request->deadline_ns, now_ns));
+	/* The times of a call are watched by its fiber. */
+	SET(easy, CURLOPT_TIMEOUT_MS,
+	    transfer->call != NULL ? 0 : left_ms(request->deadline_ns, now_ns));
+	SET(easy, CURLOPT_FRESH_CONNECT, request->source != NULL ? 1L : 0L);
+	if (transfer->is_plain != (transfer->call != NULL)) {
+		transfer->is_plain = transfer->call != NULL;
+		SET(easy, CURLOPT_ACCEPT_ENCODING, transfer->is_plain ? NULL : "gzip");
+	}
 	if (transfer->buffer_bytes != buffer_bytes) {
 		SET(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
 		transfer->buffer_bytes = buffer_bytes;
@@ -343,6 +381,7 @@ void transfer_end(struct transfer *transfer)
 	transfer->header_lines = NULL;
 	transfer->request = NULL;
 	transfer->arena = NULL;
+	transfer->call = NULL;
 }
 
 /* --- the response -------------------------------------------------------------------------- */
@@ -438,21 +477,37 @@ static bool explain(const struct transfer *transfer, enum http_outcome outcome, 
 	}
 }
 
-bool transfer_conclude(struct transfer *transfer, int64_t now_ns, struct http_response *response,
-		       struct error *err)
+bool transfer_judge(const struct transfer *transfer, int64_t now_ns, enum http_outcome *outcome,
+		    struct error *err)
 {
+	*outcome = judge(transfer, now_ns);
+	return *outcome == HTTP_COMPLETE || explain(transfer, *outcome, err);
+}
+
+bool transfer_read_head(struct transfer *transfer, struct http_response *response,
+			struct error *err)
+{
+	curl_off_t length = HTTP_LENGTH_UNKNOWN;
 	long status = 0;
 
-	response->outcome = judge(transfer, now_ns);
-	if (response->outcome != HTTP_COMPLETE)
-		return explain(transfer, response->outcome, err);
+	response->outcome = HTTP_COMPLETE;
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	response->status = (int)status;
-	response->body = buffer_str(&transfer->body);
+	response->body_length = length;
 	if (read_headers(transfer, response))
 		return true;
 	response->outcome = HTTP_BROKEN;
 	response->header_count = 0;
 	return error_set(err, ERROR_UPSTREAM, "%.*s answered with a malformed header",
 			 STR_ARGS(transfer_host(transfer->request->url)));
+}
+
+bool transfer_conclude(struct transfer *transfer, int64_t now_ns, struct http_response *response,
+		       struct error *err)
+{
+	if (!transfer_judge(transfer, now_ns, &response->outcome, err))
+		return false;
+	response->body = buffer_str(&transfer->body);
+	return transfer_read_head(transfer, response, err);
 }

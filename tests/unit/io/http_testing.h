@@ -207,6 +207,7 @@ struct caller {
 	pthread_t thread;
 	struct str bytes;
 	bool leaves; /* closes right after it has sent */
+	bool was_reset;
 	char reply[256 * 1024];
 	size_t reply_len;
 };
@@ -262,6 +263,7 @@ static inline void *caller_call(void *context)
 				   sizeof caller->reply - 1 - caller->reply_len, 0);
 			caller->reply_len += got > 0 ? (size_t)got : 0;
 		}
+		caller->was_reset = got < 0 && errno == ECONNRESET;
 		close(fd);
 	}
 	caller->reply[caller->reply_len] = '\0';
