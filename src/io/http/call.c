@@ -33,6 +33,7 @@ struct call {
 	uint64_t given;
 	bool is_whole;	 /* the source is at its end */
 	bool is_starved; /* libcurl waits for more */
+	bool is_dry;	 /* the source failed when the response was there already */
 };
 
 /* --- what libcurl tells -------------------------------------------------------------------- */
@@ -140,7 +141,8 @@ static int64_t idle_deadline_ns(const struct call *call)
 
 static bool is_hungry(const struct call *call)
 {
-	return call->request->source != NULL && call->piece.len == 0 && !call->is_whole;
+	return call->request->source != NULL && call->piece.len == 0 && !call->is_whole &&
+	       !call->is_dry;
 }
 
 /* The last piece of a known length goes out only when it is certain that nothing follows. */
@@ -268,6 +270,17 @@ struct http_call *call_open(struct http_client *base, struct arena *arena,
 	return call == NULL ? NULL : &call->base;
 }
 
+/* A peer may answer before it has heard all. Libcurl would still go on sending. */
+static bool is_answered(const struct call *call)
+{
+	curl_off_t length = HTTP_LENGTH_UNKNOWN;
+
+	if (call->request->source == NULL || call->is_whole)
+		return false;
+	curl_easy_getinfo(call->transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	return length >= 0 && call->taken >= (uint64_t)length;
+}
+
 static ssize_t conclude(struct call *call, struct error *err)
 {
 	enum http_outcome outcome;
@@ -289,13 +302,13 @@ ssize_t call_read(struct http_call *base, void *bytes, size_t max, struct error 
 		call->from = call->to = 0;
 		if (call->has_ended)
 			return conclude(call, err);
+		if (is_answered(call))
+			return 0;
 		if (call->is_full) {
 			call->is_full = false;
 			unpause(call);
 		} else if (is_hungry(call)) {
-			/* It answers before it has heard all. */
-			if (!feed(call, err))
-				return -1;
+			call->is_dry = !feed(call, err);
 		} else {
 			await(call, idle_deadline_ns(call));
 		}

@@ -155,7 +155,8 @@ static inline struct http_call *http_client_open(struct http_client *client, str
 }
 /* Up to `max` (at least 1) bytes of the body; suspends until some are there. How many; 0 at the
  * whole body's end; -1 with *err (ERROR_UPSTREAM: it broke off, ERROR_TIMEOUT: nothing came for
- * the idle timeout, ERROR_LIMIT: more than response_bytes_max). While nobody reads, no more than a
+ * the idle timeout, ERROR_LIMIT: more than response_bytes_max). A peer that answers before it has
+ * heard all is given the rest of the source meanwhile, as far as the source still gives. While nobody reads, no more than a
  * small window is taken from the peer. */
 static inline ssize_t http_client_read(struct http_call *call, void *bytes, size_t max,
 				       struct error *err)
@@ -255,8 +256,9 @@ ssize_t http_exchange_read(struct http_exchange *exchange, void *bytes, size_t m
 struct http_source *http_exchange_source(struct http_exchange *exchange);
 /* Answers piece by piece instead of with `reply`: status, content_type and headers are final now,
  * the body's bytes follow with http_exchange_write(), and the handler's return ends it. Known
- * lengths go out as Content-Length, others chunked. From here on the request's body is not to be
- * read any more. Once for each exchange. */
+ * lengths go out as Content-Length, others chunked. Once the first bytes are written (or the
+ * request's body was whole before) that body cannot be read any more: the rest is thrown away, and
+ * the reply goes out behind it. Once for each exchange. */
 void http_exchange_begin_reply(struct http_exchange *exchange, int status, int64_t length);
 /* Suspends until the server has taken the bytes, which is as fast as the caller reads. False with
  * ERROR_UNAVAILABLE when the caller has gone (or read nothing for idle_timeout_s): what is then

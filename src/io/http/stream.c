@@ -135,7 +135,11 @@ ssize_t http_exchange_read(struct http_exchange *exchange, void *bytes, size_t m
 	if (!exchange->is_stream)
 		return read_whole(exchange, bytes, max);
 	struct inflow *in = &connection->in;
-	assert(connection->state == CONNECTION_RUNNING);
+	if (connection->state != CONNECTION_RUNNING) {
+		error_set_field(err, ERROR_INVALID, "body", NULL,
+				"the reply has begun: the rest of the body is thrown away");
+		return -1;
+	}
 	while (in->from == in->to) {
 		if (in->is_whole)
 			return 0;
@@ -169,6 +173,14 @@ struct http_source *http_exchange_source(struct http_exchange *exchange)
 
 /* --- the reply's body ---------------------------------------------------------------------- */
 
+static void start_reply(struct connection *connection)
+{
+	if (!connection->in.is_on)
+		request_keep_head(connection);
+	connection_move(connection, CONNECTION_DONE);
+	connection_let_go(connection);
+}
+
 void http_exchange_begin_reply(struct http_exchange *exchange, int status, int64_t length)
 {
 	struct connection *connection = exchange->connection;
@@ -183,10 +195,9 @@ void http_exchange_begin_reply(struct http_exchange *exchange, int status, int64
 	/* A reply without a body would be out, and the request at its end, under the fiber. */
 	if (connection->is_gone || length == 0 || !reply_has_body(exchange))
 		return;
-	if (!connection->in.is_on)
-		request_keep_head(connection);
-	connection_move(connection, CONNECTION_DONE);
-	connection_let_go(connection);
+	/* As long as nothing of the reply is there, the rest of a stream may still be read. */
+	if (!connection->in.is_on || connection->in.is_whole)
+		start_reply(connection);
 }
 
 static bool is_gone(const struct connection *connection, struct error *err)
@@ -229,6 +240,8 @@ bool http_exchange_write(struct http_exchange *exchange, struct str bytes, struc
 	}
 	out->written += bytes.len;
 	out->piece = bytes;
+	if (connection->state == CONNECTION_RUNNING)
+		start_reply(connection);
 	loop_wait_init(&wait);
 	out->writer = &wait;
 	connection_let_go(connection);

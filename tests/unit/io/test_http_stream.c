@@ -560,6 +560,43 @@ static void upload_to_hasty(void *context)
 	assert_in_range(well.at, 0, LARGE - 1);
 }
 
+static void upload_to_early(void *context)
+{
+	struct hasty *early = context;
+	struct stage *stage = early->stage;
+
+	for (int i = 0; i < 2; i++) {
+		struct well well = make_well(LARGE, i == 0 ? LARGE : HTTP_LENGTH_UNKNOWN);
+		struct http_request request = stage_request(stage, HTTP_POST, "/");
+		struct http_response response;
+		struct error err;
+
+		well.source.context = &well;
+		request.source = &well.source;
+		request.url = early->url;
+		assert_true(http_client_send(stage->client, &stage->arena, &request, &response,
+					     &err));
+		assert_int_equal(response.status, 200 + i);
+		assert_true(str_equal_c(response.body, "ok"));
+		assert_in_range(well.at, 0, LARGE - 1);
+	}
+}
+
+static void an_answer_before_the_body_is_heard_counts(void **state)
+{
+	static const char *const replies[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\nok",
+	};
+	struct stage *stage = *state;
+	struct peer peer = {.replies = replies, .reply_count = 2, .is_early = true};
+	struct hasty early = {stage, peer_start(&peer, &stage->arena)};
+
+	loop_spawn(stage->loop, upload_to_early, &early);
+	assert_true(loop_drain(stage->loop, PATIENCE_MS));
+	peer_finish(&peer);
+}
+
 static void an_upstream_that_goes_ends_the_upload(void **state)
 {
 	static const char *const replies[] = {NULL};
@@ -668,6 +705,7 @@ int main(void)
 		TEST(a_source_that_fails_breaks_the_request_off),
 		TEST(a_caller_that_goes_stops_the_upstream_too),
 		TEST(an_upstream_that_breaks_off_is_noticed),
+		TEST(an_answer_before_the_body_is_heard_counts),
 		TEST(an_upstream_that_goes_ends_the_upload),
 		TEST(a_thousand_streams_go_at_once),
 		TEST(a_server_that_shuts_finishes_its_streams),
