@@ -9,7 +9,8 @@ enum {
 	/* Two pieces as large as libcurl hands out at once. */
 	WINDOW_BYTES = 2 * CURL_MAX_WRITE_SIZE,
 	READ_BYTES_MAX = 32 * 1024,
-	SOURCE_BYTES = 32 * 1024,
+	/* Two of the largest chunks that fit into what libcurl sends at once. */
+	SOURCE_BYTES = 2 * (16 * 1024 - 12),
 	IDLE_TIMEOUT_MS = 30000,
 };
 

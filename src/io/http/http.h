@@ -155,9 +155,9 @@ static inline struct http_call *http_client_open(struct http_client *client, str
 }
 /* Up to `max` (at least 1) bytes of the body; suspends until some are there. How many; 0 at the
  * whole body's end; -1 with *err (ERROR_UPSTREAM: it broke off, ERROR_TIMEOUT: nothing came for
- * the idle timeout, ERROR_LIMIT: more than response_bytes_max). A peer that answers before it has
- * heard all is given the rest of the source meanwhile, as far as the source still gives. While nobody reads, no more than a
- * small window is taken from the peer. */
+ * the idle timeout, ERROR_LIMIT: more than response_bytes_max). While nobody reads, no more than a
+ * small window is taken from the peer. A peer that answers before it has heard all is given the
+ * rest of the source meanwhile, as far as the source still gives. */
 static inline ssize_t http_client_read(struct http_call *call, void *bytes, size_t max,
 				       struct error *err)
 {

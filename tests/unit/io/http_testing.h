@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,7 +117,6 @@ struct peer {
 	size_t reply_count;
 	bool resets; /* ends with a reset instead of an orderly close */
 	bool stays;  /* does not close before peer_finish() */
-	bool is_early; /* reads nothing behind the head, and closes when the other side does */
 	int stop[2];
 	char seen[64 * 1024]; /* all that was received */
 	size_t seen_len;
@@ -149,14 +147,6 @@ static inline void peer_read_head(struct peer *peer, int fd)
 	}
 }
 
-/* Until the other side has closed; what it sends stays unread. */
-static inline void await_close(int fd)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLRDHUP};
-
-	poll(&wait, 1, PATIENCE_MS);
-}
-
 static inline void *peer_serve(void *context)
 {
 	struct peer *peer = context;
@@ -176,8 +166,6 @@ static inline void *peer_serve(void *context)
 			while (read(peer->stop[0], &byte, 1) < 0)
 				continue;
 		}
-		if (peer->is_early)
-			await_close(fd);
 		if (peer->resets)
 			reset_on_close(fd);
 		close(fd);

@@ -540,6 +540,7 @@ static void an_upstream_that_breaks_off_is_noticed(void **state)
 struct hasty {
 	struct stage *stage;
 	struct str url;
+	int64_t length;
 };
 
 static void upload_to_hasty(void *context)
@@ -564,37 +565,35 @@ static void upload_to_early(void *context)
 {
 	struct hasty *early = context;
 	struct stage *stage = early->stage;
+	struct well well = make_well(LARGE, early->length);
+	struct http_request request = stage_request(stage, HTTP_POST, "/");
+	struct http_response response;
+	struct error err;
 
-	for (int i = 0; i < 2; i++) {
-		struct well well = make_well(LARGE, i == 0 ? LARGE : HTTP_LENGTH_UNKNOWN);
-		struct http_request request = stage_request(stage, HTTP_POST, "/");
-		struct http_response response;
-		struct error err;
-
-		well.source.context = &well;
-		request.source = &well.source;
-		request.url = early->url;
-		assert_true(http_client_send(stage->client, &stage->arena, &request, &response,
-					     &err));
-		assert_int_equal(response.status, 200 + i);
-		assert_true(str_equal_c(response.body, "ok"));
-		assert_in_range(well.at, 0, LARGE - 1);
-	}
+	well.source.context = &well;
+	request.source = &well.source;
+	request.url = early->url;
+	assert_true(http_client_send(stage->client, &stage->arena, &request, &response, &err));
+	assert_int_equal(response.status, 200);
+	assert_true(str_equal_c(response.body, "ok"));
+	assert_in_range(well.at, 0, LARGE - 1);
 }
 
+/* The peer never reads the body, so that it can never be sent. */
 static void an_answer_before_the_body_is_heard_counts(void **state)
 {
-	static const char *const replies[] = {
-		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-		"HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\nok",
-	};
+	static const char *const replies[] = {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"};
+	static const int64_t lengths[] = {LARGE, HTTP_LENGTH_UNKNOWN};
 	struct stage *stage = *state;
-	struct peer peer = {.replies = replies, .reply_count = 2, .is_early = true};
-	struct hasty early = {stage, peer_start(&peer, &stage->arena)};
 
-	loop_spawn(stage->loop, upload_to_early, &early);
-	assert_true(loop_drain(stage->loop, PATIENCE_MS));
-	peer_finish(&peer);
+	for (size_t i = 0; i < 2; i++) {
+		struct peer peer = {.replies = replies, .reply_count = 1, .stays = true};
+		struct hasty early = {stage, peer_start(&peer, &stage->arena), lengths[i]};
+
+		loop_spawn(stage->loop, upload_to_early, &early);
+		assert_true(loop_drain(stage->loop, PATIENCE_MS));
+		peer_finish(&peer);
+	}
 }
 
 static void an_upstream_that_goes_ends_the_upload(void **state)
