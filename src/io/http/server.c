@@ -18,6 +18,7 @@ enum {
 	 * every request: this is where the memory of ten thousand connections goes. */
 	POOL_EXTRA = 4 * 1024,
 	POOL_INCREMENT = 2048,
+	STEPS_A_TURN = 3,
 };
 
 const struct http_server_limits http_server_limits_default = {
@@ -296,15 +297,20 @@ static void sockets_ready(struct loop_watch *watch, uint32_t events)
 }
 
 /* Neither the epoll set nor the timeout announces connections that were resumed; those with more
- * to do are announced by a timeout of 0 only. */
+ * to do are announced by a timeout of 0 only. A reply takes libmicrohttpd two or three steps, which
+ * need not each wait for a turn of the loop. */
 static int ask_timeout(struct loop_hook *hook)
 {
 	struct http_server *server = hook->context;
 	MHD_UNSIGNED_LONG_LONG ms;
-	bool is_due = MHD_get_timeout(server->daemon, &ms) == MHD_YES && ms == 0;
 
-	if (is_due || server->has_more)
+	for (int i = 0; i < STEPS_A_TURN; i++) {
+		bool is_due = MHD_get_timeout(server->daemon, &ms) == MHD_YES && ms == 0;
+
+		if (!is_due && !server->has_more)
+			break;
 		turn(server);
+	}
 	if (server->has_more)
 		return 0;
 	if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)

@@ -2,6 +2,7 @@
  * the connection is held while the window of the request is full, or while there is nothing to
  * send. When libmicrohttpd gives the request up the fiber is told, and ends it. */
 #include <assert.h>
+#include <sys/socket.h>
 
 #include "io/http/connection.h"
 
@@ -93,6 +94,20 @@ static bool explain(struct connection *connection, struct error *err)
 	return error_set_field(err, ERROR_INVALID, "body", NULL, "the body broke off");
 }
 
+/* libmicrohttpd takes a short read for all that there is, and overlooks an end that had come with
+ * those bytes: of an edge it is told once. Taken from it and given back, it looks again. */
+static void look_for_end(struct connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+
+	if (connection->is_held || recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		return;
+	connection_hold(connection);
+	connection_let_go(connection);
+}
+
 /* False with *err when nothing more will come, and not because the body is over. */
 static bool await_bytes(struct connection *connection, struct error *err)
 {
@@ -103,6 +118,7 @@ static bool await_bytes(struct connection *connection, struct error *err)
 	if (connection->is_gone || in->taken > in->bytes_max)
 		return explain(connection, err);
 	in->is_wanted = true;
+	look_for_end(connection);
 	connection_let_go(connection);
 	loop_wait_init(&wait);
 	in->reader = &wait;

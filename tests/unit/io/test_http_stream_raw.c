@@ -160,6 +160,15 @@ static void framing_is_taken_off(void **state)
 	}
 }
 
+static struct str filler(struct stage *stage, size_t len)
+{
+	char *bytes = arena_alloc(&stage->arena, len + 1);
+
+	memset(bytes, 'x', len);
+	bytes[len] = '\0';
+	return str_make(bytes, len);
+}
+
 static void bodies_that_are_not_whole_are_errors(void **state)
 {
 	static const char *const bodies[] = {
@@ -181,23 +190,68 @@ static void bodies_that_are_not_whole_are_errors(void **state)
 					      bodies[i]),
 		};
 		assert_int_equal(pthread_create(&caller.thread, NULL, caller_call, &caller), 0);
-		loop_run(stage->loop);
+		/* All of it, with the end, is there before the server looks. */
 		pthread_join(caller.thread, NULL);
-		assert_true(loop_drain(stage->loop, PATIENCE_MS));
-		while (seen.ended <= i) /* the server has not read the connection's end yet */
-			assert_true(loop_drain(stage->loop, 1));
+		loop_run(stage->loop);
+		while (seen.ended <= i)
+			assert_true(loop_drain(stage->loop, PATIENCE_MS));
 		assert_false(seen.could_read);
 		assert_int_equal(seen.read_error.code, ERROR_INVALID);
 	}
 }
 
-static struct str filler(struct stage *stage, size_t len)
-{
-	char *bytes = arena_alloc(&stage->arena, len + 1);
+/* A caller that sends more than one read takes, and goes, while the server is busy elsewhere. */
+struct leaver {
+	struct stage *stage;
+	pthread_t thread;
+	struct str bytes;
+	int go[2], gone[2];
+};
 
-	memset(bytes, 'x', len);
-	bytes[len] = '\0';
-	return str_make(bytes, len);
+static void await_leaving(void *context)
+{
+	struct leaver *leaver = context;
+	char byte = 0;
+
+	assert_int_equal(write(leaver->go[1], &byte, 1), 1);
+	assert_int_equal(read(leaver->gone[0], &byte, 1), 1);
+}
+
+static void *send_and_leave(void *context)
+{
+	struct leaver *leaver = context;
+	int fd = caller_connect(leaver->stage);
+	char reply[100];
+
+	send_all(fd, STR("POST /take HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+			 "Content-Length: 20000\r\n\r\n"));
+	(void)!recv(fd, reply, sizeof reply, 0);
+	loop_post(leaver->stage->loop, await_leaving, leaver);
+	(void)!read(leaver->go[0], reply, 1);
+	send_all(fd, leaver->bytes);
+	close(fd);
+	(void)!write(leaver->gone[1], reply, 1);
+	loop_post(leaver->stage->loop, caller_ended, leaver->stage);
+	return NULL;
+}
+
+static void an_end_that_comes_with_the_last_bytes_is_noticed(void **state)
+{
+	struct stage *stage = *state;
+	struct leaver leaver = {.stage = stage, .bytes = filler(stage, 10000)};
+
+	assert_int_equal(pipe(leaver.go), 0);
+	assert_int_equal(pipe(leaver.gone), 0);
+	assert_int_equal(pthread_create(&leaver.thread, NULL, send_and_leave, &leaver), 0);
+	loop_run(stage->loop);
+	pthread_join(leaver.thread, NULL);
+	assert_true(loop_drain(stage->loop, PATIENCE_MS));
+	assert_int_equal(seen.read, 10000);
+	assert_int_equal(seen.read_error.code, ERROR_INVALID);
+	for (int i = 0; i < 2; i++) {
+		close(leaver.go[i]);
+		close(leaver.gone[i]);
+	}
 }
 
 static void a_stream_has_a_limit(void **state)
@@ -543,6 +597,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(framing_is_taken_off),
 		TEST(bodies_that_are_not_whole_are_errors),
+		TEST(an_end_that_comes_with_the_last_bytes_is_noticed),
 		TEST(a_stream_has_a_limit),
 		TEST(who_asks_first_is_answered_first),
 		TEST(the_next_request_is_behind_the_body),
