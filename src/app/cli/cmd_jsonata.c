@@ -76,7 +76,8 @@ static int fail_at(const struct task *task, const struct input *input,
 	flush_results();
 	arena_init(&arena, EXPRESSION_BYTES_MAX);
 	buffer_init(&shown, &arena, EXPRESSION_BYTES_MAX);
-	caret_show(&shown, task->text, error->position, token);
+	if (error->has_position)
+		caret_show(&shown, task->text, error->position, token);
 	fprintf(stderr, "tenon: ");
 	if (input != NULL)
 		fprintf(stderr, "%s:%llu: ", input->name, (unsigned long long)input->line);

@@ -10,7 +10,13 @@ enum { LINE_BYTES_MAX = 256 * 1024 * 1024, ANSWER_BYTES_MAX = 1024 * 1024 * 1024
 
 static const struct json_limits line_limits = {LINE_BYTES_MAX, 500, UINT32_MAX};
 
-enum { DEPTH_MAX = 2000 }; /* fits the stack of the main thread */
+/* Cases of the reference go as deep and have sequences as long as it allows; time is held by the
+ * steps. */
+enum {
+	DEPTH_MAX = 2000, /* fits the stack of the main thread */
+	SEQUENCE_MAX = 10000000,
+	BYTES_MAX = 512 * 1024 * 1024,
+};
 
 /* --- limits by name ------------------------------------------------------------------------ */
 
@@ -138,7 +144,9 @@ static struct variables read_bindings(struct arena *arena, struct json bindings)
 static bool read_limits(struct json given, struct jsonata_limits *limits, struct error *err)
 {
 	*limits = jsonata_limits_default;
-	limits->depth_max = DEPTH_MAX; /* the reference has no such limit */
+	limits->depth_max = DEPTH_MAX;
+	limits->sequence_max = SEQUENCE_MAX;
+	limits->bytes_max = BYTES_MAX;
 	for (uint32_t i = 0; given.type == JSON_OBJECT && i < given.count; i++) {
 		const struct json_member *m = &given.members[i];
 		if (!jsonata_run_limit(limits, str_make(m->key, m->key_len), m->value, err))

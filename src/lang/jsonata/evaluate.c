@@ -116,6 +116,8 @@ struct frame *jsonata_frame(struct evaluation *e, struct frame *outer, uint32_t 
 
 	if (frame == NULL)
 		return NULL;
+	/* So that endless recursion runs out of steps before it has taken much memory. */
+	jsonata_charge(e, 4 + 2 * size);
 	frame->outer = outer;
 	for (uint32_t i = 0; i < size; i++)
 		frame->slots[i] = value_unbound();

@@ -615,6 +615,7 @@ struct json jsonata_run_tail(struct evaluation *e, const struct node *node, stru
 		return failed_before_call();
 	set_mark(e, function, &call->tail_mark);
 	struct json *arguments = jsonata_take(e, (call->count + 1) * sizeof *arguments);
+	jsonata_charge(e, 2 * call->count);
 	if (arguments == NULL)
 		return value_failed();
 	for (uint32_t i = 0; i < call->count; i++) {

@@ -15,9 +15,9 @@ struct jsonata;	     /* a compiled expression */
 struct jsonata_call; /* what a native function gets to work with; see below */
 
 /* A fault of an expression or of its evaluation, as the reference reports it; our own codes are
- * U1001 (steps), U1002 (an expression or picture too long or nested too deep), U1004 (no UTF-8), U1003 (something the
- * host did not provide), S0303 (no regular expression), D1014 (its match limit), D3142 (no such
- * date). Texts live in the arena that the failing call was given. */
+ * U1001 (steps), U1002 (an expression or picture too long or nested too deep), U1003 (something the
+ * host did not provide), U1004 (no UTF-8), S0303 (no regular expression), D1014 (its match limit),
+ * D3142 (no such date). Texts live in the arena that the failing call was given. */
 struct jsonata_error {
 	char code[8];	    /* "S0201", "T2001", "D1002" … */
 	bool has_position;  /* the reference gives none for some */

@@ -413,7 +413,7 @@ struct json jsonata_run_range(struct evaluation *e, const struct node *node, str
 		return jsonata_fail_at(e, "D2015", node, jsonata_number(size));
 	uint32_t count = (uint32_t)size;
 	struct json *items = jsonata_take_items(e, count);
-	if (items == NULL || !jsonata_spend_many(e, count / 4))
+	if (items == NULL || !jsonata_spend_many(e, count / 16))
 		return value_failed();
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = jsonata_number(from + i);

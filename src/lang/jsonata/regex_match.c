@@ -8,7 +8,7 @@ enum {
 	ENTRIES_FIRST = 64,
 	ENTRIES_MAX = 256 * 1024,
 	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
-	TRIES_OF_STEP = 2,  /* of the evaluation */
+	TRIES_OF_STEP = 1,  /* of the evaluation */
 	UNITS_OF_STEP = 32, /* in search of where a match may begin */
 	UNITS_OF_TRY = 8,   /* units that a run takes at the price of one try */
 };
