@@ -17,7 +17,7 @@ const loaded = new Module(file);
 loaded._compile(source, file);
 const jsonata = loaded.exports;
 
-const TIMEOUT_MS = 2000;
+const TIMEOUT_MS = 300;
 const STACK_MAX = 900;
 
 // WHY a value cannot be compared as JSON, or undefined.

@@ -203,6 +203,14 @@ static int hex_digit(int c)
 	return -1;
 }
 
+/* Digits that the end cuts off count as four: the text then misses its quote, past its end. */
+static bool fail_past_end(struct lexer *lexer)
+{
+	size_t position = jsonata_utf16_offset(lexer->text, lexer->at) + 5;
+
+	return fail(lexer, "S0101", position | POSITION_ELSEWHERE, (struct str){NULL, 0});
+}
+
 /* lexer->at stands on the character behind the backslash, and after it on its last one. */
 static bool scan_escape(struct lexer *lexer, char *out, size_t *len)
 {
@@ -223,6 +231,8 @@ static bool scan_escape(struct lexer *lexer, char *out, size_t *len)
 	uint32_t unit = 0;
 	for (size_t i = 1; i <= 4; i++) {
 		int digit = hex_digit(char_at(lexer, lexer->at + i));
+		if (digit < 0 && i > 1 && lexer->at + i == lexer->text.len)
+			return fail_past_end(lexer);
 		if (digit < 0)
 			return fail(lexer, "S0104", lexer->at, (struct str){NULL, 0});
 		unit = unit << 4 | (uint32_t)digit;

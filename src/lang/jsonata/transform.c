@@ -134,6 +134,8 @@ static struct json fail(struct changes *c, const char *code, const struct node *
 {
 	jsonata_fail_at(c->e, code, node, value);
 	c->e->fault.token = json_undefined();
+	if (node->kind == NODE_PATH || node->kind == NODE_FIELD)
+		c->e->fault.has_position = false; /* the reference's paths have none */
 	return value_failed();
 }
 

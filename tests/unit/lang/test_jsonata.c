@@ -118,6 +118,7 @@ static void says_where_an_expression_is_wrong(void **state)
 		 "The left side of := must be a variable name (start with $)"},
 		{"\"abc", "S0101", 4, "", "String literal must be terminated by a matching quote"},
 		{"\"\\q\"", "S0103", 2, "q", "Unsupported escape sequence: \\\"q\""},
+		{"\"a\\u0", "S0101", 8, "", "String literal must be terminated by a matching quote"},
 		{"1e999", "S0102", 0, "1e999", "Number out of range: \"1e999\""},
 		{"/* x", "S0106", 0, "", "Comment has no closing tag"},
 		{"a.1", "S0213", 3, "",
