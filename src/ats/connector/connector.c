@@ -15,6 +15,7 @@ const struct str connector_variables[] = {
 	[CONNECTOR_VARIABLE_RESULT] = STR_INIT("result"),
 	[CONNECTOR_VARIABLE_SENT] = STR_INIT("sent"),
 	[CONNECTOR_VARIABLE_SINCE] = STR_INIT("since"),
+	[CONNECTOR_VARIABLE_STEPS] = STR_INIT("steps"),
 };
 
 /* $reference(type, id) */

@@ -101,7 +101,8 @@ struct unified_map_entry {
  * filters by name), $body (the whole response; of a write the request's body), and of writes
  * besides $id (the record's id, from the path or the body), $result (what the first call
  * answered), $sent (the body that a call sent) and $since (when, as RFC 3339, less a minute for
- * the difference of clocks). Native functions:
+ * the difference of clocks) and $steps (what the reads of the write gave, by name). Native
+ * functions:
  *   $reference(type, id)  the sideloaded or looked-up record; nothing when there is none, or when
  *                         jsonata_context.native_context (a struct reference_index) is NULL
  *   $plain_text(html)     an HTML text without its tags, entities resolved
@@ -118,6 +119,7 @@ enum {
 	CONNECTOR_VARIABLE_RESULT,
 	CONNECTOR_VARIABLE_SENT,
 	CONNECTOR_VARIABLE_SINCE,
+	CONNECTOR_VARIABLE_STEPS,
 	CONNECTOR_VARIABLES
 };
 extern const struct jsonata_native connector_natives[];
@@ -220,12 +222,28 @@ struct write_search {
 	const struct native_method *method;
 	const struct write_value *arguments;
 	size_t argument_count;
+	const struct jsonata *each; /* listed record -> the records in it; NULL: itself */
 	const struct jsonata *match;
+};
+
+/* What must hold before a call is made; where it does not, the write is refused. */
+struct write_check {
+	const struct jsonata *unless; /* $ as in the call's body */
+	struct str field;
+	struct str message;
 };
 
 /* One native call of a write, or one for each of the items that `each` gives. */
 struct write_step {
+	/* NULL: the record itself is read, by `record`; or nothing is called, only checked */
 	const struct native_method *method;
+	/* What the step reads is the member of this name in $steps; empty: the step writes. */
+	struct str as;
+	const struct write_value *record; /* arguments of the resource's get: id, and filters */
+	size_t record_count;
+	const struct jsonata *take; /* what was read -> what is kept of it; NULL: all */
+	const struct write_check *checks;
+	size_t check_count;
 	const struct jsonata *when; /* $ = the request's body: is it made? NULL: always */
 	const struct jsonata *each; /* $ = the request's body; NULL: one call, for the body */
 	const struct write_value *arguments;

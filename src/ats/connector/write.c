@@ -5,12 +5,15 @@ enum {
 	STEPS_MAX = 16,
 	VALUES_MAX = 200,
 	DEPTH_MAX = 12,
+	CHECKS_MAX = 16,
 };
 
-static const char *const step_keys[] = {"call", "with", "query", "body",
-					"when", "each", "find",	 NULL};
-static const char *const short_keys[] = {"call",  "with",   "query", "body", "find",
-					 "takes", "answer", "map",   NULL};
+static const char *const step_keys[] = {"call", "with",	 "query", "body",
+					"when", "each",	 "find",  "check", NULL};
+static const char *const read_keys[] = {"as",	"call", "with", "query", "get",
+					"when", "take", "check", NULL};
+static const char *const short_keys[] = {"call",  "with",  "query",  "body", "find",
+					 "check", "takes", "answer", "map",  NULL};
 static const char *const long_keys[] = {"calls", "takes", "answer", "map", NULL};
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -168,7 +171,7 @@ static void check_body(const struct unified_file *file, uint32_t line,
 static void read_search(const struct unified_file *file, const struct yaml_node *node,
 			struct write_step *step)
 {
-	static const char *const keys[] = {"call", "with", "query", "match", NULL};
+	static const char *const keys[] = {"call", "with", "query", "each", "match", NULL};
 	struct definition *definition = file->definition;
 	const struct yaml_node *find = yaml_get(node, "find");
 	struct write_search *search = arena_zero(definition->arena, sizeof *search);
@@ -180,6 +183,7 @@ static void read_search(const struct unified_file *file, const struct yaml_node 
 	    !definition_require(definition, find, "`find`", "match"))
 		return;
 	search->method = natives_find(definition, file->connector, yaml_get(find, "call"));
+	expression_read(definition, find, "each", &search->each);
 	expression_read(definition, find, "match", &search->match);
 	if (search->method == NULL)
 		return;
@@ -189,7 +193,83 @@ static void read_search(const struct unified_file *file, const struct yaml_node 
 	step->search = search;
 }
 
-static void read_step(const struct unified_file *file, const struct yaml_node *node,
+static void read_check(struct definition *definition, const struct yaml_node *node,
+		       struct write_check *check)
+{
+	static const char *const keys[] = {"unless", "field", "message", NULL};
+
+	if (!definition_check_mapping(definition, node, "a check", keys))
+		return;
+	for (size_t i = 0; keys[i] != NULL; i++)
+		definition_require(definition, node, "a check", keys[i]);
+	expression_read(definition, node, "unless", &check->unless);
+	definition_text(definition, node, "field", &check->field);
+	definition_text(definition, node, "message", &check->message);
+}
+
+static void read_checks(struct definition *definition, const struct yaml_node *node,
+			struct write_step *step)
+{
+	const struct yaml_node *list = yaml_get(node, "check");
+	struct write_check *checks;
+
+	if (list == NULL)
+		return;
+	if (list->kind != YAML_SEQUENCE || list->count == 0 || list->count > CHECKS_MAX) {
+		definition_fault(definition, list->line,
+				 "`check` must be a list of at most %d checks", CHECKS_MAX);
+		return;
+	}
+	checks = arena_zero(definition->arena, list->count * sizeof *checks);
+	for (size_t i = 0; i < list->count; i++)
+		read_check(definition, &list->items[i], &checks[i]);
+	step->checks = checks;
+	step->check_count = list->count;
+}
+
+/* The arguments of a get of the resource: its id, and filters. */
+static void read_get(struct unified_file *file, const struct yaml_node *node, const char *what,
+		     const struct write_value **values, size_t *count)
+{
+	struct definition *definition = file->definition;
+
+	read_members(definition, node, 0, values, count);
+	file->is_get = true;
+	for (size_t i = 0; node->kind == YAML_MAPPING && i < node->count; i++)
+		unified_check_filter(file, node->entries[i].line, node->entries[i].key);
+	file->is_get = false;
+	if (node->kind == YAML_MAPPING && yaml_get(node, "id") == NULL)
+		definition_fault(definition, node->line, "`%s` must say the `id` to get", what);
+}
+
+/* A call to a get or a list, or the get of the resource itself. */
+static void read_reading(struct unified_file *file, const struct yaml_node *node,
+			 struct write_step *step)
+{
+	struct definition *definition = file->definition;
+	const struct yaml_node *get = yaml_get(node, "get");
+
+	definition_text(definition, node, "as", &step->as);
+	expression_read(definition, node, "when", &step->when);
+	expression_read(definition, node, "take", &step->take);
+	read_checks(definition, node, step);
+	if (get != NULL)
+		read_get(file, get, "get", &step->record, &step->record_count);
+	if ((get != NULL) == (yaml_get(node, "call") != NULL))
+		definition_fault(definition, node->line, "a read needs either `call` or `get`");
+	if (get != NULL || yaml_get(node, "call") == NULL)
+		return;
+	step->method = natives_find(definition, file->connector, yaml_get(node, "call"));
+	if (step->method == NULL)
+		return;
+	if (step->method->verb != HTTP_GET)
+		definition_fault(definition, node->line,
+				 "`as` goes with calls that read, and %.*s.%.*s does not",
+				 STR_ARGS(step->method->resource), STR_ARGS(step->method->name));
+	read_arguments(file, node, step->method, &step->arguments, &step->argument_count);
+}
+
+static void read_step(struct unified_file *file, const struct yaml_node *node,
 		      struct write_step *step)
 {
 	struct definition *definition = file->definition;
@@ -200,8 +280,13 @@ static void read_step(const struct unified_file *file, const struct yaml_node *n
 	step->method = natives_find(definition, file->connector, yaml_get(node, "call"));
 	expression_read(definition, node, "when", &step->when);
 	expression_read(definition, node, "each", &step->each);
+	read_checks(definition, node, step);
 	if (step->method == NULL)
 		return;
+	if (step->method->verb == HTTP_GET)
+		definition_fault(definition, node->line,
+				 "%.*s.%.*s reads: it needs a name, `as`",
+				 STR_ARGS(step->method->resource), STR_ARGS(step->method->name));
 	read_arguments(file, node, step->method, &step->arguments, &step->argument_count);
 	if (body != NULL) {
 		read_members(definition, body, 0, &step->body, &step->body_count);
@@ -211,7 +296,7 @@ static void read_step(const struct unified_file *file, const struct yaml_node *n
 	read_search(file, node, step);
 }
 
-static void read_steps(const struct unified_file *file, const struct yaml_node *node,
+static void read_steps(struct unified_file *file, const struct yaml_node *node,
 		       struct unified_write *write)
 {
 	struct definition *definition = file->definition;
@@ -228,9 +313,23 @@ static void read_steps(const struct unified_file *file, const struct yaml_node *
 	write->step_count = count;
 	if (calls == NULL)
 		read_step(file, node, &steps[0]);
-	for (size_t i = 0; calls != NULL && i < count; i++)
-		if (definition_check_mapping(definition, &calls->items[i], "a call", step_keys))
-			read_step(file, &calls->items[i], &steps[i]);
+	for (size_t i = 0; calls != NULL && i < count; i++) {
+		const struct yaml_node *item = &calls->items[i];
+		bool reads = item->kind == YAML_MAPPING && yaml_get(item, "as") != NULL;
+
+		if (item->kind == YAML_MAPPING && item->count == 1 &&
+		    yaml_get(item, "check") != NULL) {
+			read_checks(definition, item, &steps[i]);
+			continue;
+		}
+		if (!definition_check_mapping(definition, item, reads ? "a read" : "a call",
+					      reads ? read_keys : step_keys))
+			continue;
+		if (reads)
+			read_reading(file, item, &steps[i]);
+		else
+			read_step(file, item, &steps[i]);
+	}
 }
 
 /* --- methods --------------------------------------------------------------------------------- */
@@ -284,14 +383,9 @@ static void read_answer(struct unified_file *file, const struct yaml_node *node,
 				 "a delete answers the id alone, without a `map`");
 	if (answer == NULL)
 		return;
-	read_members(definition, answer, 0, &write->answer, &write->answer_count);
-	file->is_get = true;
-	for (size_t i = 0; i < answer->count; i++)
-		unified_check_filter(file, answer->entries[i].line, answer->entries[i].key);
-	file->is_get = false;
-	if (is_delete || yaml_get(answer, "id") == NULL)
-		definition_fault(definition, answer->line,
-				 "`answer` must say the `id` to get, and is not of a delete");
+	read_get(file, answer, "answer", &write->answer, &write->answer_count);
+	if (is_delete)
+		definition_fault(definition, answer->line, "`answer` is not of a delete");
 }
 
 static void read_write(struct unified_file *file, const struct yaml_node *node,

@@ -151,7 +151,7 @@ bool body_make(struct write *write, const struct write_step *step, struct json i
 	if (!make_members(write, method->body, method->body_count, step->body, step->body_count,
 			  input, body, err))
 		return false;
-	if (write->number == 0 && json_is(write->remote, JSON_OBJECT))
+	if (!write->has_written && json_is(write->remote, JSON_OBJECT))
 		*body = merge(write->run->arena, *body, write->remote);
 	return true;
 }

@@ -131,7 +131,8 @@ bool lookup_fill(struct run *run, struct json body, struct reference_index *inde
 
 /* Adds what another call took to the account of the whole. */
 void operation_result_add(struct operation_result *sum, const struct operation_result *one);
-/* --- write.c, body.c, search.c --------------------------------------------------------------- */
+
+/* --- write.c, reads.c, body.c, search.c -------------------------------------------------------- */
 
 /* A write under way. */
 struct write {
@@ -141,6 +142,7 @@ struct write {
 	struct json remote; /* remote_data of the body: goes over the first call's own body */
 	struct json variables[CONNECTOR_VARIABLES];
 	size_t number; /* of the next call */
+	bool has_written; /* the first call that writes was made, or told in a dry run */
 	bool is_dry;
 	struct json_builder calls;   /* of a dry run */
 	struct json_builder missing; /* paths of required fields that are not there; dry run */
@@ -151,6 +153,14 @@ bool write_run(struct run *run, struct error *err) MUST_CHECK;
 /* An expression with the write's variables; ERROR_INVALID names `field` where it fails. */
 bool write_evaluate(struct write *write, const struct jsonata *expression, struct json input,
 		    struct str field, struct json *value, struct error *err) MUST_CHECK;
+/* Is this a dry run past the point where what is to be read, or checked, is known? */
+bool write_is_blind(const struct write *write);
+/* A step that reads: what it gives becomes a member of $steps. */
+bool write_read(struct write *write, const struct write_step *step, struct json input,
+		struct error *err) MUST_CHECK;
+/* The record which a get with these arguments gives. */
+bool write_read_record(struct write *write, const struct write_value *values, size_t count,
+		       struct operation_result *result, struct error *err) MUST_CHECK;
 /* Path and query of a call. `input` is its $. */
 bool write_arguments(struct write *write, const struct write_value *values, size_t count,
 		     struct json input, struct native_call *call, struct error *err) MUST_CHECK;

@@ -15,21 +15,32 @@ struct search {
 	size_t count;
 };
 
-static bool search_window(struct search *search, const struct window *window, struct error *err)
+static bool search_record(struct search *search, struct json record, struct error *err)
 {
-	struct json matches;
+	struct write *write = search->write;
+	struct json child = record, children, matches;
 
-	for (size_t i = 0; i < window->count; i++) {
-		struct json record = window->records.items[window->items[i]];
-
-		if (!write_evaluate(search->write, search->plan->match, record, STR(""), &matches,
-				    err))
+	if (search->plan->each != NULL &&
+	    !write_evaluate(write, search->plan->each, record, STR(""), &child, err))
+		return false;
+	children = json_is(child, JSON_ARRAY) ? child : json_array(&child, 1);
+	for (size_t i = 0; i < children.count; i++) {
+		if (!write_evaluate(write, search->plan->match, children.items[i], STR(""),
+				    &matches, err))
 			return false;
 		if (!json_is(matches, JSON_BOOL) || !matches.boolean)
 			continue;
-		search->found = record;
+		search->found = children.items[i];
 		search->count++;
 	}
+	return true;
+}
+
+static bool search_window(struct search *search, const struct window *window, struct error *err)
+{
+	for (size_t i = 0; i < window->count; i++)
+		if (!search_record(search, window->records.items[window->items[i]], err))
+			return false;
 	return arena_check(search->write->run->arena, err);
 }
 

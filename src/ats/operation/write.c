@@ -288,6 +288,29 @@ static bool take_up(struct write *write, struct sending *sending, struct json *r
 	return err->code == ERROR_UPSTREAM;
 }
 
+bool write_is_blind(const struct write *write)
+{
+	return write->is_dry && (write->missing.count > 0 || write->has_written);
+}
+
+static bool run_checks(struct write *write, const struct write_step *step, struct json input,
+		       struct error *err)
+{
+	struct arena *arena = write->run->arena;
+	struct json holds;
+
+	for (size_t i = 0; i < step->check_count && !write_is_blind(write); i++) {
+		const struct write_check *check = &step->checks[i];
+
+		if (!write_evaluate(write, check->unless, input, check->field, &holds, err))
+			return false;
+		if (!json_is(holds, JSON_BOOL) || !holds.boolean)
+			return error_set_field(err, ERROR_INVALID, arena_c(arena, check->field),
+					       NULL, "%.*s", STR_ARGS(check->message));
+	}
+	return true;
+}
+
 static bool run_call(struct write *write, const struct write_step *step, struct json input,
 		     struct error *err)
 {
@@ -295,6 +318,12 @@ static bool run_call(struct write *write, const struct write_step *step, struct 
 	struct json result = json_undefined();
 	bool is_settled = false;
 
+	if (!run_checks(write, step, input, err))
+		return false;
+	if (step->as.len > 0)
+		return write_read(write, step, input, err);
+	if (step->method == NULL) /* checks alone */
+		return true;
 	if (!write_arguments(write, step->arguments, step->argument_count, input, &sending.call,
 			     err) ||
 	    !body_make(write, step, input, &sending.body, err))
@@ -306,8 +335,10 @@ static bool run_call(struct write *write, const struct write_step *step, struct 
 		   (!is_settled && !send(write, &sending, &result, err))) {
 		return false;
 	}
-	if (write->number++ == 0)
+	if (!write->has_written)
 		write->variables[CONNECTOR_VARIABLE_RESULT] = result;
+	write->has_written = true;
+	write->number++;
 	return true;
 }
 
@@ -335,47 +366,6 @@ static bool run_step(struct write *write, const struct write_step *step, struct 
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
-
-static bool get_written(struct write *write, struct json *item)
-{
-	const struct unified_write *plan = write->plan;
-	struct run *run = write->run;
-	struct operation operation = *run->operation;
-	struct operation_filter *filters =
-		arena_array(run->arena, plan->answer_count + 1, sizeof *filters);
-	struct operation_result result = {.item = json_undefined()};
-	struct run inner = *run;
-	struct error err;
-	struct json value;
-
-	operation.method = OPERATION_GET;
-	operation.filters = filters;
-	operation.filter_count = 0;
-	for (size_t i = 0; i < plan->answer_count; i++) {
-		struct operation_filter filter = {plan->answer[i].name, {NULL, 0}};
-
-		if (plan->answer[i].expression == NULL ||
-		    !write_evaluate(write, plan->answer[i].expression, write->body, STR(""), &value,
-				    &err) ||
-		    !native_text(run->arena, value, &filter.value))
-			continue;
-		if (str_equal(filter.name, STR("id")))
-			operation.id = filter.value;
-		else
-			filters[operation.filter_count++] = filter;
-	}
-	inner.operation = &operation;
-	inner.result = &result;
-	inner.filter_count = 0;
-	bool ok = operation.id.len > 0 && plan_make(&inner, &err) && get_run(&inner, &err);
-
-	run->result->upstream_ns += result.upstream_ns;
-	run->result->wait_ns += result.wait_ns;
-	run->result->calls += result.calls;
-	run->result->retries += result.retries;
-	*item = result.item;
-	return ok;
-}
 
 /* The first answer alone: what it does not tell is null. */
 static bool map_result(struct write *write, struct json *item, struct error *err)
@@ -407,9 +397,15 @@ static bool answer(struct write *write, struct error *err)
 {
 	struct json *item = &write->run->result->item;
 	struct json result = write->variables[CONNECTOR_VARIABLE_RESULT];
+	struct operation_result read;
+	struct error ignored;
 
-	if (write->plan->answer_count > 0 && get_written(write, item))
+	if (write->plan->answer_count > 0 &&
+	    write_read_record(write, write->plan->answer, write->plan->answer_count, &read,
+			      &ignored)) {
+		*item = read.item;
 		return true;
+	}
 	/* The write was done: that reading it failed must not make it look otherwise. */
 	if (write->plan->map == NULL || !json_is(result, JSON_OBJECT)) {
 		*item = id_alone(write);

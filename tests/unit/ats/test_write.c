@@ -63,9 +63,9 @@ static void refuse_bodies(struct world *world)
 		 ERROR_INVALID},
 		{"update", NULL, "{\"name\":\"a\"}", "id", NULL, ERROR_INVALID},
 		{"update", "..", "{\"name\":\"a\"}", "id", NULL, ERROR_INVALID},
-		{"polish", "1", NULL, "method", "get, create, update, delete, stamp-twice",
+		{"polish", "1", NULL, "method", "get, create, update, delete, stamp-twice, size-as",
 		 ERROR_NOT_SUPPORTED},
-		{"burn", "1", NULL, "method", "create, update, delete, stamp-twice, polish",
+		{"burn", "1", NULL, "method", "create, update, delete, stamp-twice, size-as, polish",
 		 ERROR_NOT_FOUND},
 	};
 
@@ -410,6 +410,72 @@ static void test_what_an_earlier_attempt_may_have_done_is_looked_for_first(void 
 	world_run(take_up_unknown);
 }
 
+/* --- reading before writing -------------------------------------------------------------------- */
+
+static void read_first(struct world *world)
+{
+	struct operation operation = write_of(world, "update", "8", "{\"size\":9}");
+
+	world_must(world, &operation);
+	operation = write_of(world, "size-as", "7", "{\"other_id\":8}");
+	operation.dry_run = true;
+	world_must(world, &operation);
+	assert_string_equal(member(world, "calls"),
+			    "[{\"method\":\"PATCH\",\"path\":\"/pots/7\",\"query\":{},\"body\":"
+			    "{\"pot\":{\"size\":9,\"name\":\"as large as 8 of 100\"}}}]");
+	operation.dry_run = false;
+	world_must(world, &operation);
+	assert_string_equal(member(world, "size"), "\"9\"");
+	/* Now they are: nothing is written. */
+	assert_false(world_call(world, &operation));
+	assert_int_equal(world->err.code, ERROR_INVALID);
+	assert_string_equal(world->err.field, "other_id");
+	assert_string_equal(world->err.message, "Both are as large.");
+	/* What is not there is told as the ATS tells it; without the id nothing can be read. */
+	operation = write_of(world, "size-as", "7", "{\"other_id\":4711}");
+	assert_false(world_call(world, &operation));
+	assert_int_equal(world->err.code, ERROR_NOT_FOUND);
+	operation = write_of(world, "size-as", "7", "{}");
+	operation.dry_run = true;
+	world->kiln.calls = 0;
+	world_must(world, &operation);
+	assert_string_equal(member(world, "missing"), "[\"other_id\"]");
+	assert_int_equal(world->kiln.calls, 0);
+}
+
+static void test_what_is_read_decides_what_is_written(void **state)
+{
+	(void)state;
+	world_run(read_first);
+}
+
+static void read_once(struct world *world)
+{
+	struct notes notes = {.journal = {find, begin, end}};
+	struct operation operation = write_of(world, "update", "8", "{\"size\":12}");
+
+	world_must(world, &operation);
+	operation = write_of(world, "size-as", "7", "{\"other_id\":8}");
+	operation.journal = &notes.journal;
+	/* The third call, which writes, is refused. */
+	world->kiln.calls = 0;
+	world->kiln.faults[2] = (struct fault){.status = 422};
+	world->kiln.fault_count = 3;
+	assert_false(world_call(world, &operation));
+	world->kiln.fault_count = 0;
+	/* What was read then holds, whatever became of it. */
+	struct operation change = write_of(world, "update", "8", "{\"size\":13}");
+	world_must(world, &change);
+	world_must(world, &operation);
+	assert_string_equal(member(world, "size"), "\"12\"");
+}
+
+static void test_a_second_attempt_goes_by_what_the_first_one_read(void **state)
+{
+	(void)state;
+	world_run(read_once);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +490,8 @@ int main(void)
 		cmocka_unit_test(test_what_may_be_repeated_is),
 		cmocka_unit_test(test_a_second_attempt_goes_on_where_the_first_ended),
 		cmocka_unit_test(test_what_an_earlier_attempt_may_have_done_is_looked_for_first),
+		cmocka_unit_test(test_what_is_read_decides_what_is_written),
+		cmocka_unit_test(test_a_second_attempt_goes_by_what_the_first_one_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
