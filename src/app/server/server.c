@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "ats/schema/schema.h"
 #include "front/admin/admin.h"
+#include "front/proxy/proxy.h"
 #include "front/rest/rest.h"
 #include "front/status/status.h"
 
@@ -123,13 +124,21 @@ static bool open_vault(struct server *server, const struct server_options *optio
 
 static const struct http_router *make_router(struct arena *arena)
 {
-	size_t count = rest_route_count + admin_route_count + status_route_count;
-	struct http_route *all = arena_array(arena, count, sizeof *all);
+	const struct {
+		const struct http_route *routes;
+		size_t count;
+	} doors[] = {{rest_routes, rest_route_count},
+		     {proxy_routes, proxy_route_count},
+		     {admin_routes, admin_route_count},
+		     {status_routes, status_route_count}};
+	size_t count = 0, room = rest_route_count + proxy_route_count + admin_route_count +
+				 status_route_count;
+	struct http_route *all = arena_array(arena, room, sizeof *all);
 
-	memcpy(all, rest_routes, rest_route_count * sizeof *all);
-	memcpy(all + rest_route_count, admin_routes, admin_route_count * sizeof *all);
-	memcpy(all + rest_route_count + admin_route_count, status_routes,
-	       status_route_count * sizeof *all);
+	for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+		memcpy(all + count, doors[i].routes, doors[i].count * sizeof *all);
+		count += doors[i].count;
+	}
 	return http_router_create(arena, all, count);
 }
 

@@ -180,6 +180,19 @@ static void sort_filters(const struct run *run, const struct operation_filter **
 	}
 }
 
+/* A name of a native list has a dot in it, one of the model's none. */
+static void append_list(struct buffer *text, const struct run *run)
+{
+	buffer_append_c(text, "cursor/");
+	if (run->native == NULL) {
+		buffer_append(text, run->resource->model->name);
+		return;
+	}
+	buffer_append(text, run->native->resource);
+	buffer_append_byte(text, '.');
+	buffer_append(text, run->native->name);
+}
+
 /* What the cursor is good for, whatever the order in which the filters were written. */
 static struct str make_field(const struct run *run)
 {
@@ -189,7 +202,10 @@ static struct str make_field(const struct run *run)
 
 	buffer_init(&text, run->arena, SIZE_MAX);
 	pack_text(&text, run->connector->name);
-	pack_number(&text, (uint64_t)(run->plan - run->resource->list.alternatives));
+	if (run->native == NULL)
+		pack_number(&text, (uint64_t)(run->plan - run->resource->list.alternatives));
+	else
+		pack_text(&text, run->operation->id);
 	sort_filters(run, sorted);
 	for (size_t i = 0; i < run->filter_count; i++) {
 		pack_text(&text, sorted[i]->name);
@@ -197,8 +213,7 @@ static struct str make_field(const struct run *run)
 	}
 	vault_digest(run->services->vault, "cursor", buffer_str(&text), digest);
 	text.len = 0;
-	buffer_append_c(&text, "cursor/");
-	buffer_append(&text, run->resource->model->name);
+	append_list(&text, run);
 	buffer_append_byte(&text, '/');
 	for (size_t i = 0; i < VAULT_DIGEST_BYTES / 2; i++)
 		buffer_append_format(&text, "%02x", digest[i]);
@@ -228,11 +243,12 @@ bool cursor_open(const struct run *run, struct str cursor, struct place *place,
 		 struct error *err)
 {
 	struct vault_binding binding = make_binding(run);
+	size_t call_count = run->native == NULL ? run->plan->call_count : 1;
 	struct str plain;
 
 	if (cursor.len <= TOKEN_BYTES_MAX &&
 	    vault_open_token(run->services->vault, run->arena, &binding, cursor, &plain, err) &&
-	    unpack(plain, place, run->arena) && (size_t)place->call < run->plan->call_count)
+	    unpack(plain, place, run->arena) && (size_t)place->call < call_count)
 		return true;
 	return error_set_field(err, ERROR_INVALID, "next_cursor",
 			       "what the page before answered, with the same filters",

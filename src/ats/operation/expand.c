@@ -28,6 +28,8 @@ void operation_result_add(struct operation_result *sum, const struct operation_r
 	sum->wait_ns += one->wait_ns;
 	sum->calls += one->calls;
 	sum->retries += one->retries;
+	if (one->rate_limit.limit.len > 0 || one->rate_limit.remaining.len > 0)
+		sum->rate_limit = one->rate_limit;
 }
 
 static void fail(struct expansion *expansion, const struct operation_result *result,

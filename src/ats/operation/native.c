@@ -78,7 +78,8 @@ static bool refuse_argument(const struct call_argument *argument, struct error *
 
 /* An ATS that gets a text where it wants a number may well ignore the whole filter, and answer
  * everything: so the value is checked here. NULL when it fits, else what is allowed. */
-static const char *check_type(const struct native_method *method, struct str name, struct str text)
+const char *native_check_type(const struct native_method *method, struct str name,
+			      struct str text)
 {
 	enum native_type type = NATIVE_TEXT;
 	int64_t number;
@@ -147,7 +148,7 @@ static bool add_query(const struct run *run, struct native_call *call,
 		if (!native_text(run->arena, one, &text) || http_has_control_byte(text) ||
 		    call->query_count >= ARGUMENTS_MAX)
 			return refuse_argument(argument, err);
-		const char *allowed = check_type(call->method, argument->name, text);
+		const char *allowed = native_check_type(call->method, argument->name, text);
 		if (allowed != NULL)
 			return refuse_value(argument, allowed, err);
 		native_add_query(run, call, argument->name, text);
@@ -296,7 +297,9 @@ static bool make_url(const struct run *run, const struct native_call *call, stru
 		return resolve_link(run->arena, base, call->link, url, err);
 	buffer_init(&buffer, run->arena, URL_BYTES_MAX);
 	buffer_append(&buffer, base);
-	if (!template_expand(&call->method->path, &buffer, true, find_name, &names, err))
+	buffer_append(&buffer, call->under);
+	if (call->under.len == 0 &&
+	    !template_expand(&call->method->path, &buffer, true, find_name, &names, err))
 		return false;
 	for (size_t i = 0; i < call->query_count; i++) {
 		buffer_append_byte(&buffer, i == 0 ? '?' : '&');
@@ -454,6 +457,12 @@ static bool measure_headers(const struct run *run, struct opened *opened, size_t
 	       error_set(err, ERROR_LIMIT, "the headers of the call are too long");
 }
 
+static struct str accept_of(const struct native_call *call)
+{
+	return call->answer == ANSWER_JSON ? STR("application/json")
+					   : STR("application/json, */*;q=0.5");
+}
+
 static bool fill_headers(const struct run *run, const struct native_call *call,
 			 struct opened *opened, struct error *err)
 {
@@ -476,7 +485,7 @@ static bool fill_headers(const struct run *run, const struct native_call *call,
 	}
 	if (!has_accept)
 		headers->items[headers->count++] =
-			(struct http_header){STR("Accept"), STR("application/json")};
+			(struct http_header){STR("Accept"), accept_of(call)};
 	return true;
 }
 

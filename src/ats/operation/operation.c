@@ -72,14 +72,25 @@ void run_finish(struct run *run)
 
 static bool run_method(struct run *run, struct error *err)
 {
-	if (run->operation->method == OPERATION_GET)
-		return get_run(run, err);
-	return list_run(run, err) && (!run->operation->expand || expand_run(run, err));
+	switch (run->operation->method) {
+	case OPERATION_WRITE:
+		return write_run(run, err);
+	case OPERATION_PROXY:
+		return proxy_run(run, err);
+	case OPERATION_CUSTOM:
+		return custom_run(run, err);
+	case OPERATION_GET:
+		return plan_make(run, err) && get_run(run, err);
+	case OPERATION_LIST:
+		break;
+	}
+	return plan_make(run, err) && list_run(run, err) &&
+	       (!run->operation->expand || expand_run(run, err));
 }
 
 static bool check(const struct operation *operation, struct error *err)
 {
-	if (operation->method == OPERATION_LIST &&
+	if ((operation->method == OPERATION_LIST || operation->method == OPERATION_PROXY) &&
 	    (operation->limit < 1 || operation->limit > OPERATION_LIMIT_MAX))
 		return error_set_field(err, ERROR_INVALID, "limit", "1 to 1000",
 				       "limit must be between 1 and %d", OPERATION_LIMIT_MAX);
@@ -122,9 +133,7 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 						operation->deadline_ns, err))
 		return false;
 	run.operation = operation;
-	bool ok = operation->method == OPERATION_WRITE
-			  ? write_run(&run, err)
-			  : plan_make(&run, err) && run_method(&run, err);
+	bool ok = run_method(&run, err);
 	run_finish(&run);
 	return ok;
 }

@@ -44,7 +44,24 @@ struct operation_filter {
 	struct str value;
 };
 
-enum operation_method { OPERATION_LIST, OPERATION_GET, OPERATION_WRITE };
+enum operation_method {
+	OPERATION_LIST,
+	OPERATION_GET,
+	OPERATION_WRITE,
+	OPERATION_PROXY,  /* a native method of the connector */
+	OPERATION_CUSTOM, /* any path of the ATS */
+};
+
+/* What the ATS is asked in its own terms. The filters of the operation are its query. */
+struct operation_native {
+	enum http_method verb; /* of the request */
+	/* Proxy: the native method; empty: the one which the operation's id names, or else the one
+	 * that the verb stands for. */
+	struct str name;
+	struct str path; /* custom: under the base URL, with its escapes */
+	struct str body;
+	struct str content_type;
+};
 
 /* What became of a call of a write in an earlier attempt at the same write. */
 enum journal_state {
@@ -71,9 +88,10 @@ enum { OPERATION_LIMIT_MAX = 1000 };
 
 struct operation {
 	const struct account *account;
-	struct str resource; /* of the unified model */
+	struct str resource; /* of the unified model; of a proxy the connector's own */
 	enum operation_method method;
-	struct str id; /* get, and writes of one record */
+	struct str id; /* get, writes of one record, and proxies */
+	const struct operation_native *native; /* proxy and custom */
 	/* Writes: "create", "update", "delete", or a custom method; the request's body, an object,
 	 * or undefined where there was none. */
 	struct str write;
@@ -89,11 +107,26 @@ struct operation {
 	int64_t deadline_ns;
 };
 
+/* An ATS's own account of how much it may be called, whatever it calls its headers. Numbers as
+ * texts; empty: not said. */
+struct rate_limit {
+	struct str limit; /* "110", or with its window, "110;w=10" */
+	struct str remaining;
+	struct str reset; /* seconds from now on */
+};
+
+
 struct operation_result {
 	struct json items;      /* list: array of records */
 	struct json item;	/* get; a write: the record, {"id"} of a delete, or the dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;
+	/* Proxy (but for a list) and custom: the ATS's answer as it came; status 0: there is none. */
+	int status;
+	struct str body;
+	struct str content_type; /* empty: the ATS did not say */
+	/* What the ATS last said of its own rate limit. */
+	struct rate_limit rate_limit;
 	/* Where the time went, and what it took. */
 	int64_t upstream_ns; /* waiting for the ATS */
 	int64_t wait_ns;     /* for the account's rate limit, and between tries */

@@ -6,12 +6,7 @@
 
 /* --- lists of names for messages ------------------------------------------------------------- */
 
-struct names {
-	char text[sizeof((struct error *)0)->allowed];
-	size_t len;
-};
-
-static void add_name(struct names *names, struct str name)
+void name_list_add(struct name_list *names, struct str name)
 {
 	size_t left = sizeof names->text - names->len;
 	int len = snprintf(names->text + names->len, left, "%s%.*s", names->len > 0 ? ", " : "",
@@ -35,30 +30,30 @@ static bool refuse_resource(const struct run *run, struct error *err)
 {
 	const struct model *model = run->services->model;
 	struct str wanted = run->operation->resource;
-	struct names names = {0};
+	struct name_list names = {0};
 
 	if (model_find(model, wanted) == NULL) {
 		for (size_t i = 0; i < model->resource_count; i++)
-			add_name(&names, model->resources[i].name);
+			name_list_add(&names, model->resources[i].name);
 		return error_set_field(err, ERROR_NOT_FOUND, "resource", names.text,
 				       "the model has no resource \"%.*s\"", STR_ARGS(wanted));
 	}
 	for (size_t i = 0; i < run->connector->resource_count; i++)
-		add_name(&names, run->connector->resources[i].model->name);
+		name_list_add(&names, run->connector->resources[i].model->name);
 	return error_set_field(err, ERROR_NOT_SUPPORTED, "resource", names.text, "%.*s has no %.*s",
 			       STR_ARGS(run->connector->label), STR_ARGS(wanted));
 }
 
 static bool refuse_method(const struct run *run, struct error *err)
 {
-	struct names names = {0};
+	struct name_list names = {0};
 
 	if (run->resource->list.count > 0)
-		add_name(&names, STR("list"));
+		name_list_add(&names, STR("list"));
 	if (run->resource->get.count > 0)
-		add_name(&names, STR("get"));
+		name_list_add(&names, STR("get"));
 	for (size_t i = 0; i < run->resource->write_count; i++)
-		add_name(&names, run->resource->writes[i].model->name);
+		name_list_add(&names, run->resource->writes[i].model->name);
 	return error_set_field(err, ERROR_NOT_SUPPORTED, "method", names.text,
 			       "%.*s cannot %s %.*s", STR_ARGS(run->connector->label),
 			       run->operation->method == OPERATION_GET ? "get one of" : "list",
@@ -202,11 +197,11 @@ static bool refuse_filter(const struct run *run, const struct unified_method *me
 {
 	const struct model_resource *model = run->resource->model;
 	char field[sizeof err->field];
-	struct names names = {0};
+	struct name_list names = {0};
 
 	for (size_t i = 0; i < model->filter_count; i++)
 		if (method_takes(method, model->filters[i].name))
-			add_name(&names, model->filters[i].name);
+			name_list_add(&names, model->filters[i].name);
 	if (find_filter(model, name) == NULL)
 		return error_set_field(err, ERROR_INVALID, c_name(name, field), names.text,
 				       "%.*s have no filter \"%.*s\"", STR_ARGS(model->name),
@@ -379,11 +374,11 @@ static bool refuse_write(const struct run *run, struct error *err)
 {
 	const struct model_resource *model = run->resource->model;
 	struct str wanted = run->operation->write;
-	struct names names = {0};
+	struct name_list names = {0};
 
 	if (model_find_method(model, wanted) == NULL) {
 		for (size_t i = 0; i < model->method_count; i++)
-			add_name(&names, model->methods[i].name);
+			name_list_add(&names, model->methods[i].name);
 		return error_set_field(err, ERROR_NOT_FOUND, "method", names.text,
 				       "%.*s have no method \"%.*s\"", STR_ARGS(model->name),
 				       STR_ARGS(wanted));

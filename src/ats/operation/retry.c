@@ -72,6 +72,11 @@ static struct outcome judge_failure(const struct native_method *method,
 	return outcome;
 }
 
+static bool is_page(const struct http_response *response)
+{
+	return str_find(http_response_header(response, "content-type"), STR("text/html")) >= 0;
+}
+
 static bool has_json_type(const struct http_response *response)
 {
 	struct str type = http_response_header(response, "content-type");
@@ -79,9 +84,17 @@ static bool has_json_type(const struct http_response *response)
 	return type.len == 0 || str_find(type, STR("json")) >= 0;
 }
 
+/* Nothing more of the answer is to be known. */
+static bool is_fit(const struct native_call *call, const struct http_response *response)
+{
+	if (call->answer == ANSWER_FILE)
+		return response->body.len == 0 || (!has_json_type(response) && !is_page(response));
+	return call->answer == ANSWER_ANY;
+}
+
 /* A body that is cut or is a proxy's page has nothing to do with what was asked: another try may
  * bring the right one. One that passes our limits would do so again. */
-static struct outcome judge_body(const struct run *run, const struct native_method *method,
+static struct outcome judge_body(const struct run *run, const struct native_call *call,
 				 const struct http_response *response, struct native_reply *reply,
 				 struct error *err)
 {
@@ -89,10 +102,10 @@ static struct outcome judge_body(const struct run *run, const struct native_meth
 	struct error fault;
 
 	reply->body = json_null();
-	outcome.is_done = response->status == 204;
+	outcome.is_done = response->status == 204 || is_fit(call, response);
 	if (outcome.is_done)
 		return outcome;
-	outcome.may_repeat = is_repeatable(method);
+	outcome.may_repeat = is_repeatable(call->method);
 	outcome.is_unknown = true;
 	if (!has_json_type(response)) {
 		error_set(err, ERROR_UPSTREAM, "the ATS answered with something else than JSON");
@@ -241,12 +254,16 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 	if (!is_whole)
 		return judge_failure(call->method, &response, err);
 	keep_status(run, response.status);
+	rate_note(run, &response);
 	if (response.status == 429)
 		run->services->counts->upstream_rate_limited++;
 	if (response.status < 200 || response.status >= 300)
 		return judge_status(run, call->method, &response, err);
 	reply->link_header = http_response_header(&response, "link");
-	return judge_body(run, call->method, &response, reply, err);
+	reply->status = response.status;
+	reply->bytes = response.body;
+	reply->content_type = http_response_header(&response, "content-type");
+	return judge_body(run, call, &response, reply, err);
 }
 
 static void note_success(struct run *run, int64_t paid)

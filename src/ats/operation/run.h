@@ -27,6 +27,7 @@ struct run {
 	int64_t deadline_ns;
 	int64_t page_calls; /* left */
 	bool is_status_told; /* the account's status was set to what the ATS showed */
+	const struct native_method *native; /* of a proxied list: what its cursors are good for */
 	const struct unified_resource *resource;
 	const struct unified_alternative *plan;
 	const struct operation_filter *filters; /* checked, in one spelling (see plan.c) */
@@ -64,6 +65,13 @@ bool plan_write(struct run *run, const struct unified_write **write, struct erro
 
 /* --- native.c -------------------------------------------------------------------------------- */
 
+/* What a success of the ATS may bring. */
+enum native_answer {
+	ANSWER_JSON,
+	ANSWER_FILE, /* or bytes of another kind, but no page for people */
+	ANSWER_ANY,
+};
+
 /* One native call, ready to be sent but for its paging. */
 struct native_call {
 	const struct native_method *method;
@@ -71,13 +79,18 @@ struct native_call {
 	size_t path_count;
 	struct http_field *query;
 	size_t query_count;
+	struct str under; /* a path below the base URL, instead of the method's and its parameters */
 	struct str link; /* the whole URL (or one relative to the base) instead of all that */
+	enum native_answer answer;
 	struct str body; /* data NULL: none */
 	struct str content_type;
 };
 
 struct native_reply {
-	struct json body;
+	struct json body; /* undefined where the answer is no JSON and need not be */
+	int status;
+	struct str bytes;
+	struct str content_type;
 	struct str link_header; /* may be empty */
 	/* The call failed in a way that leaves open whether it was done. */
 	bool is_outcome_unknown;
@@ -91,6 +104,10 @@ void native_add_query(const struct run *run, struct native_call *call, struct st
 		      struct str value);
 void native_add_path(const struct run *run, struct native_call *call, struct str name,
 		     struct str value);
+/* NULL when the text is of the type that the method declares for the query parameter, or declares
+ * none; else what is allowed. */
+const char *native_check_type(const struct native_method *method, struct str name,
+			      struct str text);
 /* May the text stand in a path as one part of it? */
 bool native_is_path_part(struct str value);
 /* The call's path behind the base URL, for people. */
@@ -175,6 +192,23 @@ bool body_spell(struct write *write, const struct write_step *step, struct json 
 bool search_made(struct write *write, const struct write_step *step, struct json input,
 		 struct json sent, int64_t sent_ms, struct json *found, bool *is_certain,
 		 struct error *err) MUST_CHECK;
+
+/* --- proxy.c, custom.c, raw.c, rate.c -------------------------------------------------------- */
+
+bool proxy_run(struct run *run, struct error *err) MUST_CHECK;
+bool custom_run(struct run *run, struct error *err) MUST_CHECK;
+/* Sends the call, and leaves the ATS's answer in the result as it came. A write is journalled;
+ * ERROR_OUTCOME_UNKNOWN when it may have been done. */
+bool raw_send(struct run *run, const struct native_call *call, struct error *err) MUST_CHECK;
+/* Notes what the response tells of the ATS's rate limit, under any of the usual names. */
+void rate_note(struct run *run, const struct http_response *response);
+
+/* Names parted by commas, as many as go into an error's `allowed`. */
+struct name_list {
+	char text[sizeof((struct error *)0)->allowed];
+	size_t len;
+};
+void name_list_add(struct name_list *names, struct str name);
 
 /* --- list.c, get.c, expand.c ----------------------------------------------------------------- */
 

@@ -108,6 +108,15 @@ bool door_parse_body(struct http_exchange *exchange, struct json *out, struct er
 	return true;
 }
 
+bool door_read_limit(struct str text, int64_t *limit, struct error *err)
+{
+	if (str_to_int64(text, limit) && *limit >= 1 && *limit <= OPERATION_LIMIT_MAX)
+		return true;
+	return error_set_field(err, ERROR_INVALID, "limit", "a whole number from 1 to 1000",
+			       "limit must be a whole number from 1 to 1000, not \"%.*s\"",
+			       STR_ARGS(str_slice(text, 0, 64)));
+}
+
 void door_reply(struct http_exchange *exchange, int status, struct json value)
 {
 	door_reply_sized(exchange, status, value, 256);
@@ -211,6 +220,18 @@ void door_set_timing(const struct door *door, struct http_exchange *exchange,
 		arena_format(exchange->arena, "upstream;dur=%.3f, wait;dur=%.3f, tenon;dur=%.3f",
 			     (double)result->upstream_ns / 1e6, (double)result->wait_ns / 1e6,
 			     (double)(own < 0 ? 0 : own) / 1e6));
+}
+
+void door_set_rate_limit(struct http_exchange *exchange, const struct operation_result *result)
+{
+	const struct rate_limit *told = &result->rate_limit;
+
+	if (told->limit.len > 0)
+		http_exchange_set_header(exchange, "ratelimit-limit", told->limit);
+	if (told->remaining.len > 0)
+		http_exchange_set_header(exchange, "ratelimit-remaining", told->remaining);
+	if (told->reset.len > 0)
+		http_exchange_set_header(exchange, "ratelimit-reset", told->reset);
 }
 
 /* --- afterwards ----------------------------------------------------------------------------- */

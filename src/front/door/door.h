@@ -46,6 +46,9 @@ bool door_find_account(const struct door *door, struct arena *arena, const struc
 /* The body as a JSON object. ERROR_INVALID (field "body"). */
 bool door_parse_body(struct http_exchange *exchange, struct json *out, struct error *err) MUST_CHECK;
 
+/* The text of the parameter `limit`, 1 to OPERATION_LIMIT_MAX. */
+bool door_read_limit(struct str text, int64_t *limit, struct error *err) MUST_CHECK;
+
 void door_reply(struct http_exchange *exchange, int status, struct json value);
 /* The same for a large value whose printed length is about known. */
 void door_reply_sized(struct http_exchange *exchange, int status, struct json value,
@@ -59,6 +62,24 @@ void door_reply_error(struct http_exchange *exchange, const struct error *err,
 /* Server-Timing: upstream (waiting for the ATS), wait (for a rate limit), tenon (all the rest). */
 void door_set_timing(const struct door *door, struct http_exchange *exchange,
 		     const struct operation_result *result);
+
+/* ratelimit-limit, ratelimit-remaining, ratelimit-reset (seconds): what the ATS told of its own,
+ * where it did. */
+void door_set_rate_limit(struct http_exchange *exchange, const struct operation_result *result);
+
+/* A write under an Idempotency-Key. */
+struct door_attempt {
+	struct idempotency_attempt *note; /* NULL: without a key, or done before */
+	struct idempotency_reply before;  /* what an earlier request of the same key was answered */
+};
+/* Looks up the note of the request's Idempotency-Key, if it has one, or begins one: the operation,
+ * whose account is known, then has its journal. `path` tells with the body what is asked for. */
+bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
+			struct operation *operation, struct str path, struct door_attempt *attempt,
+			struct error *err) MUST_CHECK;
+void door_reply_again(struct http_exchange *exchange, const struct door_attempt *attempt);
+/* Keeps the exchange's reply for the next time. */
+void door_end_attempt(struct http_exchange *exchange, struct door_attempt *attempt);
 
 /* Counts and logs the finished request. `route` is the pattern, never the path with its ids. */
 void door_finish(const struct door *door, const struct http_exchange *exchange,

@@ -4,18 +4,9 @@
 
 #include "base/log.h"
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
+enum { LIMIT_DEFAULT = 100 };
 
 /* --- reading the query ---------------------------------------------------------------------- */
-
-static bool read_limit(struct str text, int64_t *limit, struct error *err)
-{
-	if (str_to_int64(text, limit) && *limit >= 1 && *limit <= LIMIT_MAX)
-		return true;
-	return error_set_field(err, ERROR_INVALID, "limit", "a whole number from 1 to 1000",
-			       "limit must be a whole number from 1 to 1000, not \"%.*s\"",
-			       STR_ARGS(str_slice(text, 0, 64)));
-}
 
 static bool read_flag(const char *name, struct str text, bool *flag, struct error *err)
 {
@@ -37,7 +28,7 @@ static bool read_parameter(const struct http_field *field, bool is_local,
 	if (str_equal(field->name, STR("integrated_account_id")))
 		*account_id = field->value;
 	else if (str_equal(field->name, STR("limit")))
-		return read_limit(field->value, &operation->limit, err);
+		return door_read_limit(field->value, &operation->limit, err);
 	else if (str_equal(field->name, STR("next_cursor")))
 		operation->cursor = field->value;
 	else if (str_equal(field->name, STR("expand")))
@@ -132,34 +123,9 @@ struct request {
 	struct http_exchange *exchange;
 	struct operation *operation;
 	struct account account;
-	struct idempotency_attempt *attempt;
-	struct idempotency_reply before; /* what an earlier request of the same key was answered */
+	struct door_attempt attempt;
 	struct operation_result result;
 };
-
-/* A write under an Idempotency-Key: its note is looked up, or begun. */
-static bool begin_attempt(struct request *request, struct error *err)
-{
-	struct http_exchange *exchange = request->exchange;
-	const struct idempotency_request asked = {
-		.environment_id = request->account.environment_id,
-		.account_id = request->account.id,
-		.key = http_exchange_header(exchange, "idempotency-key"),
-		.method = exchange->method_name,
-		.path = exchange->path,
-		.body = exchange->body,
-	};
-
-	if (request->operation->method != OPERATION_WRITE || request->operation->dry_run ||
-	    asked.key.data == NULL)
-		return true;
-	if (!idempotency_begin(request->door->idempotency, exchange->arena, &asked,
-			       &request->attempt, &request->before, err))
-		return false;
-	if (request->attempt != NULL)
-		request->operation->journal = idempotency_journal(request->attempt);
-	return true;
-}
 
 static bool run(struct request *request, struct str model, struct error *err)
 {
@@ -178,9 +144,10 @@ static bool run(struct request *request, struct str model, struct error *err)
 		return false;
 	operation->account = &request->account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
-	if (!begin_attempt(request, err))
+	if (operation->method == OPERATION_WRITE && !operation->dry_run &&
+	    !door_begin_attempt(door, exchange, operation, exchange->path, &request->attempt, err))
 		return false;
-	return request->before.status != 0 ||
+	return request->attempt.before.status != 0 ||
 	       operation_run(door->services, exchange->arena, operation, &request->result, err);
 }
 
@@ -188,13 +155,6 @@ static bool is_creation(const struct operation *operation)
 {
 	return operation->method == OPERATION_WRITE && !operation->dry_run &&
 	       str_equal(operation->write, STR("create"));
-}
-
-static void reply_again(struct http_exchange *exchange, const struct idempotency_reply *before)
-{
-	exchange->status = before->status;
-	exchange->reply = before->body;
-	http_exchange_set_header(exchange, "Idempotency-Replayed", STR("true"));
 }
 
 static void answer(const struct door *door, struct http_exchange *exchange,
@@ -205,15 +165,14 @@ static void answer(const struct door *door, struct http_exchange *exchange,
 
 	if (!run(&request, model, &err))
 		door_reply_error(exchange, &err, &request.result);
-	else if (request.before.status != 0)
-		reply_again(exchange, &request.before);
+	else if (request.attempt.before.status != 0)
+		door_reply_again(exchange, &request.attempt);
 	else if (operation->method == OPERATION_LIST)
 		reply_list(exchange, &request.result);
 	else
 		door_reply(exchange, is_creation(operation) ? 201 : 200, request.result.item);
-	if (request.attempt != NULL)
-		idempotency_end(request.attempt, &(struct idempotency_reply){exchange->status,
-									      exchange->reply});
+	door_end_attempt(exchange, &request.attempt);
+	door_set_rate_limit(exchange, &request.result);
 	door_set_timing(door, exchange, &request.result);
 }
 
