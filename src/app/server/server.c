@@ -131,9 +131,9 @@ static const struct http_router *make_router(struct arena *arena)
 		     {proxy_routes, proxy_route_count},
 		     {admin_routes, admin_route_count},
 		     {status_routes, status_route_count}};
-	size_t count = 0, room = rest_route_count + proxy_route_count + admin_route_count +
-				 status_route_count;
+	size_t room = rest_route_count + proxy_route_count + admin_route_count + status_route_count;
 	struct http_route *all = arena_array(arena, room, sizeof *all);
+	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
 		memcpy(all + count, doors[i].routes, doors[i].count * sizeof *all);

@@ -42,8 +42,9 @@ static bool is_harmless(struct arena *arena, struct str part)
 	for (int i = 0; i < DECODINGS_MAX; i++) {
 		struct str decoded;
 
-		if (part.len == 0 || is_step(part) || is_overlong(part) || http_has_control_byte(part) ||
-		    str_find_byte(part, '/') >= 0 || str_find_byte(part, '\\') >= 0)
+		if (part.len == 0 || is_step(part) || is_overlong(part) ||
+		    http_has_control_byte(part) || str_find_byte(part, '/') >= 0 ||
+		    str_find_byte(part, '\\') >= 0)
 			return false;
 		if (str_find_byte(part, '%') < 0)
 			return true;
@@ -64,10 +65,10 @@ static bool check_path(const struct run *run, struct str path, struct error *err
 		is_good = is_plain((unsigned char)path.data[i]) || path.data[i] == '/';
 	while (is_good && rest.len > 0)
 		is_good = is_harmless(run->arena, str_cut(&rest, '/'));
-	return is_good || error_set_field(err, ERROR_INVALID, "path",
-					  "a path below the ATS's base URL",
-					  "a path may have no empty parts, no dot segments, and no "
-					  "slashes, backslashes or control bytes in its escapes");
+	return is_good ||
+	       error_set_field(err, ERROR_INVALID, "path", "a path below the ATS's base URL",
+			       "a path may have no empty parts, no dot segments, and no "
+			       "slashes, backslashes or control bytes in its escapes");
 }
 
 static bool add_query(const struct run *run, struct native_call *call, struct error *err)

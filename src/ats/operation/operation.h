@@ -115,13 +115,12 @@ struct rate_limit {
 	struct str reset; /* seconds from now on */
 };
 
-
 struct operation_result {
 	struct json items;      /* list: array of records */
 	struct json item;	/* get; a write: the record, {"id"} of a delete, or the dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;
-	/* Proxy (but for a list) and custom: the ATS's answer as it came; status 0: there is none. */
+	/* Proxy (but for a list) and custom: the ATS's answer as it came; status 0: none. */
 	int status;
 	struct str body;
 	struct str content_type; /* empty: the ATS did not say */

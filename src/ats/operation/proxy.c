@@ -21,8 +21,8 @@ static bool refuse_resource(const struct run *run, struct error *err)
 	struct name_list names = {0};
 
 	for (size_t i = 0; i < connector->method_count; i++)
-		if (i == 0 || !str_equal(connector->methods[i].resource,
-					 connector->methods[i - 1].resource))
+		if (i == 0 ||
+		    !str_equal(connector->methods[i].resource, connector->methods[i - 1].resource))
 			name_list_add(&names, connector->methods[i].resource);
 	return error_set_field(err, ERROR_NOT_FOUND, "resource", names.text,
 			       "%.*s has no native resource \"%.*s\"", STR_ARGS(connector->label),
@@ -49,8 +49,7 @@ static const struct native_method *find(const struct run *run, struct str name)
 }
 
 /* By its name a method is called with its own verb, or with POST. */
-static bool check_verb(const struct run *run, const struct native_method *method,
-		       struct error *err)
+static bool check_verb(const struct run *run, const struct native_method *method, struct error *err)
 {
 	enum http_method verb = run->operation->native->verb;
 	char allowed[32];
@@ -60,8 +59,8 @@ static bool check_verb(const struct run *run, const struct native_method *method
 	snprintf(allowed, sizeof allowed, "%s%s", http_method_name(method->verb),
 		 method->verb == HTTP_POST ? "" : ", POST");
 	return error_set_field(err, ERROR_METHOD, "method", allowed,
-			       "\"%.*s\" of %.*s does not take that method",
-			       STR_ARGS(method->name), STR_ARGS(method->resource));
+			       "\"%.*s\" of %.*s does not take that method", STR_ARGS(method->name),
+			       STR_ARGS(method->resource));
 }
 
 static struct str standard_name(const struct operation *operation)
@@ -330,9 +329,9 @@ static void add_limit(const struct run *run, struct native_call *call)
 
 	for (size_t i = 0; i < method->query_count; i++)
 		if (str_equal(method->query[i].name, STR("limit")))
-			native_add_query(run, call, STR("limit"),
-					 arena_format(run->arena, "%lld",
-						      (long long)run->operation->limit));
+			native_add_query(
+				run, call, STR("limit"),
+				arena_format(run->arena, "%lld", (long long)run->operation->limit));
 }
 
 bool proxy_run(struct run *run, struct error *err)
@@ -347,8 +346,8 @@ bool proxy_run(struct run *run, struct error *err)
 	run->filters = operation->filters;
 	run->filter_count = operation->filter_count;
 	call.method = find_method(run, &id, err);
-	if (call.method == NULL || !add_path(run, &call, id, err) ||
-	    !add_query(run, &call, err) || !add_body(run, &call, err))
+	if (call.method == NULL || !add_path(run, &call, id, err) || !add_query(run, &call, err) ||
+	    !add_body(run, &call, err))
 		return false;
 	add_limit(run, &call);
 	if (call.method->is_list && call.method->verb == HTTP_GET)

@@ -93,14 +93,14 @@ void rate_note(struct run *run, const struct http_response *response)
 {
 	struct rate_limit *noted = &run->result->rate_limit;
 	struct str all = http_response_header(response, "ratelimit");
-	struct str remaining = either(find_header(response, STR("remaining")),
-				      either(find_member(all, STR("remaining")),
-					     find_member(all, STR("r"))));
-	struct str reset = either(find_header(response, STR("reset")),
-				  either(find_member(all, STR("reset")),
-					 find_member(all, STR("t"))));
-	struct str limit = read_limit(either(find_header(response, STR("limit")),
-					     find_member(all, STR("limit"))));
+	struct str remaining =
+		either(find_header(response, STR("remaining")),
+		       either(find_member(all, STR("remaining")), find_member(all, STR("r"))));
+	struct str reset =
+		either(find_header(response, STR("reset")),
+		       either(find_member(all, STR("reset")), find_member(all, STR("t"))));
+	struct str limit = read_limit(
+		either(find_header(response, STR("limit")), find_member(all, STR("limit"))));
 
 	/* The last reply tells; one that tells nothing leaves what is known. */
 	if (limit.len == 0 && !is_digits(remaining))
@@ -109,6 +109,5 @@ void rate_note(struct run *run, const struct http_response *response)
 	if (is_digits(remaining))
 		noted->remaining = arena_str(run->home, remaining);
 	if (reset.len > 0)
-		noted->reset = read_reset(run->home, reset,
-					  clock_unix_ms(run->services->clock));
+		noted->reset = read_reset(run->home, reset, clock_unix_ms(run->services->clock));
 }

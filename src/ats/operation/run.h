@@ -79,7 +79,7 @@ struct native_call {
 	size_t path_count;
 	struct http_field *query;
 	size_t query_count;
-	struct str under; /* a path below the base URL, instead of the method's and its parameters */
+	struct str under; /* a path below the base URL, instead of the method's own */
 	struct str link; /* the whole URL (or one relative to the base) instead of all that */
 	enum native_answer answer;
 	struct str body; /* data NULL: none */

@@ -58,10 +58,9 @@ static bool read_query(struct request *request, struct error *err)
 		}
 		for (size_t k = 0; k < i; k++)
 			if (str_equal(exchange->query[k].name, field->name))
-				return error_set_field(err, ERROR_INVALID,
-						       arena_c(exchange->arena, field->name),
-						       "given once", "%.*s is given twice",
-						       STR_ARGS(field->name));
+				return error_set_field(
+					err, ERROR_INVALID, arena_c(exchange->arena, field->name),
+					"given once", "%.*s is given twice", STR_ARGS(field->name));
 		*own = field->value;
 	}
 	return limit.data == NULL || door_read_limit(limit, &operation->limit, err);
@@ -101,8 +100,8 @@ static bool run(struct request *request, struct error *err)
 	operation->native = &request->native;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
 	if (request->native.verb != HTTP_GET &&
-	    !door_begin_attempt(door, exchange, operation, spell_target(request),
-				&request->attempt, err))
+	    !door_begin_attempt(door, exchange, operation, spell_target(request), &request->attempt,
+				err))
 		return false;
 	return request->attempt.before.status != 0 ||
 	       operation_run(door->services, exchange->arena, operation, &request->result, err);
@@ -213,16 +212,17 @@ static void handle_custom(void *context, struct http_exchange *exchange,
 
 	(void)match;
 	request.operation.method = OPERATION_CUSTOM;
-	request.native.path =
-		str_slice(exchange->path, custom_prefix.len, exchange->path.len);
+	request.native.path = str_slice(exchange->path, custom_prefix.len, exchange->path.len);
 	answer(&request);
 }
 
-#define ROUTES(method)                                                \
-	{method, "/proxy/{resource}", handle_proxy},                  \
-	{method, "/proxy/{resource}/{id}", handle_proxy},             \
-	{method, "/proxy/{resource}/{id}/{method}", handle_proxy},    \
-	{method, "/custom/{path...}", handle_custom}
+#define ROUTES(method)                                                                             \
+	{method, "/proxy/{resource}", handle_proxy},                                               \
+		{method, "/proxy/{resource}/{id}", handle_proxy},                                  \
+		{method, "/proxy/{resource}/{id}/{method}", handle_proxy},                         \
+	{                                                                                          \
+		method, "/custom/{path...}", handle_custom                                         \
+	}
 
 const struct http_route proxy_routes[] = {
 	ROUTES(HTTP_GET),   ROUTES(HTTP_POST),	 ROUTES(HTTP_PUT),

@@ -1,4 +1,5 @@
-/* The ATS in its own terms: /proxy, its native methods, and /custom, any path below its base URL. */
+/* The ATS in its own terms: /proxy, its native methods, and /custom, any path below its base
+ * URL. */
 #ifndef FRONT_PROXY_PROXY_H
 #define FRONT_PROXY_PROXY_H
 

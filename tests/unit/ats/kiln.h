@@ -46,6 +46,8 @@ struct kiln {
 	bool shuffles_ties; /* equal keys come in another order each time */
 	bool forbids_shelves;
 	const char *foreign_link; /* instead of the next page's */
+	struct http_header told[3]; /* headers of every answer, besides */
+	size_t told_count;
 	struct random_seeded seeded;
 	/* What was seen. */
 	size_t calls;
@@ -413,7 +415,7 @@ static bool send_to_kiln(struct http_client *client, struct arena *arena,
 	note_request(kiln, request);
 	struct fault fault = find_fault(kiln);
 	kiln->calls++;
-	*response = (struct http_response){.headers = arena_array(arena, 4, sizeof(struct http_header))};
+	*response = (struct http_response){.headers = arena_array(arena, 8, sizeof(struct http_header))};
 	if (++kiln->under_way > kiln->under_way_most)
 		kiln->under_way_most = kiln->under_way;
 	if (fault.stalls)
@@ -433,6 +435,8 @@ static bool send_to_kiln(struct http_client *client, struct arena *arena,
 	response->headers[response->header_count++] = (struct http_header){
 		STR("content-type"), str_from_c(fault.type == NULL ? "application/json; charset=utf-8"
 								   : fault.type)};
+	for (size_t i = 0; i < kiln->told_count; i++)
+		response->headers[response->header_count++] = kiln->told[i];
 	if (fault.retry_after != NULL)
 		response->headers[response->header_count++] =
 			(struct http_header){STR("retry-after"), str_from_c(fault.retry_after)};
