@@ -139,10 +139,19 @@ static struct json fail(struct changes *c, const char *code, const struct node *
 	return value_failed();
 }
 
+/* `match` itself keeps the containers of the copy, which later matches are known by; what the clauses
+ * see is rebuilt. */
+static struct json run_clause(struct changes *c, const struct node *node, struct json match)
+{
+	struct json seen = rebuild(c, match, 0);
+
+	return value_is_failed(seen) ? seen : jsonata_run(c->e, node, seen, c->closure->frame);
+}
+
 static struct json apply_update(struct changes *c, struct json match)
 {
 	const struct node *node = c->closure->node->operands.rhs;
-	struct json update = jsonata_run(c->e, node, match, c->closure->frame);
+	struct json update = run_clause(c, node, match);
 
 	if (value_is_failed(update) || value_is_undefined(update))
 		return value_is_failed(update) ? update : match;
@@ -154,8 +163,7 @@ static struct json apply_update(struct changes *c, struct json match)
 static struct json apply_delete(struct changes *c, struct json match)
 {
 	const struct node *node = c->closure->node->operands.third;
-	struct json names =
-		node == NULL ? json_undefined() : jsonata_run(c->e, node, match, c->closure->frame);
+	struct json names = node == NULL ? json_undefined() : run_clause(c, node, match);
 	struct json single = names;
 
 	if (value_is_failed(names) || value_is_undefined(names))
@@ -175,9 +183,7 @@ static bool change_match(struct changes *c, struct json match)
 
 	if (!jsonata_spend_many(c->e, 1 + c->count / 16))
 		return false;
-	now = rebuild(c, now, 0);
-	if (!value_is_failed(now))
-		now = apply_update(c, now);
+	now = apply_update(c, now);
 	if (!value_is_failed(now))
 		now = apply_delete(c, now);
 	if (value_is_failed(now))

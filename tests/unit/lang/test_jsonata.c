@@ -673,6 +673,19 @@ static void transforms_with_parts_of_the_document(void **state)
 		"{\"a\":{\"b\":1,\"z\":[ 7 ],\"y\":{ \"p\" : 2 }},\"l\":[7],\"o\":{\"p\":2}}");
 }
 
+/* A match within another match is changed, too, even though the outer one is another object then. */
+static void transforms_matches_within_matches(void **state)
+{
+	struct run run = run_with(state);
+
+	run.input = parse(run.arena,
+			  "{\"a\": {\"h\": 1, \"k\": {\"h\": 2, \"a\": [{\"h\": 3}]}}}");
+	assert_result(&run, "$ ~> |**[h]|{\"n\": h}, \"h\"|",
+		      "{\"a\":{\"k\":{\"a\":[{\"n\":3}],\"n\":2},\"n\":1}}");
+	assert_result(&run, "$ ~> |a|{\"k\": k}| ~> |**[h = 2]|{}, [\"a\", \"h\"]|",
+		      "{\"a\":{\"h\":1,\"k\":{}}}");
+}
+
 static void transforms_by_the_clone_in_scope(void **state)
 {
 	struct run run = run_with(state);
@@ -953,6 +966,7 @@ int main(void)
 		TEST(binds_around_an_eval),
 		TEST(gives_results_that_can_be_fed_back),
 		TEST(transforms_with_parts_of_the_document),
+		TEST(transforms_matches_within_matches),
 		TEST(transforms_by_the_clone_in_scope),
 		TEST(tells_the_fields_it_reads),
 		TEST(explains_itself),
