@@ -139,8 +139,8 @@ static struct json fail(struct changes *c, const char *code, const struct node *
 	return value_failed();
 }
 
-/* `match` itself keeps the containers of the copy, which later matches are known by; what the clauses
- * see is rebuilt. */
+/* `match` itself keeps the containers of the copy, by which later matches are known; what the
+ * clauses see is rebuilt. */
 static struct json run_clause(struct changes *c, const struct node *node, struct json match)
 {
 	struct json seen = rebuild(c, match, 0);

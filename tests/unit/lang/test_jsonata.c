@@ -680,7 +680,7 @@ static void transforms_matches_within_matches(void **state)
 
 	run.input = parse(run.arena,
 			  "{\"a\": {\"h\": 1, \"k\": {\"h\": 2, \"a\": [{\"h\": 3}]}}}");
-	assert_result(&run, "$ ~> |**[h]|{\"n\": h}, \"h\"|",
+	assert_result(&run, "$ ~> |**[$exists(h)]|{\"n\": h}, \"h\"|",
 		      "{\"a\":{\"k\":{\"a\":[{\"n\":3}],\"n\":2},\"n\":1}}");
 	assert_result(&run, "$ ~> |a|{\"k\": k}| ~> |**[h = 2]|{}, [\"a\", \"h\"]|",
 		      "{\"a\":{\"h\":1,\"k\":{}}}");
