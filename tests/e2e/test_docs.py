@@ -1,4 +1,5 @@
 """What README.md and docs/ tell people to type, typed: every ```sh block runs as it stands."""
+import json
 import os
 import pathlib
 import re
@@ -105,6 +106,30 @@ class Docs(Case):
             if "server-timing" in block:
                 self.assertIn("upstream;dur=", self.output_of(text, "docs/api.md", number))
         self.assertGreaterEqual(len(blocks_of("docs/api.md")), 8)
+
+    def test_recipes(self):
+        """Each tells what it did."""
+        text = self.run_blocks("README.md", "docs/recipes.md")
+        blocks = blocks_of("docs/recipes.md")
+        outputs = {block: self.output_of(text, "docs/recipes.md", number) for number, block in blocks}
+        for words, wanted in (
+                ("email=noor", ['"name":"Noor Achterberg","stage":"Applied"', '"file_name":"noor.pdf"']),
+                ("add-tag", ["sourced", "passed the test", '"body":"Craft test: 93 of 100']),
+                ("/hire?", ['"status":"hired"']),
+                ("status=hired", ['"name":"Noor Achterberg"', '"offices":', "noor.pdf"]),
+                ("--bind", [": "]), ("scorecards", [" feedback.json"])):
+            output = next(o for block, o in outputs.items() if words in block)
+            for text in wanted:
+                self.assertIn(text, output)
+        pages = [json.loads(line) for line in (self.folder / "feedback.json").read_text().splitlines()]
+        self.assertGreater(len(pages), 1)
+        for record in sum(pages, []):
+            self.assertTrue(record["candidate"])
+            self.assertIn(record["recommendation"], ("strong_no", "no", "neutral", "yes", "strong_yes"))
+
+    def test_what_recruitee_has_is_told(self):
+        done = subprocess.run([ROOT / "tools" / "coverage", "--check"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_operating(self):
         text = self.run_blocks("README.md", "docs/operating.md")
