@@ -544,6 +544,24 @@ class Writes(Case):
         self.refused("candidate_id", "POST", f"talent_pools/{made['id']}/remove-candidate",
                      {"candidate_id": one["id"]})
 
+    def test_older_accounts(self):
+        """Talent pools are offers there, and placements in them have the pool as their offer."""
+        self.doCleanups()
+        Case.setUp(self)
+        self.linked("--candidates", "60", "--shape", "old", link_options=("--limit", "requests=100000"))
+        self.control = Client(self.box.host)
+        self.addCleanup(self.control.close)
+        one, application, job = self.applicant()
+        pool = self.pool()
+        path = f"talent_pools/{pool['id']}"
+        self.call(f"{path}/add-candidate", candidate_id=one["id"])
+        self.assertEqual([p["container_id"] for p in self.made("placements")], [job["id"], pool["id"]])
+        self.call(f"{path}/remove-candidate", candidate_id=one["id"])
+        self.assertEqual([p["container_id"] for p in self.made("placements")], [job["id"]])
+        self.assertEqual(self.call(f"applications/{application['id']}/reject")["status"], "rejected")
+        self.assertEqual(self.call(f"applications/{application['id']}/hire")["status"], "hired")
+        self.assertTrue(self.there("placements", application["id"])["hired_at"])
+
     # --- answers that are lost ----------------------------------------------------------------
 
     def test_what_was_done_is_found_or_told_as_unknown_and_never_done_twice(self):

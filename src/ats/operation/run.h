@@ -149,7 +149,7 @@ bool lookup_fill(struct run *run, struct json body, struct reference_index *inde
 /* Adds what another call took to the account of the whole. */
 void operation_result_add(struct operation_result *sum, const struct operation_result *one);
 
-/* --- write.c, reads.c, body.c, search.c -------------------------------------------------------- */
+/* --- write.c, reads.c, body.c, search.c ------------------------------------------------------ */
 
 /* A write under way. */
 struct write {
