@@ -363,10 +363,16 @@ class Reads(Case):
 
     def test_filters_that_cannot_be_applied_are_named(self):
         self.in_shape("new")
-        for resource, name in (("attachments", "application_id"), ("scorecards", "application_id"),
-                               ("jobs", "workplace"), ("candidates", "tag_id")):
+        for resource, name, told in (("attachments", "application_id", "application_id"),
+                                     ("scorecards", "application_id", "candidate_id"),
+                                     ("jobs", "tag_id", "tag_id"),
+                                     ("candidates", "tag_id", "tag_id")):
             status, _, body = self.list(resource, **{name: "1"})
             self.assertEqual((status, body["error"]), (400, "invalid"), resource)
-        status, _, body = self.list("jobs", workplace="remote")
-        self.assertEqual(body["field"], "workplace")
+            self.assertEqual(body["field"], told)
+        status, _, body = self.list("jobs", workplace="everywhere")
+        self.assertEqual((status, body["field"]), (400, "workplace"))
+        self.assertIn("hybrid", body["allowed"])
+        status, _, body = self.list("jobs", colour="red")
+        self.assertEqual(body["field"], "colour")
         self.assertIn("office_id", body["allowed"])

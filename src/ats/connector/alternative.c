@@ -12,9 +12,9 @@ enum {
 
 static const char *const short_keys[] = {"when",  "call", "with",  "filters", "query",	"each",
 					 "map",	  "match", "absent", "lookup",  "find", "expand", "detail",
-					 "optional", "maybe_absent", NULL};
+					 "optional", "maybe_absent", "unknown", NULL};
 static const char *const long_keys[] = {"when",	  "calls", "match",  "absent",
-					"lookup", "find",  "expand", "maybe_absent", NULL};
+					"lookup", "find",  "expand", "maybe_absent", "unknown", NULL};
 static const char *const call_keys[] = {"call", "with", "filters", "query",    "detail",
 					"each", "map",	"optional", NULL};
 
@@ -74,67 +74,67 @@ static void read_calls(const struct unified_file *file, const struct yaml_node *
 /* A dotted path of the unified record which ends at a single value. */
 static bool check_path(const struct unified_file *file, uint32_t line, struct str path)
 {
-	const struct model_field *fields = file->model->fields;
-	size_t count = file->model->field_count;
-	struct str rest = path;
+	const struct model_field *found = model_find_path(file->model, path, NULL);
 
-	while (rest.len > 0) {
-		struct str name = str_cut(&rest, '.');
-		const struct model_field *found = NULL;
-
-		for (size_t i = 0; i < count; i++)
-			if (str_equal(fields[i].name, name))
-				found = &fields[i];
-		if (found == NULL)
-			break;
-		if (rest.len == 0 && found->type != MODEL_OBJECT && found->type != MODEL_ANY)
-			return true;
-		fields = found->fields;
-		count = found->field_count;
-	}
-	return definition_fault(file->definition, line,
-				"`%.*s` is no path to a value of %.*s", STR_ARGS(path),
-				STR_ARGS(file->model->name));
+	return (found != NULL && found->type != MODEL_OBJECT && found->type != MODEL_ANY) ||
+	       definition_fault(file->definition, line, "`%.*s` is no path to a value of %.*s",
+				STR_ARGS(path), STR_ARGS(file->model->name));
 }
 
-/* `match` and `expand`: filters to paths. */
-static void read_paths(const struct unified_file *file, const struct yaml_node *node,
-		       const char *key, const struct unified_match **out, size_t *count)
+static void read_expands(const struct unified_file *file, const struct yaml_node *node,
+			 struct unified_alternative *alternative)
 {
-	const struct yaml_node *mapping = yaml_get(node, key);
-	struct unified_match *matches;
+	const struct yaml_node *mapping = yaml_get(node, "expand");
+	struct unified_path *expands;
 
 	if (mapping == NULL)
 		return;
 	if (mapping->kind != YAML_MAPPING) {
 		definition_fault(file->definition, mapping->line,
-				 "`%s` must be a mapping of filters to paths", key);
+				 "`expand` must be a mapping of filters to paths");
 		return;
 	}
-	matches = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *matches);
+	expands = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *expands);
 	for (size_t i = 0; i < mapping->count; i++) {
 		const struct yaml_entry *entry = &mapping->entries[i];
-		struct unified_match *match = &matches[i];
 
-		match->filter = entry->key;
+		expands[i].filter = entry->key;
 		unified_check_filter(file, entry->line, entry->key);
-		if (definition_scalar(file->definition, &entry->value, "a path", &match->path))
-			check_path(file, entry->value.line, match->path);
+		if (definition_scalar(file->definition, &entry->value, "a path",
+				      &expands[i].path))
+			check_path(file, entry->value.line, expands[i].path);
 	}
-	*out = matches;
-	*count = mapping->count;
+	alternative->expands = expands;
+	alternative->expand_count = mapping->count;
 }
 
 static void read_matches(const struct unified_file *file, const struct yaml_node *node,
 			 struct unified_alternative *alternative)
 {
 	const struct yaml_node *match = yaml_get(node, "match");
+	struct str *names = NULL;
+	size_t count = 0;
 
-	read_paths(file, node, "expand", &alternative->expands, &alternative->expand_count);
-	if (match != NULL && file->is_get)
+	if (match == NULL)
+		return;
+	if (file->is_get) {
 		definition_fault(file->definition, match->line, "`match` belongs to `list`");
-	else
-		read_paths(file, node, "match", &alternative->matches, &alternative->match_count);
+		return;
+	}
+	if (!definition_texts(file->definition, node, "match", &names, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t line = match->kind == YAML_SEQUENCE ? match->items[i].line : match->line;
+		const struct model_filter *filter = model_find_filter(file->model, names[i]);
+
+		if (unified_check_filter(file, line, names[i]) && filter != NULL &&
+		    filter->field == NULL)
+			definition_fault(file->definition, line,
+					 "`%.*s` compares nothing of the record",
+					 STR_ARGS(names[i]));
+	}
+	alternative->matches = names;
+	alternative->match_count = count;
 }
 
 /* --- absent ----------------------------------------------------------------------------------- */
@@ -158,23 +158,49 @@ static void mark_absent(const struct unified_file *file, uint32_t line, struct s
 			 STR_ARGS(model->name), STR_ARGS(name));
 }
 
+/* The fields which `key` names, marked; NULL when it names none. */
+static const bool *read_fields(const struct unified_file *file, const struct yaml_node *node,
+			       const char *key)
+{
+	const struct yaml_node *list = yaml_get(node, key);
+	struct str *names = NULL;
+	size_t count = 0;
+	bool *is_marked;
+
+	if (list == NULL || !definition_texts(file->definition, node, key, &names, &count) ||
+	    count == 0)
+		return NULL;
+	is_marked = arena_zero(file->definition->arena, file->model->field_count + 1);
+	for (size_t i = 0; i < count; i++)
+		mark_absent(file, list->kind == YAML_SEQUENCE ? list->items[i].line : list->line,
+			    names[i], is_marked);
+	return is_marked;
+}
+
+static void read_unknowns(const struct unified_file *file, const struct yaml_node *node,
+			  struct unified_alternative *alternative)
+{
+	const struct yaml_node *unknown = yaml_get(node, "unknown");
+	struct str *paths = NULL;
+	size_t count = 0;
+
+	if (unknown == NULL || !definition_texts(file->definition, node, "unknown", &paths, &count))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (model_find_path(file->model, paths[i], NULL) == NULL)
+			definition_fault(file->definition, unknown->line,
+					 "%.*s have no field `%.*s`", STR_ARGS(file->model->name),
+					 STR_ARGS(paths[i]));
+	alternative->unknowns = paths;
+	alternative->unknown_count = count;
+}
+
 static void read_absent(const struct unified_file *file, const struct yaml_node *node,
 			struct unified_alternative *alternative)
 {
-	const struct yaml_node *absent = yaml_get(node, "absent");
-	struct str *names = NULL;
-	size_t count = 0;
-	bool *is_absent;
-
-	if (absent == NULL || !definition_texts(file->definition, node, "absent", &names, &count))
-		return;
-	is_absent = arena_zero(file->definition->arena, file->model->field_count + 1);
-	for (size_t i = 0; i < count; i++)
-		mark_absent(file,
-			    absent->kind == YAML_SEQUENCE ? absent->items[i].line : absent->line,
-			    names[i], is_absent);
-	alternative->is_absent = is_absent;
-	alternative->is_partial = count > 0;
+	alternative->is_absent = read_fields(file, node, "absent");
+	alternative->is_partial = alternative->is_absent != NULL;
+	read_unknowns(file, node, alternative);
 }
 
 static void read_maybe_absent(const struct unified_file *file, const struct yaml_node *node,
@@ -291,6 +317,7 @@ static void read_alternative(const struct unified_file *file, const struct yaml_
 	read_when(file, node, alternative);
 	if (is_long || definition_require(file->definition, node, "an alternative", "call"))
 		read_calls(file, node, alternative);
+	read_expands(file, node, alternative);
 	read_matches(file, node, alternative);
 	read_absent(file, node, alternative);
 	read_maybe_absent(file, node, alternative);

@@ -164,26 +164,30 @@ struct unified_lookup {
 	const struct jsonata *when; /* NULL: always */
 };
 
-/* A filter which tenon applies itself to the mapped record: equal text at a dotted path. In
- * `expands`: the filter's value is what stands there. */
-struct unified_match {
+/* A filter whose value is what stands at a path of the record. */
+struct unified_path {
 	struct str filter;
 	struct str path;
 };
 
-/* One way to answer a method. The first alternative all of whose `when` filters are given, and
- * which takes every filter given, is used; its calls follow one another. */
+/* One way to answer a method. Of the alternatives all of whose `when` filters are given, the first
+ * whose calls take every filter given is used; else the first to whose records tenon can apply the
+ * rest; else the first for which it must fetch the records whole. The calls follow one another. */
 struct unified_alternative {
 	const struct str *when;
 	size_t when_count;
 	const struct unified_call *calls;
 	size_t call_count;
-	const struct unified_match *matches;
+	const struct str *matches; /* filters to apply although the calls take them */
 	size_t match_count;
+	/* Paths of the record that are null in all of these for want of something, though the ATS
+	 * may know: no filter can be applied to what begins so. */
+	const struct str *unknowns;
+	size_t unknown_count;
 	const struct unified_lookup *lookups;
 	size_t lookup_count;
 	/* Filters by which a get finds a record of this alternative again, with all its fields. */
-	const struct unified_match *expands;
+	const struct unified_path *expands;
 	size_t expand_count;
 	const bool *is_absent; /* per field of the model resource (remote_x goes with its x); NULL:
 				* nothing is missing */

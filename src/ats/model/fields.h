@@ -27,6 +27,10 @@ void field_add_remote_word(struct field_list *list, const struct model_field *of
 /* Adds all fields of a mapping; faults go to the definition. */
 void fields_read(struct field_list *list, const struct yaml_node *mapping);
 
+/* `filters:` of a resource, whose fields were read, and those that every resource has. */
+void filters_read(struct definition *definition, const struct yaml_node *root,
+		  struct model_resource *resource);
+
 /* `methods:` of a resource. */
 void methods_read(struct definition *definition, const struct yaml_node *root,
 		  struct model_resource *resource);

@@ -3,9 +3,6 @@
 
 #include "ats/model/fields.h"
 
-static const char *const filter_type_names[] = {"text", "integer", "number", "boolean",
-						"date-time", "date", "enum", NULL};
-
 /* --- what every resource has ----------------------------------------------------------------- */
 
 static const struct str custom_field_types[] = {
@@ -64,65 +61,6 @@ static void refuse_own_names(struct definition *definition, const struct yaml_no
 					 "`%s` is a field of every resource and not said", own[i]);
 }
 
-/* --- filters --------------------------------------------------------------------------------- */
-
-/* "job_id", or "created_at[gt]". */
-static bool is_filter_name(struct str name)
-{
-	static const char *const operators[] = {"gt", "gte", "lt", "lte", "in"};
-	ptrdiff_t open = str_find_byte(name, '[');
-
-	if (open < 0)
-		return definition_is_name(name);
-	if (!str_ends_with(name, STR("]")) || !definition_is_name(str_slice(name, 0, (size_t)open)))
-		return false;
-	struct str word = str_slice(name, (size_t)open + 1, name.len - 1);
-	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
-		if (str_equal_c(word, operators[i]))
-			return true;
-	return false;
-}
-
-static void read_filter(struct definition *definition, const struct yaml_entry *entry,
-			struct model_filter *filter)
-{
-	static const char *const keys[] = {"type", "describe", NULL};
-	size_t type = MODEL_TEXT;
-
-	filter->name = entry->key;
-	if (!is_filter_name(entry->key))
-		definition_fault(definition, entry->line,
-				 "`%.*s` is no name for a filter; allowed: name, name[gt], "
-				 "name[gte], name[lt], name[lte], name[in]",
-				 STR_ARGS(entry->key));
-	definition_check_mapping(definition, &entry->value, "a filter", keys);
-	definition_require(definition, &entry->value, "a filter", "type");
-	definition_require(definition, &entry->value, "a filter", "describe");
-	definition_choice(definition, &entry->value, "type", filter_type_names, &type);
-	definition_text(definition, &entry->value, "describe", &filter->describe);
-	filter->type = (enum model_type)type;
-}
-
-static void read_filters(struct definition *definition, const struct yaml_node *root,
-			 struct model_resource *resource)
-{
-	const struct yaml_node *mapping = yaml_get(root, "filters");
-	struct model_filter *filters;
-
-	if (mapping == NULL)
-		return;
-	if (mapping->kind != YAML_MAPPING || mapping->count > FIELDS_MAX) {
-		definition_fault(definition, mapping->line,
-				 "`filters` must be a mapping of at most %d", FIELDS_MAX);
-		return;
-	}
-	filters = arena_zero(definition->arena, (mapping->count + 1) * sizeof *filters);
-	for (size_t i = 0; i < mapping->count; i++)
-		read_filter(definition, &mapping->entries[i], &filters[i]);
-	resource->filters = filters;
-	resource->filter_count = mapping->count;
-}
-
 /* --- files ----------------------------------------------------------------------------------- */
 
 static bool load_resource(struct arena *arena, const struct disk *disk, struct str path,
@@ -150,7 +88,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 		resource->fields = list.items;
 		resource->field_count = list.count;
 	}
-	read_filters(&definition, &root, resource);
+	filters_read(&definition, &root, resource);
 	methods_read(&definition, &root, resource);
 	return definition.fault_count == 0;
 }

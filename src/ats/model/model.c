@@ -23,3 +23,34 @@ const struct model_method *model_find_method(const struct model_resource *resour
 			return &resource->methods[i];
 	return NULL;
 }
+
+const struct model_filter *model_find_filter(const struct model_resource *resource, struct str name)
+{
+	for (size_t i = 0; i < resource->filter_count; i++)
+		if (str_equal(resource->filters[i].name, name))
+			return &resource->filters[i];
+	return NULL;
+}
+
+const struct model_field *model_find_path(const struct model_resource *resource, struct str path,
+					  size_t *root)
+{
+	const struct model_field *fields = resource->fields, *found = NULL;
+	size_t count = resource->field_count;
+
+	while (path.len > 0) {
+		struct str name = str_cut(&path, '.');
+
+		found = NULL;
+		for (size_t i = 0; i < count && found == NULL; i++)
+			if (str_equal(fields[i].name, name))
+				found = &fields[i];
+		if (found == NULL)
+			return NULL;
+		if (root != NULL && fields == resource->fields)
+			*root = (size_t)(found - fields);
+		fields = found->fields;
+		count = found->field_count;
+	}
+	return found;
+}

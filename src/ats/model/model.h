@@ -50,11 +50,18 @@ struct model_field {
 	bool is_exact;	  /* enum: the values are an ATS's own words, to the letter */
 };
 
-/* A filter of the list method: its name ("created_at[gt]") and the type of its value. */
+enum model_operator { MODEL_EQ, MODEL_IN, MODEL_GT, MODEL_GTE, MODEL_LT, MODEL_LTE };
+
+/* A filter of the list method: its name ("created_at[gt]"), the type of its value, and which value
+ * of the record it compares, and how. */
 struct model_filter {
 	struct str name;
 	enum model_type type;
 	struct str describe;
+	enum model_operator operator;
+	struct str path; /* dotted; empty: no record tells, so that only an ATS can apply it */
+	size_t root;	 /* index of the field in which the path begins */
+	const struct model_field *field; /* where it ends; NULL without a path */
 };
 
 /* A method that writes: "create", "update", "delete", or a custom one ("move-stage"). */
@@ -96,6 +103,12 @@ const struct model_field *model_find_field(const struct model_resource *resource
 
 const struct model_method *model_find_method(const struct model_resource *resource,
 					   struct str name);
+const struct model_filter *model_find_filter(const struct model_resource *resource,
+					     struct str name);
+/* The field at a dotted path ("emails.email"), and the index of the one in which it begins (`root`
+ * may be NULL). NULL when there is none. */
+const struct model_field *model_find_path(const struct model_resource *resource, struct str path,
+					  size_t *root);
 
 /* Fields of a request's body in a definition: a mapping of names to fields as in a model, which
  * may besides be `required` or of type `file`. `is_native`: names and enum values are an ATS's own

@@ -169,7 +169,7 @@ static bool unpack(struct str in, struct place *place, struct arena *arena)
 
 /* --- sealing --------------------------------------------------------------------------------- */
 
-static void sort_filters(const struct run *run, const struct operation_filter **sorted)
+static void sort_filters(const struct run *run, const struct run_filter **sorted)
 {
 	for (size_t i = 0; i < run->filter_count; i++) {
 		size_t at = i;
@@ -196,7 +196,7 @@ static void append_list(struct buffer *text, const struct run *run)
 /* What the cursor is good for, whatever the order in which the filters were written. */
 static struct str make_field(const struct run *run)
 {
-	const struct operation_filter *sorted[FILTERS_MAX];
+	const struct run_filter *sorted[FILTERS_MAX];
 	unsigned char digest[VAULT_DIGEST_BYTES];
 	struct buffer text;
 
@@ -209,7 +209,9 @@ static struct str make_field(const struct run *run)
 	sort_filters(run, sorted);
 	for (size_t i = 0; i < run->filter_count; i++) {
 		pack_text(&text, sorted[i]->name);
-		pack_text(&text, sorted[i]->value);
+		pack_number(&text, sorted[i]->count);
+		for (size_t k = 0; k < sorted[i]->count; k++)
+			pack_text(&text, json_str(sorted[i]->values[k]));
 	}
 	vault_digest(run->services->vault, "cursor", buffer_str(&text), digest);
 	text.len = 0;

@@ -15,7 +15,7 @@ struct expansion {
 	struct json *items;
 	size_t count;
 	size_t next;
-	size_t kept;          /* deleted meanwhile: they stay as the list had them */
+	enum expanded *told;  /* per item */
 	struct json *lookups; /* shared by all */
 	struct loop_group group;
 	bool has_failed;
@@ -60,44 +60,45 @@ static struct json *find_lookups(struct expansion *expansion,
 	return plan == expansion->plan ? expansion->lookups : NULL;
 }
 
-static void expand_one(struct expansion *expansion, struct json *item)
+static enum expanded expand_one(struct expansion *expansion, struct json *item)
 {
 	struct operation operation = *expansion->run->operation;
 	struct operation_result result = {.item = json_undefined()};
 	struct run run = *expansion->run;
+	enum expanded told = EXPANDED_WHOLE;
 	struct error err;
 
 	operation.method = OPERATION_GET;
-	if (!native_text(run.arena, json_get_c(*item, "id"), &operation.id)) {
-		expansion->kept++;
-		return;
-	}
+	if (!native_text(run.arena, json_get_c(*item, "id"), &operation.id))
+		return EXPANDED_NOT;
 	run.operation = &operation;
 	run.result = &result;
 	if (!plan_refine(&run, expansion->run->plan, *item) ||
-	    (run.plan = plan_find_get(&run)) == NULL) {
-		expansion->kept++;
-		return;
-	}
+	    (run.plan = plan_find_get(&run)) == NULL)
+		return EXPANDED_NOT;
 	run.lookups = find_lookups(expansion, run.plan);
 	run.page_calls = PAGE_CALLS_MAX;
-	if (get_run(&run, &err))
+	if (get_run(&run, &err)) {
 		*item = result.item;
-	else if (err.code == ERROR_NOT_FOUND)
-		expansion->kept++;
-	else
+	} else if (err.code == ERROR_NOT_FOUND) {
+		told = EXPANDED_GONE;
+	} else {
 		fail(expansion, &result, &err);
-	if (result.is_partial)
-		expansion->kept++;
+		told = EXPANDED_NOT;
+	}
 	operation_result_add(expansion->run->result, &result);
+	return told == EXPANDED_WHOLE && result.is_partial ? EXPANDED_PARTLY : told;
 }
 
 static void expand_some(void *context)
 {
 	struct expansion *expansion = context;
 
-	while (!expansion->has_failed && expansion->next < expansion->count)
-		expand_one(expansion, &expansion->items[expansion->next++]);
+	while (!expansion->has_failed && expansion->next < expansion->count) {
+		size_t i = expansion->next++;
+
+		expansion->told[i] = expand_one(expansion, &expansion->items[i]);
+	}
 	loop_group_done(&expansion->group);
 }
 
@@ -112,26 +113,40 @@ static size_t find_parallel(const struct run *run, size_t count)
 	return (size_t)parallel < count ? (size_t)parallel : count;
 }
 
-bool expand_run(struct run *run, struct error *err)
+bool expand_items(struct run *run, struct json *items, enum expanded *told, size_t count,
+		  struct error *err)
 {
-	struct expansion expansion = {.run = run, .count = run->result->items.count};
+	struct expansion expansion = {.run = run, .items = items, .told = told, .count = count};
 
-	if (!run->lacks_fields || run->resource->get.count == 0)
-		return true;
-	expansion.items = arena_array(run->arena, expansion.count + 1, sizeof *expansion.items);
-	if (expansion.count > 0)
-		memcpy(expansion.items, run->result->items.items,
-		       expansion.count * sizeof *expansion.items);
-	for (size_t i = find_parallel(run, expansion.count); i > 0; i--) {
+	for (size_t i = find_parallel(run, count); i > 0; i--) {
 		loop_group_add(&expansion.group);
 		loop_spawn(loop_current(), expand_some, &expansion);
 	}
 	loop_group_join(&expansion.group);
-	if (expansion.has_failed) {
+	if (expansion.has_failed)
 		*err = expansion.err;
+	return !expansion.has_failed;
+}
+
+bool expand_run(struct run *run, struct error *err)
+{
+	size_t count = run->result->items.count;
+	enum expanded *told;
+	struct json *items;
+	bool is_partial = false;
+
+	if (!run->lacks_fields || run->resource->get.count == 0)
+		return true;
+	items = arena_array(run->arena, count + 1, sizeof *items);
+	told = arena_zero(run->arena, (count + 1) * sizeof *told);
+	if (count > 0)
+		memcpy(items, run->result->items.items, count * sizeof *items);
+	if (!expand_items(run, items, told, count, err))
 		return false;
-	}
-	run->result->items = json_array(expansion.items, expansion.count);
-	run->result->is_partial = expansion.kept > 0;
+	/* What was deleted meanwhile stays as the list had it. */
+	for (size_t i = 0; i < count; i++)
+		is_partial |= told[i] != EXPANDED_WHOLE;
+	run->result->items = json_array(items, count);
+	run->result->is_partial = is_partial;
 	return true;
 }

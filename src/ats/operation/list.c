@@ -1,26 +1,21 @@
 /* A page of a unified list: native pages are read until the limit, the end, or the bound of
  * calls. It may stop anywhere, also within a native record that has several records in it. */
-#include "ats/operation/mapping.h"
-#include "ats/operation/place.h"
+#include "ats/operation/list.h"
 
 #include <assert.h>
+#include <stdio.h>
 
-struct listing {
-	struct run *run;
-	struct place place;
-	struct json_builder items;
-	size_t limit;
-	bool is_sparse; /* how many records a native one gives is not known */
-	size_t fetches;
-};
-
-static bool is_full(const struct listing *listing)
+bool list_is_full(const struct listing *listing)
 {
 	return listing->items.count >= listing->limit;
 }
 
-/* The record at which an earlier page stopped: how many of its children that page gave. */
-static size_t find_first_child(const struct listing *listing, struct json record)
+bool list_has_memory(const struct run *run)
+{
+	return run->arena->bytes < run->arena->bytes_max / 2;
+}
+
+size_t list_first_child(const struct listing *listing, struct json record)
 {
 	const struct place *place = &listing->place;
 	struct json id = place_member(record, STR("id"));
@@ -33,21 +28,46 @@ static size_t find_first_child(const struct listing *listing, struct json record
 	return (size_t)place->children;
 }
 
-/* False when the limit came within the record. */
-static bool add_children(struct listing *listing, struct mapping *mapping, struct json record)
+bool list_refuse(const struct run *run, const struct run_filter *lacking, struct error *err)
+{
+	char field[sizeof err->field];
+
+	snprintf(field, sizeof field, "%.*s", STR_ARGS(lacking->name));
+	return error_set_field(err, ERROR_INVALID, field, NULL,
+			       "%.*s does not tell of %.*s what \"%s\" compares",
+			       STR_ARGS(run->connector->label),
+			       STR_ARGS(run->resource->model->name), field);
+}
+
+/* One unified record, if it passes the filters. */
+static bool add_child(struct listing *listing, struct json unified, struct error *err)
+{
+	const struct run_filter *lacking = NULL;
+	enum match match = filters_match(listing->run, unified, &lacking);
+
+	if (match == MATCH_YES)
+		json_builder_add(&listing->items, unified);
+	return match != MATCH_UNKNOWN || list_refuse(listing->run, lacking, err);
+}
+
+/* False when the limit came within the record, or with !*ok. */
+static bool add_children(struct listing *listing, struct mapping *mapping, struct json record,
+			 bool *ok, struct error *err)
 {
 	struct json children = mapping_unwind(mapping, record);
-	size_t first = find_first_child(listing, record);
+	size_t first = list_first_child(listing, record);
 
 	for (size_t i = first; i < children.count; i++) {
-		if (is_full(listing)) {
+		if (list_is_full(listing)) {
+			listing->has_moved = true;
 			listing->place.parent = place_member(record, STR("id"));
 			listing->place.children = (int64_t)i;
 			return false;
 		}
-		struct json unified = mapping_record(mapping, record, json_at(children, i));
-		if (mapping_matches(mapping, unified))
-			json_builder_add(&listing->items, unified);
+		*ok = add_child(listing, mapping_record(mapping, record, json_at(children, i)),
+				err);
+		if (!*ok)
+			return false;
 	}
 	if (first > 0) {
 		listing->place.parent = json_undefined();
@@ -64,7 +84,25 @@ static bool add_record(struct listing *listing, struct mapping *mapping, struct 
 
 	*ok = mapping->call->detail.method == NULL ||
 	      mapping_fetch_detail(mapping, &record, &is_gone, err);
-	return *ok && (is_gone || add_children(listing, mapping, record));
+	return *ok && (is_gone || add_children(listing, mapping, record, ok, err));
+}
+
+/* The window's records one after another; *taken of its items were passed. */
+static bool add_records(struct listing *listing, struct mapping *mapping,
+			const struct window *window, size_t *taken, struct error *err)
+{
+	bool ok = true;
+
+	for (; ok && *taken < window->count; ++*taken) {
+		struct json record = window->records.items[window->items[*taken]];
+
+		if (list_is_full(listing) || !add_record(listing, mapping, record, &ok, err))
+			break;
+		page_pass(mapping->call->method, &listing->place, window, *taken);
+		listing->has_moved = true;
+		ok = arena_check(listing->run->arena, err);
+	}
+	return ok;
 }
 
 /* *is_whole: all of the window was passed. */
@@ -72,18 +110,14 @@ static bool add_window(struct listing *listing, const struct unified_call *call,
 		       const struct window *window, bool *is_whole, struct error *err)
 {
 	struct mapping mapping;
+	size_t taken = 0;
 	bool ok = mapping_init(&mapping, listing->run, call, window->body, err);
-	size_t i = 0;
 
-	for (; ok && i < window->count; i++) {
-		struct json record = window->records.items[window->items[i]];
-
-		if (is_full(listing) || !add_record(listing, &mapping, record, &ok, err))
-			break;
-		page_pass(call->method, &listing->place, window, i);
-		ok = arena_check(listing->run->arena, err);
-	}
-	*is_whole = i == window->count;
+	if (ok)
+		ok = call->detail.method == NULL && sift_is_needed(&mapping)
+			     ? sift_window(listing, &mapping, window, &taken, err)
+			     : add_records(listing, &mapping, window, &taken, err);
+	*is_whole = taken == window->count;
 	mapping_finish(&mapping);
 	return ok;
 }
@@ -105,6 +139,7 @@ static int64_t find_want(const struct listing *listing, const struct connector_p
 static bool move_on(struct listing *listing, const struct unified_call *call,
 		    const struct window *window)
 {
+	listing->has_moved = true;
 	if (!window->is_last) {
 		page_leave(call->method, &listing->place, window);
 		return true;
@@ -144,23 +179,12 @@ static bool is_enough(const struct listing *listing, const struct error *err)
 {
 	if (err->code == ERROR_NONE)
 		return true;
-	if (listing->items.count == 0 ||
+	if (!listing->has_moved ||
 	    (err->code != ERROR_TIMEOUT && err->code != ERROR_RATE_LIMITED))
 		return false;
 	listing->run->result->remote_status = 0;
 	listing->run->result->remote_body = (struct str){NULL, 0};
 	return true;
-}
-
-/* Does tenon itself leave records out? */
-static bool is_matched(const struct run *run)
-{
-	struct str value;
-
-	for (size_t i = 0; i < run->plan->match_count; i++)
-		if (plan_filter(run, run->plan->matches[i].filter, &value))
-			return true;
-	return false;
 }
 
 /* One more window. *is_whole: all of it was taken; *has_more: the list goes on after it. */
@@ -172,7 +196,7 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	struct window window;
 
 	listing->is_sparse = call->each != NULL || call->detail.method != NULL ||
-			     is_matched(run);
+			     filters_check_some(run);
 	*is_whole = false;
 	*has_more = true;
 	if (!native_prepare(run, call, &native, err))
@@ -197,12 +221,6 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	return true;
 }
 
-/* Going on must not need more memory than a request may have. */
-static bool has_memory(const struct arena *arena)
-{
-	return arena->bytes < arena->bytes_max / 2;
-}
-
 bool list_run(struct run *run, struct error *err)
 {
 	struct listing listing = {.run = run, .limit = (size_t)run->operation->limit};
@@ -214,11 +232,15 @@ bool list_run(struct run *run, struct error *err)
 	if (run->operation->cursor.len > 0 &&
 	    !cursor_open(run, run->operation->cursor, &listing.place, err))
 		return false;
-	while (is_whole && has_more && !is_full(&listing) &&
-	       (listing.fetches == 0 || has_memory(run->arena)))
+	while (is_whole && has_more && !list_is_full(&listing) &&
+	       (listing.fetches == 0 || list_has_memory(run)))
 		if (!add_next(&listing, &is_whole, &has_more, err))
 			return false;
 	run->result->items = json_builder_array(&listing.items);
+	if (listing.whole > 0 && listing.whole == listing.items.count) {
+		run->lacks_fields = false;
+		run->result->is_partial = false;
+	}
 	if (has_more)
 		run->result->next_cursor = cursor_seal(run, &listing.place);
 	return true;

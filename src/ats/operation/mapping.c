@@ -159,32 +159,3 @@ struct str mapping_id(struct mapping *mapping, struct json record, struct json c
 	}
 	return text;
 }
-
-/* A list on the way matches when one of its elements does. */
-static bool matches_at(struct arena *arena, struct json value, struct str path, struct str wanted)
-{
-	struct str text;
-
-	if (json_is(value, JSON_ARRAY)) {
-		for (size_t i = 0; i < value.count; i++)
-			if (matches_at(arena, json_at(value, i), path, wanted))
-				return true;
-		return false;
-	}
-	if (path.len == 0)
-		return native_text(arena, value, &text) && str_equal(text, wanted);
-	struct str name = str_cut(&path, '.');
-	return matches_at(arena, json_get(value, name), path, wanted);
-}
-
-bool mapping_matches(const struct mapping *mapping, struct json unified)
-{
-	const struct unified_alternative *plan = mapping->run->plan;
-	struct str wanted;
-
-	for (size_t i = 0; i < plan->match_count; i++)
-		if (plan_filter(mapping->run, plan->matches[i].filter, &wanted) &&
-		    !matches_at(mapping->run->arena, unified, plan->matches[i].path, wanted))
-			return false;
-	return true;
-}

@@ -34,7 +34,5 @@ bool mapping_fetch_detail(struct mapping *mapping, struct json *record, bool *is
 			  struct error *err) MUST_CHECK;
 /* Its unified id alone, as text; empty when it has none. */
 struct str mapping_id(struct mapping *mapping, struct json record, struct json child);
-/* Does the unified record pass the plan's own filters? */
-bool mapping_matches(const struct mapping *mapping, struct json unified);
 
 #endif

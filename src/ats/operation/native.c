@@ -102,6 +102,19 @@ bool native_is_path_part(struct str value)
 	       !str_equal(value, STR("..")) && !http_has_control_byte(value);
 }
 
+/* Of x[in] the list of values, else the text. */
+static struct json find_given(const struct run *run, struct str name, struct str text)
+{
+	for (size_t i = 0; i < run->filter_count; i++) {
+		const struct run_filter *filter = &run->filters[i];
+
+		if (str_equal(filter->name, name) && filter->model != NULL &&
+		    filter->model->operator == MODEL_IN)
+			return json_array(filter->values, filter->count);
+	}
+	return json_string(text);
+}
+
 /* Where the argument's value comes from; undefined when its filter was not given. */
 static bool find_value(const struct run *run, const struct call_argument *argument,
 		       struct json *value, struct error *err)
@@ -126,7 +139,7 @@ static bool find_value(const struct run *run, const struct call_argument *argume
 	*value = json_undefined();
 	if (!plan_filter(run, argument->filter, &text))
 		return true;
-	*value = json_string(text);
+	*value = find_given(run, argument->filter, text);
 	if (argument->value != NULL &&
 	    !jsonata_evaluate(argument->value, &context, *value, value, &fault))
 		return refuse_argument(argument, err);

@@ -49,6 +49,7 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 		.result = result,
 		.deadline_ns = deadline_ns,
 		.page_calls = PAGE_CALLS_MAX,
+		.sift_calls = SIFT_CALLS_MAX,
 	};
 	run->connector = connectors_find(services->connectors, account->connector, err);
 	if (run->connector == NULL)

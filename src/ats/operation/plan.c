@@ -60,84 +60,6 @@ static bool refuse_method(const struct run *run, struct error *err)
 			       STR_ARGS(run->operation->resource));
 }
 
-/* --- values of filters ----------------------------------------------------------------------- */
-
-static bool read_number(struct arena *arena, struct str text)
-{
-	struct json value;
-	struct error err;
-
-	return json_parse(arena, text, &json_limits_default, &value, &err) && json_is_number(value);
-}
-
-static struct str join(struct arena *arena, struct str text, const char *end)
-{
-	return arena_format(arena, "%.*s%s", STR_ARGS(text), end);
-}
-
-/* UTC in one spelling, because expressions cut it to pieces. A day alone is its beginning. What
- * is in UTC already keeps its precision. */
-static bool read_date_time(struct arena *arena, struct str *value)
-{
-	int64_t unix_ns;
-
-	if (value->len == 10 && clock_parse(join(arena, *value, "T00:00:00Z"), &unix_ns))
-		*value = join(arena, *value, "T00:00:00Z");
-	else if (!clock_parse(*value, &unix_ns))
-		return false;
-	if (value->data[value->len - 1] != 'Z' || value->data[10] != 'T')
-		*value = clock_format_ms(arena, unix_ns >= 0 ? unix_ns / 1000000
-							     : (unix_ns - 999999) / 1000000);
-	return true;
-}
-
-static bool read_boolean(struct str *value)
-{
-	if (str_equal(*value, STR("1")))
-		*value = STR("true");
-	else if (str_equal(*value, STR("0")))
-		*value = STR("false");
-	return str_equal(*value, STR("true")) || str_equal(*value, STR("false"));
-}
-
-/* Checks the value and brings it to the one spelling. What is wrong with it, or NULL. */
-static const char *read_value(struct arena *arena, enum model_type type, struct str *value)
-{
-	int64_t number;
-
-	if (value->len == 0)
-		return "a value";
-	if (value->len > FILTER_BYTES_MAX)
-		return "at most 4096 bytes";
-	if (http_has_control_byte(*value))
-		return "a text without control bytes";
-	switch (type) {
-	case MODEL_INTEGER:
-		if (!str_to_int64(*value, &number))
-			return "a whole number";
-		*value = arena_format(arena, "%lld", (long long)number);
-		return NULL;
-	case MODEL_NUMBER:
-		return read_number(arena, *value) ? NULL : "a number";
-	case MODEL_BOOLEAN:
-		return read_boolean(value) ? NULL : "true or false";
-	case MODEL_DATE_TIME:
-		return read_date_time(arena, value) ? NULL
-						    : "a time as 2026-03-04T09:15:22Z, or a day";
-	case MODEL_DATE:
-		return value->len == 10 && clock_parse(join(arena, *value, "T00:00:00Z"), &number)
-			       ? NULL
-			       : "a day as 2026-03-04";
-	case MODEL_TEXT:
-	case MODEL_ENUM:
-	case MODEL_OBJECT:
-	case MODEL_ANY:
-	case MODEL_FILE:
-		return NULL;
-	}
-	return NULL;
-}
-
 /* --- filters and alternatives ---------------------------------------------------------------- */
 
 bool plan_filter(const struct run *run, struct str name, struct str *value)
@@ -155,38 +77,11 @@ bool plan_filter(const struct run *run, struct str name, struct str *value)
 	return false;
 }
 
-static bool call_takes(const struct unified_call *call, struct str filter)
-{
-	for (size_t i = 0; i < call->argument_count; i++)
-		if (str_equal(call->arguments[i].filter, filter))
-			return true;
-	return false;
-}
-
-/* A filter which only some of the calls know would let the records of the others through. */
-static bool alternative_takes(const struct unified_alternative *alternative, struct str filter)
-{
-	for (size_t i = 0; i < alternative->match_count; i++)
-		if (str_equal(alternative->matches[i].filter, filter))
-			return true;
-	for (size_t i = 0; i < alternative->call_count; i++)
-		if (!call_takes(&alternative->calls[i], filter))
-			return false;
-	return alternative->call_count > 0;
-}
-
-static const struct model_filter *find_filter(const struct model_resource *model, struct str name)
-{
-	for (size_t i = 0; i < model->filter_count; i++)
-		if (str_equal(model->filters[i].name, name))
-			return &model->filters[i];
-	return NULL;
-}
-
-static bool method_takes(const struct unified_method *method, struct str filter)
+static bool method_takes(const struct run *run, const struct unified_method *method,
+			 const struct model_filter *filter)
 {
 	for (size_t i = 0; i < method->count; i++)
-		if (alternative_takes(&method->alternatives[i], filter))
+		if (filter_taking(run, method, &method->alternatives[i], filter) != TAKES_NOT)
 			return true;
 	return false;
 }
@@ -200,9 +95,9 @@ static bool refuse_filter(const struct run *run, const struct unified_method *me
 	struct name_list names = {0};
 
 	for (size_t i = 0; i < model->filter_count; i++)
-		if (method_takes(method, model->filters[i].name))
+		if (method_takes(run, method, &model->filters[i]))
 			name_list_add(&names, model->filters[i].name);
-	if (find_filter(model, name) == NULL)
+	if (model_find_filter(model, name) == NULL)
 		return error_set_field(err, ERROR_INVALID, c_name(name, field), names.text,
 				       "%.*s have no filter \"%.*s\"", STR_ARGS(model->name),
 				       STR_ARGS(name));
@@ -212,41 +107,36 @@ static bool refuse_filter(const struct run *run, const struct unified_method *me
 			       STR_ARGS(name));
 }
 
-static bool refuse_value(struct str name, const char *wanted, struct error *err)
+static void make_query(struct run *run)
 {
-	char field[sizeof err->field];
+	struct json_builder query;
 
-	return error_set_field(err, ERROR_INVALID, c_name(name, field), wanted,
-			       "\"%.*s\" must be %s", STR_ARGS(name), wanted);
+	json_builder_init(&query, run->arena);
+	for (size_t i = 0; i < run->filter_count; i++)
+		json_builder_set(&query, run->filters[i].name, json_string(run->filters[i].value));
+	run->query = json_builder_object(&query);
 }
 
 static bool read_filters(struct run *run, const struct unified_method *method, struct error *err)
 {
 	const struct operation *operation = run->operation;
-	struct operation_filter *filters =
-		arena_array(run->arena, operation->filter_count + 1, sizeof *filters);
-	struct json_builder query;
 
 	if (operation->filter_count > FILTERS_MAX)
 		return error_set(err, ERROR_INVALID, "more than %d filters", FILTERS_MAX);
-	json_builder_init(&query, run->arena);
-	run->filters = filters;
+	run->filters = arena_array(run->arena, operation->filter_count + 1, sizeof *run->filters);
 	for (size_t i = 0; i < operation->filter_count; i++) {
-		struct operation_filter filter = operation->filters[i];
-		const struct model_filter *known = find_filter(run->resource->model, filter.name);
-		struct str other;
+		const struct operation_filter *given = &operation->filters[i];
+		struct str name = given->name;
 
-		if (known == NULL || !method_takes(method, filter.name))
-			return refuse_filter(run, method, filter.name, err);
-		const char *wanted = read_value(run->arena, known->type, &filter.value);
-		if (wanted != NULL)
-			return refuse_value(filter.name, wanted, err);
-		if (plan_filter(run, filter.name, &other))
-			return refuse_value(filter.name, "given once", err);
-		filters[run->filter_count++] = filter;
-		json_builder_set(&query, filter.name, json_string(filter.value));
+		if (str_ends_with(name, STR("[in][]")))
+			name.len -= 2;
+		const struct model_filter *known = model_find_filter(run->resource->model, name);
+		if (known == NULL || !method_takes(run, method, known))
+			return refuse_filter(run, method, name, err);
+		if (!filter_read(run, known, given, err))
+			return false;
 	}
-	run->query = json_builder_object(&query);
+	make_query(run);
 	return true;
 }
 
@@ -262,21 +152,30 @@ static const struct str *find_missing(const struct run *run,
 	return NULL;
 }
 
-/* The first filter given which the alternative does not take, or NULL. */
-static const struct operation_filter *find_untaken(const struct run *run,
-						   const struct unified_alternative *alternative)
+/* The worst of how the alternative takes the filters given; *untaken is one which it does not. */
+static enum taking find_taking(const struct run *run, const struct unified_method *method,
+			       const struct unified_alternative *alternative,
+			       const struct run_filter **untaken)
 {
-	for (size_t i = 0; i < run->filter_count; i++)
-		if (!alternative_takes(alternative, run->filters[i].name))
-			return &run->filters[i];
-	return NULL;
+	enum taking worst = TAKES_ASKED;
+
+	for (size_t i = 0; i < run->filter_count; i++) {
+		enum taking one =
+			filter_taking(run, method, alternative, run->filters[i].model);
+
+		if (one == TAKES_NOT && untaken != NULL && worst != TAKES_NOT)
+			*untaken = &run->filters[i];
+		if (one < worst)
+			worst = one;
+	}
+	return worst;
 }
 
 /* Each filter is fit for some alternative, and yet none takes them together. */
 static bool refuse_all(const struct run *run, const struct unified_method *method,
 		       struct error *err)
 {
-	const struct operation_filter *untaken = NULL;
+	const struct run_filter *untaken = NULL;
 	char field[sizeof err->field];
 
 	for (size_t i = 0; i < method->count; i++) {
@@ -284,9 +183,8 @@ static bool refuse_all(const struct run *run, const struct unified_method *metho
 		const struct str *missing = find_missing(run, alternative);
 
 		if (missing == NULL) {
-			if (untaken == NULL)
-				untaken = find_untaken(run, alternative);
-		} else if (find_untaken(run, alternative) == NULL) {
+			find_taking(run, method, alternative, untaken == NULL ? &untaken : NULL);
+		} else if (find_taking(run, method, alternative, NULL) != TAKES_NOT) {
 			return error_set_field(err, ERROR_INVALID, c_name(*missing, field), NULL,
 					       "%.*s cannot do this without the filter \"%.*s\"",
 					       STR_ARGS(run->connector->label), STR_ARGS(*missing));
@@ -301,6 +199,25 @@ static bool refuse_all(const struct run *run, const struct unified_method *metho
 			       STR_ARGS(run->connector->label), STR_ARGS(untaken->name));
 }
 
+/* The first of those that do best, or NULL. */
+static const struct unified_alternative *choose(const struct run *run,
+						const struct unified_method *method)
+{
+	const struct unified_alternative *best = NULL;
+	enum taking most = TAKES_NOT;
+
+	for (size_t i = 0; i < method->count; i++) {
+		const struct unified_alternative *alternative = &method->alternatives[i];
+		enum taking taking = find_taking(run, method, alternative, NULL);
+
+		if (find_missing(run, alternative) != NULL || taking <= most)
+			continue;
+		most = taking;
+		best = alternative;
+	}
+	return best;
+}
+
 bool plan_make(struct run *run, struct error *err)
 {
 	run->resource = connector_find_resource(run->connector, run->operation->resource);
@@ -313,16 +230,11 @@ bool plan_make(struct run *run, struct error *err)
 		return refuse_method(run, err);
 	if (!read_filters(run, method, err))
 		return false;
-	for (size_t i = 0; i < method->count; i++) {
-		const struct unified_alternative *alternative = &method->alternatives[i];
-
-		if (find_missing(run, alternative) == NULL &&
-		    find_untaken(run, alternative) == NULL) {
-			run->plan = alternative;
-			return true;
-		}
-	}
-	return refuse_all(run, method, err);
+	run->plan = choose(run, method);
+	if (run->plan == NULL)
+		return refuse_all(run, method, err);
+	filters_settle(run);
+	return true;
 }
 
 /* The first text at a dotted path; within lists, of the first element that has one. */
@@ -344,28 +256,27 @@ bool plan_refine(struct run *run, const struct unified_alternative *alternative,
 		 struct json record)
 {
 	size_t count = run->filter_count + alternative->expand_count;
-	struct operation_filter *filters = arena_array(run->arena, count + 1, sizeof *filters);
-	const struct operation_filter *old = run->filters;
+	struct run_filter *filters = arena_array(run->arena, count + 1, sizeof *filters);
+	const struct run_filter *old = run->filters;
 	size_t old_count = run->filter_count;
-	struct json_builder query;
 	struct str text;
 
 	run->filters = filters;
 	run->filter_count = 0;
 	for (size_t i = 0; i < alternative->expand_count; i++) {
-		const struct unified_match *expand = &alternative->expands[i];
+		const struct unified_path *expand = &alternative->expands[i];
+		struct json *value = arena_alloc(run->arena, sizeof *value);
 
 		if (!find_text(run->arena, record, expand->path, &text))
 			return false;
-		filters[run->filter_count++] = (struct operation_filter){expand->filter, text};
+		*value = json_string(text);
+		filters[run->filter_count++] = (struct run_filter){
+			.name = expand->filter, .value = text, .values = value, .count = 1};
 	}
 	for (size_t i = 0; i < old_count; i++)
 		if (!plan_filter(run, old[i].name, &text))
 			filters[run->filter_count++] = old[i];
-	json_builder_init(&query, run->arena);
-	for (size_t i = 0; i < run->filter_count; i++)
-		json_builder_set(&query, filters[i].name, json_string(filters[i].value));
-	run->query = json_builder_object(&query);
+	make_query(run);
 	return true;
 }
 

@@ -3,14 +3,14 @@
 #ifndef ATS_OPERATION_RUN_H
 #define ATS_OPERATION_RUN_H
 
+#include "ats/operation/filter.h"
 #include "ats/operation/limiter.h"
 #include "ats/operation/operation.h"
 
 enum {
-	FILTERS_MAX = 64,
-	FILTER_BYTES_MAX = 4096,
 	URL_BYTES_MAX = 16 * 1024,
 	PAGE_CALLS_MAX = 20, /* native pages that one operation reads */
+	SIFT_CALLS_MAX = 200, /* records that it fetches whole, only to apply a filter to them */
 };
 
 struct run {
@@ -26,11 +26,12 @@ struct run {
 	struct operation_result *result;
 	int64_t deadline_ns;
 	int64_t page_calls; /* left */
+	int64_t sift_calls; /* left */
 	bool is_status_told; /* the account's status was set to what the ATS showed */
 	const struct native_method *native; /* of a proxied list: what its cursors are good for */
 	const struct unified_resource *resource;
 	const struct unified_alternative *plan;
-	const struct operation_filter *filters; /* checked, in one spelling (see plan.c) */
+	struct run_filter *filters;
 	size_t filter_count;
 	struct json query;       /* the same as an object, for mappings */
 	bool lacks_fields;       /* what was listed so far: `expand` is worth its calls */
@@ -217,5 +218,14 @@ bool list_run(struct run *run, struct error *err) MUST_CHECK;
 bool get_run(struct run *run, struct error *err) MUST_CHECK;
 /* Replaces each record of result->items by what get gives for its id. */
 bool expand_run(struct run *run, struct error *err) MUST_CHECK;
+enum expanded {
+	EXPANDED_NOT,	 /* nothing tells how to get it */
+	EXPANDED_GONE,	 /* deleted meanwhile */
+	EXPANDED_PARTLY, /* not even a get tells all */
+	EXPANDED_WHOLE,
+};
+/* The same of some records: what became of each is told; those that are not had stay as they are. */
+bool expand_items(struct run *run, struct json *items, enum expanded *told, size_t count,
+		  struct error *err) MUST_CHECK;
 
 #endif

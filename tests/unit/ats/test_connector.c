@@ -203,7 +203,8 @@ static void test_alternatives(void **state)
 	assert_str(call->arguments[0].name, "owner");
 	assert_non_null(call->arguments[0].value);
 	assert_int_equal(call->arguments[1].constant.type, JSON_ARRAY);
-	assert_str(first->matches[0].path, "owner.id");
+	assert_str(first->matches[0], "owner_id");
+	assert_str(first->unknowns[0], "owner.name");
 	assert_false(first->is_partial);
 	assert_true(second->is_partial);
 	/* id, name, status and its remote word, owner, … */

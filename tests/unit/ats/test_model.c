@@ -132,6 +132,48 @@ static void test_pii_is_inherited_by_texts(void **state)
 	assert_int_equal(mails->fields[2].pii, MODEL_PII_NONE);
 }
 
+static void assert_filter(const struct model_resource *things, const char *name, const char *path,
+			  enum model_operator operator)
+{
+	const struct model_filter *filter = model_find_filter(things, str_from_c(name));
+
+	if (filter == NULL)
+		fail_msg("no filter %s", name);
+	assert_true(str_equal_c(filter->path, path));
+	assert_int_equal(filter->operator, operator);
+}
+
+static void test_filters_know_what_they_compare(void **state)
+{
+	(void)state;
+	const struct model_resource *things = load_good(
+		"describe: Things.\n"
+		"fields:\n"
+		"  name: {type: text, describe: N.}\n"
+		"  size: {type: integer, describe: S.}\n"
+		"  owner: {type: reference, describe: O.}\n"
+		"  tags: {type: reference, list: true, describe: T.}\n"
+		"filters:\n"
+		"  name: {type: text, describe: N.}\n"
+		"  size[gte]: {type: integer, describe: S.}\n"
+		"  owner_id: {type: text, describe: O.}\n"
+		"  tag_id: {type: text, path: tags.id, describe: T.}\n"
+		"  tags[name]: {type: text, describe: T.}\n"
+		"  words: {type: text, path: none, describe: W.}\n");
+
+	assert_filter(things, "name", "name", MODEL_EQ);
+	assert_filter(things, "name[in]", "name", MODEL_IN);
+	assert_filter(things, "size[gte]", "size", MODEL_GTE);
+	assert_filter(things, "owner_id", "owner.id", MODEL_EQ);
+	assert_filter(things, "owner_id[in]", "owner.id", MODEL_IN);
+	assert_filter(things, "tag_id", "tags.id", MODEL_EQ);
+	assert_filter(things, "tags[name]", "tags.name", MODEL_EQ);
+	assert_filter(things, "words", "", MODEL_EQ);
+	assert_filter(things, "updated_at[lt]", "updated_at", MODEL_LT);
+	assert_null(model_find_filter(things, STR("words[in]")));
+	assert_null(model_find_filter(things, STR("size[in]")));
+}
+
 static void test_all_faults_are_told(void **state)
 {
 	(void)state;
@@ -147,7 +189,12 @@ static void test_all_faults_are_told(void **state)
 			 "  four: {type: object, describe: F.}\n"
 			 "  five: text\n"
 			 "filters:\n"
-			 "  created_at[after]: {type: date-time, describe: C.}\n",
+			 "  created_at[]: {type: date-time, describe: C.}\n"
+			 "  created_at[after]: {type: date-time, describe: C.}\n"
+			 "  six[gt]: {type: text, path: one, describe: S.}\n"
+			 "  one: {type: integer, describe: O.}\n"
+			 "  some_id: {type: text, describe: S.}\n"
+			 "  far: {type: text, path: none, describe: F.}\n",
 			 &faults));
 	assert_true(str_equal_c(
 		buffer_str(&faults),
@@ -166,8 +213,16 @@ static void test_all_faults_are_told(void **state)
 		"models/m/things.yaml:8: an object needs `fields`\n"
 		"models/m/things.yaml:9: a field must be a mapping; allowed: type, list, pii, "
 		"describe, values, fields, remote\n"
-		"models/m/things.yaml:11: `created_at[after]` is no name for a filter; allowed: name, "
-		"name[gt], name[gte], name[lt], name[lte], name[in]\n"));
+		"models/m/things.yaml:11: `created_at[]` is no name for a filter; allowed: name, "
+		"name[gt], name[gte], name[lt], name[lte], name[in], name[member]\n"
+		"models/m/things.yaml:12: `created_at[after]` compares `created_at.after`, which is no "
+		"value of that type here; say its `path`, or `path: none`\n"
+		"models/m/things.yaml:13: `six[gt]` compares what has no order: its type must be "
+		"integer, number, date-time or date\n"
+		"models/m/things.yaml:14: `one` compares `one`, which is no value of that type here; "
+		"say its `path`, or `path: none`\n"
+		"models/m/things.yaml:15: `some_id` compares `some.id`, which is no value of that type "
+		"here; say its `path`, or `path: none`\n"));
 }
 
 static void test_real_models(void **state)
@@ -443,6 +498,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fields_of_every_resource, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pii_is_inherited_by_texts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_filters_know_what_they_compare, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_faults_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),

@@ -1,0 +1,36 @@
+/* A page of a unified list under way. Private to this room. */
+#ifndef ATS_OPERATION_LIST_H
+#define ATS_OPERATION_LIST_H
+
+#include "ats/operation/mapping.h"
+#include "ats/operation/place.h"
+
+struct listing {
+	struct run *run;
+	struct place place;
+	struct json_builder items;
+	size_t limit;
+	bool is_sparse; /* how many records a native one gives is not known */
+	bool has_moved; /* from where it began: there is a cursor to go on with */
+	size_t whole;	/* items which were fetched whole already */
+	size_t fetches;
+};
+
+bool list_is_full(const struct listing *listing);
+/* Going on must not need more memory than a request may have. */
+bool list_has_memory(const struct run *run);
+/* The record at which an earlier page stopped: how many of its children that page gave. */
+size_t list_first_child(const struct listing *listing, struct json record);
+/* A filter compares what the record does not have, and what tells it cannot be had. */
+bool list_refuse(const struct run *run, const struct run_filter *lacking, struct error *err);
+
+/* --- sift.c ---------------------------------------------------------------------------------- */
+
+/* Is there a filter which these records do not tell? */
+bool sift_is_needed(const struct mapping *mapping);
+/* The window's records, those fetched whole which no other filter leaves out. *taken of its items
+ * were passed. False with err->code ERROR_NONE when run->sift_calls, or the memory, ran out. */
+bool sift_window(struct listing *listing, struct mapping *mapping, const struct window *window,
+		 size_t *taken, struct error *err) MUST_CHECK;
+
+#endif
