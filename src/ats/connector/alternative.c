@@ -10,11 +10,12 @@ enum {
 	FIND_CALLS_MAX = 1000,
 };
 
-static const char *const short_keys[] = {"when",  "call", "with",  "filters", "query",	"each",
-					 "map",	  "match", "absent", "lookup",  "find", "expand", "detail",
-					 "optional", "maybe_absent", "unknown", NULL};
-static const char *const long_keys[] = {"when",	  "calls", "match",  "absent",
-					"lookup", "find",  "expand", "maybe_absent", "unknown", NULL};
+static const char *const short_keys[] = {"when",    "call",   "with",	"filters",  "query",
+					 "each",    "map",    "match",	"absent",   "lookup",
+					 "find",    "expand", "detail", "optional", "maybe_absent",
+					 "unknown", NULL};
+static const char *const long_keys[] = {"when", "calls",  "match",	  "absent",  "lookup",
+					"find", "expand", "maybe_absent", "unknown", NULL};
 static const char *const call_keys[] = {"call", "with", "filters", "query",    "detail",
 					"each", "map",	"optional", NULL};
 
@@ -100,8 +101,7 @@ static void read_expands(const struct unified_file *file, const struct yaml_node
 
 		expands[i].filter = entry->key;
 		unified_check_filter(file, entry->line, entry->key);
-		if (definition_scalar(file->definition, &entry->value, "a path",
-				      &expands[i].path))
+		if (definition_scalar(file->definition, &entry->value, "a path", &expands[i].path))
 			check_path(file, entry->value.line, expands[i].path);
 	}
 	alternative->expands = expands;

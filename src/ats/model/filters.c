@@ -4,8 +4,8 @@
 
 #include "ats/model/fields.h"
 
-static const char *const type_names[] = {"text", "integer", "number", "boolean",
-					 "date-time", "date", "enum", NULL};
+static const char *const type_names[] = {"text",      "integer", "number", "boolean",
+					 "date-time", "date",	 "enum",   NULL};
 static const char *const operator_names[] = {"", "in", "gt", "gte", "lt", "lte"};
 
 /* --- names ----------------------------------------------------------------------------------- */
@@ -16,7 +16,7 @@ static bool split_name(struct str name, struct str *base, struct str *member,
 {
 	ptrdiff_t open = str_find_byte(name, '[');
 
-	*operator = MODEL_EQ;
+	*operator= MODEL_EQ;
 	*member = (struct str){NULL, 0};
 	*base = open < 0 ? name : str_slice(name, 0, (size_t)open);
 	if (!definition_is_name(*base))
@@ -28,8 +28,8 @@ static bool split_name(struct str name, struct str *base, struct str *member,
 		return false;
 	for (size_t i = MODEL_IN; i <= MODEL_LTE; i++)
 		if (str_equal_c(word, operator_names[i]))
-			*operator = (enum model_operator)i;
-	if (*operator == MODEL_EQ)
+			*operator=(enum model_operator) i;
+	if (*operator== MODEL_EQ)
 		*member = word;
 	return true;
 }
@@ -82,7 +82,7 @@ static void read_path(struct definition *definition, const struct yaml_entry *en
 				 STR_ARGS(entry->key));
 		return;
 	}
-	if (filter->operator >= MODEL_GT && !is_ordered(filter->type))
+	if (filter->operator>= MODEL_GT && !is_ordered(filter->type))
 		definition_fault(definition, entry->line,
 				 "`%.*s` compares what has no order: its type must be integer, "
 				 "number, date-time or date",
@@ -128,15 +128,15 @@ static void add_lists(struct arena *arena, struct model_resource *resource,
 	for (size_t i = 0; i < count; i++) {
 		struct model_filter filter = filters[i];
 
-		if (filter.operator != MODEL_EQ || filter.field == NULL ||
+		if (filter.operator!= MODEL_EQ || filter.field == NULL ||
 		    str_ends_with(filter.name, STR("]")) ||
 		    (filter.type != MODEL_TEXT && filter.type != MODEL_ENUM))
 			continue;
 		filter.name = arena_format(arena, "%.*s[in]", STR_ARGS(filter.name));
-		filter.operator = MODEL_IN;
-		filter.describe = arena_format(
-			arena, "Only those with one of several values of %.*s.",
-			STR_ARGS(filters[i].name));
+		filter.operator= MODEL_IN;
+		filter.describe =
+			arena_format(arena, "Only those with one of several values of %.*s.",
+				     STR_ARGS(filters[i].name));
 		if (model_find_filter(resource, filter.name) == NULL)
 			filters[resource->filter_count++] = filter;
 	}
@@ -154,10 +154,10 @@ static void add_bounds(struct arena *arena, struct model_resource *resource,
 	};
 
 	for (size_t i = 0; i < 2; i++)
-		for (size_t operator = MODEL_GT; operator <= MODEL_LTE; operator++) {
+		for (size_t operator= MODEL_GT; operator<= MODEL_LTE; operator++) {
 			struct model_filter filter = {.type = MODEL_DATE_TIME};
 
-			filter.operator = (enum model_operator)operator;
+			filter.operator=(enum model_operator) operator;
 			filter.name = arena_format(arena, "%s[%s]", fields[i],
 						   operator_names[operator]);
 			filter.describe =

@@ -133,7 +133,7 @@ static bool add_values(struct run *run, struct run_filter *filter, struct str li
 {
 	if (list.len > FILTER_BYTES_MAX)
 		return refuse_value(filter->name, "at most 4096 bytes", err);
-	if (filter->model->operator != MODEL_IN || filter->is_array || list.len == 0)
+	if (filter->model->operator!= MODEL_IN || filter->is_array || list.len == 0)
 		return add_value(run, filter, list, err);
 	while (list.len > 0) {
 		bool has_more = str_find_byte(list, ',') >= 0;

@@ -25,13 +25,13 @@ enum taking {
 /* One that was given. */
 struct run_filter {
 	struct str name;
-	struct str value; /* in one spelling; several values are parted by commas */
+	struct str value;	   /* in one spelling; several values are parted by commas */
 	const struct json *values; /* the same one by one, as texts */
 	size_t count;
-	bool is_array; /* given as name[]=, each value by itself */
+	bool is_array;			  /* given as name[]=, each value by itself */
 	const struct model_filter *model; /* NULL: of no model, as "id" */
-	bool is_checked; /* tenon applies it to the mapped records */
-	bool is_asked;	 /* so does the ATS */
+	bool is_checked;		  /* tenon applies it to the mapped records */
+	bool is_asked;			  /* so does the ATS */
 };
 
 /* Adds the filter to the run's, its value checked. */

@@ -33,10 +33,9 @@ bool list_refuse(const struct run *run, const struct run_filter *lacking, struct
 	char field[sizeof err->field];
 
 	snprintf(field, sizeof field, "%.*s", STR_ARGS(lacking->name));
-	return error_set_field(err, ERROR_INVALID, field, NULL,
-			       "%.*s does not tell of %.*s what \"%s\" compares",
-			       STR_ARGS(run->connector->label),
-			       STR_ARGS(run->resource->model->name), field);
+	return error_set_field(
+		err, ERROR_INVALID, field, NULL, "%.*s does not tell of %.*s what \"%s\" compares",
+		STR_ARGS(run->connector->label), STR_ARGS(run->resource->model->name), field);
 }
 
 /* One unified record, if it passes the filters. */
@@ -179,8 +178,7 @@ static bool is_enough(const struct listing *listing, const struct error *err)
 {
 	if (err->code == ERROR_NONE)
 		return true;
-	if (!listing->has_moved ||
-	    (err->code != ERROR_TIMEOUT && err->code != ERROR_RATE_LIMITED))
+	if (!listing->has_moved || (err->code != ERROR_TIMEOUT && err->code != ERROR_RATE_LIMITED))
 		return false;
 	listing->run->result->remote_status = 0;
 	listing->run->result->remote_body = (struct str){NULL, 0};
@@ -195,8 +193,8 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	struct native_call native;
 	struct window window;
 
-	listing->is_sparse = call->each != NULL || call->detail.method != NULL ||
-			     filters_check_some(run);
+	listing->is_sparse =
+		call->each != NULL || call->detail.method != NULL || filters_check_some(run);
 	*is_whole = false;
 	*has_more = true;
 	if (!native_prepare(run, call, &native, err))

@@ -109,7 +109,7 @@ static struct json find_given(const struct run *run, struct str name, struct str
 		const struct run_filter *filter = &run->filters[i];
 
 		if (str_equal(filter->name, name) && filter->model != NULL &&
-		    filter->model->operator == MODEL_IN)
+		    filter->model->operator== MODEL_IN)
 			return json_array(filter->values, filter->count);
 	}
 	return json_string(text);

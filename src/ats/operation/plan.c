@@ -160,8 +160,7 @@ static enum taking find_taking(const struct run *run, const struct unified_metho
 	enum taking worst = TAKES_ASKED;
 
 	for (size_t i = 0; i < run->filter_count; i++) {
-		enum taking one =
-			filter_taking(run, method, alternative, run->filters[i].model);
+		enum taking one = filter_taking(run, method, alternative, run->filters[i].model);
 
 		if (one == TAKES_NOT && untaken != NULL && worst != TAKES_NOT)
 			*untaken = &run->filters[i];

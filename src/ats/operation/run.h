@@ -9,7 +9,7 @@
 
 enum {
 	URL_BYTES_MAX = 16 * 1024,
-	PAGE_CALLS_MAX = 20, /* native pages that one operation reads */
+	PAGE_CALLS_MAX = 20,  /* native pages that one operation reads */
 	SIFT_CALLS_MAX = 200, /* records that it fetches whole, only to apply a filter to them */
 };
 
@@ -224,7 +224,8 @@ enum expanded {
 	EXPANDED_PARTLY, /* not even a get tells all */
 	EXPANDED_WHOLE,
 };
-/* The same of some records: what became of each is told; those that are not had stay as they are. */
+/* The same of some records: what became of each is told; those that are not had stay as they are.
+ */
 bool expand_items(struct run *run, struct json *items, enum expanded *told, size_t count,
 		  struct error *err) MUST_CHECK;
 
