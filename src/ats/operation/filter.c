@@ -170,6 +170,24 @@ bool filter_read(struct run *run, const struct model_filter *model,
 	return true;
 }
 
+void filters_take(struct run *run)
+{
+	const struct operation *operation = run->operation;
+	struct json *values = arena_array(run->arena, operation->filter_count + 1, sizeof *values);
+
+	run->filters = arena_array(run->arena, operation->filter_count + 1, sizeof *run->filters);
+	run->filter_count = operation->filter_count;
+	for (size_t i = 0; i < operation->filter_count; i++) {
+		struct str value = operation->filters[i].value;
+
+		values[i] = json_string(value);
+		run->filters[i] = (struct run_filter){.name = operation->filters[i].name,
+						      .value = value,
+						      .values = &values[i],
+						      .count = 1};
+	}
+}
+
 /* --- who applies it -------------------------------------------------------------------------- */
 
 static bool call_takes(const struct unified_call *call, struct str filter)

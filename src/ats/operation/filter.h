@@ -37,6 +37,8 @@ struct run_filter {
 /* Adds the filter to the run's, its value checked. */
 bool filter_read(struct run *run, const struct model_filter *model,
 		 const struct operation_filter *given, struct error *err) MUST_CHECK;
+/* The operation's parameters as they are, for an ATS which has to judge them itself. */
+void filters_take(struct run *run);
 enum taking filter_taking(const struct run *run, const struct unified_method *method,
 			  const struct unified_alternative *alternative,
 			  const struct model_filter *filter);

@@ -120,7 +120,7 @@ static bool is_context(const struct run *run, struct str name)
 	return false;
 }
 
-static const struct operation_filter *find_given(const struct run *run, struct str name)
+static const struct run_filter *find_given(const struct run *run, struct str name)
 {
 	for (size_t i = 0; i < run->filter_count; i++)
 		if (str_equal(run->filters[i].name, name))
@@ -174,7 +174,7 @@ static bool add_path(const struct run *run, struct native_call *call, struct str
 		return refuse(STR("id"), "nothing", "has no place in this method", err);
 	for (size_t i = 0; i < method->path.count; i++) {
 		struct str name = method->path.parts[i].text;
-		const struct operation_filter *given = find_given(run, name);
+		const struct run_filter *given = find_given(run, name);
 		struct str value = id;
 
 		if (!method->path.parts[i].is_name || is_context(run, name))
@@ -343,8 +343,7 @@ bool proxy_run(struct run *run, struct error *err)
 	assert(operation->native != NULL);
 	if (operation->filter_count > FILTERS_MAX)
 		return error_set(err, ERROR_LIMIT, "more than %d parameters", FILTERS_MAX);
-	run->filters = operation->filters;
-	run->filter_count = operation->filter_count;
+	filters_take(run);
 	call.method = find_method(run, &id, err);
 	if (call.method == NULL || !add_path(run, &call, id, err) || !add_query(run, &call, err) ||
 	    !add_body(run, &call, err))
