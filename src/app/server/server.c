@@ -48,7 +48,9 @@ static bool load_definitions(struct server *server, const struct server_options 
 	if (!connectors_load(&server->arena, disk, connectors, server->model, &server->connectors,
 			     &faults))
 		return fail_with_faults(&faults, err);
-	return true;
+	const char *aliases = arena_format(&server->arena, "%s/models/aliases.yaml", share).data;
+	return model_load_aliases(&server->arena, disk, aliases, &server->aliases, &faults) ||
+	       fail_with_faults(&faults, err);
 }
 
 static bool set_base_urls(struct server *server, const struct server_options *options,

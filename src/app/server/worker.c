@@ -72,6 +72,7 @@ static void init_doors(struct worker *worker)
 	};
 	worker->door = (struct door){
 		.services = &worker->services,
+		.aliases = &server->aliases,
 		.store = server->store,
 		.idempotency = server->idempotency,
 		.counts = &server->door_counts,

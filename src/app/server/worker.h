@@ -16,6 +16,7 @@ struct server {
 	struct idempotency *idempotency;
 	struct connectors connectors;
 	const struct model *model;
+	struct model_aliases aliases;
 	const struct http_router *router;
 	struct operation_counts operation_counts;
 	struct door_counts door_counts;

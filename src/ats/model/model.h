@@ -110,6 +110,22 @@ const struct model_filter *model_find_filter(const struct model_resource *resour
 const struct model_field *model_find_path(const struct model_resource *resource, struct str path,
 					  size_t *root);
 
+/* Other names of the parameters of unified requests. */
+struct model_alias {
+	struct str name;
+	struct str parameter;
+	bool is_negated; /* true under this name is false under that */
+};
+struct model_aliases {
+	const struct model_alias *items;
+	size_t count;
+};
+/* False when there were faults. */
+bool model_load_aliases(struct arena *arena, const struct disk *disk, const char *path,
+			struct model_aliases *out, struct buffer *faults) MUST_CHECK;
+/* NULL when it is none; `aliases` may be NULL. */
+const struct model_alias *model_find_alias(const struct model_aliases *aliases, struct str name);
+
 /* Fields of a request's body in a definition: a mapping of names to fields as in a model, which
  * may besides be `required` or of type `file`. `is_native`: names and enum values are an ATS's own
  * words. False when there were faults. */

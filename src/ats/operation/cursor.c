@@ -213,6 +213,10 @@ static struct str make_field(const struct run *run)
 		for (size_t k = 0; k < sorted[i]->count; k++)
 			pack_text(&text, json_str(sorted[i]->values[k]));
 	}
+	for (size_t i = 0; i < run->operation->remote_query_count; i++) {
+		pack_text(&text, run->operation->remote_query[i].name);
+		pack_text(&text, run->operation->remote_query[i].value);
+	}
 	vault_digest(run->services->vault, "cursor", buffer_str(&text), digest);
 	text.len = 0;
 	append_list(&text, run);

@@ -69,6 +69,7 @@ static enum expanded expand_one(struct expansion *expansion, struct json *item)
 	struct error err;
 
 	operation.method = OPERATION_GET;
+	operation.remote_query_count = 0; /* that was for the list */
 	if (!native_text(run.arena, json_get_c(*item, "id"), &operation.id))
 		return EXPANDED_NOT;
 	run.operation = &operation;

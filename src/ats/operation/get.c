@@ -99,7 +99,7 @@ static bool search_call(struct run *run, const struct unified_call *call, struct
 	bool is_last;
 
 	place_init(&place, run->arena);
-	if (!native_prepare(run, call, &native, err))
+	if (!native_prepare(run, call, &native, err) || !native_add_remote(run, &native, err))
 		return false;
 	if (is_the_one(run, call))
 		return search_next(run, call, &native, &place, found, &is_last, err);
@@ -149,7 +149,7 @@ bool get_run(struct run *run, struct error *err)
 	struct json found = json_undefined();
 
 	*err = (struct error){.code = ERROR_NONE};
-	run->result->is_partial = plan->is_partial;
+	run->result->is_partial = select_lacks(run, plan->is_absent);
 	if (plan->find_calls_max > 0)
 		run->page_calls = plan->find_calls_max;
 	for (size_t i = 0; i < plan->call_count && json_is(found, JSON_UNDEFINED); i++) {

@@ -197,7 +197,7 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 		call->each != NULL || call->detail.method != NULL || filters_check_some(run);
 	*is_whole = false;
 	*has_more = true;
-	if (!native_prepare(run, call, &native, err))
+	if (!native_prepare(run, call, &native, err) || !native_add_remote(run, &native, err))
 		return false;
 	if (!page_fetch(run, &native, &listing->place, find_want(listing, &call->method->page),
 			&window, err)) {
@@ -226,7 +226,7 @@ bool list_run(struct run *run, struct error *err)
 
 	place_init(&listing.place, run->arena);
 	json_builder_init(&listing.items, run->arena);
-	run->result->is_partial = run->plan->is_partial;
+	run->result->is_partial = select_lacks(run, run->plan->is_absent);
 	if (run->operation->cursor.len > 0 &&
 	    !cursor_open(run, run->operation->cursor, &listing.place, err))
 		return false;

@@ -5,6 +5,23 @@
 
 #include "base/log.h"
 
+/* What is absent, and what nobody wants. */
+static void leave_out(struct mapping *mapping)
+{
+	const struct run *run = mapping->run;
+	size_t count = run->resource->model->field_count;
+	bool *is_left_out;
+
+	mapping->is_left_out = mapping->is_absent;
+	if (run->is_wanted == NULL)
+		return;
+	is_left_out = arena_array(run->arena, count + 1, sizeof *is_left_out);
+	for (size_t i = 0; i < count; i++)
+		is_left_out[i] =
+			!run->is_wanted[i] || (mapping->is_absent != NULL && mapping->is_absent[i]);
+	mapping->is_left_out = is_left_out;
+}
+
 /* Where it cannot be told whether the body has them, they are taken for there. */
 static void find_absent(struct mapping *mapping, struct json body)
 {
@@ -17,9 +34,10 @@ static void find_absent(struct mapping *mapping, struct json body)
 	    run_evaluate(run, plan->maybe_absent_when, body, &value) &&
 	    json_is(value, JSON_BOOL) && value.boolean) {
 		mapping->is_absent = plan->is_maybe_absent;
-		run->result->is_partial = true;
+		run->result->is_partial |= select_lacks(run, mapping->is_absent);
 	}
-	run->lacks_fields = run->lacks_fields || mapping->is_absent != NULL;
+	run->lacks_fields = run->lacks_fields || select_lacks(run, mapping->is_absent);
+	leave_out(mapping);
 }
 
 bool mapping_init(struct mapping *mapping, struct run *run, const struct unified_call *call,
@@ -126,20 +144,19 @@ struct json mapping_record(struct mapping *mapping, struct json record, struct j
 {
 	const struct run *run = mapping->run;
 	const struct unified_map *map = mapping->call->map;
-	const bool *is_absent = mapping->is_absent;
+	const bool *is_left_out = mapping->is_left_out;
 
 	mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
 	memset(mapping->mapped, 0, run->resource->model->field_count * sizeof *mapping->mapped);
 	for (size_t i = 0; i < map->count; i++) {
 		const struct unified_map_entry *entry = &map->entries[i];
 
-		if (is_absent == NULL || !is_absent[entry->field])
+		if (is_left_out == NULL || !is_left_out[entry->field])
 			mapping->mapped[entry->field] =
 				evaluate(mapping, entry->expression, child);
 	}
-	return model_conform(run->resource->model, run->arena, mapping->mapped, is_absent,
-			     run->operation->remote_data ? child : json_undefined(),
-			     &mapping->misfits);
+	return model_conform(run->resource->model, run->arena, mapping->mapped, is_left_out,
+			     run->gives_remote ? child : json_undefined(), &mapping->misfits);
 }
 
 struct str mapping_id(struct mapping *mapping, struct json record, struct json child)

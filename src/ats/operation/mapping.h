@@ -12,6 +12,7 @@ struct mapping {
 	struct jsonata_context context;
 	struct json variables[CONNECTOR_VARIABLES];
 	const bool *is_absent; /* per field: these records cannot have it; NULL: any may */
+	const bool *is_left_out; /* the same, and those which are not wanted */
 	struct json *mapped; /* per field of the model resource; used again for each record */
 	size_t misfits;
 };

@@ -200,6 +200,47 @@ bool native_prepare(const struct run *run, const struct unified_call *unified,
 	return true;
 }
 
+static bool refuse_remote(struct str name, const char *why, struct error *err)
+{
+	return error_set_field(err, ERROR_INVALID, "remote_query",
+			       "parameters which tenon leaves out", "remote_query[%.*s] %s",
+			       STR_ARGS(str_slice(name, 0, 64)), why);
+}
+
+static bool is_sent(const struct native_call *call, struct str name)
+{
+	const struct connector_page *page = &call->method->page;
+	bool is_paged = call->method->is_list && page->style != PAGE_NONE;
+
+	for (size_t i = 0; i < call->query_count; i++)
+		if (str_equal(call->query[i].name, name))
+			return true;
+	return is_paged &&
+	       (str_equal(name, page->limit_name) || str_equal(name, page->position_name));
+}
+
+bool native_add_remote(const struct run *run, struct native_call *call, struct error *err)
+{
+	const struct operation *operation = run->operation;
+	const size_t own = call->query_count;
+
+	for (size_t i = 0; i < operation->remote_query_count; i++) {
+		struct str name = operation->remote_query[i].name;
+		struct str value = operation->remote_query[i].value;
+		struct native_call before = *call;
+
+		before.query_count = own;
+		if (is_sent(&before, name))
+			return refuse_remote(name, "is for tenon to say", err);
+		if (http_has_control_byte(name) || http_has_control_byte(value))
+			return refuse_remote(name, "has a control byte in it", err);
+		if (call->query_count >= ARGUMENTS_MAX)
+			return refuse_remote(name, "is one too many", err);
+		native_add_query(run, call, name, value);
+	}
+	return true;
+}
+
 bool native_prepare_detail(const struct run *run, const struct unified_detail *detail,
 			   struct json record, struct native_call *call, struct error *err)
 {

@@ -81,12 +81,13 @@ static bool run_method(struct run *run, struct error *err)
 	case OPERATION_CUSTOM:
 		return custom_run(run, err);
 	case OPERATION_GET:
-		return plan_make(run, err) && get_run(run, err);
+		return plan_make(run, err) && select_make(run, err) && get_run(run, err) &&
+		       select_records(run, err);
 	case OPERATION_LIST:
 		break;
 	}
-	return plan_make(run, err) && list_run(run, err) &&
-	       (!run->operation->expand || expand_run(run, err));
+	return plan_make(run, err) && select_make(run, err) && list_run(run, err) &&
+	       (!run->operation->expand || expand_run(run, err)) && select_records(run, err);
 }
 
 static bool check(const struct operation *operation, struct error *err)
@@ -128,12 +129,14 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 	struct run run;
 
 	assert(operation->account != NULL && arena != NULL);
-	*result = (struct operation_result){.items = json_array(NULL, 0), .item = json_undefined()};
+	*result = (struct operation_result){
+		.items = json_array(NULL, 0), .item = json_undefined(), .keyed = json_undefined()};
 	services->counts->operations++;
 	if (!check(operation, err) || !run_init(&run, services, arena, operation->account, result,
 						operation->deadline_ns, err))
 		return false;
 	run.operation = operation;
+	run.gives_remote = operation->remote_data;
 	bool ok = run_method(&run, err);
 	run_finish(&run);
 	return ok;

@@ -104,6 +104,13 @@ struct operation {
 	struct str cursor; /* empty: from the start */
 	bool expand;       /* fetch what a partial list lacks, record by record */
 	bool remote_data;  /* each record carries the ATS's own */
+	/* Of reads: names of fields and dotted paths, parted by commas; empty: all, and none. */
+	struct str fields;
+	struct str exclude_fields;
+	struct str key_by; /* list: path of what the records are keyed by; empty: they are a list */
+	/* Of reads: query parameters for the ATS's own calls, as they are. */
+	const struct operation_filter *remote_query;
+	size_t remote_query_count;
 	int64_t deadline_ns;
 };
 
@@ -117,6 +124,7 @@ struct rate_limit {
 
 struct operation_result {
 	struct json items;      /* list: array of records */
+	struct json keyed;	/* list with key_by: the same by their keys; else undefined */
 	struct json item;	/* get; a write: the record, {"id"} of a delete, or the dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;

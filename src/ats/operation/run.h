@@ -33,6 +33,9 @@ struct run {
 	const struct unified_alternative *plan;
 	struct run_filter *filters;
 	size_t filter_count;
+	const struct selection *selection; /* of the fields; NULL: all of them */
+	const bool *is_wanted;		   /* per field: it must be mapped; NULL: all of them */
+	bool gives_remote;		   /* remote_data is in the records */
 	struct json query;       /* the same as an object, for mappings */
 	bool lacks_fields;       /* what was listed so far: `expand` is worth its calls */
 	struct json *lookups;    /* per lookup of the plan: its pages' records; see lookup.c */
@@ -101,6 +104,9 @@ struct native_reply {
  * names a filter whose value this ATS cannot take. */
 bool native_prepare(const struct run *run, const struct unified_call *unified,
 		    struct native_call *call, struct error *err) MUST_CHECK;
+/* The operation's remote_query, of which nothing may be what the call says already. */
+bool native_add_remote(const struct run *run, struct native_call *call,
+		       struct error *err) MUST_CHECK;
 void native_add_query(const struct run *run, struct native_call *call, struct str name,
 		      struct str value);
 void native_add_path(const struct run *run, struct native_call *call, struct str name,
@@ -210,6 +216,16 @@ struct name_list {
 	size_t len;
 };
 void name_list_add(struct name_list *names, struct str name);
+
+/* --- select.c -------------------------------------------------------------------------------- */
+
+/* Reads fields, exclude_fields and key_by of a read whose plan is made; names which the model does
+ * not have are refused. */
+bool select_make(struct run *run, struct error *err) MUST_CHECK;
+/* Is one of these fields to be given? */
+bool select_lacks(const struct run *run, const bool *is_absent);
+/* Leaves of the result's records what was asked for. */
+bool select_records(struct run *run, struct error *err) MUST_CHECK;
 
 /* --- list.c, get.c, expand.c ----------------------------------------------------------------- */
 

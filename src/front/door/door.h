@@ -16,6 +16,7 @@ extern const double door_bucket_bounds_ms[11]; /* the twelfth bucket has no boun
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
 	const struct operation_services *services;
+	const struct model_aliases *aliases; /* of parameters of unified requests; may be NULL */
 	struct store *store;
 	struct idempotency *idempotency;
 	struct door_counts *counts;

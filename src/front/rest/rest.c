@@ -18,56 +18,184 @@ static bool read_flag(const char *name, struct str text, bool *flag, struct erro
 			       STR_ARGS(str_slice(text, 0, 64)));
 }
 
-/* What the door itself understands; everything else is a filter, which the plan takes or refuses
- * by name. */
-static bool read_parameter(const struct http_field *field, bool is_local,
-			   struct operation *operation, struct str *account_id, bool *is_filter,
-			   struct error *err)
+/* One of a request's parameters, under its plain name. */
+struct parameter {
+	struct str name;
+	struct str value;
+	bool is_array; /* name[]=value: there may be more of them */
+};
+
+/* What a read of the query collects. */
+struct query {
+	struct operation *operation;
+	struct arena *arena;
+	bool is_local;
+	struct str account_id;
+	struct operation_filter *filters;
+	struct operation_filter *remote;
+};
+
+static struct str add_name(struct arena *arena, struct str list, struct str name)
 {
+	return list.len == 0 ? name
+			     : arena_format(arena, "%.*s,%.*s", STR_ARGS(list), STR_ARGS(name));
+}
+
+static bool add_names(const struct query *query, const char *name,
+		      const struct parameter *parameter, struct str *list, struct error *err)
+{
+	if (parameter->value.len == 0)
+		return error_set_field(err, ERROR_INVALID, name, "names of fields",
+				       "%s names no field", name);
+	*list = add_name(query->arena, *list, parameter->value);
+	return true;
+}
+
+/* "remote_query[status][]" is "status[]" to the ATS. */
+static bool add_remote(struct query *query, const struct parameter *parameter, struct error *err)
+{
+	struct operation *operation = query->operation;
+	struct str name = str_slice(parameter->name, strlen("remote_query["), parameter->name.len);
+	ptrdiff_t close = str_find_byte(name, ']');
+
+	if (close <= 0)
+		return error_set_field(err, ERROR_INVALID, "remote_query",
+				       "remote_query[name]=value",
+				       "remote_query[…] names no parameter of the ATS");
+	struct str rest = str_slice(name, (size_t)close + 1, name.len);
+	query->remote[operation->remote_query_count++] = (struct operation_filter){
+		arena_format(query->arena, "%.*s%.*s%s", (int)close, name.data, STR_ARGS(rest),
+			     parameter->is_array ? "[]" : ""),
+		parameter->value};
+	return true;
+}
+
+static bool is_read(const struct operation *operation)
+{
+	return operation->method != OPERATION_WRITE;
+}
+
+/* Those of reads alone; *is_filter stays when it is none. */
+static bool read_read_parameter(struct query *query, const struct parameter *parameter,
+				bool *is_filter, struct error *err)
+{
+	struct operation *operation = query->operation;
+
 	*is_filter = false;
-	if (str_equal(field->name, STR("integrated_account_id")))
-		*account_id = field->value;
-	else if (str_equal(field->name, STR("limit")))
-		return door_read_limit(field->value, &operation->limit, err);
-	else if (str_equal(field->name, STR("next_cursor")))
-		operation->cursor = field->value;
-	else if (str_equal(field->name, STR("expand")))
-		return read_flag("expand", field->value, &operation->expand, err);
-	else if (str_equal(field->name, STR("remote_data")))
-		return read_flag("remote_data", field->value, &operation->remote_data, err);
-	else if (operation->method == OPERATION_WRITE && str_equal(field->name, STR("dry_run")))
-		return read_flag("dry_run", field->value, &operation->dry_run, err);
-	else if (!is_local || !str_equal(field->name, STR("environment")))
+	if (str_equal(parameter->name, STR("fields")))
+		return add_names(query, "fields", parameter, &operation->fields, err);
+	if (str_equal(parameter->name, STR("exclude_fields")))
+		return add_names(query, "exclude_fields", parameter, &operation->exclude_fields,
+				 err);
+	if (str_starts_with(parameter->name, STR("remote_query[")))
+		return add_remote(query, parameter, err);
+	if (str_equal(parameter->name, STR("key_by")))
+		operation->key_by = parameter->value;
+	else
 		*is_filter = true;
 	return true;
 }
 
-static bool read_query(const struct http_exchange *exchange, struct operation *operation,
-		       struct str *account_id, struct error *err)
+/* What the door itself understands; everything else is a filter, which the plan takes or refuses
+ * by name. */
+static bool read_parameter(struct query *query, const struct parameter *parameter, bool *is_filter,
+			   struct error *err)
 {
-	struct operation_filter *filters =
-		arena_array(exchange->arena, exchange->query_count + 1, sizeof *filters);
+	struct operation *operation = query->operation;
+	struct str name = parameter->name, value = parameter->value;
+
+	*is_filter = false;
+	if (str_equal(name, STR("integrated_account_id")))
+		query->account_id = value;
+	else if (str_equal(name, STR("limit")))
+		return door_read_limit(value, &operation->limit, err);
+	else if (str_equal(name, STR("next_cursor")))
+		operation->cursor = value;
+	else if (str_equal(name, STR("expand")))
+		return read_flag("expand", value, &operation->expand, err);
+	else if (str_equal(name, STR("remote_data")))
+		return read_flag("remote_data", value, &operation->remote_data, err);
+	else if (!is_read(operation) && str_equal(name, STR("dry_run")))
+		return read_flag("dry_run", value, &operation->dry_run, err);
+	else if (query->is_local && str_equal(name, STR("environment")))
+		return true;
+	else if (is_read(operation))
+		return read_read_parameter(query, parameter, is_filter, err);
+	else
+		*is_filter = true;
+	return true;
+}
+
+static bool takes_arrays(struct str name)
+{
+	return str_equal(name, STR("fields")) || str_equal(name, STR("exclude_fields")) ||
+	       str_starts_with(name, STR("remote_query["));
+}
+
+/* By its plain name, without the "[]" of a list. */
+static struct parameter find_parameter(const struct door *door, const struct http_field *field)
+{
+	struct parameter parameter = {.name = field->name, .value = field->value};
+	struct str name = field->name;
+
+	parameter.is_array = str_ends_with(name, STR("[]"));
+	if (parameter.is_array)
+		name.len -= 2;
+	const struct model_alias *alias = model_find_alias(door->aliases, name);
+	if (alias != NULL)
+		name = alias->parameter;
+	/* All others are filters, which have their brackets in their names. */
+	if (!parameter.is_array || takes_arrays(name))
+		parameter.name = name;
+	if (alias == NULL)
+		return parameter;
+	if (alias->is_negated &&
+	    (str_equal(parameter.value, STR("true")) || str_equal(parameter.value, STR("1"))))
+		parameter.value = STR("false");
+	else if (alias->is_negated &&
+		 (str_equal(parameter.value, STR("false")) || str_equal(parameter.value, STR("0"))))
+		parameter.value = STR("true");
+	return parameter;
+}
+
+static bool check_once(struct arena *arena, const struct parameter *parameters, size_t i,
+		       struct error *err)
+{
+	for (size_t k = 0; k < i; k++)
+		if (str_equal(parameters[k].name, parameters[i].name) &&
+		    !(parameters[k].is_array && parameters[i].is_array))
+			return error_set_field(err, ERROR_INVALID,
+					       arena_c(arena, parameters[i].name), "given once",
+					       "%.*s is given twice",
+					       STR_ARGS(str_slice(parameters[i].name, 0, 64)));
+	return true;
+}
+
+static bool read_query(const struct door *door, const struct http_exchange *exchange,
+		       struct operation *operation, struct str *account_id, struct error *err)
+{
+	size_t count = exchange->query_count;
+	struct parameter *parameters = arena_array(exchange->arena, count + 1, sizeof *parameters);
+	struct query query = {
+		.operation = operation, .arena = exchange->arena, .is_local = exchange->is_local};
 	bool is_filter;
 
-	*account_id = (struct str){NULL, 0};
+	query.filters = arena_array(exchange->arena, count + 1, sizeof *query.filters);
+	query.remote = arena_array(exchange->arena, count + 1, sizeof *query.remote);
+	operation->filters = query.filters;
+	operation->remote_query = query.remote;
 	operation->limit = LIMIT_DEFAULT;
 	operation->remote_data = true;
-	for (size_t i = 0; i < exchange->query_count; i++) {
-		const struct http_field *field = &exchange->query[i];
-		for (size_t k = 0; k < i; k++)
-			if (str_equal(exchange->query[k].name, field->name))
-				return error_set_field(err, ERROR_INVALID,
-						       arena_c(exchange->arena, field->name),
-						       "given once", "%.*s is given twice",
-						       STR_ARGS(str_slice(field->name, 0, 64)));
-		if (!read_parameter(field, exchange->is_local, operation, account_id, &is_filter,
-				    err))
+	for (size_t i = 0; i < count; i++) {
+		parameters[i] = find_parameter(door, &exchange->query[i]);
+		if (!check_once(exchange->arena, parameters, i, err) ||
+		    !read_parameter(&query, &parameters[i], &is_filter, err))
 			return false;
 		if (is_filter)
-			filters[operation->filter_count++] =
-				(struct operation_filter){field->name, field->value};
+			query.filters[operation->filter_count++] =
+				(struct operation_filter){parameters[i].name, parameters[i].value};
 	}
-	operation->filters = filters;
+	*account_id = query.account_id;
 	return true;
 }
 
@@ -106,7 +234,8 @@ static void reply_list(struct http_exchange *exchange, const struct operation_re
 	struct json_builder envelope;
 
 	json_builder_init(&envelope, exchange->arena);
-	json_builder_set(&envelope, STR("result"), result->items);
+	json_builder_set(&envelope, STR("result"),
+			 json_is(result->keyed, JSON_OBJECT) ? result->keyed : result->items);
 	json_builder_set(&envelope, STR("next_cursor"),
 			 result->next_cursor.len > 0 ? json_string(result->next_cursor)
 						     : json_null());
@@ -136,7 +265,8 @@ static bool run(struct request *request, struct str model, struct error *err)
 	struct str account_id;
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, err) ||
-	    !check_model(door, model, err) || !read_query(exchange, operation, &account_id, err) ||
+	    !check_model(door, model, err) ||
+	    !read_query(door, exchange, operation, &account_id, err) ||
 	    !door_find_account(door, exchange->arena, &caller, account_id, &request->account, err))
 		return false;
 	if (operation->method == OPERATION_WRITE && exchange->body.len > 0 &&

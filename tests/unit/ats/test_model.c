@@ -174,6 +174,29 @@ static void test_filters_know_what_they_compare(void **state)
 	assert_null(model_find_filter(things, STR("size[in]")));
 }
 
+static void test_aliases(void **state)
+{
+	(void)state;
+	struct model_aliases aliases;
+	struct buffer faults;
+
+	buffer_init(&faults, &arena, 1 << 20);
+	files = (const struct file[]){{"a.yaml", "old_by: {parameter: by}\nno_data: {parameter: data, negate: true}\n"},
+				      {NULL, NULL}};
+	assert_true(model_load_aliases(&arena, &memory_disk, "a.yaml", &aliases, &faults));
+	assert_true(str_equal_c(model_find_alias(&aliases, STR("old_by"))->parameter, "by"));
+	assert_false(model_find_alias(&aliases, STR("old_by"))->is_negated);
+	assert_true(model_find_alias(&aliases, STR("no_data"))->is_negated);
+	assert_null(model_find_alias(&aliases, STR("by")));
+	assert_null(model_find_alias(NULL, STR("old_by")));
+	files = (const struct file[]){{"a.yaml", "Old: {negate: maybe}\n"}, {NULL, NULL}};
+	assert_false(model_load_aliases(&arena, &memory_disk, "a.yaml", &aliases, &faults));
+	assert_true(str_equal_c(buffer_str(&faults),
+				"a.yaml:1: `Old` is no name for a parameter\n"
+				"a.yaml:1: an alias needs `parameter`\n"
+				"a.yaml:1: `negate` must be true or false\n"));
+}
+
 static void test_all_faults_are_told(void **state)
 {
 	(void)state;
@@ -499,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fields_of_every_resource, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pii_is_inherited_by_texts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_filters_know_what_they_compare, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_aliases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_faults_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),

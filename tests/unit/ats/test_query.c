@@ -221,6 +221,153 @@ static void test_what_a_body_may_lack_is_fetched_too(void **state)
 	world_run(sift_by_page);
 }
 
+/* --- fields ---------------------------------------------------------------------------------- */
+
+static void assert_printed(struct world *world, struct json value, const char *expected)
+{
+	struct buffer out;
+
+	buffer_init(&out, &world->arena, 1 << 16);
+	json_print(&out, value);
+	assert_string_equal(arena_c(&world->arena, buffer_str(&out)), expected);
+}
+
+static void choose_fields(struct world *world)
+{
+	struct query query;
+
+	kiln_fill(&world->kiln, 1);
+	ask(world, &query, "plains");
+	query.operation.fields = STR("name, id");
+	assert_ids(world, &query, "1");
+	assert_printed(world, world->result.items, "[{\"id\":\"1\",\"name\":\"1\"}]");
+	query.operation.fields = STR("custom_fields.name,shelf");
+	query.operation.remote_data = true;
+	world_must(world, &query.operation);
+	assert_printed(world, world->result.items, "[{\"shelf\":\"s1\",\"custom_fields\":[]}]");
+	query.operation.fields = STR("name,remote_data");
+	world_must(world, &query.operation);
+	assert_int_equal(json_at(world->result.items, 0).count, 2);
+	query.operation.fields = (struct str){NULL, 0};
+	query.operation.exclude_fields = STR("custom_fields,remote_url,updated_at,created_at,"
+					     "remote_data,size");
+	world_must(world, &query.operation);
+	assert_printed(world, world->result.items,
+		       "[{\"id\":\"1\",\"name\":\"1\",\"shelf\":\"s1\"}]");
+	query.operation.exclude_fields = STR("name,colour");
+	assert_refused(world, &query, "exclude_fields", "name, shelf");
+	query.operation.exclude_fields = (struct str){NULL, 0};
+	query.operation.fields = STR("custom_fields.colour");
+	assert_refused(world, &query, "fields", NULL);
+	query.operation.fields = STR("name,,id");
+	assert_refused(world, &query, "fields", NULL);
+}
+
+static void test_only_the_fields_wanted_are_given(void **state)
+{
+	(void)state;
+	world_run(choose_fields);
+}
+
+static void filter_by_what_is_not_given(struct world *world)
+{
+	struct query query;
+
+	kiln_fill(&world->kiln, 4);
+	world->kiln.pots[2].size = 5;
+	ask(world, &query, "details");
+	add(&query, "size", "5");
+	query.operation.fields = STR("name");
+	world_must(world, &query.operation);
+	assert_printed(world, world->result.items, "[{\"name\":\"2\"}]");
+	/* What a list lacks is only fetched, and told, where it is wanted. */
+	query.operation.filter_count = 0;
+	query.operation.expand = true;
+	world_must(world, &query.operation);
+	assert_int_equal(world->result.calls, 1);
+	assert_false(world->result.is_partial);
+	query.operation.fields = STR("size");
+	world_must(world, &query.operation);
+	assert_int_equal(world->result.calls, 5);
+	assert_printed(world, world->result.items,
+		       "[{\"size\":7},{\"size\":7},{\"size\":5},{\"size\":7}]");
+	query.operation.expand = false;
+	world_must(world, &query.operation);
+	assert_true(world->result.is_partial);
+	query.operation.method = OPERATION_GET;
+	query.operation.id = STR("2");
+	world_must(world, &query.operation);
+	assert_printed(world, world->result.item, "{\"size\":5}");
+}
+
+static void test_fields_do_not_change_what_is_found(void **state)
+{
+	(void)state;
+	world_run(filter_by_what_is_not_given);
+}
+
+static void key_records(struct world *world)
+{
+	struct query query;
+
+	kiln_fill(&world->kiln, 2);
+	ask(world, &query, "plains");
+	query.operation.fields = STR("name");
+	query.operation.key_by = STR("id");
+	world_must(world, &query.operation);
+	assert_printed(world, world->result.keyed, "{\"2\":{\"name\":\"2\"},\"1\":{\"name\":\"1\"}}");
+	query.operation.key_by = STR("updated_at");
+	assert_refused(world, &query, "key_by", "id");
+	query.operation.key_by = STR("custom_fields.id");
+	assert_refused(world, &query, "key_by", "one value");
+	query.operation.key_by = STR("colour");
+	assert_refused(world, &query, "key_by", NULL);
+	snprintf(world->kiln.pots[0].name, sizeof world->kiln.pots[0].name, "1");
+	query.operation.key_by = STR("name");
+	assert_refused(world, &query, "key_by", "id");
+	query.operation.method = OPERATION_GET;
+	query.operation.id = STR("2");
+	query.operation.resource = STR("details");
+	assert_refused(world, &query, "key_by", "list");
+}
+
+static void test_records_by_their_keys(void **state)
+{
+	(void)state;
+	world_run(key_records);
+}
+
+/* --- the ATS's own parameters ---------------------------------------------------------------- */
+
+static void pass_on(struct world *world)
+{
+	struct operation_filter remote[] = {{STR("glaze[]"), STR("a&b")}, {STR("glaze[]"), STR("c")}};
+	struct query query;
+
+	ask(world, &query, "offsets");
+	query.operation.limit = 5;
+	query.operation.remote_query = remote;
+	query.operation.remote_query_count = 2;
+	world_must(world, &query.operation);
+	assert_non_null(strstr(world->kiln.last_url, "a%26b"));
+	assert_non_null(strstr(world->kiln.last_url, "=c"));
+	/* A cursor is good for the same parameters alone. */
+	query.operation.cursor = world->result.next_cursor;
+	query.operation.remote_query_count = 1;
+	assert_refused(world, &query, "next_cursor", NULL);
+	query.operation.cursor = (struct str){NULL, 0};
+	remote[0].name = STR("offset");
+	assert_refused(world, &query, "remote_query", NULL);
+	remote[0].name = STR("scope");
+	assert_refused(world, &query, "remote_query", NULL);
+}
+
+static void test_parameters_of_the_ats_are_passed_on(void **state)
+{
+	(void)state;
+	world_run(pass_on);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +377,10 @@ int main(void)
 		cmocka_unit_test(test_records_are_fetched_whole_for_a_filter),
 		cmocka_unit_test(test_a_filter_costs_no_more_than_its_budget),
 		cmocka_unit_test(test_what_a_body_may_lack_is_fetched_too),
+		cmocka_unit_test(test_only_the_fields_wanted_are_given),
+		cmocka_unit_test(test_fields_do_not_change_what_is_found),
+		cmocka_unit_test(test_records_by_their_keys),
+		cmocka_unit_test(test_parameters_of_the_ats_are_passed_on),
 	};
 
 	return cmocka_run_group_tests_name("query", tests, NULL, NULL);
