@@ -193,6 +193,14 @@ static void append_list(struct buffer *text, const struct run *run)
 	buffer_append(text, run->native->name);
 }
 
+static void pack_remote_query(struct buffer *out, const struct operation *operation)
+{
+	for (size_t i = 0; operation != NULL && i < operation->remote_query_count; i++) {
+		pack_text(out, operation->remote_query[i].name);
+		pack_text(out, operation->remote_query[i].value);
+	}
+}
+
 /* What the cursor is good for, whatever the order in which the filters were written. */
 static struct str make_field(const struct run *run)
 {
@@ -213,10 +221,7 @@ static struct str make_field(const struct run *run)
 		for (size_t k = 0; k < sorted[i]->count; k++)
 			pack_text(&text, json_str(sorted[i]->values[k]));
 	}
-	for (size_t i = 0; i < run->operation->remote_query_count; i++) {
-		pack_text(&text, run->operation->remote_query[i].name);
-		pack_text(&text, run->operation->remote_query[i].value);
-	}
+	pack_remote_query(&text, run->operation);
 	vault_digest(run->services->vault, "cursor", buffer_str(&text), digest);
 	text.len = 0;
 	append_list(&text, run);
