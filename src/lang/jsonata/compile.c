@@ -374,6 +374,7 @@ static struct node *compile_lambda(struct compiler *c, const struct syntax *synt
 {
 	struct node *node = create(c, syntax, NODE_LAMBDA, jsonata_run_lambda);
 	struct scope *scope = jsonata_scope_open(c, SCOPE_PLAIN);
+	scope->is_lambda = true;
 	uint16_t *slots = arena_array(c->arena, syntax->items.count, sizeof *slots);
 	struct signature *signature = NULL;
 

@@ -23,10 +23,14 @@ struct frame {
 
 /* A call in tail position, waiting for the loop in jsonata_apply(). */
 struct tail {
-	struct json function;
+	struct json function; /* unbound: nothing to call, `value` is the answer as it is */
+	struct json value;
 	struct json *arguments;
 	uint32_t count;
 	const struct call_mark *mark;
+	/* What $eval sees; NULL for other functions. */
+	const struct scope *scope;
+	struct frame *frame;
 };
 
 struct evaluation {

@@ -301,11 +301,11 @@ static APART struct json apply_transform(struct evaluation *e, const struct clos
 
 static APART struct json apply_builtin(struct evaluation *e, const struct builtin_value *value,
 				       const struct json *arguments, uint32_t count,
-				       struct json context)
+				       const struct call_site *outer)
 {
-	struct call_site site = {.input = context};
+	struct call_site site = *outer;
 
-	if (!check(e, value->signature, &arguments, &count, context))
+	if (!check(e, value->signature, &arguments, &count, site.input))
 		return value_failed();
 	return call_builtin(e, value->builtin, arguments, count, &site);
 }
@@ -321,7 +321,8 @@ static struct json apply_once(struct evaluation *e, struct json function, struct
 	case FUNCTION_LAMBDA:
 		return apply_lambda(e, function.pointer, arguments, count, context, true);
 	case FUNCTION_BUILTIN:
-		return apply_builtin(e, function.pointer, arguments, count, context);
+		return apply_builtin(e, function.pointer, arguments, count,
+				     &(struct call_site){.input = context});
 	case FUNCTION_NATIVE:
 		return apply_native(e, function.pointer, arguments, count);
 	case FUNCTION_REGEX:
@@ -354,17 +355,32 @@ static struct json apply_and_blame(struct evaluation *e, struct json function,
 	return value;
 }
 
+static struct json apply_eval(struct evaluation *e, const struct tail *tail, struct json context)
+{
+	struct call_site site = {.input = context, .frame = tail->frame, .scope = tail->scope};
+	struct json value =
+		apply_builtin(e, tail->function.pointer, tail->arguments, tail->count, &site);
+
+	if (value_is_failed(value))
+		blame(e, get_mark(e, tail->function));
+	return value;
+}
+
 /* Calls in tail position wait here, so that they do not grow the stack. */
 static struct json run_tails(struct evaluation *e, struct json value, struct json context)
 {
 	while (value.type == VALUE_TAIL) {
 		struct tail tail = e->tail;
+		if (tail.function.type == VALUE_UNBOUND)
+			return tail.value;
 		if (!jsonata_spend(e))
 			return value_failed();
 		bool is_wrapped = (tail.function.extension & FUNCTION_WRAPPED) != 0;
 		if (mark_of(tail.function) == NULL) /* the arguments may have changed it */
 			set_mark(e, tail.function, tail.mark);
-		value = apply_and_blame(e, tail.function, tail.arguments, tail.count, context);
+		value = tail.scope != NULL ? apply_eval(e, &tail, context)
+					   : apply_and_blame(e, tail.function, tail.arguments,
+							     tail.count, context);
 		if (value_is_failed(value) && is_wrapped)
 			blame(e, tail.mark);
 	}
@@ -627,6 +643,22 @@ struct json jsonata_run_tail(struct evaluation *e, const struct node *node, stru
 				.arguments = arguments,
 				.count = call->count,
 				.mark = &call->tail_mark};
+	if (call->builtin != NULL && call->builtin->call == jsonata_builtin_eval) {
+		for (uint32_t i = 0; i < call->hops; i++)
+			frame = frame->outer;
+		e->tail.scope = call->scope;
+		e->tail.frame = frame;
+	}
+	return (struct json){.type = VALUE_TAIL};
+}
+
+/* What a builtin in tail position answers passes the nodes around it untouched, as in the reference
+ * where the loop around has it: a sequence of one is still a sequence for a caller like $map. */
+static struct json keep_raw(struct evaluation *e, struct json value)
+{
+	if (!value_is_sequence(value))
+		return value;
+	e->tail = (struct tail){.function = value_unbound(), .value = value};
 	return (struct json){.type = VALUE_TAIL};
 }
 
@@ -656,7 +688,7 @@ struct json jsonata_run_builtin_tail(struct evaluation *e, const struct node *no
 		struct json value = call->builtin->call(e, few, &site);
 		jsonata_leave(e);
 		if (!value_is_failed(value))
-			return value;
+			return keep_raw(e, value);
 		locate(e, &call->tail_mark);
 		return failed_before_call();
 	}

@@ -49,6 +49,16 @@ static int refuse_object(struct matcher *m)
 	return -1;
 }
 
+static bool has_length(struct json value)
+{
+	return value.type == JSON_STRING || value.type == JSON_ARRAY;
+}
+
+static double length_of(struct json value)
+{
+	return value.type == JSON_STRING ? (double)jsonata_units(value) : value.count;
+}
+
 static int take_object(struct matcher *m, struct json object)
 {
 	if (value_is_failed(object))
@@ -67,9 +77,8 @@ static int take_object(struct matcher *m, struct json object)
 	m->start = place_of(m, start);
 	m->end = place_of(m, member(object, "end"));
 	m->after = NAN;
-	if (m->found.type == JSON_STRING && value_is_number(start))
-		m->after = place_of_units(m->text,
-					  value_double(start) + (double)jsonata_units(m->found));
+	if (value_is_number(start) && has_length(m->found))
+		m->after = place_of_units(m->text, value_double(start) + length_of(m->found));
 	return 1;
 }
 
@@ -267,6 +276,15 @@ static bool read_reference(struct str s, size_t at, size_t max, int64_t *value, 
 	return has_digit;
 }
 
+/* Whatever a function of the user's gave for a text, spelt as JavaScript does. */
+static bool push_spelt(struct evaluation *e, struct json value)
+{
+	if (value.type != JSON_STRING)
+		value = value.type == JSON_NULL ? json_string_c("null")
+						: jsonata_coerce_text(e, value);
+	return !value_is_failed(value) && jsonata_push(e, value);
+}
+
 static bool push_group(struct matcher *m, struct json groups, int64_t index)
 {
 	struct json group;
@@ -274,7 +292,7 @@ static bool push_group(struct matcher *m, struct json groups, int64_t index)
 	if (index < 1 || index > groups.count)
 		return true;
 	group = groups.items[index - 1];
-	return group.type != JSON_STRING || jsonata_push(m->e, group);
+	return value_is_undefined(group) || push_spelt(m->e, group);
 }
 
 /* What a $ at `at` - 1 stands for; returns where the text goes on, 0 for a failure. */
@@ -289,7 +307,7 @@ static size_t push_reference(struct matcher *m, struct json replacement, size_t 
 	if (c == '$')
 		return jsonata_push(m->e, jsonata_text_part(replacement, at, at + 1)) ? at + 1 : 0;
 	if (c == '0')
-		return jsonata_push(m->e, m->found) ? at + 1 : 0;
+		return push_spelt(m->e, m->found) ? at + 1 : 0;
 	for (uint32_t rest = groups.count; rest >= 10; rest /= 10)
 		max++;
 	bool is_number = read_reference(s, at, max, &index, &digits);
@@ -363,15 +381,15 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 	if (found == 0)
 		return a[0];
 	for (double count = 0; found == 1 && count < limit; count++) {
-		/* What has no text is no match to the reference either. */
-		if (m.found.type != JSON_STRING)
-			return jsonata_fail(e, "T1010", json_undefined());
 		if (!push_between_places(&m, position, m.start))
 			return value_failed();
 		bool is_done = a[2].type == JSON_STRING ? push_substitute(&m, a[2])
 							: push_computed(&m, a[2]);
 		if (!is_done)
 			return value_failed();
+		/* What has no text is no match to the reference either. */
+		if (value_is_undefined(m.found) || m.found.type == JSON_NULL)
+			return jsonata_fail(e, "T1010", json_undefined());
 		position = m.after;
 		found = advance(&m);
 	}

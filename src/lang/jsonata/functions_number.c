@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "lang/jsonata/builtin.h"
+#include "lang/jsonata/power.h"
 #include "lang/jsonata/text.h"
 
 /* --- of arrays ----------------------------------------------------------------------------- */
@@ -256,7 +257,7 @@ struct json jsonata_builtin_power(struct evaluation *e, const struct json *a,
 		return json_undefined();
 	double base = value_double(a[0]);
 	double exponent = value_is_number(a[1]) ? value_double(a[1]) : NAN;
-	double result = fabs(base) == 1 && isinf(exponent) ? NAN : pow(base, exponent);
+	double result = jsonata_power(base, exponent);
 
 	if (isnan(exponent))
 		result = NAN;

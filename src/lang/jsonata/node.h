@@ -136,6 +136,7 @@ struct call {
 	bool names_path;	    /* the procedure is a name without its dollar sign */
 	const struct node *hint;    /* the variable of that name */
 	const struct scope *scope;
+	uint16_t hops; /* frames between the call and `scope`: $eval in tail position alone */
 	const void *prepared; /* of a constant picture; see picture.h */
 };
 
@@ -222,6 +223,7 @@ struct name_list {
 struct scope {
 	const struct scope *outer;
 	enum scope_kind kind;
+	bool is_lambda;
 	struct name_list names;
 	struct name_list *tuple_names; /* of the whole expression */
 };

@@ -179,8 +179,7 @@ static bool push_joined(struct evaluation *e, struct json array, uint32_t depth)
 	return true;
 }
 
-/* JavaScript matches against the text it makes of whatever it gets. */
-static struct json coerce_text(struct evaluation *e, struct json value)
+struct json jsonata_coerce_text(struct evaluation *e, struct json value)
 {
 	uint32_t base = e->top;
 
@@ -201,7 +200,8 @@ struct json jsonata_regex_apply(struct evaluation *e, struct regex_value *value,
 	struct regex_match match;
 	size_t offset = 0;
 
-	text = coerce_text(e, text);
+	/* JavaScript matches against the text it makes of whatever it gets. */
+	text = jsonata_coerce_text(e, text);
 	if (!value_is_failed(text))
 		text = jsonata_split_astral(e, text);
 	if (value_is_failed(text))

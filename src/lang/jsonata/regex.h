@@ -51,4 +51,8 @@ struct json jsonata_regex_apply(struct evaluation *e, struct regex_value *value,
 				struct json from);
 struct json jsonata_regex_next(struct evaluation *e, const void *next);
 
+/* The text that JavaScript makes of a value where it wants one: "1,2" of [1, 2], "[object Object]".
+ * A failure when memory or steps run out. */
+struct json jsonata_coerce_text(struct evaluation *e, struct json value);
+
 #endif

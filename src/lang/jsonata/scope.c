@@ -1,4 +1,5 @@
 /* Scopes and slots: where each name lives, and which names need no frame at all. */
+#include "lang/jsonata/builtin.h"
 #include "lang/jsonata/compile.h"
 #include "lang/jsonata/picture.h"
 
@@ -169,6 +170,19 @@ static void resolve_reference(struct compiler *c, const struct pending *pending)
 		node->run = jsonata_run_outer;
 }
 
+/* In tail position $eval runs where the function was called, after it has ended: it sees none of
+ * its names. What is around the function stands for what is around the call. */
+static void leave_lambda(struct call *call, const struct scope *scope)
+{
+	bool is_outside = false;
+
+	for (; scope != NULL && !is_outside; scope = scope->outer) {
+		call->hops = (uint16_t)(call->hops + (scope_size(scope) > 0));
+		is_outside = scope->is_lambda;
+	}
+	call->scope = scope;
+}
+
 /* A call of a builtin that nothing shadows goes to it directly. */
 static void resolve_call(struct compiler *c, const struct pending *pending)
 {
@@ -188,6 +202,10 @@ static void resolve_call(struct compiler *c, const struct pending *pending)
 	/* In tail position a missing argument falls back to the context of the outer call, and
 	 * a fault is said to be elsewhere. */
 	pending->node->run = pending->is_tail ? jsonata_run_builtin_tail : jsonata_run_builtin_call;
+	if (pending->is_tail && call->builtin->call == jsonata_builtin_eval) {
+		pending->node->run = jsonata_run_tail;
+		leave_lambda(call, pending->scope);
+	}
 }
 
 static bool is_within(const struct scope *scope, const struct scope *outer)
