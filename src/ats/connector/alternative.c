@@ -13,7 +13,7 @@ enum {
 static const char *const short_keys[] = {"when",    "call",   "with",	"filters",  "query",
 					 "each",    "map",    "match",	"absent",   "lookup",
 					 "find",    "expand", "detail", "optional", "maybe_absent",
-					 "unknown", NULL};
+					 "unknown", "sort", NULL};
 static const char *const long_keys[] = {"when", "calls",  "match",	  "absent",  "lookup",
 					"find", "expand", "maybe_absent", "unknown", NULL};
 static const char *const call_keys[] = {"call", "with", "filters", "query",    "detail",
@@ -227,6 +227,83 @@ static void read_maybe_absent(const struct unified_file *file, const struct yaml
 	alternative->is_maybe_absent = is_absent;
 }
 
+/* --- sort ------------------------------------------------------------------------------------- */
+
+/* "created_at desc" */
+static bool read_order(const struct unified_file *file, const struct yaml_entry *entry,
+		       struct unified_sort *sort)
+{
+	struct str order = entry->key;
+
+	sort->path = str_cut(&order, ' ');
+	sort->is_descending = str_equal(order, STR("desc"));
+	if (!check_path(file, entry->line, sort->path))
+		return false;
+	return sort->is_descending || str_equal(order, STR("asc")) ||
+	       definition_fault(file->definition, entry->line,
+				"an order is a field and `asc` or `desc`, not `%.*s`",
+				STR_ARGS(entry->key));
+}
+
+static bool has_query(const struct native_method *method, struct str name)
+{
+	for (size_t i = 0; i < method->query_count; i++)
+		if (str_equal(method->query[i].name, name))
+			return true;
+	return false;
+}
+
+static void read_sort_query(const struct unified_file *file, const struct yaml_node *node,
+			    const struct native_method *method, struct unified_sort *sort)
+{
+	struct http_field *query;
+
+	if (node->kind != YAML_MAPPING || (node->count > 0 && method->page.order_by.len > 0)) {
+		definition_fault(file->definition, node->line,
+				 node->kind != YAML_MAPPING
+					 ? "an order is a mapping of query parameters to texts"
+					 : "a list whose pages have an order has no other one");
+		return;
+	}
+	query = arena_array(file->definition->arena, node->count + 1, sizeof *query);
+	for (size_t i = 0; i < node->count; i++) {
+		const struct yaml_entry *entry = &node->entries[i];
+
+		query[i].name = entry->key;
+		if (!has_query(method, entry->key))
+			definition_fault(file->definition, entry->line,
+					 "%.*s.%.*s has no query parameter `%.*s`",
+					 STR_ARGS(method->resource), STR_ARGS(method->name),
+					 STR_ARGS(entry->key));
+		definition_scalar(file->definition, &entry->value, "a value", &query[i].value);
+	}
+	sort->query = query;
+	sort->query_count = node->count;
+}
+
+static void read_sorts(const struct unified_file *file, const struct yaml_node *node,
+		       struct unified_alternative *alternative)
+{
+	const struct yaml_node *mapping = yaml_get(node, "sort");
+	struct unified_sort *sorts;
+
+	if (mapping == NULL || alternative->calls[0].method == NULL)
+		return;
+	if (mapping->kind != YAML_MAPPING || file->is_get) {
+		definition_fault(file->definition, mapping->line,
+				 file->is_get ? "`sort` belongs to `list`"
+					      : "`sort` must be a mapping of orders to queries");
+		return;
+	}
+	sorts = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *sorts);
+	for (size_t i = 0; i < mapping->count; i++)
+		if (read_order(file, &mapping->entries[i], &sorts[i]))
+			read_sort_query(file, &mapping->entries[i].value,
+					alternative->calls[0].method, &sorts[i]);
+	alternative->sorts = sorts;
+	alternative->sort_count = mapping->count;
+}
+
 /* --- lookup ----------------------------------------------------------------------------------- */
 
 static void read_lookup(const struct unified_file *file, const struct yaml_entry *entry,
@@ -321,6 +398,7 @@ static void read_alternative(const struct unified_file *file, const struct yaml_
 	read_matches(file, node, alternative);
 	read_absent(file, node, alternative);
 	read_maybe_absent(file, node, alternative);
+	read_sorts(file, node, alternative);
 	read_lookups(file, node, alternative);
 	read_find(file, node, alternative);
 }

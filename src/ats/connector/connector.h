@@ -170,6 +170,14 @@ struct unified_path {
 	struct str path;
 };
 
+/* An order in which the ATS itself gives its list. */
+struct unified_sort {
+	struct str path; /* of the unified record */
+	bool is_descending;
+	const struct http_field *query; /* what asks for it; none: the list comes so */
+	size_t query_count;
+};
+
 /* One way to answer a method. Of the alternatives all of whose `when` filters are given, the first
  * whose calls take every filter given is used; else the first to whose records tenon can apply the
  * rest; else the first for which it must fetch the records whole. The calls follow one another. */
@@ -184,6 +192,8 @@ struct unified_alternative {
 	 * may know: no filter can be applied to what begins so. */
 	const struct str *unknowns;
 	size_t unknown_count;
+	const struct unified_sort *sorts;
+	size_t sort_count;
 	const struct unified_lookup *lookups;
 	size_t lookup_count;
 	/* Filters by which a get finds a record of this alternative again, with all its fields. */

@@ -201,6 +201,14 @@ static void pack_remote_query(struct buffer *out, const struct operation *operat
 	}
 }
 
+static void pack_sorts(struct buffer *out, const struct operation *operation)
+{
+	for (size_t i = 0; operation != NULL && i < operation->sort_count; i++) {
+		pack_text(out, operation->sorts[i].path);
+		pack_number(out, operation->sorts[i].is_descending);
+	}
+}
+
 /* What the cursor is good for, whatever the order in which the filters were written. */
 static struct str make_field(const struct run *run)
 {
@@ -222,6 +230,7 @@ static struct str make_field(const struct run *run)
 			pack_text(&text, json_str(sorted[i]->values[k]));
 	}
 	pack_remote_query(&text, run->operation);
+	pack_sorts(&text, run->operation);
 	vault_digest(run->services->vault, "cursor", buffer_str(&text), digest);
 	text.len = 0;
 	append_list(&text, run);

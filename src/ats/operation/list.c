@@ -197,7 +197,10 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 		call->each != NULL || call->detail.method != NULL || filters_check_some(run);
 	*is_whole = false;
 	*has_more = true;
-	if (!native_prepare(run, call, &native, err) || !native_add_remote(run, &native, err))
+	if (!native_prepare(run, call, &native, err))
+		return false;
+	sort_ask(run, &native);
+	if (!native_add_remote(run, &native, err))
 		return false;
 	if (!page_fetch(run, &native, &listing->place, find_want(listing, &call->method->page),
 			&window, err)) {
@@ -219,21 +222,56 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 	return true;
 }
 
+static void begin(struct listing *listing, struct run *run, size_t limit)
+{
+	*listing = (struct listing){.run = run, .limit = limit};
+	place_init(&listing->place, run->arena);
+	json_builder_init(&listing->items, run->arena);
+	run->result->is_partial = select_lacks(run, run->plan->is_absent);
+}
+
+/* Until the limit, the end, or a bound. */
+static bool add_all(struct listing *listing, bool *has_more, struct error *err)
+{
+	bool is_whole = true;
+
+	*has_more = true;
+	while (is_whole && *has_more && !list_is_full(listing) &&
+	       (listing->fetches == 0 || list_has_memory(listing->run)))
+		if (!add_next(listing, &is_whole, has_more, err))
+			return false;
+	return true;
+}
+
+bool list_read_whole(struct run *run, struct json *records, struct error *err)
+{
+	struct listing listing;
+	bool has_more;
+
+	begin(&listing, run, SORT_RECORDS_MAX);
+	run->page_calls = SORT_CALLS_MAX;
+	if (!add_all(&listing, &has_more, err))
+		return false;
+	*records = json_builder_array(&listing.items);
+	return !has_more ||
+	       error_set_field(err, ERROR_LIMIT, "sort_by",
+			       "lists of at most 20000 records, or 50 pages of the ATS",
+			       "the list is too long to be sorted: filters make it shorter");
+}
+
 bool list_run(struct run *run, struct error *err)
 {
-	struct listing listing = {.run = run, .limit = (size_t)run->operation->limit};
-	bool is_whole = true, has_more = true;
+	struct listing listing;
+	bool has_more;
 
-	place_init(&listing.place, run->arena);
-	json_builder_init(&listing.items, run->arena);
-	run->result->is_partial = select_lacks(run, run->plan->is_absent);
+	if (sort_is_here(run))
+		return sort_list(run, err);
+	begin(&listing, run, (size_t)run->operation->limit);
 	if (run->operation->cursor.len > 0 &&
 	    !cursor_open(run, run->operation->cursor, &listing.place, err))
 		return false;
-	while (is_whole && has_more && !list_is_full(&listing) &&
-	       (listing.fetches == 0 || list_has_memory(run)))
-		if (!add_next(&listing, &is_whole, &has_more, err))
-			return false;
+	if (!add_all(&listing, &has_more, err))
+		return false;
 	run->result->items = json_builder_array(&listing.items);
 	if (listing.whole > 0 && listing.whole == listing.items.count) {
 		run->lacks_fields = false;

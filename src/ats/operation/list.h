@@ -24,6 +24,15 @@ size_t list_first_child(const struct listing *listing, struct json record);
 /* A filter compares what the record does not have, and what tells it cannot be had. */
 bool list_refuse(const struct run *run, const struct run_filter *lacking, struct error *err);
 
+/* All records that pass the filters, in the ATS's order. ERROR_LIMIT, field "sort_by", when they are
+ * more than may be read at once. */
+bool list_read_whole(struct run *run, struct json *records, struct error *err) MUST_CHECK;
+
+/* --- sort.c ---------------------------------------------------------------------------------- */
+
+/* A page of the list in the operation's order; its cursor tells the record after which to go on. */
+bool sort_list(struct run *run, struct error *err) MUST_CHECK;
+
 /* --- sift.c ---------------------------------------------------------------------------------- */
 
 /* Is there a filter which these records do not tell? */

@@ -86,7 +86,8 @@ static bool run_method(struct run *run, struct error *err)
 	case OPERATION_LIST:
 		break;
 	}
-	return plan_make(run, err) && select_make(run, err) && list_run(run, err) &&
+	return plan_make(run, err) && sort_plan(run, err) && select_make(run, err) &&
+	       list_run(run, err) &&
 	       (!run->operation->expand || expand_run(run, err)) && select_records(run, err);
 }
 

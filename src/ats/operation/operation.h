@@ -84,7 +84,16 @@ struct operation_journal {
 		    struct error *err);
 };
 
-enum { OPERATION_LIMIT_MAX = 1000 };
+/* A field by which a list is sorted. */
+struct operation_sort {
+	struct str path;
+	bool is_descending;
+};
+
+enum {
+	OPERATION_LIMIT_MAX = 1000,
+	OPERATION_SORTS_MAX = 4,
+};
 
 struct operation {
 	const struct account *account;
@@ -108,6 +117,9 @@ struct operation {
 	struct str fields;
 	struct str exclude_fields;
 	struct str key_by; /* list: path of what the records are keyed by; empty: they are a list */
+	/* List: the order of the records; of those that are equal by one the next decides. */
+	struct operation_sort sorts[OPERATION_SORTS_MAX];
+	size_t sort_count;
 	/* Of reads: query parameters for the ATS's own calls, as they are. */
 	const struct operation_filter *remote_query;
 	size_t remote_query_count;
@@ -148,7 +160,8 @@ struct operation_result {
  * operation fails.
  *
  * A list may be shorter than the limit and still have a next_cursor: when the native calls, the
- * time or the memory that one operation may take were used up. It never passes the limit.
+ * time or the memory that one operation may take were used up. It never passes the limit. One that
+ * is sorted here is read whole for each page; ERROR_LIMIT when it is too long for that.
  *
  * Errors: ERROR_INVALID (bad filter, cursor, limit: the field is named; or the ATS refused the
  * request, 400 and 422), ERROR_NOT_SUPPORTED (allowed: what this ATS has), ERROR_NOT_FOUND,

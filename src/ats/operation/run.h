@@ -11,6 +11,8 @@ enum {
 	URL_BYTES_MAX = 16 * 1024,
 	PAGE_CALLS_MAX = 20,  /* native pages that one operation reads */
 	SIFT_CALLS_MAX = 200, /* records that it fetches whole, only to apply a filter to them */
+	SORT_CALLS_MAX = 50,  /* native pages that it reads to sort a list */
+	SORT_RECORDS_MAX = 20000,
 };
 
 struct run {
@@ -33,6 +35,7 @@ struct run {
 	const struct unified_alternative *plan;
 	struct run_filter *filters;
 	size_t filter_count;
+	const struct unified_sort *asked_sort; /* the ATS sorts; NULL: nobody, or tenon */
 	const struct selection *selection; /* of the fields; NULL: all of them */
 	const bool *is_wanted;		   /* per field: it must be mapped; NULL: all of them */
 	bool gives_remote;		   /* remote_data is in the records */
@@ -222,10 +225,23 @@ void name_list_add(struct name_list *names, struct str name);
 /* Reads fields, exclude_fields and key_by of a read whose plan is made; names which the model does
  * not have are refused. */
 bool select_make(struct run *run, struct error *err) MUST_CHECK;
+/* ERROR_INVALID, named after `parameter`, unless the path leads to one text, number or word of each
+ * record, not of a list in it. */
+bool select_check_single(const struct run *run, const char *parameter, struct str path,
+			 struct error *err) MUST_CHECK;
 /* Is one of these fields to be given? */
 bool select_lacks(const struct run *run, const bool *is_absent);
 /* Leaves of the result's records what was asked for. */
 bool select_records(struct run *run, struct error *err) MUST_CHECK;
+
+/* --- sort.c ---------------------------------------------------------------------------------- */
+
+/* Settles who sorts a list whose plan is made. ERROR_INVALID names a field by which nobody can. */
+bool sort_plan(struct run *run, struct error *err) MUST_CHECK;
+/* tenon does, and reads the whole list for it. */
+bool sort_is_here(const struct run *run);
+/* What asks the ATS for the order, if it is to sort. */
+void sort_ask(const struct run *run, struct native_call *call);
 
 /* --- list.c, get.c, expand.c ----------------------------------------------------------------- */
 

@@ -120,6 +120,8 @@ static void find_wanted(struct run *run)
 	for (size_t i = 0; i < run->plan->expand_count; i++)
 		need_path(run, is_wanted, run->plan->expands[i].path);
 	need_path(run, is_wanted, run->operation->key_by);
+	for (size_t i = 0; i < run->operation->sort_count; i++)
+		need_path(run, is_wanted, run->operation->sorts[i].path);
 	need_path(run, is_wanted, STR("id"));
 	for (size_t i = 1; i < model->field_count; i++)
 		if (model->fields[i].is_remote_word && is_wanted[i])
@@ -135,36 +137,32 @@ bool select_lacks(const struct run *run, const bool *is_absent)
 	return false;
 }
 
-/* One text, number or word of each record: not of a list in it. */
-static bool check_key(const struct run *run, struct error *err)
+bool select_check_single(const struct run *run, const char *parameter, struct str path,
+			 struct error *err)
 {
 	const struct model_resource *model = run->resource->model;
-	struct str rest = run->operation->key_by;
 	const struct model_field *fields = model->fields, *field = NULL;
 	size_t count = model->field_count;
+	struct str rest = path;
 
-	if (rest.len == 0)
-		return true;
 	if (run->operation->method != OPERATION_LIST)
-		return error_set_field(err, ERROR_INVALID, "key_by", "a list",
-				       "key_by is for lists");
-	while (rest.len > 0 && (field == NULL || field->type == MODEL_OBJECT)) {
+		return error_set_field(err, ERROR_INVALID, parameter, "a list", "%s is for lists",
+				       parameter);
+	do {
 		size_t i = find(fields, count, str_cut(&rest, '.'));
 
 		if (i == count)
-			return refuse(run, "key_by", run->operation->key_by, err);
+			return refuse(run, parameter, path, err);
 		field = &fields[i];
 		fields = field->fields;
 		count = field->field_count;
-		if (field->is_list)
-			break;
-	}
+	} while (rest.len > 0 && !field->is_list && field->type == MODEL_OBJECT);
 	if (rest.len == 0 && !field->is_list && field->type != MODEL_OBJECT &&
 	    field->type != MODEL_ANY)
 		return true;
-	return error_set_field(err, ERROR_INVALID, "key_by", "a field with one value, such as id",
+	return error_set_field(err, ERROR_INVALID, parameter, "a field with one value, such as id",
 			       "\"%.*s\" is not one value of each record",
-			       STR_ARGS(run->operation->key_by));
+			       STR_ARGS(str_slice(path, 0, 64)));
 }
 
 bool select_make(struct run *run, struct error *err)
@@ -172,7 +170,8 @@ bool select_make(struct run *run, struct error *err)
 	const struct operation *operation = run->operation;
 	struct selection *selection;
 
-	if (!check_key(run, err))
+	if (operation->key_by.len > 0 &&
+	    !select_check_single(run, "key_by", operation->key_by, err))
 		return false;
 	if (operation->fields.len == 0 && operation->exclude_fields.len == 0)
 		return true;

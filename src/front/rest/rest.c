@@ -70,6 +70,25 @@ static bool add_remote(struct query *query, const struct parameter *parameter, s
 	return true;
 }
 
+/* sort_by[field]=asc or desc; the first one given comes first. */
+static bool add_sort(struct operation *operation, const struct parameter *parameter,
+		     struct error *err)
+{
+	struct str path = str_slice(parameter->name, strlen("sort_by"), parameter->name.len);
+	bool is_descending = str_equal(parameter->value, STR("desc"));
+
+	if (path.len < 3 || path.data[0] != '[' || path.data[path.len - 1] != ']' ||
+	    (!is_descending && !str_equal(parameter->value, STR("asc"))))
+		return error_set_field(err, ERROR_INVALID, "sort_by", "sort_by[FIELD]=asc or desc",
+				       "sort_by wants a field and asc or desc");
+	if (operation->sort_count == OPERATION_SORTS_MAX)
+		return error_set_field(err, ERROR_INVALID, "sort_by", "at most 4 fields",
+				       "sort_by has too many fields");
+	operation->sorts[operation->sort_count++] =
+		(struct operation_sort){str_slice(path, 1, path.len - 1), is_descending};
+	return true;
+}
+
 static bool is_read(const struct operation *operation)
 {
 	return operation->method != OPERATION_WRITE;
@@ -89,6 +108,8 @@ static bool read_read_parameter(struct query *query, const struct parameter *par
 				 err);
 	if (str_starts_with(parameter->name, STR("remote_query[")))
 		return add_remote(query, parameter, err);
+	if (str_starts_with(parameter->name, STR("sort_by")))
+		return add_sort(operation, parameter, err);
 	if (str_equal(parameter->name, STR("key_by")))
 		operation->key_by = parameter->value;
 	else
