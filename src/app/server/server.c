@@ -160,6 +160,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	server->limiters = limiters_create(clock_system(), random_system());
 	server->idempotency = idempotency_create(server->store, server->vault, clock_system(),
 						 random_system());
+	server->overrides = overrides_create(server->store, &server->connectors, clock_system(),
+					     random_system());
 	server->router = make_router(&server->arena);
 	server->workers =
 		arena_zero(&server->arena, server->worker_count * sizeof *server->workers);
@@ -278,6 +280,7 @@ void server_close(struct server *server)
 		worker_finish(&server->workers[i]);
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);
+	overrides_destroy(server->overrides);
 	accounts_destroy(server->accounts);
 	vault_destroy(server->vault);
 	store_close(server->store);

@@ -69,6 +69,7 @@ static void init_doors(struct worker *worker)
 		.random = random_system(),
 		.base_urls = server->base_urls,
 		.counts = &server->operation_counts,
+		.overrides = server->overrides,
 	};
 	worker->door = (struct door){
 		.services = &worker->services,

@@ -14,6 +14,7 @@ struct server {
 	struct accounts *accounts;
 	struct limiters *limiters;
 	struct idempotency *idempotency;
+	struct overrides *overrides;
 	struct connectors connectors;
 	const struct model *model;
 	struct model_aliases aliases;

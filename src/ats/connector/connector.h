@@ -90,11 +90,21 @@ struct call_argument {
 	struct str filter;       /* empty: constant */
 	struct json constant;
 	const struct jsonata *value; /* NULL: the text as it is */
+	const char *origin; /* whose override this is: `value` with the filters as its $; NULL: of
+			     * nobody, the connector says it */
 };
 
 struct unified_map_entry {
 	size_t field; /* index into the model resource's fields */
 	const struct jsonata *expression;
+	const char *origin; /* "the account's override"; NULL: the connector's own */
+};
+/* An override of something within a field: its value is put there after all entries. */
+struct unified_map_part {
+	size_t field;
+	struct str path; /* dotted, below the field; of custom_fields an item's id or name */
+	const struct jsonata *expression;
+	const char *origin;
 };
 /* Variables of mapping expressions, in this order: $record (the native record from which `each`
  * took this one; else the same as $), $context (of the account), $query (the operation's
@@ -129,6 +139,9 @@ struct unified_map {
 	struct str name; /* "map", or another name of the file */
 	const struct unified_map_entry *entries;
 	size_t count;
+	bool is_overridden; /* some entry has an origin, or there are parts */
+	const struct unified_map_part *parts;
+	size_t part_count;
 };
 
 /* A call which gives all of a record that a list tells only a part of. */
@@ -228,6 +241,7 @@ struct write_value {
 	size_t member_count;
 	/* What of the unified body it is made of first: named when the ATS cannot take it. */
 	struct str field;
+	const char *origin; /* as of a map's entry */
 };
 
 /* How to find out whether a call which broke was done: the one record in a list for which
@@ -281,6 +295,8 @@ struct unified_write {
 
 struct unified_resource {
 	const struct model_resource *model;
+	const struct unified_map *maps; /* what calls and writes refer to */
+	size_t map_count;
 	struct unified_method list;
 	struct unified_method get;
 	const struct unified_write *writes;

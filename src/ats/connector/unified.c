@@ -167,6 +167,8 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 	read_method(&file, &root, "list", &out->list);
 	read_method(&file, &root, "get", &out->get);
 	unified_read_writes(&file, &root, out);
+	out->maps = file.maps;
+	out->map_count = file.map_count;
 	/* What a fault kept from being read cannot be seen to use them. */
 	if (definition.fault_count == 0)
 		refuse_unused_maps(&file, &root);

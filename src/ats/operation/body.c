@@ -50,7 +50,7 @@ static bool make_value(struct write *write, const struct model_field *field,
 		return make_members(write, field->fields, field->field_count, value->members,
 				    value->member_count, input, out, err);
 	if (value->expression != NULL &&
-	    !write_evaluate(write, value->expression, input, value->field, out, err))
+	    !write_make(write, value, input, out, err))
 		return false;
 	if (json_is(*out, JSON_UNDEFINED))
 		return true;

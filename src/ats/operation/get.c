@@ -29,6 +29,8 @@ static bool find_child(struct mapping *mapping, struct json record, struct json 
 		    !str_equal(mapping_id(mapping, record, child), run->operation->id))
 			continue;
 		*found = mapping_record(mapping, record, child);
+		if (run->preview != NULL)
+			preview_note(mapping, child, *found);
 		return true;
 	}
 	return true;

@@ -237,6 +237,7 @@ static bool add_all(struct listing *listing, bool *has_more, struct error *err)
 
 	*has_more = true;
 	while (is_whole && *has_more && !list_is_full(listing) &&
+	       !run_is_overdrawn(listing->run) &&
 	       (listing->fetches == 0 || list_has_memory(listing->run)))
 		if (!add_next(listing, &is_whole, has_more, err))
 			return false;

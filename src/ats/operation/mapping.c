@@ -77,8 +77,8 @@ void mapping_finish(struct mapping *mapping)
 }
 
 /* A field that cannot be computed is null: one odd record must not cost the whole page. */
-static struct json evaluate(struct mapping *mapping, const struct jsonata *expression,
-			    struct json input)
+struct json mapping_evaluate(struct mapping *mapping, const struct jsonata *expression,
+			     struct json input)
 {
 	struct jsonata_error fault;
 	struct json value;
@@ -99,7 +99,7 @@ struct json mapping_unwind(struct mapping *mapping, struct json record)
 
 	if (mapping->call->each != NULL) {
 		mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
-		struct json records = evaluate(mapping, mapping->call->each, record);
+		struct json records = mapping_evaluate(mapping, mapping->call->each, record);
 
 		if (json_is(records, JSON_ARRAY))
 			return records;
@@ -147,13 +147,15 @@ struct json mapping_record(struct mapping *mapping, struct json record, struct j
 	const bool *is_left_out = mapping->is_left_out;
 
 	mapping->variables[CONNECTOR_VARIABLE_RECORD] = record;
+	if (map->is_overridden)
+		return mapping_record_overridden(mapping, child);
 	memset(mapping->mapped, 0, run->resource->model->field_count * sizeof *mapping->mapped);
 	for (size_t i = 0; i < map->count; i++) {
 		const struct unified_map_entry *entry = &map->entries[i];
 
 		if (is_left_out == NULL || !is_left_out[entry->field])
 			mapping->mapped[entry->field] =
-				evaluate(mapping, entry->expression, child);
+				mapping_evaluate(mapping, entry->expression, child);
 	}
 	return model_conform(run->resource->model, run->arena, mapping->mapped, is_left_out,
 			     run->gives_remote ? child : json_undefined(), &mapping->misfits);
@@ -171,7 +173,8 @@ struct str mapping_id(struct mapping *mapping, struct json record, struct json c
 		if (!str_equal(name, STR("id")))
 			continue;
 		if (!native_text(mapping->run->arena,
-				 evaluate(mapping, map->entries[i].expression, child), &text))
+				 mapping_evaluate(mapping, map->entries[i].expression, child),
+				 &text))
 			return (struct str){NULL, 0};
 	}
 	return text;

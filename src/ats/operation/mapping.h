@@ -33,6 +33,14 @@ struct json mapping_record(struct mapping *mapping, struct json record, struct j
  * run->page_calls ran out. */
 bool mapping_fetch_detail(struct mapping *mapping, struct json *record, bool *is_gone,
 			  struct error *err) MUST_CHECK;
+/* An expression of the connector's over the record or what is in it; undefined, and counted, when
+ * it fails. */
+struct json mapping_evaluate(struct mapping *mapping, const struct jsonata *expression,
+			     struct json input);
+/* override.c: mapping_record() by a map with overrides in it. */
+struct json mapping_record_overridden(struct mapping *mapping, struct json child);
+/* override.c: notes what run->preview's drafts make of the record that became `unified`. */
+void preview_note(struct mapping *mapping, struct json child, struct json unified);
 /* Its unified id alone, as text; empty when it has none. */
 struct str mapping_id(struct mapping *mapping, struct json record, struct json child);
 

@@ -115,6 +115,25 @@ static struct json find_given(const struct run *run, struct str name, struct str
 	return json_string(text);
 }
 
+/* A parameter which an override makes of the filters. */
+static bool find_overridden(const struct run *run, const struct call_argument *argument,
+			    struct jsonata_context context, struct json *value, struct error *err)
+{
+	const struct toll_call call = {.expression = argument->value,
+				       .origin = argument->origin,
+				       .resource = run->resource->model->name,
+				       .field = arena_format(run->arena, "query.%.*s",
+							     STR_ARGS(argument->name))};
+	struct jsonata_error fault;
+
+	if (toll_take(run->toll, &call, context, run->query, value, &fault))
+		return true;
+	return error_set_field(err, ERROR_INVALID, arena_c(run->arena, call.field), NULL,
+			       "%s of %.*s.%.*s failed: %s: %.*s", call.origin,
+			       STR_ARGS(call.resource), STR_ARGS(call.field), fault.code,
+			       STR_ARGS(fault.message));
+}
+
 /* Where the argument's value comes from; undefined when its filter was not given. */
 static bool find_value(const struct run *run, const struct call_argument *argument,
 		       struct json *value, struct error *err)
@@ -134,6 +153,8 @@ static bool find_value(const struct run *run, const struct call_argument *argume
 	};
 
 	*value = argument->constant;
+	if (argument->origin != NULL)
+		return find_overridden(run, argument, context, value, err);
 	if (argument->filter.len == 0)
 		return true;
 	*value = json_undefined();

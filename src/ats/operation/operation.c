@@ -67,6 +67,8 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 
 void run_finish(struct run *run)
 {
+	overriding_drop(run->services->overrides, run->overriding);
+	run->overriding = NULL;
 	limiter_drop(run->limiter);
 	run->limiter = NULL;
 }
@@ -89,6 +91,25 @@ static bool run_method(struct run *run, struct error *err)
 	return plan_make(run, err) && sort_plan(run, err) && select_make(run, err) &&
 	       list_run(run, err) &&
 	       (!run->operation->expand || expand_run(run, err)) && select_records(run, err);
+}
+
+static bool is_unified(const struct operation *operation)
+{
+	return operation->method != OPERATION_PROXY && operation->method != OPERATION_CUSTOM;
+}
+
+/* Unified methods go by the account's overrides. One that takes more than it may ends the call. */
+static bool run_overridden(struct run *run, struct error *err)
+{
+	if (is_unified(run->operation) && !run_override(run, err))
+		return false;
+	bool ok = run->preview != NULL && !json_is(run->preview->record, JSON_UNDEFINED)
+			  ? preview_given(run, err)
+			  : run_method(run, err);
+	if (!run_is_overdrawn(run))
+		return ok;
+	*err = run->toll->err;
+	return false;
 }
 
 static bool check(const struct operation *operation, struct error *err)
@@ -138,7 +159,26 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 		return false;
 	run.operation = operation;
 	run.gives_remote = operation->remote_data;
-	bool ok = run_method(&run, err);
+	bool ok = run_overridden(&run, err);
+	run_finish(&run);
+	return ok;
+}
+
+bool operation_preview(const struct operation_services *services, struct arena *arena,
+		       const struct operation *operation, struct operation_preview *preview,
+		       struct operation_result *result, struct error *err)
+{
+	struct run run;
+
+	assert(operation->account != NULL && preview->draft != NULL);
+	*result = (struct operation_result){.item = json_undefined()};
+	services->counts->operations++;
+	if (!run_init(&run, services, arena, operation->account, result, operation->deadline_ns,
+		      err))
+		return false;
+	run.operation = operation;
+	run.preview = preview;
+	bool ok = run_overridden(&run, err);
 	run_finish(&run);
 	return ok;
 }

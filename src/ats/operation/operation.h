@@ -6,6 +6,7 @@
 
 #include "ats/account/account.h"
 #include "ats/connector/connector.h"
+#include "ats/override/override.h"
 
 /* Shared by all workers: the rate limits and retry budgets of the accounts. */
 struct limiters;
@@ -26,6 +27,7 @@ struct operation_services {
 	 * own): for sandboxes. NULL: as defined. The array goes with connectors->items. */
 	const struct str *base_urls;
 	struct operation_counts *counts; /* shared; for the metrics */
+	struct overrides *overrides;	 /* NULL: there are none */
 };
 
 /* Counted over the life of the process, shown by /metrics. */
@@ -123,6 +125,8 @@ struct operation {
 	/* Of reads: query parameters for the ATS's own calls, as they are. */
 	const struct operation_filter *remote_query;
 	size_t remote_query_count;
+	/* Of unified methods: in place of the overrides which the account has; NULL: by these. */
+	const struct overriding *overriding;
 	int64_t deadline_ns;
 };
 
@@ -168,10 +172,26 @@ struct operation_result {
  * ERROR_UNAUTHORIZED (the ATS refused the credential; the account now needs_reauth),
  * ERROR_OUTCOME_UNKNOWN (a write may have been done, and reading could not tell),
  * ERROR_FORBIDDEN, ERROR_CONFLICT, ERROR_RATE_LIMITED (with retry_after_ms), ERROR_UPSTREAM,
- * ERROR_TIMEOUT, ERROR_LIMIT. err->remote_status is set when the ATS said so. */
+ * ERROR_TIMEOUT, ERROR_LIMIT (also for an override that takes more than it may: its field is
+ * named). err->remote_status is set when the ATS said so. */
 bool operation_run(const struct operation_services *services, struct arena *arena,
 		   const struct operation *operation, struct operation_result *result,
 		   struct error *err) MUST_CHECK;
+
+/* What other overrides would make of one record. */
+struct operation_preview {
+	const struct overriding *draft;
+	struct str table;   /* of a given record: its field table; empty: the method's first */
+	struct json record; /* the ATS's own: given, or undefined and then what was got */
+	struct json before; /* with the overrides that the account has */
+	struct json after;  /* with the drafts */
+	struct json errors; /* of these: [{"field", "layer", "code", "message", "position", "token"}] */
+};
+/* As operation_run() of a list or get. With a record given nothing is asked of the ATS, so that
+ * $reference() finds nothing; else the operation is a get. */
+bool operation_preview(const struct operation_services *services, struct arena *arena,
+		       const struct operation *operation, struct operation_preview *preview,
+		       struct operation_result *result, struct error *err) MUST_CHECK;
 
 /* Checks an account's context and credential against its connector's fields (field named in the
  * error), and with its probe against the ATS. The account need not be stored yet. A probe which

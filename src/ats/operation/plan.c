@@ -217,11 +217,16 @@ static const struct unified_alternative *choose(const struct run *run,
 	return best;
 }
 
-bool plan_make(struct run *run, struct error *err)
+bool plan_resource(struct run *run, struct error *err)
 {
 	run->resource = connector_find_resource(run->connector, run->operation->resource);
-	if (run->resource == NULL)
-		return refuse_resource(run, err);
+	return run->resource != NULL || refuse_resource(run, err);
+}
+
+bool plan_make(struct run *run, struct error *err)
+{
+	if (!plan_resource(run, err))
+		return false;
 	const struct unified_method *method = run->operation->method == OPERATION_GET
 						      ? &run->resource->get
 						      : &run->resource->list;
@@ -310,9 +315,8 @@ bool plan_write(struct run *run, const struct unified_write **write, struct erro
 				       "integrated_account_id, remote_data, dry_run",
 				       "a write knows no parameter \"%.*s\"",
 				       STR_ARGS(operation->filters[0].name));
-	run->resource = connector_find_resource(run->connector, run->operation->resource);
-	if (run->resource == NULL)
-		return refuse_resource(run, err);
+	if (!plan_resource(run, err))
+		return false;
 	*write = connector_find_write(run->resource, run->operation->write);
 	return *write != NULL || refuse_write(run, err);
 }

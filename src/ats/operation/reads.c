@@ -51,7 +51,8 @@ static bool read_list(struct write *write, const struct native_call *call, struc
 	return arena_check(run->arena, err);
 }
 
-bool write_read_record(struct write *write, const struct write_value *values, size_t count,
+bool write_read_record(struct write *write, const struct connector *connector,
+		       const struct write_value *values, size_t count,
 		       struct operation_result *result, struct error *err)
 {
 	struct run *run = write->run;
@@ -81,6 +82,7 @@ bool write_read_record(struct write *write, const struct write_value *values, si
 	*result = (struct operation_result){.item = json_undefined()};
 	inner.operation = &operation;
 	inner.result = result;
+	inner.connector = connector;
 	inner.filter_count = 0;
 	if (operation.id.len == 0)
 		return error_set_field(err, ERROR_INVALID, "id", NULL, "the id is missing");
@@ -97,7 +99,9 @@ static bool read_step(struct write *write, const struct write_step *step, struct
 	struct operation_result result;
 
 	if (step->method == NULL) {
-		if (!write_read_record(write, step->record, step->record_count, &result, err))
+		/* A connector relies on its own fields. */
+		if (!write_read_record(write, write->run->base, step->record, step->record_count,
+				       &result, err))
 			return false;
 		*found = result.item;
 	} else if (!write_arguments(write, step->arguments, step->argument_count, input, &call,

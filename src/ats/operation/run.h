@@ -19,7 +19,11 @@ struct run {
 	const struct operation_services *services;
 	const struct operation *operation;
 	const struct account *account;
-	const struct connector *connector;
+	const struct connector *connector; /* with the account's overrides in it */
+	const struct connector *base;	   /* as its files have it */
+	const struct overriding *overriding; /* held for the run; NULL: none */
+	struct toll *toll;		     /* NULL: nothing is overridden */
+	struct operation_preview *preview;   /* NULL: nobody wants to know */
 	struct str base_url;    /* the override of the connector's; empty: none */
 	struct json credential; /* not stored yet (validation); undefined: the store has it */
 	struct limiter *limiter;
@@ -53,11 +57,41 @@ void run_finish(struct run *run);
 bool run_evaluate(const struct run *run, const struct jsonata *expression, struct json body,
 		  struct json *value) MUST_CHECK;
 
+/* --- override.c ------------------------------------------------------------------------------ */
+
+/* What the overrides of one operation have taken together. */
+struct toll {
+	uint64_t steps;
+	bool has_failed; /* one went past its budget: the operation ends with `err` */
+	struct error err;
+};
+
+/* Puts the connector as the account has it in place of the plain one. */
+bool run_override(struct run *run, struct error *err) MUST_CHECK;
+/* Then nothing more is to be asked or mapped. */
+bool run_is_overdrawn(const struct run *run);
+
+/* One evaluation of an override. */
+struct toll_call {
+	const struct jsonata *expression;
+	const char *origin;
+	struct str resource;
+	struct str field;
+};
+/* False with *fault; when it was a budget, also with the toll's error. */
+bool toll_take(struct toll *toll, const struct toll_call *call, struct jsonata_context context,
+	       struct json input, struct json *value, struct jsonata_error *fault) MUST_CHECK;
+
+/* run->preview->record mapped without the ATS. */
+bool preview_given(struct run *run, struct error *err) MUST_CHECK;
+
 /* --- plan.c ---------------------------------------------------------------------------------- */
 
 /* Finds resource, method and alternative, and checks the filters. Fills resource, plan, filters
  * and query of the run. */
 bool plan_make(struct run *run, struct error *err) MUST_CHECK;
+/* The first part of it: fills resource. */
+bool plan_resource(struct run *run, struct error *err) MUST_CHECK;
 /* Adds to the run's filters those which `expand` of the alternative takes from a record; they
  * replace equal ones. False when the record lacks one. */
 bool plan_refine(struct run *run, const struct unified_alternative *alternative,
@@ -180,13 +214,17 @@ bool write_run(struct run *run, struct error *err) MUST_CHECK;
 /* An expression with the write's variables; ERROR_INVALID names `field` where it fails. */
 bool write_evaluate(struct write *write, const struct jsonata *expression, struct json input,
 		    struct str field, struct json *value, struct error *err) MUST_CHECK;
+/* The same for a value of a native request, which an override may make. */
+bool write_make(struct write *write, const struct write_value *source, struct json input,
+		struct json *value, struct error *err) MUST_CHECK;
 /* Is this a dry run past the point where what is to be read, or checked, is known? */
 bool write_is_blind(const struct write *write);
 /* A step that reads: what it gives becomes a member of $steps. */
 bool write_read(struct write *write, const struct write_step *step, struct json input,
 		struct error *err) MUST_CHECK;
-/* The record which a get with these arguments gives. */
-bool write_read_record(struct write *write, const struct write_value *values, size_t count,
+/* The record which a get with these arguments gives, by the connector with overrides or without. */
+bool write_read_record(struct write *write, const struct connector *connector,
+		       const struct write_value *values, size_t count,
 		       struct operation_result *result, struct error *err) MUST_CHECK;
 /* Path and query of a call. `input` is its $. */
 bool write_arguments(struct write *write, const struct write_value *values, size_t count,

@@ -9,17 +9,24 @@ static const int64_t QUIET_MS = 120000;
 
 /* --- expressions ----------------------------------------------------------------------------- */
 
-bool write_evaluate(struct write *write, const struct jsonata *expression, struct json input,
-		    struct str field, struct json *value, struct error *err)
+static struct jsonata_context make_context(const struct write *write)
 {
 	const struct run *run = write->run;
-	const struct jsonata_context context = {
+
+	return (struct jsonata_context){
 		.arena = run->arena,
 		.limits = &jsonata_limits_default,
 		.variables = write->variables,
 		.clock = run->services->clock,
 		.random = run->services->random,
 	};
+}
+
+bool write_evaluate(struct write *write, const struct jsonata *expression, struct json input,
+		    struct str field, struct json *value, struct error *err)
+{
+	const struct run *run = write->run;
+	const struct jsonata_context context = make_context(write);
 	struct jsonata_error fault;
 
 	if (jsonata_evaluate(expression, &context, input, value, &fault))
@@ -28,6 +35,27 @@ bool write_evaluate(struct write *write, const struct jsonata *expression, struc
 			       "%.*s cannot take that value%s%.*s (%s)",
 			       STR_ARGS(run->connector->label), field.len > 0 ? " of " : "",
 			       STR_ARGS(field), fault.code);
+}
+
+bool write_make(struct write *write, const struct write_value *source, struct json input,
+		struct json *value, struct error *err)
+{
+	const struct run *run = write->run;
+	const struct jsonata_context context = make_context(write);
+	const struct toll_call call = {.expression = source->expression,
+				       .origin = source->origin,
+				       .resource = run->resource->model->name,
+				       .field = source->name};
+	struct jsonata_error fault;
+
+	if (source->origin == NULL)
+		return write_evaluate(write, source->expression, input, source->field, value, err);
+	if (toll_take(run->toll, &call, context, input, value, &fault))
+		return true;
+	return error_set_field(err, ERROR_INVALID, arena_c(run->arena, call.field), NULL,
+			       "%s of %.*s in %.*s of %.*s failed: %s: %.*s", call.origin,
+			       STR_ARGS(call.field), STR_ARGS(write->plan->model->name),
+			       STR_ARGS(call.resource), fault.code, STR_ARGS(fault.message));
 }
 
 static bool refuse_argument(const struct write *write, const struct write_value *value,
@@ -50,8 +78,7 @@ bool write_arguments(struct write *write, const struct write_value *values, size
 	for (size_t i = 0; i < count; i++) {
 		value = values[i].constant;
 		if (values[i].expression != NULL &&
-		    !write_evaluate(write, values[i].expression, input, values[i].field, &value,
-				    err))
+		    !write_make(write, &values[i], input, &value, err))
 			return false;
 		if (json_is(value, JSON_UNDEFINED) && !values[i].is_path)
 			continue;
@@ -368,14 +395,19 @@ static bool run_step(struct write *write, const struct write_step *step, struct 
 /* --- the answer ------------------------------------------------------------------------------ */
 
 /* The first answer alone: what it does not tell is null. */
-static bool map_result(struct write *write, struct json *item, struct error *err)
+static bool map_result(struct write *write, const struct connector *connector, struct json *item,
+		       struct error *err)
 {
-	const struct unified_call call = {.map = write->plan->map};
+	const struct unified_resource *resource =
+		connector_find_resource(connector, write->run->resource->model->name);
+	const struct unified_call call = {
+		.map = connector_find_write(resource, write->plan->model->name)->map};
 	const struct unified_alternative alternative = {.calls = &call, .call_count = 1};
 	struct json result = write->variables[CONNECTOR_VARIABLE_RESULT];
 	struct run inner = *write->run;
 	struct mapping mapping;
 
+	inner.resource = resource;
 	inner.plan = &alternative;
 	inner.query = json_object(NULL, 0);
 	bool ok = mapping_init(&mapping, &inner, &call, json_undefined(), err);
@@ -393,7 +425,7 @@ static struct json id_alone(struct write *write)
 	return json_object(member, 1);
 }
 
-static bool answer(struct write *write, struct error *err)
+static bool answer_by(struct write *write, const struct connector *connector, struct error *err)
 {
 	struct json *item = &write->run->result->item;
 	struct json result = write->variables[CONNECTOR_VARIABLE_RESULT];
@@ -401,8 +433,8 @@ static bool answer(struct write *write, struct error *err)
 	struct error ignored;
 
 	if (write->plan->answer_count > 0 &&
-	    write_read_record(write, write->plan->answer, write->plan->answer_count, &read,
-			      &ignored)) {
+	    write_read_record(write, connector, write->plan->answer, write->plan->answer_count,
+			      &read, &ignored)) {
 		*item = read.item;
 		return true;
 	}
@@ -412,7 +444,21 @@ static bool answer(struct write *write, struct error *err)
 		return true;
 	}
 	write->run->result->is_partial = write->plan->answer_count > 0;
-	return map_result(write, item, err);
+	return map_result(write, connector, item, err);
+}
+
+static bool answer(struct write *write, struct error *err)
+{
+	struct run *run = write->run;
+	bool ok = answer_by(write, run->connector, err);
+
+	if (!run_is_overdrawn(run))
+		return ok;
+	/* Nor must an override that takes too much: the answer does without. */
+	run->toll->has_failed = false;
+	ok = answer_by(write, run->base, err);
+	run->result->is_partial = true;
+	return ok;
 }
 
 static void answer_dry(struct write *write)

@@ -161,6 +161,14 @@ static void start(struct evaluation *e, const struct jsonata *expression,
 	e->marked_builtin = NULL;
 }
 
+static void count_steps(const struct evaluation *e)
+{
+	uint64_t left = e->steps_left + (uint64_t)(e->fuel > 0 ? e->fuel : 0);
+
+	if (e->context->steps != NULL)
+		*e->context->steps += e->limits->steps_max + 1 - left;
+}
+
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
 		      struct json input, struct json *out, struct jsonata_error *error)
 {
@@ -173,7 +181,9 @@ bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_con
 	e.top = 0;
 	e.capacity = SCRATCH_FIRST;
 	*out = json_undefined();
-	if (take_result(&e, run_program(&e, input), out))
+	bool ok = take_result(&e, run_program(&e, input), out);
+	count_steps(&e);
+	if (ok)
 		return true;
 	jsonata_fault_report(&e.fault, expression->text, context->arena, error);
 	return false;
@@ -183,6 +193,11 @@ bool jsonata_error_to_error(const struct jsonata_error *error, struct error *err
 {
 	return error_set(err, ERROR_INVALID, "%s at %zu: %.*s", error->code, error->position,
 			 STR_ARGS(error->message));
+}
+
+struct str jsonata_text(const struct jsonata *expression)
+{
+	return expression->text;
 }
 
 const struct str *jsonata_input_fields(const struct jsonata *expression, size_t *count)

@@ -77,6 +77,7 @@ struct jsonata_context {
 	void *native_context;
 	const struct clock *clock; /* for $now(), $millis() and the time budget; NULL: 1970, none */
 	const struct random *random; /* for $random(), $shuffle(); NULL: these fail */
+	uint64_t *steps; /* the steps that each evaluation took are added; NULL: not counted */
 };
 
 /* Evaluates with `input` as $ and $$. *out is JSON_UNDEFINED when the expression selects
@@ -87,6 +88,9 @@ bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_con
 
 /* "S0201 at 12: Syntax error: …" with the place, as an ERROR_INVALID. Returns false. */
 bool jsonata_error_to_error(const struct jsonata_error *error, struct error *err);
+
+/* The text that it was compiled from. */
+struct str jsonata_text(const struct jsonata *expression);
 
 /* Appends the compiled form as text, for people (`--explain`). */
 void jsonata_explain(const struct jsonata *expression, struct buffer *out);
