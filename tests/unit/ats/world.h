@@ -144,6 +144,8 @@ static inline void world_init(struct world *world)
 		.clock = &world->time.clock,
 		.random = &world->random,
 		.counts = &world->counts,
+		.overrides = overrides_create(world->store, &world->connectors, &world->time.clock,
+					      &world->random),
 	};
 }
 
@@ -158,6 +160,7 @@ static int remove_entry(const char *path, const struct stat *stat, int kind, str
 static inline void world_finish(struct world *world)
 {
 	limiters_destroy(world->services.limiters);
+	overrides_destroy(world->services.overrides);
 	accounts_destroy(world->accounts);
 	vault_destroy(world->vault);
 	store_close(world->store);
