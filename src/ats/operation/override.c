@@ -199,7 +199,7 @@ static struct json describe_fault(struct arena *arena, const struct toll_call *c
 
 	json_builder_init(&members, arena);
 	json_builder_set(&members, STR("field"), json_string(call->field));
-	json_builder_set(&members, STR("layer"), json_string_c(call->origin));
+	json_builder_set(&members, STR("layer"), json_string_c(override_layer_name(call->origin)));
 	json_builder_set(&members, STR("code"),
 			 json_string(arena_str(arena, str_from_c(fault->code))));
 	json_builder_set(&members, STR("message"), json_string(fault->message));

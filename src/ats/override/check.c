@@ -313,6 +313,16 @@ static bool find_resource(const struct check *check)
 		"%.*s has no %.*s", STR_ARGS(connector->label), STR_ARGS(str_slice(wanted, 0, 64)));
 }
 
+static const char of_account[] = "the account's override";
+static const char of_environment[] = "the environment's override";
+
+const char *override_layer_name(const char *origin)
+{
+	if (origin == NULL)
+		return "connector";
+	return origin == of_account ? "account" : "environment";
+}
+
 bool target_make(struct arena *arena, const struct connector *connector,
 		 const struct override *override, struct target *target,
 		 struct override_fault *fault, struct error *err)
@@ -326,8 +336,7 @@ bool target_make(struct arena *arena, const struct connector *connector,
 	*target = (struct target){
 		.override = override,
 		.table = ALL_TABLES,
-		.origin = override->is_account ? "the account's override"
-					       : "the environment's override",
+		.origin = override->is_account ? of_account : of_environment,
 	};
 	if (!find_resource(&check))
 		return false;

@@ -51,6 +51,10 @@ struct override {
 	int64_t updated_ms;
 };
 
+/* "connector", "environment" or "account": of the origin that a map's entry, a part or a value of a
+ * request has. */
+const char *override_layer_name(const char *origin);
+
 /* What is wrong with one: which, and JSONata's own fault where it is one. */
 struct override_fault {
 	struct str path; /* "response.name": as in the document */
@@ -71,14 +75,11 @@ struct json override_print(struct arena *arena, const struct override *list, siz
 
 /* --- keeping them ---------------------------------------------------------------------------- */
 
-/* Those of a layer, sorted; with an account also its environment's, these first. */
+/* Those of a layer, sorted; with an account also its environment's, these first. Of an environment
+ * with an empty connector: for all connectors. */
 bool override_list(struct overrides *overrides, struct arena *arena,
 		   const struct override_layer *layer, bool with_environment,
 		   struct override **list, size_t *count, struct error *err) MUST_CHECK;
-/* Those of an environment for all connectors. */
-bool override_list_environment(struct overrides *overrides, struct arena *arena,
-			       struct str environment_id, struct override **list, size_t *count,
-			       struct error *err) MUST_CHECK;
 /* Checks the changes and keeps them: in place of all that the layer has for the resource, or over
  * it. Every operation that begins after it goes by them. ERROR_INVALID with *fault, ERROR_LIMIT. */
 bool override_save(struct overrides *overrides, struct arena *arena,

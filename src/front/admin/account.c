@@ -171,6 +171,9 @@ static bool remove_one(const struct door *door, struct http_exchange *exchange, 
 	    !door_find_account(door, exchange->arena, &caller, id, &account, err) ||
 	    !account_remove(door->services->accounts, account.environment_id, account.id, err))
 		return false;
+	override_forget(door->services->overrides,
+			&(struct override_layer){account.environment_id, account.connector,
+						 account.id});
 	json_builder_init(&item, exchange->arena);
 	json_builder_set(&item, STR("id"), json_string(account.id));
 	door_reply(exchange, 200, json_builder_object(&item));

@@ -10,6 +10,10 @@ typedef void admin_handler(void *context, struct http_exchange *exchange,
 admin_handler admin_list_environments;
 admin_handler admin_create_key, admin_list_keys, admin_revoke_key;
 admin_handler admin_create_account, admin_list_accounts, admin_show_account, admin_remove_account;
+admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
+	admin_show_environment_overrides, admin_change_environment_overrides;
+admin_handler admin_list_account_overrides, admin_show_account_overrides,
+	admin_change_account_overrides, admin_test_overrides;
 admin_handler admin_list_integrations, admin_show_integration;
 
 /* An authorised administrator of one environment; a local caller must have named it. */
@@ -21,6 +25,9 @@ bool admin_check_members(struct json body, const char *const *known, size_t coun
 /* A text member that may be missing (then empty) or null; over `max` bytes is refused. */
 bool admin_read_text(struct json body, const char *name, size_t max, struct str *out,
 		     struct error *err) MUST_CHECK;
+/* An error that may be an override's. */
+void admin_reply_fault(struct http_exchange *exchange, const struct error *err,
+		       const struct override_fault *fault, const struct operation_result *remote);
 /* "2026-…Z", or null for 0. */
 struct json admin_time(struct arena *arena, int64_t unix_ms);
 /* {"result": [...], "next_cursor", "prev_cursor": null, "result_count"} */

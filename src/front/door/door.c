@@ -188,6 +188,13 @@ static void set_error_headers(struct http_exchange *exchange, const struct error
 void door_reply_error(struct http_exchange *exchange, const struct error *err,
 		      const struct operation_result *remote)
 {
+	door_reply_error_with(exchange, err, remote, "", json_undefined());
+}
+
+void door_reply_error_with(struct http_exchange *exchange, const struct error *err,
+			   const struct operation_result *remote, const char *name,
+			   struct json value)
+{
 	struct json_builder members;
 	struct buffer body;
 	int status = exchange->status >= 400 ? exchange->status : error_http_status(err->code);
@@ -201,6 +208,7 @@ void door_reply_error(struct http_exchange *exchange, const struct error *err,
 	if (err->allowed[0] != '\0')
 		json_builder_set(&members, STR("allowed"), json_string_c(err->allowed));
 	json_builder_set(&members, STR("request_id"), json_string(exchange->request_id));
+	json_builder_set(&members, str_from_c(name), value);
 	add_remote(&members, exchange->arena, remote);
 	set_error_headers(exchange, err);
 	buffer_init(&body, exchange->arena, REPLY_BYTES_MAX);

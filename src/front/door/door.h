@@ -60,6 +60,10 @@ void door_reply_sized(struct http_exchange *exchange, int status, struct json va
  * the server may know a more fitting one than the table (414, 431, 408). */
 void door_reply_error(struct http_exchange *exchange, const struct error *err,
 		      const struct operation_result *remote);
+/* The same with one member more. */
+void door_reply_error_with(struct http_exchange *exchange, const struct error *err,
+			   const struct operation_result *remote, const char *name,
+			   struct json value);
 /* Server-Timing: upstream (waiting for the ATS), wait (for a rate limit), tenon (all the rest). */
 void door_set_timing(const struct door *door, struct http_exchange *exchange,
 		     const struct operation_result *result);

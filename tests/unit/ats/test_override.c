@@ -567,7 +567,7 @@ static void preview(struct world *world)
 		"{\"field\":\"size\",\"before\":7,\"after\":8}]");
 	assert_non_null(strstr(
 		print(world, preview.errors),
-		"[{\"field\":\"shelf\",\"layer\":\"the account's override\",\"code\":\"D3137\""));
+		"[{\"field\":\"shelf\",\"layer\":\"account\",\"code\":\"D3137\""));
 	assert_string_equal(print(world, json_get_c(preview.record, "id")), "7");
 	/* A given record costs no call. */
 	size_t calls = world->kiln.calls;
