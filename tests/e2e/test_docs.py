@@ -107,6 +107,15 @@ class Docs(Case):
                 self.assertIn("upstream;dur=", self.output_of(text, "docs/api.md", number))
         self.assertGreaterEqual(len(blocks_of("docs/api.md")), 8)
 
+    def test_overrides(self):
+        text = self.run_blocks("README.md", "docs/overrides.md")
+        outputs = {block: self.output_of(text, "docs/overrides.md", number)
+                   for number, block in blocks_of("docs/overrides.md")}
+        for words, wanted in (("$OVERRIDES/test", '"difference":[{"field":"name"'), ("fields=name", '"name":"'),
+                              ("name & (title", '"code":"S0203"'), ("override list", "environment  candidates")):
+            self.assertIn(wanted, next(o for block, o in outputs.items() if words in block))
+        self.assertGreaterEqual(len(outputs), 7)
+
     def test_recipes(self):
         """Each tells what it did."""
         text = self.run_blocks("README.md", "docs/recipes.md")

@@ -413,15 +413,6 @@ bool override_list(struct overrides *overrides, struct arena *arena,
 	return true;
 }
 
-bool override_list_environment(struct overrides *overrides, struct arena *arena,
-			       struct str environment_id, struct override **list, size_t *count,
-			       struct error *err)
-{
-	const struct override_layer layer = {.environment_id = environment_id};
-
-	return rows_read(overrides->store, arena, &layer, list, count, err);
-}
-
 /* How many a layer would then have, and how long they are. */
 static bool check_room(struct overrides *overrides, struct arena *arena,
 		       const struct override_layer *layer, struct str resource,
@@ -500,9 +491,6 @@ bool override_save(struct overrides *overrides, struct arena *arena,
 		    !target_make(arena, connector, &checked, &target, fault, err))
 			return false;
 	}
-	if (connector_find_resource(connector, resource) == NULL && !replaces_all && count == 0)
-		return error_set_field(err, ERROR_NOT_FOUND, "resource", NULL, "%.*s has no %.*s",
-				       STR_ARGS(connector->label), STR_ARGS(resource));
 	bool ok =
 		check_room(overrides, arena, layer, resource, changes, count, replaces_all, err) &&
 		rows_write(overrides->store, arena, layer, resource, changes, count, replaces_all,
