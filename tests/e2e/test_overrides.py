@@ -119,6 +119,22 @@ class Overrides(Case):
         self.assertEqual([j["id"] for j in page["result"]], wanted)
         self.assertTrue(all(j["remote_status"] == "published" for j in page["result"]))
 
+    def test_lists_are_sorted_by_what_is_shown(self):
+        self.change(self.own, {"response": {
+            "created_at": "'2020-01-1' & $string(id % 7) & 'T00:00:00Z'"}})
+        shown = {"sort_by[created_at]": "desc", "fields": "id,created_at", "limit": 9}
+        records, cursor = [], {}
+        while True:
+            status, _, page = self.list("candidates", **shown, **cursor)
+            self.assertEqual(status, 200, page)
+            records += page["result"]
+            if page["next_cursor"] is None:
+                break
+            cursor = {"next_cursor": page["next_cursor"]}
+        self.assertEqual(len({r["id"] for r in records}), 60)
+        times = [r["created_at"] for r in records]
+        self.assertEqual(times, sorted(times, reverse=True))
+
     # --- requests ----------------------------------------------------------------------------
 
     def test_requests_change(self):
@@ -138,6 +154,17 @@ class Overrides(Case):
         self.change(path, None, "DELETE")
         status, _, tried = self.client.request("POST", query + "&dry_run=true", {"name": "Noor"})
         self.assertEqual(tried["calls"][0]["body"]["candidate"]["name"], "Noor")
+
+    def test_a_list_may_be_asked_for_in_another_way(self):
+        everybody = {r["id"] for r in self.every_page("candidates", limit=7)}
+        request = {"list": {"candidates.list": {"query.sort": "'by_last_message'"}}}
+        self.change(self.own, {"request": request})
+        records = self.every_page("candidates", limit=7)
+        self.assertEqual(len(records), len(everybody))
+        self.assertEqual({r["id"] for r in records}, everybody)
+        self.change(self.own, {"request": {"list": {"candidates.list": {
+            "query.sort": None, "query.query": "$context.company_id & ' nobody'"}}}})
+        self.assertEqual(self.plain(), [])
 
     def test_the_example_of_the_docs_is_taken(self):
         text = (ROOT / "docs/overrides.md").read_text().split("```json\n")[1].split("```")[0]

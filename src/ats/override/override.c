@@ -167,6 +167,57 @@ static struct held *make_held(struct overrides *overrides, const struct connecto
 	return held;
 }
 
+/* As rows_read() sorts them. */
+static int compare_overrides(const void *a, const void *b)
+{
+	const struct override *left = a, *right = b;
+	int order = (int)left->is_account - (int)right->is_account;
+
+	if (order == 0)
+		order = str_compare(left->resource, right->resource);
+	if (order == 0)
+		order = str_compare(left->part, right->part);
+	return order == 0 ? str_compare(left->field, right->field) : order;
+}
+
+static bool has_same_place(const struct override *a, const struct override *b)
+{
+	return compare_overrides(a, b) == 0;
+}
+
+/* What is kept, with the changes in it, as if these were saved in the layer. */
+static struct override *lay_changes(struct arena *arena, const struct override *kept,
+				    size_t kept_count, const struct override *changes,
+				    size_t change_count, bool is_account, size_t *count)
+{
+	struct override *all = arena_array(arena, kept_count + change_count + 1, sizeof *all);
+
+	*count = 0;
+	for (size_t i = 0; i < change_count; i++) {
+		all[i] = changes[i];
+		all[i].is_account = is_account;
+	}
+	for (size_t i = 0; i < kept_count; i++) {
+		size_t k = 0;
+
+		while (k < change_count && !has_same_place(&kept[i], &all[k]))
+			k++;
+		if (k == change_count)
+			all[change_count + (*count)++] = kept[i];
+	}
+	*count += change_count;
+	qsort(all, *count, sizeof *all, compare_overrides);
+	return all;
+}
+
+static bool is_change(const struct override *override, const struct override *changes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (override->expression.data == changes[i].expression.data)
+			return true;
+	return false;
+}
+
 bool overriding_make(struct overrides *overrides, struct arena *arena,
 		     const struct override_layer *layer, const struct override *changes,
 		     size_t count, const struct overriding **overriding,
@@ -174,37 +225,30 @@ bool overriding_make(struct overrides *overrides, struct arena *arena,
 {
 	const struct connector *connector = find_connector(overrides, layer->connector, err);
 	struct overriding *out = arena_alloc(arena, sizeof *out);
-	bool is_account = layer->account_id.len > 0;
-	struct override *list, *all;
+	struct override *kept, *all;
 	struct target *targets;
-	size_t list_count, made = 0;
+	struct error ignored;
+	size_t kept_count, all_count, made = 0;
 
 	*fault = (struct override_fault){.is_expression = false};
 	if (connector == NULL ||
-	    !rows_read(overrides->store, arena, layer, &list, &list_count, err))
+	    !rows_read(overrides->store, arena, layer, &kept, &kept_count, err))
 		return false;
-	all = arena_array(arena, list_count + count + 1, sizeof *all);
-	targets = arena_array(arena, list_count + count + 1, sizeof *targets);
-	for (size_t i = 0; i < list_count + count; i++) {
-		bool is_kept = i < list_count;
-		struct override *one = &all[i];
+	all = lay_changes(arena, kept, kept_count, changes, count, layer->account_id.len > 0,
+			  &all_count);
+	targets = arena_array(arena, all_count + 1, sizeof *targets);
+	for (size_t i = 0; i < all_count; i++) {
+		bool is_new = is_change(&all[i], changes, count);
 
-		*one = is_kept ? list[i] : changes[i - list_count];
-		if (!is_kept)
-			one->is_account = is_account;
-		for (size_t k = 0; is_kept && k < count; k++)
-			if (one->is_account == is_account &&
-			    str_equal(one->resource, changes[k].resource) &&
-			    str_equal(one->part, changes[k].part) &&
-			    str_equal(one->field, changes[k].field))
-				one->expression = (struct str){NULL, 0};
-		if (one->expression.len == 0)
+		if (all[i].expression.len == 0)
 			continue;
-		if (target_make(arena, connector, one, &targets[made], fault, err))
+		if (target_make(arena, connector, &all[i], &targets[made], fault,
+				is_new ? err : &ignored))
 			made++;
-		else if (!is_kept)
+		else if (is_new)
 			return false;
 	}
+	*fault = (struct override_fault){.is_expression = false};
 	*out = (struct overriding){effect_make(arena, connector, targets, made), connector};
 	*overriding = out;
 	return arena_check(arena, err);

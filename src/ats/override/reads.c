@@ -16,21 +16,26 @@ static bool begins_with(struct str path, struct str prefix)
 	       (path.len == prefix.len || path.data[prefix.len] == '.');
 }
 
-/* Is what the filter compares overridden? The ATS then compares something else, and tenon has to
- * do it. */
-static bool is_moved(const struct reading *reading, struct str filter)
+/* Is something at the path of the record overridden? The ATS then compares, and sorts by, something
+ * else, and tenon has to do it. */
+static bool is_moved(const struct reading *reading, struct str path)
 {
-	const struct model_filter *model = model_find_filter(reading->base->model, filter);
-
-	for (size_t i = 0; model != NULL && model->path.len > 0 && i < reading->count; i++) {
+	for (size_t i = 0; path.len > 0 && i < reading->count; i++) {
 		const struct target *target = &reading->targets[i];
 
 		if (target_is_of(target, reading->base) && !target->is_request &&
-		    (begins_with(model->path, target->override->field) ||
-		     begins_with(target->override->field, model->path)))
+		    (begins_with(path, target->override->field) ||
+		     begins_with(target->override->field, path)))
 			return true;
 	}
 	return false;
+}
+
+static bool is_filter_moved(const struct reading *reading, struct str filter)
+{
+	const struct model_filter *model = model_find_filter(reading->base->model, filter);
+
+	return model != NULL && is_moved(reading, model->path);
 }
 
 static bool is_required(const struct unified_alternative *alternative, struct str filter)
@@ -61,6 +66,26 @@ static const struct target *find_query(const struct reading *reading,
 	return found;
 }
 
+static bool is_asked_otherwise(const struct reading *reading, const struct native_method *native)
+{
+	for (size_t i = 0; i < reading->count; i++)
+		if (is_query_of(reading, &reading->targets[i], native))
+			return true;
+	return false;
+}
+
+/* What a list is asked for may change its order: none is promised then, and pages are joined by
+ * the records' ids. */
+static const struct native_method *without_order(struct arena *arena,
+						 const struct native_method *native)
+{
+	struct native_method *out = arena_alloc(arena, sizeof *out);
+
+	*out = *native;
+	out->page.order_by = (struct str){NULL, 0};
+	return out;
+}
+
 static void make_call(const struct reading *reading, const struct unified_alternative *alternative,
 		      const struct unified_call *base, struct unified_call *call)
 {
@@ -70,6 +95,8 @@ static void make_call(const struct reading *reading, const struct unified_altern
 
 	*call = *base;
 	call->map = effect_map(reading->base, reading->out, base->map);
+	if (is_asked_otherwise(reading, base->method))
+		call->method = without_order(reading->arena, base->method);
 	for (size_t i = 0; i < base->argument_count; i++) {
 		const struct call_argument *argument = &base->arguments[i];
 		bool is_free = !argument->is_path && argument->filter.len == 0;
@@ -78,7 +105,7 @@ static void make_call(const struct reading *reading, const struct unified_altern
 			continue;
 		if (argument->is_path || argument->filter.len == 0 ||
 		    is_required(alternative, argument->filter) ||
-		    !is_moved(reading, argument->filter))
+		    !is_filter_moved(reading, argument->filter))
 			arguments[count++] = *argument;
 	}
 	for (size_t i = 0; i < reading->count; i++) {
@@ -117,10 +144,27 @@ static void add_matches(const struct reading *reading, struct unified_alternativ
 	if (count > 0)
 		memcpy(matches, out->matches, count * sizeof *matches);
 	for (size_t i = 0; i < out->when_count; i++)
-		if (is_moved(reading, out->when[i]))
+		if (is_filter_moved(reading, out->when[i]))
 			matches[count++] = out->when[i];
 	out->matches = matches;
 	out->match_count = count;
+}
+
+/* Orders which the ATS still gives. */
+static void keep_sorts(const struct reading *reading, struct unified_alternative *out)
+{
+	struct unified_sort *sorts =
+		arena_array(reading->arena, out->sort_count + 1, sizeof *sorts);
+	bool is_otherwise = false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < out->call_count; i++)
+		is_otherwise |= is_asked_otherwise(reading, out->calls[i].method);
+	for (size_t i = 0; i < out->sort_count && !is_otherwise; i++)
+		if (!is_moved(reading, out->sorts[i].path))
+			sorts[count++] = out->sorts[i];
+	out->sorts = sorts;
+	out->sort_count = count;
 }
 
 static void make_method(const struct reading *reading, const struct unified_method *base,
@@ -140,6 +184,7 @@ static void make_method(const struct reading *reading, const struct unified_meth
 		for (size_t k = 0; k < alternative->call_count; k++)
 			make_call(reading, &base->alternatives[i], &alternative->calls[k],
 				  &calls[k]);
+		keep_sorts(reading, alternative);
 		alternative->calls = calls;
 		alternative->is_absent = extend(reading, alternative->is_absent);
 		alternative->is_maybe_absent = extend(reading, alternative->is_maybe_absent);
