@@ -359,8 +359,8 @@ static bool resolve_link(struct arena *arena, struct str base, struct str link, 
 	return true;
 }
 
-static bool make_url(const struct run *run, const struct native_call *call, struct str *url,
-		     struct error *err)
+bool native_url(const struct run *run, const struct native_call *call, struct str *url,
+		struct error *err)
 {
 	struct buffer buffer;
 	struct names names = {run, call};
@@ -616,7 +616,7 @@ bool native_try(const struct run *run, const struct native_call *call, int64_t d
 	bool ok = false;
 
 	*response = (struct http_response){.outcome = HTTP_REFUSED};
-	if (!make_url(run, call, &url, err) || !make_headers(run, call, &headers, err))
+	if (!native_url(run, call, &url, err) || !make_headers(run, call, &headers, err))
 		goto done;
 	struct http_request request = {
 		.method = call->method->verb,

@@ -73,6 +73,19 @@ void run_finish(struct run *run)
 	run->limiter = NULL;
 }
 
+/* Of a page as it came nothing can be left out. */
+static bool check_raw(const struct run *run, struct error *err)
+{
+	for (size_t i = 0; run->operation->is_raw && i < run->filter_count; i++)
+		if (run->filters[i].is_checked && !run->filters[i].is_asked)
+			return error_set_field(
+				err, ERROR_INVALID, arena_c(run->arena, run->filters[i].name), NULL,
+				"%.*s cannot filter by \"%.*s\" itself, and raw answers are its "
+				"own",
+				STR_ARGS(run->connector->label), STR_ARGS(run->filters[i].name));
+	return true;
+}
+
 static bool run_method(struct run *run, struct error *err)
 {
 	switch (run->operation->method) {
@@ -88,8 +101,8 @@ static bool run_method(struct run *run, struct error *err)
 	case OPERATION_LIST:
 		break;
 	}
-	return plan_make(run, err) && sort_plan(run, err) && select_make(run, err) &&
-	       list_run(run, err) &&
+	return plan_make(run, err) && check_raw(run, err) && sort_plan(run, err) &&
+	       select_make(run, err) && list_run(run, err) &&
 	       (!run->operation->expand || expand_run(run, err)) && select_records(run, err);
 }
 

@@ -108,6 +108,8 @@ struct operation {
 	struct str write;
 	struct json body;
 	bool dry_run;				/* tell what would be sent, and send nothing */
+	bool is_traced;				/* the result tells the native calls */
+	bool is_raw; /* the ATS's own pages are wanted: no filter may be applied to them here */
 	struct operation_journal *journal;	/* NULL: nothing is kept */
 	const struct operation_filter *filters; /* names as the caller wrote them */
 	size_t filter_count;
@@ -138,6 +140,19 @@ struct rate_limit {
 	struct str reset; /* seconds from now on */
 };
 
+/* One try of a native call. */
+struct operation_trace {
+	enum http_method verb;
+	struct str url;	  /* without credentials, which travel in headers */
+	int status;	  /* 0: no answer */
+	struct json body; /* undefined: none, or none that is JSON */
+	bool is_page;	  /* of the list, or the record, that was asked for */
+	size_t bytes;
+	int64_t duration_ns;
+};
+
+enum { OPERATION_TRACE_MAX = 200 };
+
 struct operation_result {
 	struct json items;      /* list: array of records */
 	struct json keyed;	/* list with key_by: the same by their keys; else undefined */
@@ -155,6 +170,9 @@ struct operation_result {
 	int64_t wait_ns;     /* for the account's rate limit, and between tries */
 	uint32_t calls;
 	uint32_t retries;
+	/* Of a traced operation, the first OPERATION_TRACE_MAX. */
+	struct operation_trace *trace;
+	size_t trace_count;
 	/* The ATS's own error, where one came. */
 	int remote_status;
 	struct str remote_body;

@@ -92,6 +92,7 @@ static bool ask(struct run *run, const struct native_call *call, int64_t size,
 		return false;
 	}
 	run->page_calls--;
+	paged.is_page = true;
 	if (page->style != PAGE_NONE && page->limit_name.len > 0)
 		native_add_query(run, &paged, page->limit_name,
 				 arena_format(run->arena, "%lld", (long long)size));

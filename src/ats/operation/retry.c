@@ -240,14 +240,52 @@ static bool acquire(struct run *run, struct error *err)
 	return ok;
 }
 
+/* The last entry is of the try under way. */
+static struct operation_trace *begin_trace(struct run *run, const struct native_call *call)
+{
+	struct operation_result *result = run->result;
+	struct error ignored;
+
+	if (run->operation == NULL || !run->operation->is_traced ||
+	    result->trace_count == OPERATION_TRACE_MAX)
+		return NULL;
+	if (result->trace == NULL)
+		result->trace = arena_array(run->home, OPERATION_TRACE_MAX, sizeof *result->trace);
+	struct operation_trace *trace = &result->trace[result->trace_count++];
+	*trace = (struct operation_trace){
+		.verb = call->method->verb, .body = json_undefined(), .is_page = call->is_page};
+	if (native_url(run, call, &trace->url, &ignored))
+		trace->url = arena_str(run->home, trace->url);
+	return trace;
+}
+
+static void end_trace(struct run *run, struct operation_trace *trace, int64_t start_ns,
+		      const struct http_response *response)
+{
+	struct error ignored;
+
+	if (trace == NULL)
+		return;
+	trace->duration_ns = now_ns(run) - start_ns;
+	trace->status = response->status;
+	trace->bytes = response->body.len;
+	/* A search gives each page an arena of its own; what is told lives as long as the result.
+	 */
+	if (!json_parse(run->home, arena_str(run->home, response->body), &json_limits_default,
+			&trace->body, &ignored))
+		trace->body = json_undefined();
+}
+
 static struct outcome try_once(struct run *run, const struct native_call *call, int tries,
 			       struct native_reply *reply, struct error *err)
 {
 	struct http_response response;
+	struct operation_trace *trace = begin_trace(run, call);
 	int64_t start_ns = now_ns(run);
 	bool is_whole = native_try(run, call, try_deadline_ns(run, tries), &response, err);
 
 	limiter_release(run->limiter);
+	end_trace(run, trace, start_ns, &response);
 	run->result->upstream_ns += now_ns(run) - start_ns;
 	run->result->calls++;
 	run->services->counts->upstream_calls++;

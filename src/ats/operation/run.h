@@ -123,6 +123,7 @@ struct native_call {
 	struct str under; /* a path below the base URL, instead of the method's own */
 	struct str link; /* the whole URL (or one relative to the base) instead of all that */
 	enum native_answer answer;
+	bool is_page;	 /* for the trace */
 	struct str body; /* data NULL: none */
 	struct str content_type;
 };
@@ -148,6 +149,9 @@ void native_add_query(const struct run *run, struct native_call *call, struct st
 		      struct str value);
 void native_add_path(const struct run *run, struct native_call *call, struct str name,
 		     struct str value);
+/* The URL that native_try() calls. */
+bool native_url(const struct run *run, const struct native_call *call, struct str *url,
+		struct error *err) MUST_CHECK;
 /* NULL when the text is of the type that the method declares for the query parameter, or declares
  * none; else what is allowed. */
 const char *native_check_type(const struct native_method *method, struct str name,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "front/rest/format.h"
 
 enum { LIMIT_DEFAULT = 100 };
 
@@ -33,6 +34,7 @@ struct query {
 	struct str account_id;
 	struct operation_filter *filters;
 	struct operation_filter *remote;
+	enum format format;
 };
 
 static struct str add_name(struct arena *arena, struct str list, struct str name)
@@ -136,6 +138,8 @@ static bool read_parameter(struct query *query, const struct parameter *paramete
 		return read_flag("expand", value, &operation->expand, err);
 	else if (str_equal(name, STR("remote_data")))
 		return read_flag("remote_data", value, &operation->remote_data, err);
+	else if (str_equal(name, STR("response_format")))
+		return format_read(value, &query->format, err);
 	else if (!is_read(operation) && str_equal(name, STR("dry_run")))
 		return read_flag("dry_run", value, &operation->dry_run, err);
 	else if (query->is_local && str_equal(name, STR("environment")))
@@ -193,7 +197,8 @@ static bool check_once(struct arena *arena, const struct parameter *parameters, 
 }
 
 static bool read_query(const struct door *door, const struct http_exchange *exchange,
-		       struct operation *operation, struct str *account_id, struct error *err)
+		       struct operation *operation, struct str *account_id, enum format *format,
+		       struct error *err)
 {
 	size_t count = exchange->query_count;
 	struct parameter *parameters = arena_array(exchange->arena, count + 1, sizeof *parameters);
@@ -217,7 +222,8 @@ static bool read_query(const struct door *door, const struct http_exchange *exch
 				(struct operation_filter){parameters[i].name, parameters[i].value};
 	}
 	*account_id = query.account_id;
-	return true;
+	*format = query.format;
+	return format_prepare(query.format, operation, err);
 }
 
 static bool check_model(const struct door *door, struct str name, struct error *err)
@@ -250,28 +256,12 @@ static size_t estimate_bytes(struct json items)
 	return bytes;
 }
 
-static void reply_list(struct http_exchange *exchange, const struct operation_result *result)
-{
-	struct json_builder envelope;
-
-	json_builder_init(&envelope, exchange->arena);
-	json_builder_set(&envelope, STR("result"),
-			 json_is(result->keyed, JSON_OBJECT) ? result->keyed : result->items);
-	json_builder_set(&envelope, STR("next_cursor"),
-			 result->next_cursor.len > 0 ? json_string(result->next_cursor)
-						     : json_null());
-	json_builder_set(&envelope, STR("prev_cursor"), json_null());
-	json_builder_set(&envelope, STR("result_count"), json_int(result->items.count));
-	json_builder_set(&envelope, STR("is_partial_response"), json_bool(result->is_partial));
-	door_reply_sized(exchange, 200, json_builder_object(&envelope),
-			 estimate_bytes(result->items));
-}
-
 /* What a request asks for, and of whom. */
 struct request {
 	const struct door *door;
 	struct http_exchange *exchange;
 	struct operation *operation;
+	enum format format;
 	struct account account;
 	struct door_attempt attempt;
 	struct operation_result result;
@@ -287,7 +277,7 @@ static bool run(struct request *request, struct str model, struct error *err)
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, err) ||
 	    !check_model(door, model, err) ||
-	    !read_query(door, exchange, operation, &account_id, err) ||
+	    !read_query(door, exchange, operation, &account_id, &request->format, err) ||
 	    !door_find_account(door, exchange->arena, &caller, account_id, &request->account, err))
 		return false;
 	if (operation->method == OPERATION_WRITE && exchange->body.len > 0 &&
@@ -298,6 +288,8 @@ static bool run(struct request *request, struct str model, struct error *err)
 	if (operation->method == OPERATION_WRITE && !operation->dry_run &&
 	    !door_begin_attempt(door, exchange, operation, exchange->path, &request->attempt, err))
 		return false;
+	if (request->format == FORMAT_STREAM)
+		return format_stream(door, exchange, operation, &request->result, err);
 	return request->attempt.before.status != 0 ||
 	       operation_run(door->services, exchange->arena, operation, &request->result, err);
 }
@@ -308,20 +300,30 @@ static bool is_creation(const struct operation *operation)
 	       str_equal(operation->write, STR("create"));
 }
 
+static void reply(const struct request *request)
+{
+	struct json body = format_answer(request->format, request->exchange->arena,
+					 request->operation, &request->result);
+
+	door_reply_sized(request->exchange, is_creation(request->operation) ? 201 : 200, body,
+			 estimate_bytes(request->result.items));
+}
+
 static void answer(const struct door *door, struct http_exchange *exchange,
 		   struct operation *operation, struct str model)
 {
 	struct request request = {.door = door, .exchange = exchange, .operation = operation};
 	struct error err;
+	bool ok = run(&request, model, &err);
 
-	if (!run(&request, model, &err))
+	if (!ok)
 		door_reply_error(exchange, &err, &request.result);
 	else if (request.attempt.before.status != 0)
 		door_reply_again(exchange, &request.attempt);
-	else if (operation->method == OPERATION_LIST)
-		reply_list(exchange, &request.result);
+	else if (request.format == FORMAT_STREAM)
+		return; /* its headers went out long ago */
 	else
-		door_reply(exchange, is_creation(operation) ? 201 : 200, request.result.item);
+		reply(&request);
 	door_end_attempt(exchange, &request.attempt);
 	door_set_rate_limit(exchange, &request.result);
 	door_set_timing(door, exchange, &request.result);
