@@ -224,6 +224,13 @@ class Overrides(Case):
         status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=other)
         self.assertEqual(status, 200)
 
+    def test_what_is_hostile_can_be_mended_by_trying(self):
+        record = self.plain(limit=1)[0]
+        self.change(self.own, {"response": {"name": ENDLESS}})
+        answer = self.try_drafts(id=record["id"], overrides={"response": {"name": "name"}})
+        self.assertEqual(answer["difference"],
+                         [{"field": "name", "before": None, "after": record["name"]}])
+
     # --- tests of drafts ---------------------------------------------------------------------
 
     def try_drafts(self, status=200, **body):

@@ -119,7 +119,8 @@ static bool run_overridden(struct run *run, struct error *err)
 	bool ok = run->preview != NULL && !json_is(run->preview->record, JSON_UNDEFINED)
 			  ? preview_given(run, err)
 			  : run_method(run, err);
-	if (!run_is_overdrawn(run))
+	/* Who tries drafts does so because of what is there. */
+	if (!run_is_overdrawn(run) || run->preview != NULL)
 		return ok;
 	*err = run->toll->err;
 	return false;

@@ -457,6 +457,16 @@ bool override_list(struct overrides *overrides, struct arena *arena,
 	return true;
 }
 
+bool override_check(struct overrides *overrides, struct arena *arena, struct str connector,
+		    const struct override *override, struct error *err)
+{
+	const struct connector *found = find_connector(overrides, connector, err);
+	struct override_fault fault;
+	struct target target;
+
+	return found != NULL && target_make(arena, found, override, &target, &fault, err);
+}
+
 /* How many a layer would then have, and how long they are. */
 static bool check_room(struct overrides *overrides, struct arena *arena,
 		       const struct override_layer *layer, struct str resource,

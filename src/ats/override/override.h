@@ -86,6 +86,9 @@ bool override_save(struct overrides *overrides, struct arena *arena,
 		   const struct override_layer *layer, struct str resource,
 		   const struct override *changes, size_t count, bool replaces_all,
 		   struct override_fault *fault, struct error *err) MUST_CHECK;
+/* Can it be used? What was saved by an earlier version may not. */
+bool override_check(struct overrides *overrides, struct arena *arena, struct str connector,
+		    const struct override *override, struct error *err) MUST_CHECK;
 /* The account itself was removed. */
 void override_forget(struct overrides *overrides, const struct override_layer *layer);
 
@@ -106,7 +109,8 @@ bool overriding_hold(struct overrides *overrides, const struct account *account,
 /* NULL is accepted. */
 void overriding_drop(struct overrides *overrides, const struct overriding *overriding);
 /* As if `changes` had been saved in the account's layer, or, with an empty account id, in the
- * environment's. Lives in the arena, and is not to be dropped. */
+ * environment's; without what was saved and cannot be used. Lives in the arena, and is not to be
+ * dropped. */
 bool overriding_make(struct overrides *overrides, struct arena *arena,
 		     const struct override_layer *layer, const struct override *changes,
 		     size_t count, const struct overriding **overriding,

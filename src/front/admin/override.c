@@ -65,8 +65,20 @@ static struct json or_null(struct str text)
 	return text.len == 0 ? json_null() : json_string(text);
 }
 
-static struct json show_override(struct arena *arena, const struct override *override,
-				 struct str connector, bool shadowed)
+/* What keeps it from being used, or null. */
+static struct json show_fault(const struct door *door, struct arena *arena,
+			      const struct override *override, struct str connector)
+{
+	struct error err;
+
+	if (override_check(door->services->overrides, arena, connector, override, &err))
+		return json_null();
+	return json_string(arena_str(arena, str_from_c(err.message)));
+}
+
+static struct json show_override(const struct door *door, struct arena *arena,
+				 const struct override *override, struct str connector,
+				 bool shadowed)
 {
 	struct str part = override->part;
 	struct str side = str_cut(&part, '/');
@@ -77,17 +89,16 @@ static struct json show_override(struct arena *arena, const struct override *ove
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("layer"),
 			 json_string_c(override->is_account ? "account" : "environment"));
-	json_builder_set(
-		&item, STR("connector"),
-		json_string(override->connector.len > 0 ? override->connector : connector));
+	json_builder_set(&item, STR("connector"), json_string(connector));
 	json_builder_set(&item, STR("resource"), json_string(override->resource));
-	json_builder_set(&item, STR("side"), json_string_c(is_request ? "request" : "response"));
+	json_builder_set(&item, STR("side"), json_string(is_request ? side : STR("response")));
 	json_builder_set(&item, STR("table"), is_request ? json_null() : or_null(part));
 	json_builder_set(&item, STR("method"), or_null(method));
 	json_builder_set(&item, STR("call"), is_request ? or_null(part) : json_null());
 	json_builder_set(&item, STR("field"), json_string(override->field));
 	json_builder_set(&item, STR("expression"), json_string(override->expression));
 	json_builder_set(&item, STR("is_shadowed"), json_bool(shadowed));
+	json_builder_set(&item, STR("fault"), show_fault(door, arena, override, connector));
 	json_builder_set(&item, STR("created_at"), admin_time(arena, override->created_ms));
 	json_builder_set(&item, STR("updated_at"), admin_time(arena, override->updated_ms));
 	return json_builder_object(&item);
@@ -106,9 +117,12 @@ static bool list(const struct door *door, struct http_exchange *exchange, struct
 	    !override_list(overrides, exchange->arena, &layer, true, &all, &count, err))
 		return false;
 	json_builder_init(&items, exchange->arena);
-	for (size_t i = 0; i < count; i++)
-		json_builder_add(&items, show_override(exchange->arena, &all[i], layer.connector,
+	for (size_t i = 0; i < count; i++) {
+		struct str name = all[i].connector.len > 0 ? all[i].connector : layer.connector;
+
+		json_builder_add(&items, show_override(door, exchange->arena, &all[i], name,
 						       is_shadowed(all, count, &all[i])));
+	}
 	admin_reply_list(exchange, &items, (struct str){NULL, 0});
 	return true;
 }

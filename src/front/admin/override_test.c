@@ -175,7 +175,9 @@ static bool try_drafts(struct test *test, struct str account_id, struct error *e
 		return false;
 	layer = (struct override_layer){test->account.environment_id, test->account.connector,
 					test->account.id};
-	if (!overriding_make(door->services->overrides, exchange->arena, &layer, drafts, count,
+	if (!overriding_make(door->services->overrides, exchange->arena, &layer, NULL, 0,
+			     &test->operation.overriding, &test->fault, err) ||
+	    !overriding_make(door->services->overrides, exchange->arena, &layer, drafts, count,
 			     &test->draft, &test->fault, err))
 		return false;
 	return test->operation.method == OPERATION_WRITE ? try_write(test, err)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "world.h"
 
@@ -352,6 +353,86 @@ static void test_what_is_held_is_shared_and_given_up(void **state)
 	world_run(hold);
 }
 
+/* Many hold and drop while one changes: each sees what was last saved when it began, or later. */
+struct reader {
+	struct world *world;
+	pthread_t thread;
+	_Atomic int *saved;
+	_Atomic bool *is_over;
+	size_t looks;
+};
+
+/* The field is overridden by its number. */
+static int64_t look(struct world *world)
+{
+	const struct overriding *overriding;
+	struct error err;
+	int64_t number = 0;
+
+	WORLD_CHECK(overriding_hold(world->services.overrides, &world->account, STR("offsets"),
+				    &overriding, &err),
+		    err);
+	if (overriding == NULL)
+		return 0;
+	const struct unified_map *map =
+		&connector_find_resource(overriding->connector, STR("offsets"))->maps[0];
+	for (size_t i = 0; i < map->count; i++)
+		if (map->entries[i].origin != NULL &&
+		    !str_to_int64(jsonata_text(map->entries[i].expression), &number))
+			die("not what was saved");
+	overriding_drop(world->services.overrides, overriding);
+	return number;
+}
+
+static void *read_on(void *context)
+{
+	struct reader *reader = context;
+
+	while (!*reader->is_over) {
+		int before = *reader->saved;
+		int64_t seen = look(reader->world);
+
+		if (seen < before)
+			die("saw %d after %d was saved", (int)seen, before);
+		reader->looks++;
+	}
+	return NULL;
+}
+
+static void change_under_readers(struct world *world)
+{
+	_Atomic int saved = 0;
+	_Atomic bool is_over = false;
+	struct reader readers[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		readers[i] = (struct reader){.world = world, .saved = &saved, .is_over = &is_over};
+		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_on, &readers[i]), 0);
+	}
+	for (int i = 1; i <= 60; i++) {
+		const char *document =
+			arena_c(&world->arena,
+				arena_format(&world->arena, "{\"response\":{\"name\":\"%d\"}}", i));
+
+		save(world, i % 2 == 0, "offsets", document);
+		if (i % 2 == 1)
+			save(world, true, "offsets", "{\"response\":{\"name\":null}}");
+		saved = i;
+	}
+	is_over = true;
+	for (size_t i = 0; i < 3; i++) {
+		pthread_join(readers[i].thread, NULL);
+		assert_true(readers[i].looks > 0);
+	}
+	assert_int_equal(look(world), 60);
+}
+
+static void test_no_thread_sees_what_was_before(void **state)
+{
+	(void)state;
+	world_run(change_under_readers);
+}
+
 static void break_one(struct world *world)
 {
 	struct store_value values[] = {store_text(world->environment.id),
@@ -374,6 +455,9 @@ static void break_one(struct world *world)
 	operation.method = OPERATION_GET;
 	operation.id = STR("7");
 	world_must(world, &operation);
+	/* Mended, all is well. */
+	save(world, true, "offsets", "{\"response\":{\"name\":\"'mended'\"}}");
+	assert_non_null(strstr(first(world, "offsets"), "\"name\":\"mended\""));
 }
 
 static void test_one_that_does_not_fit_any_more_is_told(void **state)
@@ -565,9 +649,8 @@ static void preview(struct world *world)
 		print(world, override_difference(&world->arena, preview.before, preview.after)),
 		"[{\"field\":\"shelf\",\"before\":\"top\",\"after\":null},"
 		"{\"field\":\"size\",\"before\":7,\"after\":8}]");
-	assert_non_null(strstr(
-		print(world, preview.errors),
-		"[{\"field\":\"shelf\",\"layer\":\"account\",\"code\":\"D3137\""));
+	assert_non_null(strstr(print(world, preview.errors),
+			       "[{\"field\":\"shelf\",\"layer\":\"account\",\"code\":\"D3137\""));
 	assert_string_equal(print(world, json_get_c(preview.record, "id")), "7");
 	/* A given record costs no call. */
 	size_t calls = world->kiln.calls;
@@ -696,6 +779,7 @@ int main(void)
 		cmocka_unit_test(test_a_bad_expression_is_refused_with_its_place),
 		cmocka_unit_test(test_a_layer_is_bounded),
 		cmocka_unit_test(test_what_is_held_is_shared_and_given_up),
+		cmocka_unit_test(test_no_thread_sees_what_was_before),
 		cmocka_unit_test(test_one_that_does_not_fit_any_more_is_told),
 		cmocka_unit_test(test_filters_compare_what_is_shown),
 		cmocka_unit_test(test_parameters_of_reads_are_overridden),
