@@ -117,7 +117,8 @@ static struct json find_given(const struct run *run, struct str name, struct str
 
 /* A parameter which an override makes of the filters. */
 static bool find_overridden(const struct run *run, const struct call_argument *argument,
-			    struct jsonata_context context, struct json *value, struct error *err)
+			    const struct jsonata_context *context, struct json *value,
+			    struct error *err)
 {
 	const struct toll_call call = {.expression = argument->value,
 				       .origin = argument->origin,
@@ -154,7 +155,7 @@ static bool find_value(const struct run *run, const struct call_argument *argume
 
 	*value = argument->constant;
 	if (argument->origin != NULL)
-		return find_overridden(run, argument, context, value, err);
+		return find_overridden(run, argument, &context, value, err);
 	if (argument->filter.len == 0)
 		return true;
 	*value = json_undefined();

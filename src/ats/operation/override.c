@@ -45,11 +45,12 @@ static bool is_budget(const char *code)
 	return false;
 }
 
-bool toll_take(struct toll *toll, const struct toll_call *call, struct jsonata_context context,
-	       struct json input, struct json *value, struct jsonata_error *fault)
+bool toll_take(struct toll *toll, const struct toll_call *call,
+	       const struct jsonata_context *context, struct json input, struct json *value,
+	       struct jsonata_error *fault)
 {
-	context.steps = &toll->steps;
-	bool ok = jsonata_evaluate(call->expression, &context, input, value, fault);
+	bool ok = jsonata_evaluate_counted(call->expression, context, input, value, &toll->steps,
+					   fault);
 
 	if (ok && toll->steps > OVERRIDE_STEPS_MAX) {
 		*fault = (struct jsonata_error){
@@ -220,7 +221,7 @@ static struct json evaluate(const struct overridden *overridden, const struct to
 
 	if (overridden->toll->has_failed)
 		return json_undefined();
-	if (toll_take(overridden->toll, call, mapping->context, input, &value, &fault))
+	if (toll_take(overridden->toll, call, &mapping->context, input, &value, &fault))
 		return value;
 	mapping->misfits++;
 	if (overridden->faults != NULL)

@@ -79,8 +79,9 @@ struct toll_call {
 	struct str field;
 };
 /* False with *fault; when it was a budget, also with the toll's error. */
-bool toll_take(struct toll *toll, const struct toll_call *call, struct jsonata_context context,
-	       struct json input, struct json *value, struct jsonata_error *fault) MUST_CHECK;
+bool toll_take(struct toll *toll, const struct toll_call *call,
+	       const struct jsonata_context *context, struct json input, struct json *value,
+	       struct jsonata_error *fault) MUST_CHECK;
 
 /* run->preview->record mapped without the ATS. */
 bool preview_given(struct run *run, struct error *err) MUST_CHECK;

@@ -50,7 +50,7 @@ bool write_make(struct write *write, const struct write_value *source, struct js
 
 	if (source->origin == NULL)
 		return write_evaluate(write, source->expression, input, source->field, value, err);
-	if (toll_take(run->toll, &call, context, input, value, &fault))
+	if (toll_take(run->toll, &call, &context, input, value, &fault))
 		return true;
 	return error_set_field(err, ERROR_INVALID, arena_c(run->arena, call.field), NULL,
 			       "%s of %.*s in %.*s of %.*s failed: %s: %.*s", call.origin,

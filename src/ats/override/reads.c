@@ -91,6 +91,7 @@ static void make_call(const struct reading *reading, const struct unified_altern
 {
 	struct call_argument *arguments = arena_array(
 		reading->arena, base->argument_count + reading->count + 1, sizeof *arguments);
+	bool is_list = str_equal(reading->method, STR("list"));
 	size_t count = 0;
 
 	*call = *base;
@@ -103,7 +104,8 @@ static void make_call(const struct reading *reading, const struct unified_altern
 
 		if (is_free && find_query(reading, base->method, argument->name) != NULL)
 			continue;
-		if (argument->is_path || argument->filter.len == 0 ||
+		/* What is given with an id only helps to find it. */
+		if (argument->is_path || argument->filter.len == 0 || !is_list ||
 		    is_required(alternative, argument->filter) ||
 		    !is_filter_moved(reading, argument->filter))
 			arguments[count++] = *argument;

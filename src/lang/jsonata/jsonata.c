@@ -60,6 +60,9 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 	return program;
 }
 
+/* For what an evaluation runs once, and two functions have: each with a copy of its own. */
+#define INLINED inline __attribute__((always_inline))
+
 /* --- results ------------------------------------------------------------------------------- */
 
 /* What an expression built may be nested too deep or, by sharing, be huge when written out: both
@@ -90,7 +93,7 @@ static bool check_result(struct evaluation *e, struct json value, uint32_t depth
 	return true;
 }
 
-static bool take_result(struct evaluation *e, struct json value, struct json *out)
+static INLINED bool take_result(struct evaluation *e, struct json value, struct json *out)
 {
 	if (value_is_failed(value))
 		return false;
@@ -110,7 +113,7 @@ static bool take_result(struct evaluation *e, struct json value, struct json *ou
 
 /* --- evaluation ---------------------------------------------------------------------------- */
 
-static struct json run_program(struct evaluation *e, struct json input)
+static INLINED struct json run_program(struct evaluation *e, struct json input)
 {
 	const struct jsonata *program = e->program;
 	struct json wrapped = input;
@@ -136,8 +139,8 @@ static struct json run_program(struct evaluation *e, struct json input)
 	return jsonata_run(e, program->root, wrapped, frame);
 }
 
-static void start(struct evaluation *e, const struct jsonata *expression,
-		  const struct jsonata_context *context)
+static INLINED void start(struct evaluation *e, const struct jsonata *expression,
+			  const struct jsonata_context *context)
 {
 	const struct jsonata_limits *limits =
 		context->limits == NULL ? &jsonata_limits_default : context->limits;
@@ -161,16 +164,16 @@ static void start(struct evaluation *e, const struct jsonata *expression,
 	e->marked_builtin = NULL;
 }
 
-static void count_steps(const struct evaluation *e)
+static uint64_t steps_taken(const struct evaluation *e)
 {
 	uint64_t left = e->steps_left + (uint64_t)(e->fuel > 0 ? e->fuel : 0);
 
-	if (e->context->steps != NULL)
-		*e->context->steps += e->limits->steps_max + 1 - left;
+	return e->limits->steps_max + 1 - left;
 }
 
-bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
-		      struct json input, struct json *out, struct jsonata_error *error)
+static INLINED bool evaluate(const struct jsonata *expression,
+			     const struct jsonata_context *context, struct json input,
+			     struct json *out, uint64_t *steps, struct jsonata_error *error)
 {
 	struct evaluation e UNINITIALIZED;
 	struct json scratch[SCRATCH_FIRST] UNINITIALIZED;
@@ -182,11 +185,25 @@ bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_con
 	e.capacity = SCRATCH_FIRST;
 	*out = json_undefined();
 	bool ok = take_result(&e, run_program(&e, input), out);
-	count_steps(&e);
+	if (steps != NULL)
+		*steps += steps_taken(&e);
 	if (ok)
 		return true;
 	jsonata_fault_report(&e.fault, expression->text, context->arena, error);
 	return false;
+}
+
+bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
+		      struct json input, struct json *out, struct jsonata_error *error)
+{
+	return evaluate(expression, context, input, out, NULL, error);
+}
+
+bool jsonata_evaluate_counted(const struct jsonata *expression,
+			      const struct jsonata_context *context, struct json input,
+			      struct json *out, uint64_t *steps, struct jsonata_error *error)
+{
+	return evaluate(expression, context, input, out, steps, error);
 }
 
 bool jsonata_error_to_error(const struct jsonata_error *error, struct error *err)

@@ -77,7 +77,6 @@ struct jsonata_context {
 	void *native_context;
 	const struct clock *clock; /* for $now(), $millis() and the time budget; NULL: 1970, none */
 	const struct random *random; /* for $random(), $shuffle(); NULL: these fail */
-	uint64_t *steps; /* the steps that each evaluation took are added; NULL: not counted */
 };
 
 /* Evaluates with `input` as $ and $$. *out is JSON_UNDEFINED when the expression selects
@@ -85,6 +84,12 @@ struct jsonata_context {
  * The result may share with `input`. False with *error filled (in the arena). */
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
 		      struct json input, struct json *out, struct jsonata_error *error) MUST_CHECK;
+
+/* The same; the steps that it took are added to *steps. */
+bool jsonata_evaluate_counted(const struct jsonata *expression,
+			      const struct jsonata_context *context, struct json input,
+			      struct json *out, uint64_t *steps,
+			      struct jsonata_error *error) MUST_CHECK;
 
 /* "S0201 at 12: Syntax error: …" with the place, as an ERROR_INVALID. Returns false. */
 bool jsonata_error_to_error(const struct jsonata_error *error, struct error *err);
