@@ -200,8 +200,19 @@ class Overrides(Case):
         deep = "(" * 5000 + "1" + ")" * 5000
         self.assertEqual(self.change(self.own, {"response": {"name": deep}}, status=400)
                          ["expression"]["code"], "U1002")
-        nested = "(" * 150 + "1" + ")" * 150
-        self.change(self.own, {"response": {"name": nested}})
+        # As deep as an expression may be: a fiber's stack takes that.
+        for begin, end in (("(", ")"), ("[", "]"), ('{"a": ', "}"), ("a.(", ")"), ("a[", "]"),
+                           ("function($x) {", "}"), ("-", ""), ("1 ? ", " : 2"), ("$f(", ")"),
+                           ("$map(a, function($y) {", "})"), ("a ~> ", "")):
+            for depth in (40, 90, 190):
+                nested = begin * depth + "a" + end * depth
+                status, _, body = self.admin.request("PUT", self.own, {"response": {"name": nested}})
+                self.assertIn(status, (200, 400), (begin, depth))
+                if status == 200:
+                    self.assertIn(self.list("candidates", limit=1)[0], (200, 413), (begin, depth))
+                else:
+                    self.assertEqual(body["expression"]["code"], "U1002", (begin, depth))
+        self.change(self.own, None, "DELETE")
         self.change("/environment/overrides/spoon/candidates", {}, status=404)
         self.change("/environment/overrides/recruitee/spoons", {}, status=404)
         self.change("/integrated-account/acc_none/overrides/candidates", {}, status=404)

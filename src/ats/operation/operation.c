@@ -67,8 +67,6 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 
 void run_finish(struct run *run)
 {
-	overriding_drop(run->services->overrides, run->overriding);
-	run->overriding = NULL;
 	limiter_drop(run->limiter);
 	run->limiter = NULL;
 }

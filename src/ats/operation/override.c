@@ -11,17 +11,15 @@ bool run_override(struct run *run, struct error *err)
 {
 	const struct operation *operation = run->operation;
 	struct overrides *overrides = run->services->overrides;
+	const struct overriding *overriding = operation->overriding;
 
 	run->base = run->connector;
-	if (operation->overriding != NULL) {
-		run->connector = operation->overriding->connector;
-	} else if (overrides != NULL) {
-		if (!overriding_hold(overrides, run->account, operation->resource, &run->overriding,
-				     err))
-			return false;
-		if (run->overriding != NULL)
-			run->connector = run->overriding->connector;
-	}
+	if (overriding == NULL && overrides != NULL &&
+	    !overriding_hold(overrides, run->home, run->account, operation->resource, &overriding,
+			     err))
+		return false;
+	if (overriding != NULL)
+		run->connector = overriding->connector;
 	if (run->connector != run->base)
 		run->toll = arena_zero(run->arena, sizeof *run->toll);
 	return true;

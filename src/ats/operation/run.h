@@ -21,7 +21,6 @@ struct run {
 	const struct account *account;
 	const struct connector *connector; /* with the account's overrides in it */
 	const struct connector *base;	   /* as its files have it */
-	const struct overriding *overriding; /* held for the run; NULL: none */
 	struct toll *toll;		     /* NULL: nothing is overridden */
 	struct operation_preview *preview;   /* NULL: nobody wants to know */
 	struct str base_url;    /* the override of the connector's; empty: none */

@@ -54,6 +54,7 @@ struct overrides {
 	_Atomic int presence;
 	_Atomic size_t bytes;
 	_Atomic size_t held_count;
+	_Atomic size_t references; /* of its owner, and of each that is held */
 };
 
 /* What stands in the map for an account without any. */
@@ -71,6 +72,7 @@ struct overrides *overrides_create(struct store *store, const struct connectors 
 	overrides->connectors = connectors;
 	overrides->clock = clock;
 	overrides->random = random;
+	overrides->references = 1;
 	map_init(&overrides->map, random);
 	/* A change must not wait for readers without end. */
 	pthread_rwlockattr_init(&attributes);
@@ -78,6 +80,16 @@ struct overrides *overrides_create(struct store *store, const struct connectors 
 	pthread_rwlock_init(&overrides->lock, &attributes);
 	pthread_rwlockattr_destroy(&attributes);
 	return overrides;
+}
+
+/* What is held may outlive the owner: it goes with the memory of the last request. */
+static void unreference(struct overrides *overrides)
+{
+	if (atomic_fetch_sub(&overrides->references, 1) > 1)
+		return;
+	map_finish(&overrides->map);
+	pthread_rwlock_destroy(&overrides->lock);
+	free(overrides);
 }
 
 static void let_go(struct held *held)
@@ -90,6 +102,7 @@ static void let_go(struct held *held)
 	overrides->held_count--;
 	arena_finish(&held->arena);
 	free(held);
+	unreference(overrides);
 }
 
 static void clear(struct overrides *overrides)
@@ -107,10 +120,10 @@ void overrides_destroy(struct overrides *overrides)
 {
 	if (overrides == NULL)
 		return;
+	pthread_rwlock_wrlock(&overrides->lock);
 	clear(overrides);
-	map_finish(&overrides->map);
-	pthread_rwlock_destroy(&overrides->lock);
-	free(overrides);
+	pthread_rwlock_unlock(&overrides->lock);
+	unreference(overrides);
 }
 
 size_t overrides_held(struct overrides *overrides)
@@ -164,6 +177,7 @@ static struct held *make_held(struct overrides *overrides, const struct connecto
 	held->bytes = held->arena.bytes;
 	overrides->bytes += held->bytes;
 	overrides->held_count++;
+	overrides->references++;
 	return held;
 }
 
@@ -399,8 +413,14 @@ static bool check_broken(const struct held *held, struct str resource, struct er
 	return true;
 }
 
-bool overriding_hold(struct overrides *overrides, const struct account *account,
-		     struct str resource, const struct overriding **overriding, struct error *err)
+static void let_go_of(void *held)
+{
+	let_go(held);
+}
+
+bool overriding_hold(struct overrides *overrides, struct arena *arena,
+		     const struct account *account, struct str resource,
+		     const struct overriding **overriding, struct error *err)
 {
 	char text[KEY_BYTES_MAX];
 	struct str key = account_key(text, account);
@@ -422,22 +442,11 @@ bool overriding_hold(struct overrides *overrides, const struct account *account,
 	}
 	if (held == &nothing)
 		return true;
-	if (!check_broken(held, resource, err)) {
-		let_go(held);
+	arena_on_finish(arena, let_go_of, held);
+	if (!check_broken(held, resource, err))
 		return false;
-	}
 	*overriding = &held->public;
 	return true;
-}
-
-void overriding_drop(struct overrides *overrides, const struct overriding *overriding)
-{
-	struct held *held = (struct held *)(uintptr_t)overriding;
-
-	if (held == NULL)
-		return;
-	assert(held->overrides == overrides);
-	let_go(held);
 }
 
 /* --- changing -------------------------------------------------------------------------------- */

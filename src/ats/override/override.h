@@ -100,14 +100,13 @@ struct overriding {
 	const struct connector *base;	   /* as its files have it */
 };
 
-/* What an operation on this account goes by; *overriding is NULL when nothing is overridden. To be
- * dropped when the operation ends. ERROR_CONFLICT names an override of the resource which was
- * saved, and which this version of the program or the connector cannot use any more. */
-bool overriding_hold(struct overrides *overrides, const struct account *account,
-		     struct str resource, const struct overriding **overriding,
-		     struct error *err) MUST_CHECK;
-/* NULL is accepted. */
-void overriding_drop(struct overrides *overrides, const struct overriding *overriding);
+/* What an operation on this account goes by; *overriding is NULL when nothing is overridden. It is
+ * held until the arena ends, for the operation's result may have texts of its expressions.
+ * ERROR_CONFLICT names an override of the resource which was saved, and which this version of the
+ * program or the connector cannot use any more. */
+bool overriding_hold(struct overrides *overrides, struct arena *arena,
+		     const struct account *account, struct str resource,
+		     const struct overriding **overriding, struct error *err) MUST_CHECK;
 /* As if `changes` had been saved in the account's layer, or, with an empty account id, in the
  * environment's; without what was saved and cannot be used. Lives in the arena, and is not to be
  * dropped. */
