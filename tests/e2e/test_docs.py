@@ -112,7 +112,8 @@ class Docs(Case):
         outputs = {block: self.output_of(text, "docs/overrides.md", number)
                    for number, block in blocks_of("docs/overrides.md")}
         for words, wanted in (("$OVERRIDES/test", '"difference":[{"field":"name"'), ("fields=name", '"name":"'),
-                              ("name & (title", '"code":"S0203"'), ("override list", "environment  candidates")):
+                              ("name & (title", '"code":"S0203"'), ("override list", "environment  candidates"),
+                              ("override test", '"field": "name"'), ("override show", "$trim(title)")):
             self.assertIn(wanted, next(o for block, o in outputs.items() if words in block))
         self.assertGreaterEqual(len(outputs), 7)
 
