@@ -161,6 +161,38 @@ static bool check_query(const struct check *check)
 		      STR_ARGS(check->target->path));
 }
 
+/* Does one expression, or constant, make something that the path leads into? Then the rest of it
+ * could not stay as it is. */
+static bool check_members(const struct check *check, const struct write_value *values, size_t count,
+			  struct str path)
+{
+	struct str name = str_cut(&path, '.');
+
+	for (size_t i = 0; i < count && path.len > 0; i++) {
+		if (!str_equal(values[i].name, name))
+			continue;
+		if (values[i].member_count == 0)
+			return refuse(check, NULL,
+				      "\"%.*s\" is made as a whole: override the whole of it",
+				      STR_ARGS(name));
+		return check_members(check, values[i].members, values[i].member_count, path);
+	}
+	return true;
+}
+
+static bool check_bodies(const struct check *check)
+{
+	const struct target *target = check->target;
+	const struct unified_write *write = connector_find_write(target->resource, target->method);
+
+	for (size_t i = 0; write != NULL && i < write->step_count; i++)
+		if (write->steps[i].method == target->native &&
+		    !check_members(check, write->steps[i].body, write->steps[i].body_count,
+				   target->path))
+			return false;
+	return true;
+}
+
 static bool check_body(const struct check *check)
 {
 	const struct model_field whole = {.name = STR("body"),
@@ -168,7 +200,7 @@ static bool check_body(const struct check *check)
 					  .fields = check->target->native->body,
 					  .field_count = check->target->native->body_count};
 
-	return check_path(check, &whole, check->target->path);
+	return check_path(check, &whole, check->target->path) && check_bodies(check);
 }
 
 static bool is_called(const struct target *target, const struct native_method *native)

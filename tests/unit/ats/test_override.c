@@ -198,6 +198,8 @@ static void refuse(struct world *world)
 		 "request.create.pots.update.body.pot", "pots.create, pots.stamp"},
 		{"wares", "{\"request\":{\"create\":{\"pots.create\":{\"body.pot.lid\":\"1\"}}}}",
 		 "request.create.pots.create.body.pot.lid", "name, size"},
+		{"wares", "{\"request\":{\"update\":{\"pots.update\":{\"body.pot.name\":\"1\"}}}}",
+		 "request.update.pots.update.body.pot.name", NULL},
 		{"wares", "{\"request\":{\"create\":{\"pots.create\":{\"with.id\":\"1\"}}}}",
 		 "request.create.pots.create.with.id", NULL},
 		{"wares", "{\"request\":{\"create\":{\"pots.create\":{\"query.a\":\"1\"}}}}",
