@@ -596,3 +596,14 @@ class Writes(Case):
                 if i in answered:
                     self.assertEqual(count, 1, (resource, i))
             self.assertGreater(len(answered), 6, resource)
+
+    def test_a_key_is_good_for_its_query_too(self):
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "q-1"}
+        path = f"/unified/ats/departments?integrated_account_id={self.account}"
+        status, _, first = self.client.request("POST", path, {"name": "keyed"}, headers)
+        self.assertEqual(status, 201, first)
+        status, _, again = self.client.request("POST", path, {"name": "keyed"}, headers)
+        self.assertEqual((status, again), (201, first))
+        status, _, body = self.client.request("POST", path + "&remote_data=false",
+                                              {"name": "keyed"}, headers)
+        self.assertEqual((status, body["error"]), (409, "conflict"))

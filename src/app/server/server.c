@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "ats/schema/schema.h"
 #include "front/admin/admin.h"
+#include "front/batch/batch.h"
 #include "front/proxy/proxy.h"
 #include "front/rest/rest.h"
 #include "front/status/status.h"
@@ -131,9 +132,11 @@ static const struct http_router *make_router(struct arena *arena)
 		size_t count;
 	} doors[] = {{rest_routes, rest_route_count},
 		     {proxy_routes, proxy_route_count},
+		     {batch_routes, batch_route_count},
 		     {admin_routes, admin_route_count},
 		     {status_routes, status_route_count}};
-	size_t room = rest_route_count + proxy_route_count + admin_route_count + status_route_count;
+	size_t room = rest_route_count + proxy_route_count + batch_route_count + admin_route_count +
+		      status_route_count;
 	struct http_route *all = arena_array(arena, room, sizeof *all);
 	size_t count = 0;
 

@@ -54,6 +54,15 @@ static size_t stream_max(struct http_handler *handler, const struct http_exchang
 	return http_router_stream_max(worker->server->router, exchange);
 }
 
+/* The door is a member of its worker. */
+static void dispatch(const struct door *door, struct http_exchange *exchange)
+{
+	const char *place = (const char *)door - offsetof(struct worker, door);
+	struct worker *worker = (struct worker *)(uintptr_t)place;
+
+	worker_handle(&worker->handler, exchange);
+}
+
 static void init_doors(struct worker *worker)
 {
 	struct server *server = worker->server;
@@ -81,6 +90,7 @@ static void init_doors(struct worker *worker)
 		.started_ms = server->started_ms,
 		.call_timeout_ms = server->call_timeout_ms,
 		.is_draining = &server->is_draining,
+		.dispatch = dispatch,
 	};
 	worker->handler = (struct http_handler){worker_handle, refuse, worker, stream_max};
 }

@@ -1,8 +1,32 @@
 /* Writes that are done once, as every door has them. */
 #include "front/door/door.h"
 
+/* With the query, for that says as much as the path what is asked for; the account is told apart
+ * already. */
+static struct str spell_target(const struct http_exchange *exchange)
+{
+	struct buffer text;
+	char before = '?';
+
+	buffer_init(&text, exchange->arena, SIZE_MAX);
+	buffer_append(&text, exchange->path);
+	for (size_t i = 0; i < exchange->query_count; i++) {
+		const struct http_field *field = &exchange->query[i];
+
+		if (str_equal(field->name, STR("integrated_account_id")) ||
+		    str_equal(field->name, STR("environment")))
+			continue;
+		buffer_append_byte(&text, before);
+		url_encode(&text, field->name);
+		buffer_append_byte(&text, '=');
+		url_encode(&text, field->value);
+		before = '&';
+	}
+	return buffer_str(&text);
+}
+
 bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
-			struct operation *operation, struct str path, struct door_attempt *attempt,
+			struct operation *operation, struct door_attempt *attempt,
 			struct error *err)
 {
 	const struct idempotency_request asked = {
@@ -10,7 +34,7 @@ bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
 		.account_id = operation->account->id,
 		.key = http_exchange_header(exchange, "idempotency-key"),
 		.method = exchange->method_name,
-		.path = path,
+		.path = spell_target(exchange),
 		.body = exchange->body,
 	};
 

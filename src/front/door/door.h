@@ -24,6 +24,9 @@ struct door {
 	int64_t started_ms;         /* unix */
 	int64_t call_timeout_ms;    /* of one operation */
 	const _Atomic bool *is_draining;
+	/* Answers a request through the server's routes, for a door whose requests hold others; in
+	 * a fiber, and the exchange need have no connection. */
+	void (*dispatch)(const struct door *door, struct http_exchange *exchange);
 };
 
 /* Who calls: an environment, and what they may do. */
@@ -78,9 +81,10 @@ struct door_attempt {
 	struct idempotency_reply before;  /* what an earlier request of the same key was answered */
 };
 /* Looks up the note of the request's Idempotency-Key, if it has one, or begins one: the operation,
- * whose account is known, then has its journal. `path` tells with the body what is asked for. */
+ * whose account is known, then has its journal. Verb, path, query and body are what is asked for.
+ */
 bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
-			struct operation *operation, struct str path, struct door_attempt *attempt,
+			struct operation *operation, struct door_attempt *attempt,
 			struct error *err) MUST_CHECK;
 void door_reply_again(struct http_exchange *exchange, const struct door_attempt *attempt);
 /* Keeps the exchange's reply for the next time. */

@@ -68,22 +68,6 @@ static bool read_query(struct request *request, struct error *err)
 
 /* --- calling -------------------------------------------------------------------------------- */
 
-/* With the query, for that says as much as the path what is asked for. */
-static struct str spell_target(const struct request *request)
-{
-	struct buffer text;
-
-	buffer_init(&text, request->exchange->arena, SIZE_MAX);
-	buffer_append(&text, request->exchange->path);
-	for (size_t i = 0; i < request->operation.filter_count; i++) {
-		buffer_append_byte(&text, i == 0 ? '?' : '&');
-		url_encode(&text, request->operation.filters[i].name);
-		buffer_append_byte(&text, '=');
-		url_encode(&text, request->operation.filters[i].value);
-	}
-	return buffer_str(&text);
-}
-
 static bool run(struct request *request, struct error *err)
 {
 	const struct door *door = request->door;
@@ -100,8 +84,7 @@ static bool run(struct request *request, struct error *err)
 	operation->native = &request->native;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
 	if (request->native.verb != HTTP_GET &&
-	    !door_begin_attempt(door, exchange, operation, spell_target(request), &request->attempt,
-				err))
+	    !door_begin_attempt(door, exchange, operation, &request->attempt, err))
 		return false;
 	return request->attempt.before.status != 0 ||
 	       operation_run(door->services, exchange->arena, operation, &request->result, err);

@@ -286,7 +286,7 @@ static bool run(struct request *request, struct str model, struct error *err)
 	operation->account = &request->account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
 	if (operation->method == OPERATION_WRITE && !operation->dry_run &&
-	    !door_begin_attempt(door, exchange, operation, exchange->path, &request->attempt, err))
+	    !door_begin_attempt(door, exchange, operation, &request->attempt, err))
 		return false;
 	if (request->format == FORMAT_STREAM)
 		return format_stream(door, exchange, operation, &request->result, err);
