@@ -8,7 +8,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_serve, &cmd_demo, &cmd_sandbox, &cmd_key, &cmd_account, &cmd_override, &cmd_call,
-	&cmd_jsonata, &cmd_connector,
+	&cmd_jsonata, &cmd_connector, &cmd_openapi,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0], EXIT_USAGE = 2 };
 

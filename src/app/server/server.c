@@ -11,6 +11,7 @@
 #include "ats/schema/schema.h"
 #include "front/admin/admin.h"
 #include "front/batch/batch.h"
+#include "front/discovery/discovery.h"
 #include "front/proxy/proxy.h"
 #include "front/rest/rest.h"
 #include "front/status/status.h"
@@ -125,7 +126,7 @@ static bool open_vault(struct server *server, const struct server_options *optio
 
 /* --- opening and closing -------------------------------------------------------------------- */
 
-static const struct http_router *make_router(struct arena *arena)
+const struct http_route *server_routes(struct arena *arena, size_t *count)
 {
 	const struct {
 		const struct http_route *routes;
@@ -134,17 +135,28 @@ static const struct http_router *make_router(struct arena *arena)
 		     {proxy_routes, proxy_route_count},
 		     {batch_routes, batch_route_count},
 		     {admin_routes, admin_route_count},
+		     {discovery_routes, discovery_route_count},
 		     {status_routes, status_route_count}};
-	size_t room = rest_route_count + proxy_route_count + batch_route_count + admin_route_count +
-		      status_route_count;
-	struct http_route *all = arena_array(arena, room, sizeof *all);
-	size_t count = 0;
+	struct http_route *all;
+	size_t room = 0;
 
+	for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
+		room += doors[i].count;
+	all = arena_array(arena, room, sizeof *all);
+	*count = 0;
 	for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
-		memcpy(all + count, doors[i].routes, doors[i].count * sizeof *all);
-		count += doors[i].count;
+		memcpy(all + *count, doors[i].routes, doors[i].count * sizeof *all);
+		*count += doors[i].count;
 	}
-	return http_router_create(arena, all, count);
+	return all;
+}
+
+static const struct http_router *make_router(struct arena *arena)
+{
+	size_t count;
+	const struct http_route *routes = server_routes(arena, &count);
+
+	return http_router_create(arena, routes, count);
 }
 
 static bool open_parts(struct server *server, const struct server_options *options,
@@ -166,6 +178,10 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	server->overrides = overrides_create(server->store, &server->connectors, clock_system(),
 					     random_system());
 	server->router = make_router(&server->arena);
+	server->discovery = discovery_create(&server->arena, server->model, &server->connectors,
+					     &server->aliases, TENON_VERSION, err);
+	if (server->discovery == NULL)
+		return false;
 	server->workers =
 		arena_zero(&server->arena, server->worker_count * sizeof *server->workers);
 	return true;

@@ -46,6 +46,9 @@ bool server_dispatch(struct server *server, struct arena *arena, enum http_metho
 		     struct str target, struct str body, int *status, struct str *reply,
 		     struct error *err) MUST_CHECK;
 
+/* The routes of all doors, in the arena. */
+const struct http_route *server_routes(struct arena *arena, size_t *count);
+
 /* The folder which has models/ and connectors/ in it: the one given, or $TENON_SHARE, or
  * ../share/tenon beside the program's folder, or the folder above the program's (a build tree). */
 bool server_find_share(struct arena *arena, const struct disk *disk, const char *given,

@@ -83,6 +83,7 @@ static void init_doors(struct worker *worker)
 	worker->door = (struct door){
 		.services = &worker->services,
 		.aliases = &server->aliases,
+		.discovery = server->discovery,
 		.store = server->store,
 		.idempotency = server->idempotency,
 		.counts = &server->door_counts,

@@ -18,6 +18,7 @@ struct server {
 	struct connectors connectors;
 	const struct model *model;
 	struct model_aliases aliases;
+	const struct discovery *discovery;
 	const struct http_router *router;
 	struct operation_counts operation_counts;
 	struct door_counts door_counts;

@@ -242,6 +242,7 @@ struct write_value {
 	/* What of the unified body it is made of first: named when the ATS cannot take it. */
 	struct str field;
 	const char *origin; /* as of a map's entry */
+	bool is_field; /* it is that field, or something in it, and nothing else */
 };
 
 /* How to find out whether a call which broke was done: the one record in a list for which

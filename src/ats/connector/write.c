@@ -39,6 +39,17 @@ static void read_members(struct definition *definition, const struct yaml_node *
 	*count = mapping->count;
 }
 
+/* "stage_id" or "tag.id": nothing but a way to a value. */
+static bool is_path_text(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] != '.' && text.data[i] != '_' &&
+		    !(text.data[i] >= 'a' && text.data[i] <= 'z') &&
+		    !(text.data[i] >= '0' && text.data[i] <= '9'))
+			return false;
+	return true;
+}
+
 /* A text is an expression; a mapping has members; everything else is what it is. */
 static void read_value(struct definition *definition, const struct yaml_entry *entry, int depth,
 		       struct write_value *value)
@@ -60,6 +71,7 @@ static void read_value(struct definition *definition, const struct yaml_entry *e
 						  : jsonata_input_fields(value->expression, &count);
 		if (count > 0)
 			value->field = fields[0];
+		value->is_field = count == 1 && is_path_text(entry->value.text);
 	}
 }
 

@@ -243,6 +243,28 @@ enum taking filter_taking(const struct run *run, const struct unified_method *me
 	return run->resource->get.count > 0 ? TAKES_EXPANDED : TAKES_NOT;
 }
 
+enum operation_filtering operation_filtering(const struct unified_resource *resource,
+					     const struct unified_method *method,
+					     const struct model_filter *filter)
+{
+	static const enum operation_filtering names[] = {
+		[TAKES_NOT] = FILTERING_NOT,
+		[TAKES_EXPANDED] = FILTERING_EXPANDED,
+		[TAKES_CHECKED] = FILTERING_CHECKED,
+		[TAKES_ASKED] = FILTERING_ASKED,
+	};
+	const struct run run = {.resource = resource};
+	enum operation_filtering best = FILTERING_NOT;
+
+	for (size_t i = 0; i < method->count; i++) {
+		enum taking one = filter_taking(&run, method, &method->alternatives[i], filter);
+
+		if (names[one] > best)
+			best = names[one];
+	}
+	return best;
+}
+
 void filters_settle(struct run *run)
 {
 	const struct unified_alternative *plan = run->plan;

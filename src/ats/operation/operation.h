@@ -211,6 +211,18 @@ bool operation_preview(const struct operation_services *services, struct arena *
 		       const struct operation *operation, struct operation_preview *preview,
 		       struct operation_result *result, struct error *err) MUST_CHECK;
 
+/* Who applies a filter, at best of all ways to answer the method, from worst to best. */
+enum operation_filtering {
+	FILTERING_NOT,	    /* it is refused by name */
+	FILTERING_EXPANDED, /* tenon, which must fetch each record for it */
+	FILTERING_CHECKED,  /* tenon, over the records of the ATS's list */
+	FILTERING_ASKED,    /* the ATS */
+};
+/* `method`: the resource's list or get. */
+enum operation_filtering operation_filtering(const struct unified_resource *resource,
+					     const struct unified_method *method,
+					     const struct model_filter *filter);
+
 /* Checks an account's context and credential against its connector's fields (field named in the
  * error), and with its probe against the ATS. The account need not be stored yet. A probe which
  * the ATS answers with 401, 403 or 404 is an ERROR_INVALID too, of the field to look at first. */

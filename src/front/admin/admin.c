@@ -29,8 +29,6 @@ const struct http_route admin_routes[] = {
 	 admin_change_account_overrides},
 	{HTTP_DELETE, "/integrated-account/{id}/overrides/{resource}",
 	 admin_change_account_overrides},
-	{HTTP_GET, "/integration", admin_list_integrations},
-	{HTTP_GET, "/integration/{name}", admin_show_integration},
 };
 const size_t admin_route_count = sizeof admin_routes / sizeof admin_routes[0];
 

@@ -1,5 +1,5 @@
-/* The administration door: environments, API keys, integrated accounts, and what connectors
- * there are. The command line goes through it too. */
+/* The administration door: environments, API keys and integrated accounts. The command line goes
+ * through it too. */
 #ifndef FRONT_ADMIN_ADMIN_H
 #define FRONT_ADMIN_ADMIN_H
 

@@ -14,7 +14,6 @@ admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
 	admin_show_environment_overrides, admin_change_environment_overrides;
 admin_handler admin_list_account_overrides, admin_show_account_overrides,
 	admin_change_account_overrides, admin_test_overrides;
-admin_handler admin_list_integrations, admin_show_integration;
 
 /* An authorised administrator of one environment; a local caller must have named it. */
 bool admin_authorise(const struct door *door, struct http_exchange *exchange,

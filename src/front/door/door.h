@@ -13,10 +13,13 @@ struct door_counts {
 };
 extern const double door_bucket_bounds_ms[11]; /* the twelfth bucket has no bound */
 
+struct discovery; /* front/discovery's own */
+
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
 	const struct operation_services *services;
 	const struct model_aliases *aliases; /* of parameters of unified requests; may be NULL */
+	const struct discovery *discovery;
 	struct store *store;
 	struct idempotency *idempotency;
 	struct door_counts *counts;

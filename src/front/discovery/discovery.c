@@ -1,0 +1,145 @@
+#include "front/discovery/discovery.h"
+
+#include "front/discovery/document.h"
+
+/* --- at load --------------------------------------------------------------------------------- */
+
+/* Names the content, nothing more (FNV-1a). */
+static struct str make_etag(struct arena *arena, struct str text)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
+	return arena_format(arena, "\"%016llx\"", (unsigned long long)hash);
+}
+
+/* {"name": schema with its description} of the parameters in the query. */
+static struct json parameter_schemas(struct arena *arena, struct json parameters)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < parameters.count; i++) {
+		struct json parameter = parameters.members[i].value;
+		struct json_builder schema;
+
+		if (!str_equal(json_get_str(parameter, "in"), STR("query")))
+			continue;
+		json_builder_init(&schema, arena);
+		document_copy(&schema, json_get_c(parameter, "schema"));
+		document_put(&schema, "description", json_get_str(parameter, "description"));
+		json_builder_set(&out, json_get_str(parameter, "name"),
+				 json_builder_object(&schema));
+	}
+	return json_builder_object(&out);
+}
+
+/* Second names stand with the first. */
+static struct json with_aliases(struct arena *arena, struct json parameter,
+				const struct model_aliases *aliases)
+{
+	struct str name = json_get_str(parameter, "name");
+	struct str describe = json_get_str(parameter, "description");
+	struct json_builder out;
+
+	for (size_t i = 0; aliases != NULL && i < aliases->count; i++)
+		if (str_equal(aliases->items[i].parameter, name))
+			describe = arena_format(arena, "%.*s Also `%.*s`%s.", STR_ARGS(describe),
+						STR_ARGS(aliases->items[i].name),
+						aliases->items[i].is_negated ? ", negated" : "");
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < parameter.count; i++) {
+		struct str key = str_make(parameter.members[i].key, parameter.members[i].key_len);
+
+		json_builder_set(&out, key, str_equal(key, STR("description"))
+						    ? json_string(describe)
+						    : parameter.members[i].value);
+	}
+	return json_builder_object(&out);
+}
+
+static void add_aliases(struct document *document, const struct model_aliases *aliases)
+{
+	struct json_builder *parameters = &document->components[DOCUMENT_PARAMETERS];
+	struct json all = json_builder_object(parameters);
+	struct json_builder out;
+
+	json_builder_init(&out, document->arena);
+	for (size_t i = 0; i < all.count; i++)
+		json_builder_set(&out, str_make(all.members[i].key, all.members[i].key_len),
+				 with_aliases(document->arena, all.members[i].value, aliases));
+	*parameters = out;
+}
+
+const struct discovery *discovery_create(struct arena *arena, const struct model *model,
+					 const struct connectors *connectors,
+					 const struct model_aliases *aliases, const char *version,
+					 struct error *err)
+{
+	struct discovery *discovery = arena_zero(arena, sizeof *discovery);
+	struct document document;
+
+	if (!document_read(&document, arena, err))
+		return NULL;
+	discovery->model = model;
+	discovery->connectors = connectors;
+	discovery->unified = document.unified;
+	discovery->parameters = parameter_schemas(
+		arena, json_builder_object(&document.components[DOCUMENT_PARAMETERS]));
+	discovery->deleted = json_get_c(
+		json_builder_object(&document.components[DOCUMENT_SCHEMAS]), "Deleted");
+	add_aliases(&document, aliases);
+	unified_add(&document, model, connectors);
+	discovery->openapi = document_print(&document, version);
+	discovery->etag = make_etag(arena, discovery->openapi);
+	return discovery;
+}
+
+struct str discovery_openapi(const struct discovery *discovery)
+{
+	return discovery->openapi;
+}
+
+/* --- /openapi.json --------------------------------------------------------------------------- */
+
+/* Is the tag among those of If-None-Match? */
+static bool is_known(struct str tags, struct str etag)
+{
+	while (tags.len > 0) {
+		struct str tag = str_trim(str_cut(&tags, ','));
+
+		if (str_starts_with(tag, STR("W/")))
+			tag = str_slice(tag, 2, tag.len);
+		if (str_equal(tag, etag) || str_equal(tag, STR("*")))
+			return true;
+	}
+	return false;
+}
+
+static void handle_openapi(void *context, struct http_exchange *exchange,
+			   const struct http_match *match)
+{
+	const struct door *door = context;
+	const struct discovery *discovery = door->discovery;
+
+	(void)match;
+	http_exchange_set_header(exchange, "ETag", discovery->etag);
+	http_exchange_set_header(exchange, "Cache-Control", STR("no-cache"));
+	if (is_known(http_exchange_header(exchange, "if-none-match"), discovery->etag))
+		exchange->status = 304;
+	else
+		exchange->reply = discovery->openapi;
+}
+
+const struct http_route discovery_routes[] = {
+	{HTTP_GET, "/integration", discovery_list_integrations},
+	{HTTP_GET, "/integration/{name}", discovery_show_integration},
+	{HTTP_GET, "/integration/{name}/capabilities", discovery_show_capabilities},
+	{HTTP_GET, "/integrated-account/{id}/capabilities", discovery_show_account_capabilities},
+	{HTTP_GET, "/unified/{model}/{resource}/meta/{method}", discovery_show_meta},
+	{HTTP_GET, "/unified/{model}/{resource}/{integration}/meta/{method}",
+	 discovery_show_integration_meta},
+	{HTTP_GET, "/openapi.json", handle_openapi},
+};
+const size_t discovery_route_count = sizeof discovery_routes / sizeof discovery_routes[0];
