@@ -12,10 +12,13 @@ import threading
 import unittest
 import urllib.parse
 
+from contract import contract_of
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TENON = os.environ.get("TENON_PROGRAM", str(ROOT / "build" / "tenon"))
 TOKEN = "canary-7Qd9-the-secret-of-the-sandbox"
 COMPANY = "41207"
+servers = set()  # hosts whose every answer is held against the OpenAPI document
 
 
 class Process:
@@ -66,14 +69,17 @@ def start_sandbox(*options):
 
 
 def start_server(data, sandbox, *options, listen="127.0.0.1:0"):
-    return Process(["serve", "--listen", listen, "--data", str(data),
-                    "--connector-base-url", f"recruitee=http://{sandbox.host}", *options])
+    server = Process(["serve", "--listen", listen, "--data", str(data),
+                      "--connector-base-url", f"recruitee=http://{sandbox.host}", *options])
+    servers.add(server.host)
+    return server
 
 
 class Client:
     """One keep-alive connection; answers (status, headers, parsed body)."""
 
     def __init__(self, host, key=None):
+        self.is_server = host in servers
         self.connection = http.client.HTTPConnection(host, timeout=120)
         self.key = key
 
@@ -90,7 +96,10 @@ class Client:
             parsed = json.loads(text)
         except ValueError:
             parsed = text
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, parsed
+        received = {k.lower(): v for k, v in response.getheaders()}
+        if self.is_server:
+            contract_of(TENON).check(method, path, response.status, received, parsed)
+        return response.status, received, parsed
 
     def get(self, path, **query):
         if query:
