@@ -80,6 +80,7 @@ class Client:
 
     def __init__(self, host, key=None):
         self.is_server = host in servers
+        self.beyond = ()  # fields of records that overrides add to those of the document
         self.connection = http.client.HTTPConnection(host, timeout=120)
         self.key = key
 
@@ -98,7 +99,8 @@ class Client:
             parsed = text
         received = {k.lower(): v for k, v in response.getheaders()}
         if self.is_server:
-            contract_of(TENON).check(method, path, response.status, received, parsed)
+            contract_of(TENON).check(method, path, response.status, received, parsed,
+                                     self.beyond)
         return response.status, received, parsed
 
     def get(self, path, **query):

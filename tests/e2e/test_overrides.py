@@ -96,6 +96,7 @@ class Overrides(Case):
         self.change(self.own, {"response": {
             "seniority": "{'years': 7}", "owner.name": "'The desk'",
             "custom_fields.shoe_size": "44", "consent.status": "'given'"}})
+        self.client.beyond = {"seniority"}
         _, _, after = self.fetch("candidates", identifier)
         self.assertEqual(after["seniority"], {"years": 7})
         self.assertEqual(after["owner"], {"id": before["owner"]["id"], "name": "The desk"})
@@ -171,6 +172,7 @@ class Overrides(Case):
         document = json.loads(text)
         shown = self.change(self.own, document, "PUT")
         self.assertEqual(shown["overrides"], document)
+        self.client.beyond = {"jobs_so_far"}
         status, _, page = self.list("candidates", limit=3)
         self.assertEqual(status, 200, page)
         self.assertIn("jobs_so_far", page["result"][0])

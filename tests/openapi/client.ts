@@ -9,7 +9,12 @@ type Candidate = components["schemas"]["Candidate"];
 const [baseUrl, key, account] = process.argv.slice(2);
 assert(baseUrl && key && account);
 
-const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
+// Lists are parted by commas, as the document says; this library has to be told.
+const client = createClient<paths>({
+  baseUrl,
+  headers: { Authorization: `Bearer ${key}` },
+  querySerializer: { array: { style: "form", explode: false } },
+});
 const of = { integrated_account_id: account };
 
 // Reads: a page, a record of it, and the next page.

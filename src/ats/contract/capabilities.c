@@ -69,6 +69,14 @@ bool contract_wants(const struct unified_method *method, struct str filter)
 	return method->count > 0;
 }
 
+static bool has_item(const struct json_builder *items, struct json item)
+{
+	for (size_t i = 0; i < items->count; i++)
+		if (json_equal(((const struct json *)items->items)[i], item))
+			return true;
+	return false;
+}
+
 static struct json show_filters(struct arena *arena, const struct unified_resource *resource)
 {
 	const struct model_resource *model = resource->model;
@@ -117,6 +125,35 @@ static bool method_has(const struct unified_method *method, size_t field, bool a
 	return all && method->count > 0;
 }
 
+/* Orders in which the ATS itself gives its lists. */
+static struct json show_orders(struct arena *arena, const struct unified_resource *resource)
+{
+	struct json_builder items;
+
+	json_builder_init(&items, arena);
+	for (size_t i = 0; i < resource->list.count; i++) {
+		const struct unified_alternative *alternative = &resource->list.alternatives[i];
+
+		for (size_t k = 0; k < alternative->sort_count; k++) {
+			const struct unified_sort *sort = &alternative->sorts[k];
+			struct json_builder item;
+
+			json_builder_init(&item, arena);
+			put_text(&item, "field", sort->path);
+			put_c(&item, "direction", sort->is_descending ? "desc" : "asc");
+			if (!has_item(&items, json_builder_object(&item)))
+				json_builder_add(&items, json_builder_object(&item));
+		}
+	}
+	return json_builder_array(&items);
+}
+
+/* Has each record one value of it, which can be put in order? */
+static bool is_single(const struct model_field *field)
+{
+	return !field->is_list && field->type != MODEL_OBJECT && field->type != MODEL_ANY;
+}
+
 /* Fields of a record with where they are known: in lists, or only in one whole record. */
 static struct json show_fields(struct arena *arena, const struct unified_resource *resource)
 {
@@ -139,6 +176,8 @@ static struct json show_fields(struct arena *arena, const struct unified_resourc
 		put_text(&item, "name", model->fields[i].name);
 		json_builder_set(&item, STR("list"), json_bool(in_list));
 		json_builder_set(&item, STR("get"), json_bool(in_get));
+		json_builder_set(&item, STR("sort"),
+				 json_bool(in_list && is_single(&model->fields[i])));
 		json_builder_add(&items, json_builder_object(&item));
 	}
 	return json_builder_array(&items);
@@ -191,6 +230,7 @@ static void add_unified(struct json_builder *items, const struct model *model,
 	json_builder_set(&item, STR("methods"), methods);
 	json_builder_set(&item, STR("is_partial_list"), json_bool(is_partial(resource)));
 	json_builder_set(&item, STR("filters"), show_filters(arena, resource));
+	json_builder_set(&item, STR("orders"), show_orders(arena, resource));
 	json_builder_set(&item, STR("fields"), show_fields(arena, resource));
 	json_builder_set(&item, STR("writes"), show_writes(arena, query, resource));
 	json_builder_add(items, json_builder_object(&item));
