@@ -214,8 +214,7 @@ static bool is_partial(const struct unified_resource *resource)
 }
 
 static void add_unified(struct json_builder *items, const struct model *model,
-			const struct contract_query *query,
-			const struct unified_resource *resource)
+			const struct contract_query *query, const struct unified_resource *resource)
 {
 	struct arena *arena = items->arena;
 	struct json methods = wanted_methods(arena, query, resource);

@@ -84,9 +84,12 @@ static void put_value(struct json_builder *out, enum schema_kind kind,
 static const char *pii_name(enum model_pii pii)
 {
 	static const char *const names[] = {
-		[MODEL_PII_NONE] = NULL,	   [MODEL_PII_NAME] = "name",
-		[MODEL_PII_CONTACT] = "contact",   [MODEL_PII_DOCUMENT] = "document",
-		[MODEL_PII_SENSITIVE] = "sensitive", [MODEL_PII_FREE_TEXT] = "free_text",
+		[MODEL_PII_NONE] = NULL,
+		[MODEL_PII_NAME] = "name",
+		[MODEL_PII_CONTACT] = "contact",
+		[MODEL_PII_DOCUMENT] = "document",
+		[MODEL_PII_SENSITIVE] = "sensitive",
+		[MODEL_PII_FREE_TEXT] = "free_text",
 	};
 
 	return names[pii];
@@ -149,7 +152,8 @@ struct json contract_record(struct arena *arena, const struct model_resource *re
 	json_builder_init(&out, arena);
 	put_c(&out, "type", "object");
 	put_text(&out, "description", resource->describe);
-	schema_put_members(&out, SCHEMA_RECORD, resource->fields, resource->field_count, NULL, NULL);
+	schema_put_members(&out, SCHEMA_RECORD, resource->fields, resource->field_count, NULL,
+			   NULL);
 	own = json_get_c(json_builder_object(&out), "properties");
 
 	json_builder_init(&properties, arena);
@@ -224,9 +228,10 @@ struct json contract_methods(struct arena *arena, const struct model_resource *m
 		json_builder_add(&names, json_string(STR("list")));
 	if (resource == NULL || resource->get.count > 0)
 		json_builder_add(&names, json_string(STR("get")));
-	for (size_t i = 0; i < (resource == NULL ? model->method_count : resource->write_count); i++)
-		json_builder_add(&names, json_string(resource == NULL
-							     ? model->methods[i].name
-							     : resource->writes[i].model->name));
+	for (size_t i = 0; i < (resource == NULL ? model->method_count : resource->write_count);
+	     i++)
+		json_builder_add(&names,
+				 json_string(resource == NULL ? model->methods[i].name
+							      : resource->writes[i].model->name));
 	return json_builder_array(&names);
 }

@@ -70,9 +70,9 @@ static void add_own(struct json_builder *properties, const struct model_method *
 	struct arena *arena = properties->arena;
 
 	if (method->has_id)
-		json_builder_set(properties, STR("id"),
-				 plain(arena, "string",
-				       "Which record, where the path does not tell."));
+		json_builder_set(
+			properties, STR("id"),
+			plain(arena, "string", "Which record, where the path does not tell."));
 	json_builder_set(properties, STR("remote_data"),
 			 plain(arena, "object",
 			       "Goes into the ATS's own request as it is, over what tenon makes."));
@@ -131,8 +131,8 @@ static bool is_context(const struct connector *connector, struct str name)
 static enum model_type model_type_of(enum native_type type)
 {
 	static const enum model_type types[] = {
-		[NATIVE_TEXT] = MODEL_TEXT,	  [NATIVE_INTEGER] = MODEL_INTEGER,
-		[NATIVE_NUMBER] = MODEL_NUMBER,	  [NATIVE_BOOLEAN] = MODEL_BOOLEAN,
+		[NATIVE_TEXT] = MODEL_TEXT,	      [NATIVE_INTEGER] = MODEL_INTEGER,
+		[NATIVE_NUMBER] = MODEL_NUMBER,	      [NATIVE_BOOLEAN] = MODEL_BOOLEAN,
 		[NATIVE_DATE_TIME] = MODEL_DATE_TIME,
 	};
 
@@ -160,8 +160,8 @@ struct json contract_native_query(struct arena *arena, const struct connector *c
 	for (size_t i = 0; i < method->path.count; i++)
 		if (method->path.parts[i].is_name &&
 		    !is_context(connector, method->path.parts[i].text))
-			put_parameter(&properties, &required, method->path.parts[i].text, MODEL_TEXT,
-				      STR("Of the path."), true);
+			put_parameter(&properties, &required, method->path.parts[i].text,
+				      MODEL_TEXT, STR("Of the path."), true);
 	for (size_t i = 0; i < method->query_count; i++)
 		put_parameter(&properties, &required, method->query[i].name,
 			      model_type_of(method->query[i].type), method->query[i].describe,

@@ -52,9 +52,9 @@ static struct json with_aliases(struct arena *arena, struct json parameter,
 	for (size_t i = 0; i < parameter.count; i++) {
 		struct str key = str_make(parameter.members[i].key, parameter.members[i].key_len);
 
-		json_builder_set(&out, key, str_equal(key, STR("description"))
-						    ? json_string(describe)
-						    : parameter.members[i].value);
+		json_builder_set(&out, key,
+				 str_equal(key, STR("description")) ? json_string(describe)
+								    : parameter.members[i].value);
 	}
 	return json_builder_object(&out);
 }
@@ -87,8 +87,8 @@ const struct discovery *discovery_create(struct arena *arena, const struct model
 	discovery->unified = document.unified;
 	discovery->parameters = parameter_schemas(
 		arena, json_builder_object(&document.components[DOCUMENT_PARAMETERS]));
-	discovery->deleted = json_get_c(
-		json_builder_object(&document.components[DOCUMENT_SCHEMAS]), "Deleted");
+	discovery->deleted =
+		json_get_c(json_builder_object(&document.components[DOCUMENT_SCHEMAS]), "Deleted");
 	add_aliases(&document, aliases);
 	unified_add(&document, model, connectors);
 	discovery->openapi = document_print(&document, version);

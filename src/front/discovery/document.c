@@ -1,4 +1,6 @@
-/* Puts the OpenAPI document together: what the doors' api.yaml say, and what is made of the model. */
+/* Puts the OpenAPI document together: what the doors say of themselves, and what is made of the
+ * model. */
+ */
 #include "front/discovery/document.h"
 
 #include "lang/yaml/yaml.h"
@@ -35,8 +37,8 @@ struct json document_ref(struct arena *arena, enum document_kind kind, struct st
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	document_put(&out, "$ref", arena_format(arena, "#/components/%s/%.*s", kind_names[kind],
-						STR_ARGS(name)));
+	document_put(&out, "$ref",
+		     arena_format(arena, "#/components/%s/%.*s", kind_names[kind], STR_ARGS(name)));
 	return json_builder_object(&out);
 }
 
@@ -118,9 +120,9 @@ void document_add_path(struct document *document, struct str path, struct json i
 		while (methods.len > 0) {
 			struct str method = str_trim(str_cut(&methods, ','));
 
-			json_builder_set(&out, method,
-					 finish_operation(arena, operation,
-							  is_one ? STR("") : method));
+			json_builder_set(
+				&out, method,
+				finish_operation(arena, operation, is_one ? STR("") : method));
 		}
 	}
 	json_builder_set(&document->paths, path, json_builder_object(&out));
@@ -134,11 +136,11 @@ static void add_components(struct document *document, struct json components)
 		struct json items = json_get_c(components, kind_names[kind]);
 
 		for (size_t i = 0; json_is(items, JSON_OBJECT) && i < items.count; i++)
-			json_builder_set(&document->components[kind], key_of(&items.members[i]),
-					 kind == DOCUMENT_RESPONSES
-						 ? finish_response(document->arena,
-								   items.members[i].value)
-						 : items.members[i].value);
+			json_builder_set(
+				&document->components[kind], key_of(&items.members[i]),
+				kind == DOCUMENT_RESPONSES
+					? finish_response(document->arena, items.members[i].value)
+					: items.members[i].value);
 	}
 }
 
@@ -223,11 +225,11 @@ struct str document_print(struct document *document, const char *version)
 
 	json_builder_init(&out, document->arena);
 	for (size_t i = 0; i < top.count; i++)
-		json_builder_set(&out, key_of(&top.members[i]),
-				 str_equal(key_of(&top.members[i]), STR("info"))
-					 ? with_version(document->arena, top.members[i].value,
-							version)
-					 : top.members[i].value);
+		json_builder_set(
+			&out, key_of(&top.members[i]),
+			str_equal(key_of(&top.members[i]), STR("info"))
+				? with_version(document->arena, top.members[i].value, version)
+				: top.members[i].value);
 	json_builder_set(&out, STR("tags"), json_builder_array(&document->tags));
 	json_builder_set(&out, STR("paths"), json_builder_object(&document->paths));
 	json_builder_init(&components, document->arena);

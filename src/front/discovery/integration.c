@@ -66,7 +66,8 @@ static struct json show(struct arena *arena, const struct model *model,
 
 	json_builder_init(&item, arena);
 	put_names(&item, model, connector);
-	json_builder_set(&item, STR("credential_format"), json_string(connector->credential_format));
+	json_builder_set(&item, STR("credential_format"),
+			 json_string(connector->credential_format));
 	json_builder_set(&item, STR("context"),
 			 show_fields(arena, connector->context, connector->context_count));
 	json_builder_set(&item, STR("credentials"),
@@ -113,8 +114,7 @@ void discovery_show_integration(void *context, struct http_exchange *exchange,
 	if (connector == NULL)
 		door_reply_error(exchange, &err, NULL);
 	else
-		door_reply(exchange, 200,
-			   show(exchange->arena, door->services->model, connector));
+		door_reply(exchange, 200, show(exchange->arena, door->services->model, connector));
 }
 
 /* --- capabilities ---------------------------------------------------------------------------- */
@@ -187,7 +187,8 @@ static const char *status_note(enum account_status status)
 	case ACCOUNT_ACTIVE:
 		return NULL;
 	case ACCOUNT_NEEDS_REAUTH:
-		return "The ATS refused the credential. Calls are tried all the same, and the first "
+		return "The ATS refused the credential. Calls are tried all the same, and the "
+		       "first "
 		       "that it takes makes the account active again; else link it again.";
 	case ACCOUNT_CONNECTING:
 	case ACCOUNT_VALIDATION_ERROR:
@@ -205,9 +206,9 @@ static struct json show_account(struct arena *arena, const struct account *accou
 
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("id"), json_string(account->id));
-	json_builder_set(&out, STR("tenant_id"), account->tenant_id.len == 0
-							 ? json_null()
-							 : json_string(account->tenant_id));
+	json_builder_set(&out, STR("tenant_id"),
+			 account->tenant_id.len == 0 ? json_null()
+						     : json_string(account->tenant_id));
 	json_builder_set(&out, STR("status"), json_string_c(account_status_name(account->status)));
 	json_builder_set(&out, STR("authentication_method"),
 			 json_string(connector->credential_format));
@@ -229,8 +230,7 @@ static struct json show_capabilities(const struct door *door, struct arena *aren
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("integration"), json_builder_object(&names));
 	if (account != NULL) {
-		json_builder_set(&out, STR("environment_id"),
-				 json_string(account->environment_id));
+		json_builder_set(&out, STR("environment_id"), json_string(account->environment_id));
 		json_builder_set(&out, STR("account"), show_account(arena, account, connector));
 	}
 	json_builder_set(&out, STR("auth"), show_auth(arena, connector));

@@ -7,8 +7,8 @@ struct meta {
 	struct arena *arena;
 	const struct model_resource *resource;
 	struct str method;
-	const struct model_method *write;	   /* NULL: list or get */
-	const struct connector *connector;	   /* NULL: of any ATS */
+	const struct model_method *write;	  /* NULL: list or get */
+	const struct connector *connector;	  /* NULL: of any ATS */
 	const struct unified_resource *connected; /* the connector's; NULL with it */
 };
 
@@ -29,10 +29,9 @@ static bool find_resource(struct meta *meta, struct str model, struct str name, 
 	struct str *names = arena_array(meta->arena, ours->resource_count + 1, sizeof *names);
 
 	if (!str_equal(model, ours->name))
-		return error_set_field(err, ERROR_NOT_FOUND, "model",
-				       arena_c(meta->arena, ours->name),
-				       "there is no unified model \"%.*s\"",
-				       STR_ARGS(str_slice(model, 0, 64)));
+		return error_set_field(
+			err, ERROR_NOT_FOUND, "model", arena_c(meta->arena, ours->name),
+			"there is no unified model \"%.*s\"", STR_ARGS(str_slice(model, 0, 64)));
 	meta->resource = model_find(ours, name);
 	if (meta->resource != NULL)
 		return true;
@@ -107,9 +106,8 @@ static bool wants_filter(const struct meta *meta, struct str name)
 
 	if (resource == NULL)
 		return false;
-	return contract_wants(str_equal(meta->method, STR("list")) ? &resource->list
-								   : &resource->get,
-			      name);
+	return contract_wants(
+		str_equal(meta->method, STR("list")) ? &resource->list : &resource->get, name);
 }
 
 static struct json query_schema(const struct meta *meta)
@@ -123,8 +121,7 @@ static struct json query_schema(const struct meta *meta)
 	for (size_t i = 0; i < names.count; i++) {
 		struct str name = json_str(json_at(names, i));
 
-		json_builder_set(&properties, name,
-				 json_get(meta->discovery->parameters, name));
+		json_builder_set(&properties, name, json_get(meta->discovery->parameters, name));
 	}
 	for (size_t i = 0; i < meta->resource->filter_count; i++) {
 		const struct model_filter *filter = &meta->resource->filters[i];
@@ -178,11 +175,12 @@ static struct json show(const struct meta *meta)
 	document_put(&out, "method", meta->method);
 	document_put(&out, "description", describe(meta));
 	document_put_c(&out, "http_method", unified_verb(meta->method));
-	document_put(&out, "path", unified_path(meta->arena, model, meta->resource->name,
-						meta->write, meta->method));
-	json_builder_set(&out, STR("integration"), meta->connector == NULL
-							   ? json_null()
-							   : json_string(meta->connector->name));
+	document_put(
+		&out, "path",
+		unified_path(meta->arena, model, meta->resource->name, meta->write, meta->method));
+	json_builder_set(&out, STR("integration"),
+			 meta->connector == NULL ? json_null()
+						 : json_string(meta->connector->name));
 	json_builder_set(&out, STR("integrations"),
 			 unified_integrations(meta->arena, meta->discovery->connectors,
 					      meta->resource->name, meta->method));

@@ -106,16 +106,17 @@ struct json unified_list_schema(struct arena *arena, struct json record)
 
 	json_builder_init(&properties, arena);
 	json_builder_set(&properties, STR("result"), result_schema(arena, record));
-	json_builder_set(&properties, STR("next_cursor"),
-			 typed(arena, "[\"string\",\"null\"]",
-			       STR("For the next page; null at the end.")));
+	json_builder_set(
+		&properties, STR("next_cursor"),
+		typed(arena, "[\"string\",\"null\"]", STR("For the next page; null at the end.")));
 	json_builder_set(&properties, STR("prev_cursor"),
 			 typed(arena, "\"null\"", STR("Always null.")));
 	json_builder_set(&properties, STR("result_count"),
 			 typed(arena, "\"integer\"", STR("How many records this page has.")));
-	json_builder_set(&properties, STR("is_partial_response"),
-			 typed(arena, "\"boolean\"",
-			       STR("Does the ATS's list leave fields out, which one whole record has?")));
+	json_builder_set(
+		&properties, STR("is_partial_response"),
+		typed(arena, "\"boolean\"",
+		      STR("Does the ATS's list leave fields out, which one whole record has?")));
 	json_builder_init(&names, arena);
 	for (size_t i = 0; i < sizeof required / sizeof *required; i++)
 		json_builder_add(&names, json_string(required[i]));
@@ -171,18 +172,17 @@ struct part {
 
 static struct json schema_ref(const struct part *part, const char *end)
 {
-	return document_ref(part->document->arena, DOCUMENT_SCHEMAS,
-			    arena_format(part->document->arena, "%.*s%s", STR_ARGS(part->name),
-					 end));
+	return document_ref(
+		part->document->arena, DOCUMENT_SCHEMAS,
+		arena_format(part->document->arena, "%.*s%s", STR_ARGS(part->name), end));
 }
 
 static struct json response(const struct part *part, const char *describe, struct json schema,
 			    bool is_write)
 {
-	static const struct str names[] = {STR_INIT("ratelimit-limit"),
-					   STR_INIT("ratelimit-remaining"),
-					   STR_INIT("ratelimit-reset"),
-					   STR_INIT("Idempotency-Replayed")};
+	static const struct str names[] = {
+		STR_INIT("ratelimit-limit"), STR_INIT("ratelimit-remaining"),
+		STR_INIT("ratelimit-reset"), STR_INIT("Idempotency-Replayed")};
 	struct arena *arena = part->document->arena;
 	struct json_builder out, content, json, headers;
 
@@ -242,8 +242,7 @@ static struct json list_operation(const struct part *part)
 	json_builder_init(&parameters, arena);
 	add_own_parameters(&parameters, part->document, "list");
 	for (size_t i = 0; i < part->resource->filter_count; i++)
-		json_builder_add(&parameters,
-				 filter_parameter(arena, &part->resource->filters[i]));
+		json_builder_add(&parameters, filter_parameter(arena, &part->resource->filters[i]));
 	json_builder_set(&out, STR("parameters"), json_builder_array(&parameters));
 	json_builder_init(&responses, arena);
 	json_builder_set(&responses, STR("200"),
@@ -261,11 +260,11 @@ static struct json id_parameter(const struct part *part)
 static bool is_get_filter(const struct part *part, const struct model_filter *filter)
 {
 	for (size_t i = 0; i < part->connectors->count; i++) {
-		const struct unified_resource *resource = connector_find_resource(
-			part->connectors->items[i], part->resource->name);
+		const struct unified_resource *resource =
+			connector_find_resource(part->connectors->items[i], part->resource->name);
 
-		if (resource != NULL && operation_filtering(resource, &resource->get, filter) !=
-						FILTERING_NOT)
+		if (resource != NULL &&
+		    operation_filtering(resource, &resource->get, filter) != FILTERING_NOT)
 			return true;
 	}
 	return false;
@@ -277,8 +276,8 @@ static struct json get_operation(const struct part *part)
 	struct str one = contract_singular(arena, part->words);
 	struct json_builder out, parameters, responses;
 
-	begin_operation(part, &out, STR("get"),
-			arena_format(arena, "Get one %.*s.", STR_ARGS(one)), "");
+	begin_operation(part, &out, STR("get"), arena_format(arena, "Get one %.*s.", STR_ARGS(one)),
+			"");
 	json_builder_init(&parameters, arena);
 	json_builder_add(&parameters, id_parameter(part));
 	add_own_parameters(&parameters, part->document, "get");
@@ -294,7 +293,8 @@ static struct json get_operation(const struct part *part)
 	return json_builder_object(&out);
 }
 
-static struct json body_of(const struct part *part, const struct model_method *method, bool wants_id)
+static struct json body_of(const struct part *part, const struct model_method *method,
+			   bool wants_id)
 {
 	struct arena *arena = part->document->arena;
 	struct str name = arena_format(arena, "%.*s%.*sBody", STR_ARGS(part->name),
@@ -328,8 +328,7 @@ static struct json write_responses(const struct part *part, const struct model_m
 	if (str_equal(method->name, STR("create"))) {
 		json_builder_set(&out, STR("201"),
 				 response(part, "The record that was made.", choices[0], true));
-		json_builder_set(&out, STR("200"),
-				 response(part, "With dry_run.", dry, true));
+		json_builder_set(&out, STR("200"), response(part, "With dry_run.", dry, true));
 		return json_builder_object(&out);
 	}
 	json_builder_set(&out, STR("200"),
@@ -399,8 +398,7 @@ static void add_paths(const struct part *part)
 	json_builder_init(&all, part->document->arena);
 	json_builder_set(&all, STR("get"), list_operation(part));
 	add_write(part, &all, "post", STR("create"), false);
-	document_add_path(part->document, path_of(part, false, STR("")),
-			  json_builder_object(&all));
+	document_add_path(part->document, path_of(part, false, STR("")), json_builder_object(&all));
 	json_builder_init(&one, part->document->arena);
 	json_builder_set(&one, STR("get"), get_operation(part));
 	add_write(part, &one, "patch", STR("update"), true);
@@ -424,10 +422,11 @@ static void add_schemas(const struct part *part)
 		const struct model_method *method = &part->resource->methods[i];
 
 		if (!str_equal(method->name, STR("delete")))
-			json_builder_set(schemas,
-					 arena_format(arena, "%.*s%.*sBody", STR_ARGS(part->name),
-						      STR_ARGS(contract_camel(arena, method->name))),
-					 contract_body(arena, method, NULL));
+			json_builder_set(
+				schemas,
+				arena_format(arena, "%.*s%.*sBody", STR_ARGS(part->name),
+					     STR_ARGS(contract_camel(arena, method->name))),
+				contract_body(arena, method, NULL));
 	}
 }
 

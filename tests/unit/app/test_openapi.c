@@ -32,9 +32,10 @@ static int load(void **state)
 	buffer_init(&faults, &arena, 65536);
 	const struct model *model = model_load(&arena, disk, source("models/ats"), &faults);
 	assert_non_null(model);
-	assert_true(connectors_load(&arena, disk, source("connectors"), model, connectors, &faults));
-	assert_true(model_load_aliases(&arena, disk, source("models/aliases.yaml"), aliases,
-				       &faults));
+	assert_true(
+		connectors_load(&arena, disk, source("connectors"), model, connectors, &faults));
+	assert_true(
+		model_load_aliases(&arena, disk, source("models/aliases.yaml"), aliases, &faults));
 	const struct discovery *discovery =
 		discovery_create(&arena, model, connectors, aliases, "1.2.3", &err);
 	assert_non_null(discovery);
@@ -190,8 +191,8 @@ static void test_it_is_made_of_the_model(void **state)
 
 	(void)state;
 	assert_true(str_equal(json_get_str(document, "openapi"), STR("3.1.0")));
-	assert_true(str_equal(json_str(json_get_path(document, STR("info.version"))),
-			      STR("1.2.3")));
+	assert_true(
+		str_equal(json_str(json_get_path(document, STR("info.version"))), STR("1.2.3")));
 	assert_true(str_equal(json_get_str(list, "operationId"), STR("listJobFormFields")));
 	for (size_t i = 0; i < json_get_c(list, "parameters").count; i++)
 		if (str_equal(json_get_str(json_at(json_get_c(list, "parameters"), i), "name"),
