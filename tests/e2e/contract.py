@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import subprocess
+import urllib.parse
 
 import jsonschema
 
@@ -68,18 +69,21 @@ class Contract:
             self.validators[name] = jsonschema.Draft202012Validator(whole, format_checker=formats)
         return self.validators[name]
 
-    def schema_of(self, name, operation, status, media_type):
+    def schema_of(self, name, operation, status, media_type, response_format):
         responses = operation["responses"]
         response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
         if response is None:
             raise AssertionError(f"{name} is not documented to answer {status}")
+        formats = self.resolve(response).get("x-response-formats", {})
+        if response_format in formats and media_type == "application/json":
+            return formats[response_format]
         content = self.resolve(response).get("content")
         if content is None:
             return None
         found = content.get(media_type) or content.get("*/*")
         if found is None:
             raise AssertionError(f"{name} is not documented to answer {status} with {media_type}")
-        return found["schema"] if media_type == "application/json" else {}
+        return found["schema"]
 
     def check(self, method, target, status, headers, body, beyond=()):
         """`beyond`: names of fields that the account's overrides add to records."""
@@ -91,19 +95,26 @@ class Contract:
             name, schema = "Error", {"$ref": "#/components/schemas/Error"}
         else:
             name, operation = found
-            name = f"{name} {status}"
-            schema = self.schema_of(name, operation, status, media_type)
-        if schema is None or method == "HEAD" or media_type != "application/json":
+            asked = dict(urllib.parse.parse_qsl(target.partition("?")[2]))
+            response_format = asked.get("response_format", asked.get("truto_response_format"))
+            name = f"{name} {status} {response_format or ''}"
+            schema = self.schema_of(name, operation, status, media_type, response_format)
+        if schema is None or method == "HEAD":
             return
-        if beyond:
-            body = without(body, beyond)
+        if media_type == "application/json":
+            self.compare(name, schema, without(body, beyond) if beyond else body, method, target)
+        elif media_type == "application/x-ndjson":
+            for line in body.splitlines():
+                self.compare(name, schema["contentSchema"], json.loads(line), method, target)
+
+    def compare(self, name, schema, body, method, target):
         faults = sorted(self.validator(name, schema).iter_errors(body),
                         key=lambda fault: fault.json_path)
         if faults:
             told = "\n".join(f"  {deepest(fault).json_path}: {deepest(fault).message[:400]}"
                              for fault in faults[:5])
-            raise AssertionError(f"{method} {target} answered {status}, otherwise than "
-                                 f"the document says of {name}:\n{told}")
+            raise AssertionError(f"{method} {target} was answered otherwise than the document "
+                                 f"says of {name}:\n{told}")
 
 
 def without(body, names):

@@ -10,7 +10,7 @@ const [baseUrl, key, account] = process.argv.slice(2);
 assert(baseUrl && key && account);
 
 // Lists are parted by commas, as the document says; this library has to be told.
-const client = createClient<paths>({
+const client = createClient<paths, "application/json">({
   baseUrl,
   headers: { Authorization: `Bearer ${key}` },
   querySerializer: { array: { style: "form", explode: false } },

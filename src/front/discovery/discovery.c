@@ -14,7 +14,7 @@ static struct str make_etag(struct arena *arena, struct str text)
 	return arena_format(arena, "\"%016llx\"", (unsigned long long)hash);
 }
 
-/* {"name": schema with its description} of the parameters in the query. */
+/* The parameters in the query, by the names of their components, as {name: schema}. */
 static struct json parameter_schemas(struct arena *arena, struct json parameters)
 {
 	struct json_builder out;
@@ -22,15 +22,19 @@ static struct json parameter_schemas(struct arena *arena, struct json parameters
 	json_builder_init(&out, arena);
 	for (size_t i = 0; i < parameters.count; i++) {
 		struct json parameter = parameters.members[i].value;
-		struct json_builder schema;
+		struct json_builder schema, named;
 
 		if (!str_equal(json_get_str(parameter, "in"), STR("query")))
 			continue;
 		json_builder_init(&schema, arena);
 		document_copy(&schema, json_get_c(parameter, "schema"));
 		document_put(&schema, "description", json_get_str(parameter, "description"));
-		json_builder_set(&out, json_get_str(parameter, "name"),
+		json_builder_init(&named, arena);
+		json_builder_set(&named, json_get_str(parameter, "name"),
 				 json_builder_object(&schema));
+		json_builder_set(&out,
+				 str_make(parameters.members[i].key, parameters.members[i].key_len),
+				 json_builder_object(&named));
 	}
 	return json_builder_object(&out);
 }

@@ -1,6 +1,5 @@
 /* Puts the OpenAPI document together: what the doors say of themselves, and what is made of the
  * model. */
- */
 #include "front/discovery/document.h"
 
 #include "lang/yaml/yaml.h"

@@ -35,7 +35,7 @@ struct document {
 struct discovery {
 	const struct model *model;
 	const struct connectors *connectors;
-	struct json parameters; /* by name: schemas of parameters that unified operations have */
+	struct json parameters; /* by component: {name: schema} of what may be in a query */
 	struct json unified;	/* {"list", "get", "write"}: names of them */
 	struct json deleted;	/* schema of what a delete answers */
 	struct str openapi;
@@ -63,8 +63,8 @@ void document_add_path(struct document *document, struct str path, struct json i
 /* Paths, schemas and tags of all resources of the model. */
 void unified_add(struct document *document, const struct model *model,
 		 const struct connectors *connectors);
-/* {"result", "next_cursor", …} around records of a schema. */
-struct json unified_list_schema(struct arena *arena, struct json record);
+/* {"result", "next_cursor", …} around records of a schema; with `debug`, if it is not undefined. */
+struct json unified_list_schema(struct arena *arena, struct json record, struct json debug);
 /* "create" is POST to /unified/{model}/{resource}. */
 const char *unified_verb(struct str method);
 struct str unified_path(struct arena *arena, const struct model *model, struct str resource,

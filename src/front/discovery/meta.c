@@ -121,7 +121,7 @@ static struct json query_schema(const struct meta *meta)
 	for (size_t i = 0; i < names.count; i++) {
 		struct str name = json_str(json_at(names, i));
 
-		json_builder_set(&properties, name, json_get(meta->discovery->parameters, name));
+		document_copy(&properties, json_get(meta->discovery->parameters, name));
 	}
 	for (size_t i = 0; i < meta->resource->filter_count; i++) {
 		const struct model_filter *filter = &meta->resource->filters[i];
@@ -155,7 +155,7 @@ static struct json answer_schema(const struct meta *meta)
 	struct json record = contract_record(meta->arena, meta->resource);
 
 	if (str_equal(meta->method, STR("list")))
-		return unified_list_schema(meta->arena, record);
+		return unified_list_schema(meta->arena, record, json_undefined());
 	return str_equal(meta->method, STR("delete")) ? meta->discovery->deleted : record;
 }
 

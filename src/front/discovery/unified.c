@@ -97,7 +97,7 @@ static struct json result_schema(struct arena *arena, struct json record)
 	return one_of(arena, choices, 2, "The records.");
 }
 
-struct json unified_list_schema(struct arena *arena, struct json record)
+struct json unified_list_schema(struct arena *arena, struct json record, struct json debug)
 {
 	static const struct str required[] = {STR_INIT("result"), STR_INIT("next_cursor"),
 					      STR_INIT("prev_cursor"), STR_INIT("result_count"),
@@ -117,6 +117,7 @@ struct json unified_list_schema(struct arena *arena, struct json record)
 		&properties, STR("is_partial_response"),
 		typed(arena, "\"boolean\"",
 		      STR("Does the ATS's list leave fields out, which one whole record has?")));
+	json_builder_set(&properties, STR("debug"), debug);
 	json_builder_init(&names, arena);
 	for (size_t i = 0; i < sizeof required / sizeof *required; i++)
 		json_builder_add(&names, json_string(required[i]));
@@ -177,27 +178,101 @@ static struct json schema_ref(const struct part *part, const char *end)
 		arena_format(part->document->arena, "%.*s%s", STR_ARGS(part->name), end));
 }
 
-static struct json response(const struct part *part, const char *describe, struct json schema,
-			    bool is_write)
+static struct json debug_ref(struct arena *arena)
+{
+	return document_ref(arena, DOCUMENT_SCHEMAS, STR("Debug"));
+}
+
+/* What is answered with response_format=debug, but for lists. */
+static struct json debug_schema(struct arena *arena, struct json result)
+{
+	struct json_builder out, properties, required;
+
+	json_builder_init(&properties, arena);
+	json_builder_set(&properties, STR("result"), result);
+	json_builder_set(&properties, STR("debug"), debug_ref(arena));
+	json_builder_init(&required, arena);
+	json_builder_add(&required, json_string(STR("result")));
+	json_builder_add(&required, json_string(STR("debug")));
+	json_builder_init(&out, arena);
+	document_put_c(&out, "type", "object");
+	json_builder_set(&out, STR("properties"), json_builder_object(&properties));
+	json_builder_set(&out, STR("required"), json_builder_array(&required));
+	return json_builder_object(&out);
+}
+
+enum response_kind { RESPONSE_LIST, RESPONSE_RECORD, RESPONSE_WRITE };
+
+/* Schemas of the other forms of an answer. They stand beside the schema and not in it, for else
+ * nothing could be said of the usual form. */
+static struct json other_formats(struct arena *arena, enum response_kind kind, struct json schema)
+{
+	struct json any = json_object(NULL, 0);
+	struct json own =
+		kind == RESPONSE_LIST ? unified_list_schema(arena, any, json_undefined()) : any;
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	if (kind != RESPONSE_WRITE) {
+		json_builder_set(&out, STR("raw"), own);
+		json_builder_set(&out, STR("normalized"), own);
+	}
+	json_builder_set(&out, STR("debug"),
+			 kind == RESPONSE_LIST ? schema : debug_schema(arena, schema));
+	return json_builder_object(&out);
+}
+
+static struct json media_type(struct arena *arena, struct json schema)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("schema"), schema);
+	return json_builder_object(&out);
+}
+
+/* One record a line. */
+static struct json stream_schema(const struct part *part)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, part->document->arena);
+	document_put_c(&out, "type", "string");
+	document_put_c(&out, "description", "With response_format=stream, one record a line.");
+	json_builder_set(&out, STR("contentSchema"), schema_ref(part, ""));
+	return json_builder_object(&out);
+}
+
+static struct json response_headers(struct arena *arena, enum response_kind kind)
 {
 	static const struct str names[] = {
 		STR_INIT("ratelimit-limit"), STR_INIT("ratelimit-remaining"),
 		STR_INIT("ratelimit-reset"), STR_INIT("Idempotency-Replayed")};
-	struct arena *arena = part->document->arena;
-	struct json_builder out, content, json, headers;
+	struct json_builder headers;
 
 	json_builder_init(&headers, arena);
-	for (size_t i = 0; i < (is_write ? 4 : 3); i++)
+	for (size_t i = 0; i < (kind == RESPONSE_WRITE ? 4 : 3); i++)
 		json_builder_set(&headers, names[i],
 				 document_ref(arena, DOCUMENT_HEADERS, names[i]));
-	json_builder_init(&json, arena);
-	json_builder_set(&json, STR("schema"), schema);
+	return json_builder_object(&headers);
+}
+
+static struct json response(const struct part *part, enum response_kind kind, const char *describe,
+			    struct json schema)
+{
+	struct arena *arena = part->document->arena;
+	struct json_builder out, content;
+
 	json_builder_init(&content, arena);
-	json_builder_set(&content, STR("application/json"), json_builder_object(&json));
+	json_builder_set(&content, STR("application/json"), media_type(arena, schema));
+	if (kind == RESPONSE_LIST)
+		json_builder_set(&content, STR("application/x-ndjson"),
+				 media_type(arena, stream_schema(part)));
 	json_builder_init(&out, arena);
 	document_put_c(&out, "description", describe);
-	json_builder_set(&out, STR("headers"), json_builder_object(&headers));
+	json_builder_set(&out, STR("headers"), response_headers(arena, kind));
 	json_builder_set(&out, STR("content"), json_builder_object(&content));
+	json_builder_set(&out, STR("x-response-formats"), other_formats(arena, kind, schema));
 	return json_builder_object(&out);
 }
 
@@ -245,8 +320,9 @@ static struct json list_operation(const struct part *part)
 		json_builder_add(&parameters, filter_parameter(arena, &part->resource->filters[i]));
 	json_builder_set(&out, STR("parameters"), json_builder_array(&parameters));
 	json_builder_init(&responses, arena);
-	json_builder_set(&responses, STR("200"),
-			 response(part, "One page of records.", schema_ref(part, "List"), false));
+	json_builder_set(
+		&responses, STR("200"),
+		response(part, RESPONSE_LIST, "One page of records.", schema_ref(part, "List")));
 	json_builder_set(&out, STR("responses"), json_builder_object(&responses));
 	return json_builder_object(&out);
 }
@@ -288,7 +364,7 @@ static struct json get_operation(const struct part *part)
 	json_builder_set(&out, STR("parameters"), json_builder_array(&parameters));
 	json_builder_init(&responses, arena);
 	json_builder_set(&responses, STR("200"),
-			 response(part, "The record.", schema_ref(part, ""), false));
+			 response(part, RESPONSE_RECORD, "The record.", schema_ref(part, "")));
 	json_builder_set(&out, STR("responses"), json_builder_object(&responses));
 	return json_builder_object(&out);
 }
@@ -326,14 +402,17 @@ static struct json write_responses(const struct part *part, const struct model_m
 	choices[1] = dry;
 	json_builder_init(&out, arena);
 	if (str_equal(method->name, STR("create"))) {
-		json_builder_set(&out, STR("201"),
-				 response(part, "The record that was made.", choices[0], true));
-		json_builder_set(&out, STR("200"), response(part, "With dry_run.", dry, true));
+		json_builder_set(
+			&out, STR("201"),
+			response(part, RESPONSE_WRITE, "The record that was made.", choices[0]));
+		json_builder_set(&out, STR("200"),
+				 response(part, RESPONSE_WRITE, "With dry_run.", dry));
 		return json_builder_object(&out);
 	}
 	json_builder_set(&out, STR("200"),
-			 response(part, is_delete ? "It is gone." : "The record as it is now.",
-				  one_of(arena, choices, 2, NULL), true));
+			 response(part, RESPONSE_WRITE,
+				  is_delete ? "It is gone." : "The record as it is now.",
+				  one_of(arena, choices, 2, NULL)));
 	return json_builder_object(&out);
 }
 
@@ -417,7 +496,7 @@ static void add_schemas(const struct part *part)
 
 	json_builder_set(schemas, part->name, contract_record(arena, part->resource));
 	json_builder_set(schemas, arena_format(arena, "%.*sList", STR_ARGS(part->name)),
-			 unified_list_schema(arena, schema_ref(part, "")));
+			 unified_list_schema(arena, schema_ref(part, ""), debug_ref(arena)));
 	for (size_t i = 0; i < part->resource->method_count; i++) {
 		const struct model_method *method = &part->resource->methods[i];
 
