@@ -12,6 +12,7 @@
 
 enum {
 	EVENTS_A_TURN = 256,
+	TURNS_UNASKED_MAX = 2,
 	/* So that fibers which keep each other awake cannot starve the descriptors. */
 	FIBERS_A_TURN = 1024,
 };
@@ -253,12 +254,28 @@ static int sleep_ms(struct loop *loop, int64_t until_ns)
 	return ms == 0 || !inbox_fall_asleep(loop) ? 0 : ms;
 }
 
+static bool has_work(const struct loop *loop)
+{
+	int64_t at_ns = timer_heap_next_ns(&loop->timers);
+
+	return !atomic_load(&loop->is_stopping) &&
+	       (loop->runnable.count > 0 || (at_ns != INT64_MAX && ms_until(loop, at_ns) == 0));
+}
+
 /* One turn; it sleeps no longer than until_ns. */
 static void turn(struct loop *loop, int64_t until_ns)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int count = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, sleep_ms(loop, until_ns));
+	int ms = sleep_ms(loop, until_ns), count = 0;
 
+	/* What is to be done at once need not wait for news, and asking costs a system call: but news
+	 * must not wait for long either. */
+	if (ms == 0 && loop->turns_unasked < TURNS_UNASKED_MAX && has_work(loop)) {
+		loop->turns_unasked++;
+	} else {
+		loop->turns_unasked = 0;
+		count = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, ms);
+	}
 	if (count < 0 && errno != EINTR)
 		die("epoll_wait: %s", strerror(errno));
 	loop->now_ns = clock_monotonic_ns(loop->clock);

@@ -82,6 +82,7 @@ struct loop {
 	/* The rest of the events being dispatched: a watch which is removed must not be called. */
 	struct epoll_event *events;
 	int event_count;
+	int turns_unasked; /* without a look at the watches, one after another */
 	atomic_bool is_stopping;
 };
 
