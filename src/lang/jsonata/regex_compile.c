@@ -2,6 +2,7 @@
  * B of ECMA-262) read into a program. */
 #include "lang/jsonata/regex.h"
 #include "lang/jsonata/regex_program.h"
+#include "lang/jsonata/regex_sets.h"
 #include "lang/jsonata/text.h"
 
 enum {
@@ -40,14 +41,6 @@ struct compiler {
 	uint32_t term_capacity;
 	struct name *names;
 	uint32_t name_count;
-};
-
-/* Pairs of first and last unit. */
-struct ranges {
-	struct compiler *c;
-	uint16_t *pairs;
-	uint32_t count;
-	uint32_t capacity;
 };
 
 static bool parse_alternatives(struct compiler *c);
@@ -90,109 +83,10 @@ static void push_term(struct compiler *c)
 
 /* --- sets ---------------------------------------------------------------------------------- */
 
-static void add_range(struct ranges *r, uint32_t first, uint32_t last)
+static void emit_set(struct compiler *c, struct regex_ranges *r, bool is_inverted)
 {
-	uint32_t capacity = r->capacity / 2;
+	const struct regex_set *set = jsonata_ranges_set(r, c->arena, c->ignores_case, is_inverted);
 
-	r->pairs = grow(r->c->scratch, r->pairs, r->count, &capacity, 2 * sizeof *r->pairs);
-	r->capacity = capacity * 2;
-	r->pairs[2 * r->count] = (uint16_t)first;
-	r->pairs[2 * r->count + 1] = (uint16_t)last;
-	r->count++;
-}
-
-static int compare_pairs(const void *a, const void *b)
-{
-	const uint16_t *x = a, *y = b;
-
-	return x[0] != y[0] ? x[0] - y[0] : x[1] - y[1];
-}
-
-/* In order, none touching another. */
-static void tidy(struct ranges *r)
-{
-	uint32_t kept = 0;
-
-	if (r->count == 0)
-		return;
-	qsort(r->pairs, r->count, 2 * sizeof *r->pairs, compare_pairs);
-	for (uint32_t i = 1; i < r->count; i++) {
-		uint16_t *last = &r->pairs[2 * kept + 1];
-		if (r->pairs[2 * i] <= *last + 1) {
-			if (r->pairs[2 * i + 1] > *last)
-				*last = r->pairs[2 * i + 1];
-		} else {
-			kept++;
-			r->pairs[2 * kept] = r->pairs[2 * i];
-			r->pairs[2 * kept + 1] = r->pairs[2 * i + 1];
-		}
-	}
-	r->count = kept + 1;
-}
-
-/* What the units of the ranges are when case is ignored. */
-static void add_canonical(struct ranges *r)
-{
-	uint32_t count = r->count, from, to;
-
-	for (size_t row = 0; jsonata_upper_row(row, &from, &to); row++) {
-		for (uint32_t i = 0; i < count; i++)
-			if (from >= r->pairs[2 * i] && from <= r->pairs[2 * i + 1]) {
-				add_range(r, jsonata_canonical_unit(from),
-					  jsonata_canonical_unit(from));
-				break;
-			}
-	}
-}
-
-/* \d \s \w, and what they are not by their capitals. */
-static void add_escape(struct ranges *r, uint32_t letter)
-{
-	static const uint16_t digits[] = {'0', '9'};
-	static const uint16_t words[] = {'0', '9', 'A', 'Z', '_', '_', 'a', 'z'};
-	static const uint16_t spaces[] = {'\t',	  '\r',	  ' ',	  ' ',	  0xa0,	  0xa0,	  0x1680,
-					  0x1680, 0x2000, 0x200a, 0x2028, 0x2029, 0x202f, 0x202f,
-					  0x205f, 0x205f, 0x3000, 0x3000, 0xfeff, 0xfeff};
-	const uint16_t *pairs = digits;
-	size_t count = 2, i;
-	uint32_t next = 0;
-
-	if ((letter | 0x20) == 'w') {
-		pairs = words;
-		count = sizeof words / sizeof words[0];
-	} else if ((letter | 0x20) == 's') {
-		pairs = spaces;
-		count = sizeof spaces / sizeof spaces[0];
-	}
-	for (i = 0; i < count; i += 2) {
-		if ((letter & 0x20) != 0)
-			add_range(r, pairs[i], pairs[i + 1]);
-		else if (pairs[i] > next)
-			add_range(r, next, pairs[i] - 1u);
-		next = pairs[i + 1] + 1u;
-	}
-	if ((letter & 0x20) == 0 && next <= 0xffff)
-		add_range(r, next, 0xffff);
-}
-
-static void emit_set(struct compiler *c, struct ranges *r, bool is_inverted)
-{
-	struct regex_set *set = arena_zero(c->arena, sizeof *set);
-
-	tidy(r);
-	if (c->ignores_case) {
-		add_canonical(r);
-		tidy(r);
-	}
-	uint16_t *pairs = arena_array(c->arena, r->count * 2 + 1, sizeof *pairs);
-	if (r->count > 0)
-		memcpy(pairs, r->pairs, r->count * 2 * sizeof *pairs);
-	set->pairs = pairs;
-	set->count = r->count;
-	set->is_inverted = is_inverted;
-	for (uint32_t i = 0; i < r->count && pairs[2 * i] < 256; i++)
-		for (uint32_t u = pairs[2 * i]; u <= pairs[2 * i + 1] && u < 256; u++)
-			set->low[u >> 3] |= (uint8_t)(1 << (u & 7));
 	c->sets = grow(c->scratch, c->sets, c->set_count, &c->set_capacity, sizeof *c->sets);
 	c->sets[c->set_count] = set;
 	emit(c, REGEX_SET, c->set_count++);
@@ -310,7 +204,7 @@ static bool is_set_escape(uint32_t letter)
 }
 
 /* One member of a class: a unit, or a set that is added at once. */
-static bool read_member(struct compiler *c, struct ranges *r, uint32_t *unit, bool *is_set)
+static bool read_member(struct compiler *c, struct regex_ranges *r, uint32_t *unit, bool *is_set)
 {
 	*is_set = false;
 	*unit = c->in[c->at++];
@@ -318,7 +212,7 @@ static bool read_member(struct compiler *c, struct ranges *r, uint32_t *unit, bo
 		return true;
 	if (is_set_escape(peek(c, 0))) {
 		*is_set = true;
-		add_escape(r, c->in[c->at++]);
+		jsonata_ranges_add_escape(r, c->in[c->at++]);
 		return true;
 	}
 	if (skip(c, 'b')) {
@@ -329,7 +223,7 @@ static bool read_member(struct compiler *c, struct ranges *r, uint32_t *unit, bo
 }
 
 /* Where one end of what looks like a range is a set, the hyphen is a member. */
-static bool read_range(struct compiler *c, struct ranges *r)
+static bool read_range(struct compiler *c, struct regex_ranges *r)
 {
 	uint32_t first, last;
 	bool is_first_set, is_last_set;
@@ -338,7 +232,7 @@ static bool read_range(struct compiler *c, struct ranges *r)
 		return false;
 	if (peek(c, 0) != '-' || peek(c, 1) == ']' || peek(c, 1) > 0xffff) {
 		if (!is_first_set)
-			add_range(r, first, first);
+			jsonata_ranges_add(r, first, first);
 		return true;
 	}
 	c->at++;
@@ -346,20 +240,20 @@ static bool read_range(struct compiler *c, struct ranges *r)
 		return false;
 	if (!is_first_set && !is_last_set) {
 		if (first <= last)
-			add_range(r, first, last);
+			jsonata_ranges_add(r, first, last);
 		return first <= last;
 	}
-	add_range(r, '-', '-');
+	jsonata_ranges_add(r, '-', '-');
 	if (!is_first_set)
-		add_range(r, first, first);
+		jsonata_ranges_add(r, first, first);
 	if (!is_last_set)
-		add_range(r, last, last);
+		jsonata_ranges_add(r, last, last);
 	return true;
 }
 
 static bool parse_class(struct compiler *c)
 {
-	struct ranges ranges = {.c = c};
+	struct regex_ranges ranges = {.arena = c->scratch};
 	bool is_inverted = skip(c, '^');
 
 	while (c->at < c->len && peek(c, 0) != ']')
@@ -461,12 +355,12 @@ static bool parse_reference(struct compiler *c)
 
 static bool parse_escape(struct compiler *c)
 {
-	struct ranges ranges = {.c = c};
+	struct regex_ranges ranges = {.arena = c->scratch};
 	uint32_t letter = peek(c, 0), unit;
 
 	if (is_set_escape(letter)) {
 		c->at++;
-		add_escape(&ranges, letter);
+		jsonata_ranges_add_escape(&ranges, letter);
 		emit_set(c, &ranges, false);
 		return true;
 	}
