@@ -547,6 +547,7 @@ void answer_request(struct sandbox *sandbox, struct http_exchange *exchange)
 		return;
 	}
 	request.route = &sandbox->definition->routes[route - sandbox->routes];
+	sandbox->calls[route - sandbox->routes]++;
 	if (!answer_route(&request, &err))
 		answer_broken(sandbox, exchange, &err);
 }
@@ -566,6 +567,8 @@ bool answer_make_router(struct sandbox *sandbox, struct error *err)
 
 	sandbox->routes = arena_array(&sandbox->arena, definition->route_count,
 				      sizeof *sandbox->routes);
+	sandbox->calls = arena_zero(&sandbox->arena,
+				    definition->route_count * sizeof *sandbox->calls);
 	sandbox->writes = arena_zero(&sandbox->arena,
 				     definition->route_count * sizeof *sandbox->writes);
 	for (size_t i = 0; i < definition->route_count; i++)

@@ -134,19 +134,20 @@ static void answer_records(struct sandbox *sandbox, struct http_exchange *exchan
 	reply_value(exchange, 200, json_builder_object(&members));
 }
 
-static struct json count_writes(const struct sandbox *sandbox, struct arena *arena)
+static struct json count_routes(const struct sandbox *sandbox, const uint64_t *counts,
+				struct arena *arena)
 {
 	struct json_builder members;
 
 	json_builder_init(&members, arena);
 	for (size_t i = 0; i < sandbox->definition->route_count; i++) {
 		const struct route_definition *route = &sandbox->definition->routes[i];
-		if (sandbox->writes[i] > 0)
+		if (counts[i] > 0)
 			json_builder_set(&members,
 					 arena_format(arena, "%s %s",
 						      http_method_name(route->method),
 						      route->pattern),
-					 json_int((int64_t)sandbox->writes[i]));
+					 json_int((int64_t)counts[i]));
 	}
 	return json_builder_object(&members);
 }
@@ -175,7 +176,10 @@ static void answer_counts(struct sandbox *sandbox, struct http_exchange *exchang
 	json_builder_init(&members, exchange->arena);
 	json_builder_set(&members, STR("total"), json_int((int64_t)sandbox->total));
 	json_builder_set(&members, STR("requests"), json_builder_object(&statuses));
-	json_builder_set(&members, STR("writes"), count_writes(sandbox, exchange->arena));
+	json_builder_set(&members, STR("calls"),
+			 count_routes(sandbox, sandbox->calls, exchange->arena));
+	json_builder_set(&members, STR("writes"),
+			 count_routes(sandbox, sandbox->writes, exchange->arena));
 	json_builder_set(&members, STR("faults"), fault_members(sandbox, exchange->arena, true));
 	json_builder_set(&members, STR("active"), json_int((int64_t)sandbox->active));
 	json_builder_set(&members, STR("active_max"), json_int((int64_t)sandbox->active_max));

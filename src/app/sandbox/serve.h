@@ -54,6 +54,7 @@ struct sandbox {
 	const struct clock *clock;
 	struct faults faults;
 	struct uploads uploads;
+	uint64_t *calls;  /* how many came, for each route */
 	uint64_t *writes; /* how many were carried out, for each route */
 	struct str company_id;
 	struct str token;

@@ -734,6 +734,8 @@ static void test_the_truth_about_writes(void **state)
 	struct json counts = call(sandbox, HTTP_GET, "/sandbox/counts", NULL, NULL).json;
 	assert_string_equal(shown(counts, "writes"),
 			    "{\"POST /candidates\":2,\"DELETE /candidates/{id}\":1}");
+	assert_string_equal(shown(counts, "calls"),
+			    "{\"POST /candidates\":3,\"DELETE /candidates/{id}\":1}");
 	struct json records = call(sandbox, HTTP_GET,
 				   "/sandbox/records?collection=candidates&created=true&fields=id,name",
 				   NULL, NULL).json;

@@ -1,0 +1,196 @@
+"""Every call of the ATS through /proxy, and every unified read and write, by what the sandbox has
+afterwards. The cases stand in coverage/*.json; tools/coverage makes the table of docs/recruitee.md
+from them and fails where a method of the connector has none."""
+import json
+import re
+
+from company import FOLDER, PDF, THINGS, UPLOAD, Company, Files, World, difference, fits, leaves, member
+from harness import ROOT, Case
+from test_proxy import native_methods
+
+VERBS = {"list": "GET", "get": "GET", "create": "POST", "update": "PATCH", "delete": "DELETE"}
+BOUNDARY = "-b-o-u-n-d-a-r-y-"
+
+
+def cases_of(file):
+    for name, cases in json.loads((FOLDER / file).read_text()).items():
+        for case in cases if isinstance(cases, list) else [cases]:
+            yield name, case
+
+
+def form(fields):
+    parts = []
+    for name, value in fields.items():
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"'
+        if value == UPLOAD:
+            head += f'; filename="{value}"\r\nContent-Type: application/pdf'
+        parts.append(head.encode() + b"\r\n\r\n" + (PDF if value == UPLOAD else str(value).encode()))
+    return b"\r\n".join(parts) + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def route_of(request):
+    return re.sub(r"{\w+}", "{}", request)
+
+
+class Coverage(Case):
+    def setUp(self):
+        super().setUp()
+        self.linked("--candidates", "60", link_options=("--limit", "requests=100000"))
+        files = Files()
+        self.addCleanup(files.stop)
+        self.company = Company(self.box.host, files.url)
+        self.addCleanup(self.company.close)
+        self.natives = {f"{r}.{m}": found for (r, m), found in native_methods().items()}
+
+    # --- what the ATS has afterwards ----------------------------------------------------------
+
+    def call(self, method, path, body=None, headers=None, **query):
+        query = {"integrated_account_id": self.account, **query}
+        if body is not None and headers is None:
+            headers = {"Content-Type": "application/json"}
+        text = "&".join(f"{self.escaped(k)}={self.escaped(v)}" for k, v in query.items())
+        return self.client.request(method, f"{path}?{text}", body, headers)
+
+    @staticmethod
+    def escaped(value):
+        return re.sub(r"[^\w.-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), str(value),
+                      flags=re.A)
+
+    def watched(self, world, request):
+        """The answer; what it changed; which routes were called, and which of them wrote."""
+        counts = self.company.counts()
+        status, _, answer = request()
+        after, then = self.company.records(), self.company.counts()
+        told = difference(world.current, after)
+        told["answer"], told["status"] = answer, status
+        for kind, old in counts.items():
+            told[kind] = {k: n - old.get(k, 0) for k, n in then[kind].items() if n > old.get(k, 0)}
+        world.new = told["created"]
+        return told
+
+    def check_state(self, world, case, told):
+        """What changed is what the case says, and nothing else. Activities are the ATS's log."""
+        created = {k: v for k, v in told["created"].items() if k != "activities"}
+        self.assertEqual(created.keys(), case.get("created", {}).keys(), told)
+        for name, records in world.meant(case.get("created", {})).items():
+            records = records if isinstance(records, list) else [records]
+            self.assertTrue(fits(records, created[name]), (name, records, created[name]))
+        deleted = world.meant(case.get("deleted", {}))
+        gone = {k: v for k, v in told["deleted"].items() if k != "activities"}
+        self.assertEqual(gone.keys(), deleted.keys(), told)
+        for name, identifier in deleted.items():
+            if identifier != "*":
+                self.assertEqual(gone[name], [identifier], name)
+        changed = {f"{name} {i}": fields for name, records in told["changed"].items()
+                   for i, fields in records.items()}
+        wanted = {re.sub(r"@\w+", lambda m: str(world.reference(m[0][1:])), k): world.meant(v)
+                  for k, v in case.get("changed", {}).items()}
+        self.assertEqual(changed.keys(), wanted.keys(), told)
+        for name, fields in wanted.items():
+            self.assertEqual(changed[name].keys(), fields.keys(), name)
+            self.assertTrue(fits(fields, changed[name]), (name, fields, changed[name]))
+        self.check_files(told)
+
+    def check_files(self, told):
+        """A file that was kept is kept byte for byte."""
+        kept = [r for records in told["created"].values() for r in records]
+        kept += [f for records in told["changed"].values() for f in records.values()]
+        for file in (r.get("file") or r.get("cv_file") for r in kept):
+            if file and not told["deleted"].get("attachments"):
+                self.assertEqual(self.company.file(file["number"], file["filename"]), PDF)
+
+    def check_nothing_is_dropped(self, world, case, told, sent):
+        """Each value that was sent is in what was created, changed or deleted."""
+        silent = set(map(str, world.meant(case.get("unseen", []))))
+        there = set(map(str, leaves([told["created"], told["deleted"], told["changed"]])))
+        there |= {str(i) for records in told["changed"].values() for i in records}
+        for value in leaves(sent):
+            if value is not None and not isinstance(value, bool):
+                self.assertTrue(str(value) in there or str(value) in silent, (value, told))
+
+    def check_records(self, world, case, records):
+        """They are those of the sandbox, by their ids, and say the same."""
+        where = world.meant(case.get("where", {}))
+        truth = {str(i): r for i, r in world.current[case["in"]].items()
+                 if all(r.get(k) in (v if isinstance(v, list) else [v]) for k, v in where.items())}
+        key = case.get("key", "id")
+        found = [str(member(r, key.split("."))) for r in records]
+        self.assertEqual(len(found), len(set(found)))
+        self.assertEqual(set(found), {case.get("prefix", "") + i for i in truth})
+        self.assertTrue(found, "nothing was read")
+        for i, record in zip(found, records):
+            record_of = truth[i[len(case.get("prefix", "")):]]
+            for field in case["fields"]:
+                mine, theirs = field if isinstance(field, list) else (field, field)
+                got, wanted = member(record, mine.split(".")), member(record_of, theirs.split("."))
+                if case.get("texts") and isinstance(wanted, int) and isinstance(got, str):
+                    wanted = str(wanted)
+                self.assertEqual(got, wanted, (field, record))
+
+    # --- /proxy -------------------------------------------------------------------------------
+
+    def test_each_native_method_has_a_case(self):
+        self.assertEqual(set(self.natives), {name for name, _ in cases_of("proxy.json")})
+
+    def test_native_methods(self):
+        for name, case in cases_of("proxy.json"):
+            with self.subTest(method=name):
+                self.check_native(name, case)
+
+    def check_native(self, name, case):
+        resource, method = name.split(".")
+        verb, path = self.natives[name]["request"].split()
+        world = World(self.company, case)
+        query = world.meant(case.get("with", {}))
+        route = re.sub(r"{(\w+)}", lambda m: str(query[m[1]]), path)
+        address = f"/proxy/{resource}"
+        if "{id}" in path:
+            address += f"/{query.pop('id')}"
+        if VERBS.get(method) != verb or (method == "get" and "{id}" not in path):
+            address += f"/{method}"
+        if verb == "GET":
+            return self.check_native_read(world, case, name, address, route, query)
+        headers = None
+        if "form" in case:
+            sent = world.meant(case["form"])
+            body, headers = form(sent), {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        else:
+            sent = body = world.meant(case["body"]) if "body" in case else None
+        told = self.watched(world, lambda: self.call(verb, address, body, headers, **query))
+        self.assertIn(told["status"], (200, 201), told["answer"])
+        self.assertEqual(list(told["writes"].values()), [1], told["writes"])
+        self.assertEqual(told["calls"], told["writes"])
+        self.check_route(next(iter(told["writes"])), verb, route)
+        self.check_state(world, case, told)
+        self.check_nothing_is_dropped(world, case, told, sent)
+
+    def check_route(self, called, verb, path):
+        method, pattern = called.split()
+        self.assertEqual(method, verb)
+        self.assertRegex(path, f"^{re.sub(r'{[^}]*}', '[^/]+', pattern)}$")
+
+    def check_native_read(self, world, case, name, address, route, query):
+        native = self.natives[name]
+        if "items" in native and "limit" not in case.get("with", {}):
+            query["limit"] = 1000
+        told = self.watched(world, lambda: self.call("GET", address, **query))
+        self.assertEqual(told["status"], 200, told["answer"])
+        self.assertEqual(told["writes"], {})
+        self.assertEqual(len(told["calls"]), 1, told["calls"])
+        self.check_route(next(iter(told["calls"])), "GET", route)
+        self.check_state(world, {}, told)
+        got = told["answer"]["result"] if "items" in native else told["answer"]
+        for step in filter(None, native.get("item", "").split(".")):
+            got = got[step]
+        if "is" in case:
+            wanted = world.meant(case["is"])
+            self.assertTrue(fits(wanted, got), (wanted, got))
+            return
+        records = got if isinstance(got, list) else [got]
+        if "each" in case:
+            records = [r for one in records for r in one[case["each"]]]
+        if method_is_one := "items" not in native:
+            case = {"where": {"id": case.get("with", {}).get("id", f"@{case.get('given', [''])[0]}")},
+                    **case}
+        self.check_records(world, case, records)
+        self.assertTrue(not method_is_one or len(records) == 1)
