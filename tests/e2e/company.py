@@ -6,16 +6,21 @@ work on. The cases in coverage/*.json name them by references:
 @first.COLLECTION, @last.COLLECTION   the id of a record (or a member of it) there from the start
 @stage.CATEGORY   a stage of the pipeline that new jobs have
 @count.COLLECTION how many records there are; with a member: how many have it
+@named.COLLECTION.NAME   the one of that name
 @new.COLLECTION   the record that the call created
 @url, @file       the address of a file to fetch, and its name
 @upload           a file to upload; its name
+@base64           the bytes of a file as base64
+@logged           the newest activity
 {@…} within a text, and {n}: a number that no other thing has"""
+import base64
 import http.server
 import itertools
 import json
 import pathlib
 import re
 import threading
+import urllib.parse
 
 from harness import COMPANY, ROOT, TOKEN, Client
 
@@ -61,7 +66,10 @@ class Files:
 
 def member(value, path):
     for name in path:
-        value = value[int(name)] if isinstance(value, list) else value.get(name)
+        if isinstance(value, list):
+            value = value[int(name)] if int(name) < len(value) else None
+        else:
+            value = (value or {}).get(name)
     return value
 
 
@@ -98,7 +106,7 @@ class Company:
 
     def file(self, number, name):
         """The bytes that the company keeps."""
-        status, _, body = self.control.get(f"/files/uploads/{number}/{name}")
+        status, _, body = self.control.get(f"/files/uploads/{number}/{urllib.parse.quote(name)}")
         assert status == 200, body
         return body
 
@@ -144,8 +152,11 @@ class World:
 
     def reference(self, text):
         head, *path = text.split(".")
-        if head in ("url", "file", "upload"):
-            return {"url": self.company.url, "file": FETCHED, "upload": UPLOAD}[head]
+        if head in ("url", "file", "upload", "base64"):
+            return {"url": self.company.url, "file": FETCHED, "upload": UPLOAD,
+                    "base64": base64.b64encode(PDF).decode()}[head]
+        if head == "logged":
+            return max(self.current["activities"])
         if head == "stage":
             pipeline = next(iter(self.company.start["pipeline_templates"]))
             return next(i for i, s in self.company.start["stages"].items()
@@ -156,6 +167,8 @@ class World:
         if head in ("first", "last"):
             records = list(self.company.start[path[0]].values())
             return member(records[0 if head == "first" else -1], path[1:] or ["id"])
+        if head == "named":
+            return next(i for i, r in self.current[path[0]].items() if r["name"] == path[1])
         if head == "new":
             return member(self.new[path[0]][0], path[1:] or ["id"])
         identifier = self.thing(head)

@@ -3,8 +3,9 @@ afterwards. The cases stand in coverage/*.json; tools/coverage makes the table o
 from them and fails where a method of the connector has none."""
 import json
 import re
+import urllib.parse
 
-from company import FOLDER, PDF, THINGS, UPLOAD, Company, Files, World, difference, fits, leaves, member
+from company import FOLDER, PDF, UPLOAD, Company, Files, World, difference, fits, leaves, member
 from harness import ROOT, Case
 from test_proxy import native_methods
 
@@ -48,13 +49,7 @@ class Coverage(Case):
         query = {"integrated_account_id": self.account, **query}
         if body is not None and headers is None:
             headers = {"Content-Type": "application/json"}
-        text = "&".join(f"{self.escaped(k)}={self.escaped(v)}" for k, v in query.items())
-        return self.client.request(method, f"{path}?{text}", body, headers)
-
-    @staticmethod
-    def escaped(value):
-        return re.sub(r"[^\w.-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), str(value),
-                      flags=re.A)
+        return self.client.request(method, f"{path}?{urllib.parse.urlencode(query)}", body, headers)
 
     def watched(self, world, request):
         """The answer; what it changed; which routes were called, and which of them wrote."""
@@ -110,22 +105,20 @@ class Coverage(Case):
 
     def check_records(self, world, case, records):
         """They are those of the sandbox, by their ids, and say the same."""
-        where = world.meant(case.get("where", {}))
-        truth = {str(i): r for i, r in world.current[case["in"]].items()
-                 if all(r.get(k) in (v if isinstance(v, list) else [v]) for k, v in where.items())}
-        key = case.get("key", "id")
-        found = [str(member(r, key.split("."))) for r in records]
+        where, prefix = world.meant(case.get("where", {})), case.get("prefix", "")
+        truth = {f"{prefix}{i}": r for i, r in world.current[case["in"]].items()
+                 if all(r.get(k) in v if isinstance(v, list) else fits(v, r.get(k))
+                        for k, v in where.items())}
+        found = [str(record[case.get("key", "id")]) for record in records]
         self.assertEqual(len(found), len(set(found)))
-        self.assertEqual(set(found), {case.get("prefix", "") + i for i in truth})
+        self.assertEqual(set(found), set(truth))
         self.assertTrue(found, "nothing was read")
         for i, record in zip(found, records):
-            record_of = truth[i[len(case.get("prefix", "")):]]
             for field in case["fields"]:
                 mine, theirs = field if isinstance(field, list) else (field, field)
-                got, wanted = member(record, mine.split(".")), member(record_of, theirs.split("."))
-                if case.get("texts") and isinstance(wanted, int) and isinstance(got, str):
-                    wanted = str(wanted)
-                self.assertEqual(got, wanted, (field, record))
+                got, wanted = member(record, mine.split(".")), member(truth[i], theirs.split("."))
+                is_id = isinstance(wanted, int) and isinstance(got, str)
+                self.assertEqual(got, str(wanted) if is_id else wanted, (field, record))
 
     # --- /proxy -------------------------------------------------------------------------------
 
@@ -189,8 +182,62 @@ class Coverage(Case):
         records = got if isinstance(got, list) else [got]
         if "each" in case:
             records = [r for one in records for r in one[case["each"]]]
-        if method_is_one := "items" not in native:
-            case = {"where": {"id": case.get("with", {}).get("id", f"@{case.get('given', [''])[0]}")},
-                    **case}
+        if "items" not in native:
+            case = {"where": {"id": case["with"].get("id", f"@{case.get('given', [''])[0]}")}, **case}
         self.check_records(world, case, records)
-        self.assertTrue(not method_is_one or len(records) == 1)
+
+    # --- unified ------------------------------------------------------------------------------
+
+    def test_unified_methods(self):
+        for name, case in cases_of("unified.json"):
+            with self.subTest(method=name):
+                self.check_unified(name, case)
+
+    def check_unified(self, name, case):
+        resource, method = name.split(".")
+        world = World(self.company, case)
+        path = f"/unified/ats/{resource}"
+        if "id" in case:
+            path += f"/{world.meant(case['id'], texts=True)}"
+        query = world.meant(case.get("with", {}), texts=True)
+        if method in ("list", "get"):
+            return self.check_unified_read(world, case, path, query)
+        if method not in VERBS:
+            path += f"/{method}"
+        sent = world.meant(case["body"], texts=True) if "body" in case else None
+        told = self.watched(world, lambda: self.call(VERBS.get(method, "POST"), path, sent, **query))
+        self.assertEqual(told["status"], 201 if method == "create" else 200, told["answer"])
+        requests = [self.natives[n]["request"] for n in case["natives"]]
+        self.assertEqual(sorted(route_of(r) for r in requests if not r.startswith("GET ")),
+                         sorted(route_of(r) for r, n in told["writes"].items() for _ in range(n)))
+        self.assertLessEqual({route_of(r) for r in requests}, set(map(route_of, told["calls"])))
+        self.check_state(world, case, told)
+        self.check_nothing_is_dropped(world, case, told, sent)
+
+    def every_record(self, method, path, **query):
+        """A list through all its pages, told as one answer."""
+        found, cursor = [], {}
+        while True:
+            status, headers, page = self.call(method, path, limit=1000, **query, **cursor)
+            if status != 200 or page["next_cursor"] is None:
+                return status, headers, found + page["result"] if status == 200 else page
+            found += page["result"]
+            cursor = {"next_cursor": page["next_cursor"]}
+
+    def check_unified_read(self, world, case, path, query):
+        ask = self.every_record if "id" not in case else self.call
+        told = self.watched(world, lambda: ask("GET", path, **query))
+        self.assertEqual(told["status"], 200, told["answer"])
+        self.assertEqual({route_of(self.natives[n]["request"]) for n in case["natives"]},
+                         set(map(route_of, told["calls"])))
+        self.check_state(world, {}, told)
+        if "is" in case:
+            wanted = world.meant(case["is"], texts=True)
+            self.assertTrue(fits(wanted, told["answer"]), (wanted, told["answer"]))
+            return
+        records = [told["answer"]] if "id" in case else told["answer"]
+        for part in case.get("parts", [case]):
+            kind = re.compile(re.escape(part.get("prefix", "")) + r"\d+")
+            self.check_records(world, part, [r for r in records if kind.fullmatch(r["id"])])
+            records = [r for r in records if not kind.fullmatch(r["id"])]
+        self.assertEqual(records, [])
