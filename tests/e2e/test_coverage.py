@@ -33,14 +33,35 @@ def route_of(request):
     return re.sub(r"{\w+}", "{}", request)
 
 
+def calls_of(reference):
+    """(verb, path) of each call that a text about the API names, "" for a path without its verb;
+    a path that begins with … is the end of one. Not those which it says are answered with 404."""
+    text = re.sub(r"/c/\{cid\}|/c/\{company_id\}/…?|/c/\{id\}", "", reference)
+    text = text.replace("{slug or id}", "{slug}").replace("**", "{scope}/{id}")
+    verb = "(?:GET|POST|PATCH|PUT|DELETE)"
+    found = re.findall(rf"({verb}(?:[|/]{verb})*) (https:/\S+?|…?/[^\s`?\"]+)(?=[\s`?])(?!` → 404)", text)
+    found += [("", path) for path in re.findall(r"(?<=`)(/[a-z_]+/?[^\s`?]*)`", text)]
+    for verbs, path in found:
+        path = re.sub(r"^/(?=:)", "…/", path)
+        choice = re.search(r"\{([^}]*\|[^}]*)\}|(?<=/)([^/{}]*\|[^/{}]*)$", path)
+        for word in (choice[1] or choice[2]).split("|") if choice else [None]:
+            one = path.replace(choice[0], word) if word else path
+            for verb in re.split(r"[|/]", verbs):
+                # /things[/:id]: what is created has no id yet.
+                whole = re.sub(r"\[(.*?)\]", "" if verb == "POST" else r"\1", one)
+                yield verb, re.sub(r":\w+|\{\w[^}|]*\}", "{}", whole)
+
+
 class Coverage(Case):
-    def setUp(self):
-        super().setUp()
-        self.linked("--candidates", "60", link_options=("--limit", "requests=100000"))
+    def open(self, shape="new"):
+        self.linked("--candidates", "60", "--shape", shape, link_options=("--limit", "requests=100000"))
         files = Files()
         self.addCleanup(files.stop)
         self.company = Company(self.box.host, files.url)
         self.addCleanup(self.company.close)
+
+    def setUp(self):
+        super().setUp()
         self.natives = {f"{r}.{m}": found for (r, m), found in native_methods().items()}
 
     # --- what the ATS has afterwards ----------------------------------------------------------
@@ -122,10 +143,8 @@ class Coverage(Case):
 
     # --- /proxy -------------------------------------------------------------------------------
 
-    def test_each_native_method_has_a_case(self):
-        self.assertEqual(set(self.natives), {name for name, _ in cases_of("proxy.json")})
-
     def test_native_methods(self):
+        self.open()
         for name, case in cases_of("proxy.json"):
             with self.subTest(method=name):
                 self.check_native(name, case)
@@ -186,12 +205,32 @@ class Coverage(Case):
             case = {"where": {"id": case["with"].get("id", f"@{case.get('given', [''])[0]}")}, **case}
         self.check_records(world, case, records)
 
+    def test_other_calls(self):
+        """Those that are no native methods, through /custom."""
+        self.open()
+        for name, case in cases_of("custom.json"):
+            if "path" in case:
+                with self.subTest(request=name):
+                    world = World(self.company, case)
+                    verb, path, sent = name.split()[0], world.meant(case["path"]), world.meant(case["body"])
+                    told = self.watched(world, lambda: self.call(verb, f"/custom{path}", sent))
+                    self.assertEqual(told["status"], 200, told["answer"])
+                    self.assertEqual(list(told["writes"].values()), [1])
+                    self.check_route(next(iter(told["writes"])), verb, path)
+                    self.check_state(world, case, told)
+                    self.check_nothing_is_dropped(world, case, told, sent)
+
     # --- unified ------------------------------------------------------------------------------
 
     def test_unified_methods(self):
-        for name, case in cases_of("unified.json"):
-            with self.subTest(method=name):
-                self.check_unified(name, case)
+        for shape in ("new", "slim"):
+            self.open(shape)
+            for name, case in cases_of("unified.json"):
+                if case.get("shape", "new") == shape:
+                    with self.subTest(method=name):
+                        self.check_unified(name, case)
+            self.doCleanups()
+            self.setUp()
 
     def check_unified(self, name, case):
         resource, method = name.split(".")
@@ -241,3 +280,72 @@ class Coverage(Case):
             self.check_records(world, part, [r for r in records if kind.fullmatch(r["id"])])
             records = [r for r in records if not kind.fullmatch(r["id"])]
         self.assertEqual(records, [])
+
+    # --- what the ATS's reference tells ---------------------------------------------------------
+
+    def test_each_call_of_the_reference_is_told(self):
+        reference = ROOT.parent / "shared/reference/recruitee-api.md"
+        if not reference.exists():
+            self.skipTest("../shared/reference/recruitee-api.md is not here")
+        told = set(re.findall(r"^\| (?:`\w+\.\w+` \| )?`(?:([A-Z]+) )?([^`]+)` \|",
+                              (ROOT / "docs/recruitee.md").read_text(), flags=re.M))
+        told = {(verb, route_of(path)) for verb, path in told}
+        told |= {("", "/tracking/{}/{}"), ("", "/tracking/{}/{}/activities")} # of all three lists
+        calls = set(calls_of(reference.read_text()))
+        self.assertGreater(len(calls), 120)
+        missing = {(verb, path) for verb, path in calls if not any(
+            verb in ("", v) and (p == path or path[0] == "…" and p.endswith(path[1:]))
+            for v, p in told)}
+        self.assertEqual(missing, set())
+
+    # --- what there is not --------------------------------------------------------------------
+
+    def check_refused(self, status, allowed, verb, path):
+        """With what is possible instead, and nothing reaches the ATS."""
+        before = self.company.counts()
+        got, _, answer = self.call(verb, path, {} if verb in ("POST", "PATCH") else None)
+        self.assertEqual((got, answer["error"]),
+                         (status, {404: "not_found", 501: "not_supported"}[status]), (path, answer))
+        self.assertEqual(sorted(answer["allowed"].split(", ")), sorted(allowed), (path, answer))
+        self.assertEqual(self.company.counts(), before)
+
+    def test_native_methods_that_are_not_there(self):
+        self.open()
+        resources = {}
+        for name in self.natives:
+            resources.setdefault(name.split(".")[0], []).append(name.split(".")[1])
+        for resource, methods in resources.items():
+            for method, verb in VERBS.items():
+                one = "" if method in ("list", "create") else "/7"
+                # Where there is no list, get answers for it.
+                if method not in methods and not (method == "list" and "get" in methods or
+                                                  method == "get" and methods == ["get"]):
+                    self.check_refused(501, methods, verb, f"/proxy/{resource}{one}")
+            self.check_refused(501, methods, "POST", f"/proxy/{resource}/7/bark")
+
+    def test_unified_methods_that_are_not_there(self):
+        """What the model knows and the ATS cannot do is refused with what it can; what not even
+        the model knows with what that has."""
+        self.open()
+        mapped = {}
+        for name, _ in cases_of("unified.json"):
+            mapped.setdefault(name.split(".")[0], {})[name.split(".")[1]] = True
+        checked = 0
+        for path in sorted((ROOT / "models/ats").glob("*.yaml")):
+            part = re.search(r"^methods:\n((?: .*\n)+)", path.read_text(), flags=re.M)
+            known = ["list", "get", *re.findall(r"^  ([\w-]+):", part[1] if part else "", flags=re.M)]
+            able = list(mapped.get(path.stem, {}))
+            for method in sorted({*known, *VERBS, "bark"} - set(able)):
+                verb, address = VERBS.get(method, "POST"), f"/unified/ats/{path.stem}"
+                if method not in ("list", "create"):
+                    address += "/7"
+                if method not in VERBS:
+                    address += f"/{method}"
+                if not able:
+                    self.check_refused(501, mapped, verb, address)
+                elif method in known:
+                    self.check_refused(501, able, verb, address)
+                else:
+                    self.check_refused(404, known, verb, address)
+                checked += 1
+        self.assertGreater(checked, 40)

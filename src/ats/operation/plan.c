@@ -292,6 +292,8 @@ static bool refuse_write(const struct run *run, struct error *err)
 	struct name_list names = {0};
 
 	if (model_find_method(model, wanted) == NULL) {
+		name_list_add(&names, STR("list"));
+		name_list_add(&names, STR("get"));
 		for (size_t i = 0; i < model->method_count; i++)
 			name_list_add(&names, model->methods[i].name);
 		return error_set_field(err, ERROR_NOT_FOUND, "method", names.text,
