@@ -6,11 +6,14 @@ import re
 import signal
 import socket
 import subprocess
+from collections import Counter
 
 from harness import ROOT, TENON, Case, run_tenon
 
 PORTS = ("8080", "9700")
 SECONDS = 120
+# What the recipes change or tell.
+STATE = ("candidates", "tags", "notes", "placements", "stages", "offers", "locations", "admins", "results")
 
 
 def blocks_of(name):
@@ -42,13 +45,13 @@ def free_ports(count):
 
 
 class Docs(Case):
-    def script_of(self, names):
+    def script_of(self, names, ending):
         """One script of all blocks, which says in its output where it is."""
         lines = ["set -eu"]
         for name in names:
             for number, text in blocks_of(name):
                 lines += [f"printf '\\n--- %s\\n' '{name}:{number}'", text]
-        script = "\n".join(lines) + "\n"
+        script = "\n".join([*lines, "printf '\\n--- end:1\\n'", *ending]) + "\n"
         program_folder = pathlib.Path(TENON).resolve().parent
         script = script.replace('export PATH="$PWD/build:$PATH"',
                                 f'export PATH="{program_folder}:$PATH"')
@@ -56,7 +59,7 @@ class Docs(Case):
             script = re.sub(rf"\b{usual}\b", free, script)
         return script
 
-    def run_blocks(self, *names):
+    def run_blocks(self, *names, ending=()):
         """Everything that was started is ended with the script; its output."""
         output = self.folder / "output"
         # What a person has set must not make a text work that would not work without it; but a
@@ -64,7 +67,7 @@ class Docs(Case):
         env = {k: v for k, v in os.environ.items()
                if k == "TENON_SHARE" or not k.startswith("TENON_")}
         with open(output, "wb") as out:
-            shell = subprocess.Popen(["bash", "-eu", "-c", self.script_of(names)], cwd=self.folder,
+            shell = subprocess.Popen(["bash", "-eu", "-c", self.script_of(names, ending)], cwd=self.folder,
                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env,
                                      start_new_session=True)
             try:
@@ -118,8 +121,10 @@ class Docs(Case):
         self.assertGreaterEqual(len(outputs), 7)
 
     def test_recipes(self):
-        """Each tells what it did."""
-        text = self.run_blocks("README.md", "docs/recipes.md")
+        """Each tells what it did, and the sandbox has become so."""
+        text = self.run_blocks("README.md", "docs/recipes.md", ending=[
+            f"curl -sS --fail 'http://127.0.0.1:9700/sandbox/records?collection={name}' > {name}.json"
+            for name in STATE])
         blocks = blocks_of("docs/recipes.md")
         outputs = {block: self.output_of(text, "docs/recipes.md", number) for number, block in blocks}
         for words, wanted in (
@@ -131,11 +136,63 @@ class Docs(Case):
             output = next(o for block, o in outputs.items() if words in block)
             for text in wanted:
                 self.assertIn(text, output)
+        state = {name: {r["id"]: r for r in json.loads((self.folder / f"{name}.json").read_text())["records"]}
+                 for name in STATE}
+        self.check_result_of_the_test(state)
+        self.check_hire(state, next(o for block, o in outputs.items() if "status=hired" in block))
+        self.check_heads(state, json.loads(next(o for block, o in outputs.items() if "--bind" in block)))
+        self.check_feedback(state)
+
+    def noor(self, state):
+        (one,) = [c for c in state["candidates"].values() if c["name"] == "Noor Achterberg"]
+        return one
+
+    def check_result_of_the_test(self, state):
+        one = self.noor(state)
+        self.assertEqual(one["emails"], ["noor@achterberg.example"])
+        self.assertEqual([state["tags"][i]["name"] for i in one["tag_ids"]], ["sourced", "passed the test"])
+        notes = [n for n in state["notes"].values() if n["candidate_id"] == one["id"]]
+        self.assertEqual([(n["body"], n["visibility"]["level"]) for n in notes],
+                         [("Craft test: 93 of 100, best of the week.", "public")])
+
+    def check_hire(self, state, output):
+        """Who was hired is so in the ATS, and what was fetched of the hire is what that has."""
+        one = self.noor(state)
+        (placement,) = [p for p in state["placements"].values() if p["candidate_id"] == one["id"]]
+        self.assertTrue(placement["hired_at"])
+        self.assertEqual(state["stages"][placement["stage_id"]]["category"], "hire")
+        job = state["offers"][placement["container_id"]]
+        person, told, *rest = [json.loads(line) for line in output.strip().splitlines()]
+        self.assertEqual(person, {"name": one["name"], "emails": one["emails"][0]})
+        self.assertEqual(told["name"], job["title"])
+        self.assertEqual(told["offices"], state["locations"][job["location_ids"][0]]["name"])
+        manager = state["admins"].get(job["hiring_manager_id"])
+        self.assertEqual(told.get("hiring_managers"),
+                         manager and f"{manager['first_name']} {manager['last_name']}")
+        self.assertEqual([(d["id"], d["name"]) for d in rest[:-1]],
+                         [(str(job["department_id"]), job["department_name"])])
+        self.assertEqual(rest[-1], one["cv_filename"])
+
+    def check_heads(self, state, told):
+        heads = {}
+        for placement in state["placements"].values():
+            if placement["hired_at"] and placement["offer_id"]:
+                job = state["offers"][placement["offer_id"]]
+                place = state["locations"][job["location_id"]]
+                where = f"{job['department_name'] or 'none'}, {place['city']}, {place['country_name']}"
+                heads[where] = heads.get(where, 0) + 1
+        self.assertGreater(len(heads), 1)
+        self.assertEqual(told, heads)
+
+    def check_feedback(self, state):
         pages = [json.loads(line) for line in (self.folder / "feedback.json").read_text().splitlines()]
         self.assertGreater(len(pages), 1)
-        for record in sum(pages, []):
-            self.assertTrue(record["candidate"])
-            self.assertIn(record["recommendation"], ("strong_no", "no", "neutral", "yes", "strong_yes"))
+        self.assertEqual(
+            Counter((r["candidate"], r["at"], r["recommendation"], r["comment"],
+                     tuple(a["answer"] for a in r.get("answers") or [])) for r in sum(pages, [])),
+            Counter((state["candidates"][r["candidate_id"]]["name"], r["created_at"], r["rating"],
+                     r["rating_note"], tuple(a["content"] for a in r["answers"]))
+                    for r in state["results"].values()))
 
     def test_what_recruitee_has_is_told(self):
         done = subprocess.run([ROOT / "tools" / "coverage", "--check"], capture_output=True, text=True)
