@@ -65,7 +65,8 @@ static void refuse_bodies(struct world *world)
 		{"update", "..", "{\"name\":\"a\"}", "id", NULL, ERROR_INVALID},
 		{"polish", "1", NULL, "method", "get, create, update, delete, stamp-twice, size-as",
 		 ERROR_NOT_SUPPORTED},
-		{"burn", "1", NULL, "method", "create, update, delete, stamp-twice, size-as, polish",
+		{"burn", "1", NULL, "method",
+		 "list, get, create, update, delete, stamp-twice, size-as, polish",
 		 ERROR_NOT_FOUND},
 	};
 
