@@ -29,6 +29,17 @@ def form(fields):
     return b"\r\n".join(parts) + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
+def keys(value):
+    """The names of all members; of a form's part[name] both."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from re.findall(r"\w+", name)
+            yield from keys(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from keys(one)
+
+
 def route_of(request):
     return re.sub(r"{\w+}", "{}", request)
 
@@ -140,6 +151,38 @@ class Coverage(Case):
                 got, wanted = member(record, mine.split(".")), member(truth[i], theirs.split("."))
                 is_id = isinstance(wanted, int) and isinstance(got, str)
                 self.assertEqual(got, str(wanted) if is_id else wanted, (field, record))
+
+    # --- what is sent -------------------------------------------------------------------------
+
+    def check_members(self, file, wanted):
+        sent = {}
+        for name, case in cases_of(file):
+            sent.setdefault(name, set()).update(keys([case.get("body"), case.get("form")]))
+        self.assertGreater(len(wanted), 10)
+        for name, members in wanted.items():
+            self.assertLessEqual(members, sent[name], name)
+
+    def test_each_member_of_a_native_body_is_sent(self):
+        wanted, name, is_body = {}, None, False
+        text = (ROOT / "connectors/recruitee/connector.yaml").read_text()
+        for line in text.split("\nresources:\n")[1].splitlines():
+            if found := re.match(r"  (\w+):$", line):
+                resource = found[1]
+            elif found := re.match(r"    (\w+):$", line):
+                name = f"{resource}.{found[1]}"
+            elif re.match(r"      \w+:", line):
+                is_body = line == "      body:"
+            elif is_body and (found := re.match(r" {8}(?: {4})*(\w+):(?: \{type|$)", line)):
+                wanted.setdefault(name, set()).add(found[1])
+        self.check_members("proxy.json", wanted)
+
+    def test_each_member_of_a_unified_body_is_sent(self):
+        wanted = {}
+        for path in (ROOT / "connectors/recruitee/ats").glob("*.yaml"):
+            for part in re.split(r"^(?=\w)", path.read_text(), flags=re.M):
+                if found := re.search(r"^  takes: \[(.*)\]$", part, flags=re.M):
+                    wanted[f"{path.stem}.{part.split(':')[0]}"] = set(found[1].split(", "))
+        self.check_members("unified.json", wanted)
 
     # --- /proxy -------------------------------------------------------------------------------
 
