@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/cli/commands.h"
+#include "ats/calls/calls.h"
 #include "base/log.h"
 
 enum { CALL_SECONDS = 120, REPLY_BYTES_MAX = 256 * 1024 * 1024 };
@@ -24,7 +25,9 @@ bool server_options_read(const struct cli *cli, struct server_options *options,
 	size_t count = cli_values(cli, "connector-base-url", given, CLI_VALUES_MAX);
 	const char *data = cli_value(cli, "data");
 
-	*options = (struct server_options){.data_folder = data == NULL ? "tenon-data" : data,
+	/* How long calls are remembered is for the server to say: here none may be forgotten. */
+	*options = (struct server_options){.log_days = CALLS_DAYS_MAX,
+					   .data_folder = data == NULL ? "tenon-data" : data,
 					   .share_folder = cli_value(cli, "share"),
 					   .master_key_file = cli_value(cli, "master-key"),
 					   .listen = STR("127.0.0.1:8080"),

@@ -4,6 +4,7 @@
 
 #include "app/cli/commands.h"
 #include "app/sandbox/sandbox.h"
+#include "ats/calls/calls.h"
 #include "base/log.h"
 
 static const struct cli_option options[] = {
@@ -82,6 +83,7 @@ static bool open_server(struct demo *demo, struct server_base_url *base_url, str
 		.listen = listen == NULL ? STR("127.0.0.1:8080") : str_from_c(listen),
 		.base_urls = base_url,
 		.base_url_count = 1,
+		.log_days = CALLS_DAYS_DEFAULT,
 	};
 	demo->server = server_open(&server, err);
 	return demo->server != NULL;
@@ -157,6 +159,7 @@ static bool start_server(struct demo *demo, struct server_base_url *base_url, st
 		.listen = STR("127.0.0.1:0"),
 		.base_urls = base_url,
 		.base_url_count = 1,
+		.log_days = CALLS_DAYS_DEFAULT,
 	};
 	demo->server = server_open(&again, err);
 	return demo->server != NULL && server_start(demo->server, err);

@@ -1,4 +1,5 @@
 #include "app/cli/commands.h"
+#include "ats/calls/calls.h"
 #include "base/log.h"
 
 static const struct cli_option options[] = {
@@ -9,6 +10,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
+	{"log-days", "DAYS", false, "how long calls are kept in the log (default: 30; 0: not at all)"},
 	{"log-level", "LEVEL", false, "debug, info, warning, error or silent (default: info)"},
 };
 
@@ -36,7 +38,9 @@ static bool read_options(struct cli *cli, struct server_options *server,
 
 	if (!set_log_level(cli, err) || !server_options_read(cli, server, base_urls, err) ||
 	    !cli_number(cli, "workers", 1, 256, 0, &workers, err) ||
-	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err))
+	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err) ||
+	    !cli_number(cli, "log-days", 0, CALLS_DAYS_MAX, CALLS_DAYS_DEFAULT, &server->log_days,
+			err))
 		return false;
 	listen = cli_value(cli, "listen");
 	if (listen != NULL)

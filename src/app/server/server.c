@@ -177,6 +177,10 @@ static bool open_parts(struct server *server, const struct server_options *optio
 						 random_system());
 	server->overrides = overrides_create(server->store, &server->connectors, clock_system(),
 					     random_system());
+	server->calls = calls_create(server->store, clock_system(), random_system(),
+				     options->log_days, err);
+	if (server->calls == NULL)
+		return false;
 	server->router = make_router(&server->arena);
 	server->discovery = discovery_create(&server->arena, server->model, &server->connectors,
 					     &server->aliases, TENON_VERSION, err);
@@ -297,6 +301,7 @@ void server_close(struct server *server)
 	server_stop(server);
 	for (size_t i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_finish(&server->workers[i]);
+	calls_destroy(server->calls);
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);
 	overrides_destroy(server->overrides);

@@ -23,6 +23,7 @@ struct server_options {
 	const struct server_base_url *base_urls;
 	size_t base_url_count;
 	int64_t call_timeout_ms;     /* 0: 60 s */
+	int64_t log_days;            /* how long calls are remembered; 0: not at all */
 };
 
 struct server;

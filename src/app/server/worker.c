@@ -86,6 +86,7 @@ static void init_doors(struct worker *worker)
 		.discovery = server->discovery,
 		.store = server->store,
 		.idempotency = server->idempotency,
+		.calls = server->calls,
 		.counts = &server->door_counts,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,

@@ -15,6 +15,7 @@ struct server {
 	struct limiters *limiters;
 	struct idempotency *idempotency;
 	struct overrides *overrides;
+	struct calls *calls;
 	struct connectors connectors;
 	const struct model *model;
 	struct model_aliases aliases;

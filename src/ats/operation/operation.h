@@ -170,6 +170,9 @@ struct operation_result {
 	int64_t wait_ns;     /* for the account's rate limit, and between tries */
 	uint32_t calls;
 	uint32_t retries;
+	/* The native method of a proxy, once it is known which. */
+	const struct native_method *native;
+	size_t streamed; /* records of pages that went out before this one */
 	/* Of a traced operation, the first OPERATION_TRACE_MAX. */
 	struct operation_trace *trace;
 	size_t trace_count;
@@ -195,6 +198,10 @@ struct operation_result {
 bool operation_run(const struct operation_services *services, struct arena *arena,
 		   const struct operation *operation, struct operation_result *result,
 		   struct error *err) MUST_CHECK;
+
+/* The native method that a proxy's operation means; NULL: there is none. */
+const struct native_method *operation_native(const struct operation_services *services,
+					     const struct operation *operation);
 
 /* What other overrides would make of one record. */
 struct operation_preview {

@@ -110,6 +110,20 @@ static const struct native_method *find_method(const struct run *run, struct str
 	return method;
 }
 
+const struct native_method *operation_native(const struct operation_services *services,
+					     const struct operation *operation)
+{
+	struct run run = {.services = services, .operation = operation};
+	struct error ignored;
+	struct str id;
+
+	if (operation->account == NULL)
+		return NULL;
+	run.connector =
+		connectors_find(services->connectors, operation->account->connector, &ignored);
+	return run.connector == NULL ? NULL : find_method(&run, &id, &ignored);
+}
+
 /* --- its parameters -------------------------------------------------------------------------- */
 
 static bool is_context(const struct run *run, struct str name)
@@ -345,6 +359,7 @@ bool proxy_run(struct run *run, struct error *err)
 		return error_set(err, ERROR_LIMIT, "more than %d parameters", FILTERS_MAX);
 	filters_take(run);
 	call.method = find_method(run, &id, err);
+	run->result->native = call.method;
 	if (call.method == NULL || !add_path(run, &call, id, err) || !add_query(run, &call, err) ||
 	    !add_body(run, &call, err))
 		return false;

@@ -29,18 +29,23 @@ const struct http_route admin_routes[] = {
 	 admin_change_account_overrides},
 	{HTTP_DELETE, "/integrated-account/{id}/overrides/{resource}",
 	 admin_change_account_overrides},
+	{HTTP_GET, "/log", admin_list_calls},
 };
 const size_t admin_route_count = sizeof admin_routes / sizeof admin_routes[0];
 
-bool admin_authorise(const struct door *door, struct http_exchange *exchange,
-		     struct caller *caller, struct error *err)
+bool admin_check_environment(const struct caller *caller, struct error *err)
 {
-	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, caller, err))
-		return false;
 	if (caller->environment_id.len > 0)
 		return true;
 	return error_set_field(err, ERROR_INVALID, "environment", "the name of an environment",
 			       "environment is missing");
+}
+
+bool admin_authorise(const struct door *door, struct http_exchange *exchange,
+		     struct caller *caller, struct error *err)
+{
+	return door_authorise(door, exchange, KEY_SCOPE_ADMIN, caller, err) &&
+	       admin_check_environment(caller, err);
 }
 
 bool admin_check_members(struct json body, const char *const *known, size_t count,

@@ -14,10 +14,13 @@ admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
 	admin_show_environment_overrides, admin_change_environment_overrides;
 admin_handler admin_list_account_overrides, admin_show_account_overrides,
 	admin_change_account_overrides, admin_test_overrides;
+admin_handler admin_list_calls;
 
 /* An authorised administrator of one environment; a local caller must have named it. */
 bool admin_authorise(const struct door *door, struct http_exchange *exchange,
 		     struct caller *caller, struct error *err) MUST_CHECK;
+/* ERROR_INVALID when a local caller named none. */
+bool admin_check_environment(const struct caller *caller, struct error *err) MUST_CHECK;
 /* Refuses members of the body that are not in the list, by name. `allowed`: "name, scopes". */
 bool admin_check_members(struct json body, const char *const *known, size_t count,
 			 const char *allowed, struct error *err) MUST_CHECK;

@@ -3,6 +3,7 @@
 #ifndef FRONT_DOOR_DOOR_H
 #define FRONT_DOOR_DOOR_H
 
+#include "ats/calls/calls.h"
 #include "ats/idempotency/idempotency.h"
 
 /* Shown by /metrics; shared by all workers. */
@@ -22,6 +23,7 @@ struct door {
 	const struct discovery *discovery;
 	struct store *store;
 	struct idempotency *idempotency;
+	struct calls *calls;
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */
@@ -92,6 +94,19 @@ bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
 void door_reply_again(struct http_exchange *exchange, const struct door_attempt *attempt);
 /* Keeps the exchange's reply for the next time. */
 void door_end_attempt(struct http_exchange *exchange, struct door_attempt *attempt);
+
+/* A call of an account through one of the doors, for the log of calls. */
+struct door_call {
+	enum calls_door door;
+	struct str environment_id; /* of the caller; empty: not known */
+	const struct operation *operation;
+	const struct operation_result *result;
+	const struct error *err; /* NULL: it went well */
+	bool is_replay;          /* answered from an earlier request of the same Idempotency-Key */
+};
+/* When the exchange has its reply. */
+void door_take_call(const struct door *door, const struct http_exchange *exchange,
+		    const struct door_call *call);
 
 /* Counts and logs the finished request. `route` is the pattern, never the path with its ids. */
 void door_finish(const struct door *door, const struct http_exchange *exchange,

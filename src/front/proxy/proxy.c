@@ -13,6 +13,7 @@ struct request {
 	struct operation operation;
 	struct operation_native native;
 	struct account account;
+	struct caller caller;
 	struct str account_id;
 	struct door_attempt attempt;
 	struct operation_result result;
@@ -73,15 +74,13 @@ static bool run(struct request *request, struct error *err)
 	const struct door *door = request->door;
 	struct http_exchange *exchange = request->exchange;
 	struct operation *operation = &request->operation;
-	struct caller caller;
 
-	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, err) ||
+	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &request->caller, err) ||
 	    !read_query(request, err) ||
-	    !door_find_account(door, exchange->arena, &caller, request->account_id,
+	    !door_find_account(door, exchange->arena, &request->caller, request->account_id,
 			       &request->account, err))
 		return false;
 	operation->account = &request->account;
-	operation->native = &request->native;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
 	if (request->native.verb != HTTP_GET &&
 	    !door_begin_attempt(door, exchange, operation, &request->attempt, err))
@@ -154,6 +153,20 @@ static void reply_again(struct request *request)
 		exchange->content_type = STR("application/octet-stream");
 }
 
+static void take_call(const struct request *request, const struct error *err)
+{
+	const struct door_call call = {
+		.door = request->operation.method == OPERATION_PROXY ? CALLS_PROXY : CALLS_CUSTOM,
+		.environment_id = request->caller.environment_id,
+		.operation = &request->operation,
+		.result = &request->result,
+		.err = err,
+		.is_replay = request->attempt.before.status != 0,
+	};
+
+	door_take_call(request->door, request->exchange, &call);
+}
+
 static void answer(struct request *request)
 {
 	struct http_exchange *exchange = request->exchange;
@@ -162,7 +175,9 @@ static void answer(struct request *request)
 	request->native.verb = exchange->method == HTTP_HEAD ? HTTP_GET : exchange->method;
 	request->native.body = exchange->body;
 	request->native.content_type = http_exchange_header(exchange, "content-type");
-	if (!run(request, &err))
+	request->operation.native = &request->native;
+	bool ok = run(request, &err);
+	if (!ok)
 		door_reply_error(exchange, &err, &request->result);
 	else if (request->attempt.before.status != 0)
 		reply_again(request);
@@ -173,6 +188,7 @@ static void answer(struct request *request)
 	door_end_attempt(exchange, &request->attempt);
 	door_set_rate_limit(exchange, &request->result);
 	door_set_timing(request->door, exchange, &request->result);
+	take_call(request, ok ? NULL : &err);
 }
 
 static void handle_proxy(void *context, struct http_exchange *exchange,

@@ -201,6 +201,7 @@ static void add_up(struct operation_result *sum, const struct operation_result *
 	sum->wait_ns += page->wait_ns;
 	sum->calls += page->calls;
 	sum->retries += page->retries;
+	sum->streamed += page->items.count;
 }
 
 static bool send_page(struct http_exchange *exchange, struct arena *arena,
@@ -252,20 +253,22 @@ static bool stream_page(const struct door *door, struct http_exchange *exchange,
 }
 
 bool format_stream(const struct door *door, struct http_exchange *exchange,
-		   struct operation *operation, struct operation_result *result, struct error *err)
+		   struct operation *operation, struct operation_result *result, bool *has_begun,
+		   struct error *err)
 {
-	bool has_begun = false, ok;
+	bool ok;
 	struct buffer cursor;
 
 	buffer_init(&cursor, exchange->arena, SIZE_MAX);
 	buffer_append(&cursor, operation->cursor);
+	*has_begun = false;
 	do
-		ok = stream_page(door, exchange, operation, result, &cursor, &has_begun, err);
+		ok = stream_page(door, exchange, operation, result, &cursor, has_begun, err);
 	while (ok && cursor.len > 0);
-	if (!ok && has_begun) {
+	if (!ok && *has_begun) {
 		http_exchange_break(exchange);
 		LOG(LOG_WARNING, "stream_broken", LOG_S(account_id, operation->account->id),
 		    LOG_C(error, error_name(err->code)));
 	}
-	return ok || has_begun;
+	return ok;
 }

@@ -20,11 +20,11 @@ bool format_prepare(enum format format, struct operation *operation, struct erro
 /* The body of the answer, but for a stream. */
 struct json format_answer(enum format format, struct arena *arena,
 			  const struct operation *operation, const struct operation_result *result);
-/* Runs the list page by page and sends each record as a line. What fails before the first page is
- * there is false with *err; later the reply is broken off, so that it cannot be taken for whole.
+/* Runs the list page by page and sends each record as a line. False with *err where it fails; after
+ * the first page (*has_begun) the reply is then broken off, so that it cannot be taken for whole.
  * `result` gets the sums of all pages. */
 bool format_stream(const struct door *door, struct http_exchange *exchange,
 		   struct operation *operation, struct operation_result *result,
-		   struct error *err) MUST_CHECK;
+		   bool *has_begun, struct error *err) MUST_CHECK;
 
 #endif

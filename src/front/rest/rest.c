@@ -262,7 +262,9 @@ struct request {
 	struct http_exchange *exchange;
 	struct operation *operation;
 	enum format format;
+	bool has_begun; /* a stream's headers are out */
 	struct account account;
+	struct caller caller;
 	struct door_attempt attempt;
 	struct operation_result result;
 };
@@ -272,13 +274,13 @@ static bool run(struct request *request, struct str model, struct error *err)
 	const struct door *door = request->door;
 	struct http_exchange *exchange = request->exchange;
 	struct operation *operation = request->operation;
-	struct caller caller;
 	struct str account_id;
 
-	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &caller, err) ||
+	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &request->caller, err) ||
 	    !check_model(door, model, err) ||
 	    !read_query(door, exchange, operation, &account_id, &request->format, err) ||
-	    !door_find_account(door, exchange->arena, &caller, account_id, &request->account, err))
+	    !door_find_account(door, exchange->arena, &request->caller, account_id,
+			       &request->account, err))
 		return false;
 	if (operation->method == OPERATION_WRITE && exchange->body.len > 0 &&
 	    !door_parse_body(exchange, &operation->body, err))
@@ -289,7 +291,8 @@ static bool run(struct request *request, struct str model, struct error *err)
 	    !door_begin_attempt(door, exchange, operation, &request->attempt, err))
 		return false;
 	if (request->format == FORMAT_STREAM)
-		return format_stream(door, exchange, operation, &request->result, err);
+		return format_stream(door, exchange, operation, &request->result,
+				     &request->has_begun, err);
 	return request->attempt.before.status != 0 ||
 	       operation_run(door->services, exchange->arena, operation, &request->result, err);
 }
@@ -309,6 +312,20 @@ static void reply(const struct request *request)
 			 estimate_bytes(request->result.items));
 }
 
+static void take_call(const struct request *request, const struct error *err)
+{
+	const struct door_call call = {
+		.door = CALLS_UNIFIED,
+		.environment_id = request->caller.environment_id,
+		.operation = request->operation,
+		.result = &request->result,
+		.err = err,
+		.is_replay = request->attempt.before.status != 0,
+	};
+
+	door_take_call(request->door, request->exchange, &call);
+}
+
 static void answer(const struct door *door, struct http_exchange *exchange,
 		   struct operation *operation, struct str model)
 {
@@ -316,17 +333,18 @@ static void answer(const struct door *door, struct http_exchange *exchange,
 	struct error err;
 	bool ok = run(&request, model, &err);
 
+	if (request.has_begun)
+		return take_call(&request, ok ? NULL : &err);
 	if (!ok)
 		door_reply_error(exchange, &err, &request.result);
 	else if (request.attempt.before.status != 0)
 		door_reply_again(exchange, &request.attempt);
-	else if (request.format == FORMAT_STREAM)
-		return; /* its headers went out long ago */
 	else
 		reply(&request);
 	door_end_attempt(exchange, &request.attempt);
 	door_set_rate_limit(exchange, &request.result);
 	door_set_timing(door, exchange, &request.result);
+	take_call(&request, ok ? NULL : &err);
 }
 
 static void handle_list(void *context, struct http_exchange *exchange,

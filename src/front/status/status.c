@@ -114,6 +114,18 @@ static void put_store(struct buffer *out, struct store *store)
 	put_one(out, "tenon_store_queue_length", "gauge", "Writes that wait.", counts.queue_length);
 }
 
+static void put_calls(struct buffer *out, struct calls *calls)
+{
+	struct calls_counts counts;
+
+	calls_count(calls, &counts);
+	put_one(out, "tenon_log_records_total", "counter", "Calls put into the log.",
+		counts.written);
+	put_one(out, "tenon_log_dropped_total", "counter",
+		"Calls not in the log: its queue was full, or the store refused them.",
+		counts.dropped);
+}
+
 static bool put_accounts(struct buffer *out, const struct door *door, struct error *err)
 {
 	size_t counts[5];
@@ -145,6 +157,7 @@ static void handle_metrics(void *context, struct http_exchange *exchange,
 	put_requests(&out, door->counts);
 	put_operations(&out, door->services->counts);
 	put_store(&out, door->store);
+	put_calls(&out, door->calls);
 	if (!put_accounts(&out, door, &err)) {
 		door_reply_error(exchange, &err, NULL);
 		return;

@@ -1,0 +1,250 @@
+#include "ats/calls/rows.h"
+
+#include <stdlib.h>
+
+enum {
+	PARAMETERS = 16,
+	EXPIRED_AT_ONCE = 4 * ROWS_BATCH,
+	SCANNED_AT_ONCE = 20000,
+};
+
+struct call_rows_room {
+	struct store_value values[ROWS_BATCH][PARAMETERS];
+	struct store_statement statements[ROWS_BATCH];
+};
+
+struct call_rows_room *call_rows_room_create(void)
+{
+	struct call_rows_room *room = calloc(1, sizeof *room);
+
+	if (room == NULL)
+		die("no memory");
+	return room;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static struct store_value or_null(struct str text)
+{
+	return text.len == 0 ? store_null() : store_text(text);
+}
+
+static void bind(const struct queued *queued, struct store_value *values)
+{
+	const struct call_record *record = &queued->record;
+
+	values[0] = store_text(record->environment_id);
+	values[1] = store_int(record->id);
+	values[2] = store_text(record->account_id);
+	values[3] = or_null(record->connector);
+	values[4] = store_text(str_from_c(calls_door_name(record->which_door)));
+	values[5] = or_null(record->resource);
+	values[6] = or_null(record->method);
+	values[7] = store_int(record->status);
+	values[8] = or_null(record->error);
+	values[9] = store_int(record->duration_ms);
+	values[10] = store_int(record->upstream_ms);
+	values[11] = store_int(record->wait_ms);
+	values[12] = store_int(record->calls);
+	values[13] = store_int(record->retries);
+	values[14] = record->result_count < 0 ? store_null() : store_int(record->result_count);
+	values[15] = store_text(record->request_id);
+}
+
+bool call_rows_insert(struct store *store, struct call_rows_room *room,
+		      const struct queued *records, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		bind(&records[i], room->values[i]);
+		room->statements[i] = (struct store_statement){
+			/* Two of one id are there only when the clock went back between two
+			 * starts of the program. */
+			.sql = "INSERT OR IGNORE INTO call_log (environment_id, id, account_id,"
+			       " connector, door, resource, method, status, error, duration_ms,"
+			       " upstream_ms, wait_ms, calls, retries, result_count, request_id)"
+			       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+			       " ?14, ?15, ?16)",
+			.parameters = room->values[i],
+			.parameter_count = PARAMETERS,
+			.changes_expected = -1,
+		};
+	}
+	return store_write(store, room->statements, count, err);
+}
+
+/* --- forgetting ------------------------------------------------------------------------------ */
+
+static bool expire_some(struct store *store, struct str environment_id, int64_t before_id,
+			struct error *err)
+{
+	const struct store_value values[] = {store_text(environment_id), store_int(before_id),
+					     store_int(EXPIRED_AT_ONCE - 1)};
+	const struct store_statement statement = {
+		.sql = "DELETE FROM call_log WHERE environment_id = ?1 AND id < ?2 AND id <="
+		       " ifnull((SELECT id FROM call_log WHERE environment_id = ?1 ORDER BY id"
+		       " LIMIT 1 OFFSET ?3), ?2)",
+		.parameters = values,
+		.parameter_count = 3,
+		.changes_expected = -1,
+	};
+
+	return store_write(store, &statement, 1, err);
+}
+
+/* The oldest record of the next environment; its id is empty when there is none. */
+static bool find_oldest(struct store *store, struct arena *arena, struct str *environment_id,
+			int64_t *id, struct error *err)
+{
+	const struct store_value after = store_text(*environment_id);
+	struct store_rows rows;
+
+	if (!store_query(store, arena,
+			 "SELECT environment_id, id FROM call_log WHERE environment_id > ?1"
+			 " ORDER BY environment_id, id LIMIT 1",
+			 &after, 1, &rows, err))
+		return false;
+	*environment_id = rows.count > 0 ? store_cell(&rows, 0, 0)->bytes : (struct str){"", 0};
+	*id = rows.count > 0 ? store_cell(&rows, 0, 1)->integer : 0;
+	return true;
+}
+
+bool call_rows_expire(struct store *store, int64_t before_ms, bool *is_whole, struct error *err)
+{
+	int64_t before_id = before_ms << ROWS_ID_SHIFT, id, oldest;
+	struct str environment_id = {"", 0}, same;
+	struct arena arena;
+	bool ok = true;
+
+	*is_whole = true;
+	arena_init(&arena, (size_t)16 << 20);
+	do {
+		same = environment_id;
+		ok = find_oldest(store, &arena, &environment_id, &id, err);
+		if (!ok || environment_id.len == 0 || id >= before_id)
+			continue;
+		ok = expire_some(store, environment_id, before_id, err) &&
+		     find_oldest(store, &arena, &same, &oldest, err);
+		if (ok && str_equal(same, environment_id) && oldest < before_id)
+			*is_whole = false;
+	} while (ok && environment_id.len > 0);
+	arena_finish(&arena);
+	return ok;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* The inner one bounds how many rows are looked at. */
+#define SELECT_CALLS(narrow)                                                                       \
+	"SELECT id, account_id, connector, door, resource, method, status, error, duration_ms,"    \
+	" upstream_ms, wait_ms, calls, retries, result_count, request_id FROM"                     \
+	" (SELECT * FROM call_log WHERE environment_id = ?1" narrow                                \
+	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5)"                                     \
+	" WHERE status BETWEEN ?7 AND ?8 AND (?9 IS NULL OR door = ?9)"                            \
+	" AND (?10 IS NULL OR resource = ?10) AND (?11 IS NULL OR method = ?11)"                   \
+	" AND (?12 IS NULL OR error = ?12) AND (?13 IS NULL OR connector = ?13)"                   \
+	" AND (?14 IS NULL OR request_id = ?14) ORDER BY id DESC LIMIT ?6"
+#define SELECT_LAST(narrow)                                                                        \
+	"SELECT id FROM call_log WHERE environment_id = ?1" narrow                                 \
+	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT 1 OFFSET ?5 - 1"
+#define OF_ACCOUNT " AND account_id = ?2"
+
+static int64_t id_of_time(int64_t unix_ms)
+{
+	return unix_ms > INT64_MAX >> ROWS_ID_SHIFT ? INT64_MAX : unix_ms << ROWS_ID_SHIFT;
+}
+
+/* False when it takes every record of its time and account. */
+static bool is_narrow(const struct calls_query *query)
+{
+	return query->door.len > 0 || query->resource.len > 0 || query->method.len > 0 ||
+	       query->error.len > 0 || query->connector.len > 0 || query->request_id.len > 0 ||
+	       query->status_min > 0 || query->status_max < 999;
+}
+
+static void bind_query(const struct calls_query *query, struct store_value *values)
+{
+	int64_t before_id = id_of_time(query->before_ms);
+
+	if (query->before_id > 0 && query->before_id < before_id)
+		before_id = query->before_id;
+	values[0] = store_text(query->environment_id);
+	values[1] = or_null(query->account_id);
+	values[2] = store_int(id_of_time(query->from_ms));
+	values[3] = store_int(before_id);
+	values[4] = store_int(is_narrow(query) ? SCANNED_AT_ONCE : query->limit);
+	values[5] = store_int(query->limit);
+	values[6] = store_int(query->status_min);
+	values[7] = store_int(query->status_max);
+	values[8] = or_null(query->door);
+	values[9] = or_null(query->resource);
+	values[10] = or_null(query->method);
+	values[11] = or_null(query->error);
+	values[12] = or_null(query->connector);
+	values[13] = or_null(query->request_id);
+}
+
+static struct str text_at(const struct store_rows *rows, size_t row, size_t column)
+{
+	const struct store_value *value = store_cell(rows, row, column);
+
+	return value->type == STORE_NULL ? (struct str){"", 0} : value->bytes;
+}
+
+static int64_t number_at(const struct store_rows *rows, size_t row, size_t column)
+{
+	const struct store_value *value = store_cell(rows, row, column);
+
+	return value->type == STORE_NULL ? -1 : value->integer;
+}
+
+static void read_row(const struct store_rows *rows, size_t row, struct call_record *record)
+{
+	*record = (struct call_record){
+		.id = number_at(rows, row, 0),
+		.account_id = text_at(rows, row, 1),
+		.connector = text_at(rows, row, 2),
+		.door = text_at(rows, row, 3),
+		.resource = text_at(rows, row, 4),
+		.method = text_at(rows, row, 5),
+		.status = number_at(rows, row, 6),
+		.error = text_at(rows, row, 7),
+		.duration_ms = number_at(rows, row, 8),
+		.upstream_ms = number_at(rows, row, 9),
+		.wait_ms = number_at(rows, row, 10),
+		.calls = number_at(rows, row, 11),
+		.retries = number_at(rows, row, 12),
+		.result_count = number_at(rows, row, 13),
+		.request_id = text_at(rows, row, 14),
+	};
+}
+
+bool call_rows_list(struct store *store, struct arena *arena, const struct calls_query *query,
+		    struct call_record **records, size_t *count, int64_t *next_id,
+		    struct error *err)
+{
+	bool of_account = query->account_id.len > 0;
+	struct store_value values[PARAMETERS];
+	struct store_rows rows, last;
+
+	bind_query(query, values);
+	*next_id = 0;
+	if (!store_query(store, arena, of_account ? SELECT_CALLS(OF_ACCOUNT) : SELECT_CALLS(""),
+			 values, 14, &rows, err))
+		return false;
+	*count = rows.count;
+	*records = arena_array(arena, rows.count + 1, sizeof **records);
+	for (size_t i = 0; i < rows.count; i++)
+		read_row(&rows, i, &(*records)[i]);
+	if ((int64_t)rows.count == query->limit) {
+		*next_id = (*records)[rows.count - 1].id;
+		return true;
+	}
+	if (!is_narrow(query))
+		return true;
+	/* Was there more than was looked at? */
+	if (!store_query(store, arena, of_account ? SELECT_LAST(OF_ACCOUNT) : SELECT_LAST(""),
+			 values, 5, &last, err))
+		return false;
+	*next_id = last.count > 0 ? store_cell(&last, 0, 0)->integer : 0;
+	return true;
+}
