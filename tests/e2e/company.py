@@ -43,7 +43,7 @@ def collections():
 class Files:
     """Serves one file, for an ATS that fetches by address."""
 
-    def __init__(self):
+    def __init__(self, name=FETCHED):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 self.send_response(200)
@@ -56,7 +56,7 @@ class Files:
                 pass
 
         self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/{FETCHED}"
+        self.url = f"http://127.0.0.1:{self.server.server_port}/{urllib.parse.quote(name)}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):

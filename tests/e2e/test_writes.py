@@ -1,36 +1,9 @@
 """Every unified write, by what the ATS has afterwards."""
 import base64
 import datetime
-import http.server
-import threading
 
+from company import PDF, Files
 from harness import COMPANY, TOKEN, Case, Client
-
-PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40 + b"\n%%EOF\n"
-
-
-class FileServer:
-    """Serves one file, for an ATS that fetches by address."""
-
-    def __init__(self):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Type", "application/pdf")
-                self.send_header("Content-Length", str(len(PDF)))
-                self.end_headers()
-                self.wfile.write(PDF)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/cv%20of%20noor.pdf"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Writes(Case):
@@ -142,7 +115,7 @@ class Writes(Case):
     # --- candidates ---------------------------------------------------------------------------
 
     def test_a_candidate_with_everything(self):
-        files = FileServer()
+        files = Files("cv of noor.pdf")
         self.addCleanup(files.stop)
         first, second = self.open_jobs()[0], self.pool()
         one = self.create(
@@ -313,7 +286,7 @@ class Writes(Case):
     # --- attachments --------------------------------------------------------------------------
 
     def test_attachments(self):
-        files = FileServer()
+        files = Files("cv of noor.pdf")
         self.addCleanup(files.stop)
         one, job = self.person(), self.open_jobs()[0]
         content = base64.b64encode(PDF).decode()
@@ -339,7 +312,7 @@ class Writes(Case):
             self.refused(field, "POST", "attachments", body)
 
     def test_resumes(self):
-        files = FileServer()
+        files = Files("cv of noor.pdf")
         self.addCleanup(files.stop)
         one = self.person()
         content = base64.b64encode(PDF).decode()
