@@ -268,8 +268,8 @@ static void turn(struct loop *loop, int64_t until_ns)
 	struct epoll_event events[EVENTS_A_TURN];
 	int ms = sleep_ms(loop, until_ns), count = 0;
 
-	/* What is to be done at once need not wait for news, and asking costs a system call: but news
-	 * must not wait for long either. */
+	/* What is to be done at once need not wait for news, and asking costs a system call; but
+	 * news must not wait for long either. */
 	if (ms == 0 && loop->turns_unasked < TURNS_UNASKED_MAX && has_work(loop)) {
 		loop->turns_unasked++;
 	} else {
