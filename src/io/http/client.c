@@ -22,6 +22,7 @@ static struct transfer *create_transfer(struct client *client)
 {
 	struct transfer *transfer = transfer_create(&client->options);
 
+	transfer->multis = &client->multis;
 	multi_set_adopt(&client->multis, transfer->easy);
 	return transfer;
 }

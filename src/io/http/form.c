@@ -9,6 +9,8 @@ struct form {
 	struct str before; /* the fields, and the head of the file's part: still to be given */
 	struct str after;
 	bool is_file_over;
+	bool has_slack;
+	uint64_t given; /* of the file */
 };
 
 /* As browsers do it: only what would end the quotes or the line is escaped. */
@@ -95,9 +97,13 @@ static ssize_t read_form(void *context, void *bytes, size_t max, struct error *e
 	if (!form->is_file_over) {
 		ssize_t got = form->file->read(form->file->context, bytes, max, err);
 
+		form->given += got > 0 ? (uint64_t)got : 0;
 		if (got != 0)
 			return got;
 		form->is_file_over = true;
+		/* The last line's end makes up for two bytes that did not come, or is left out. */
+		if (form->has_slack && form->given == (uint64_t)form->file->length)
+			form->after.len -= 2;
 	}
 	return give(&form->after, bytes, max);
 }
@@ -112,12 +118,14 @@ struct http_source *http_form_source(struct arena *arena, const struct random *r
 	*form = (struct form){
 		.base = {read_form, form, HTTP_LENGTH_UNKNOWN},
 		.file = file->bytes,
+		.has_slack = file->has_slack && file->bytes->length != HTTP_LENGTH_UNKNOWN,
 		.before = make_before(arena, boundary, fields, count, file),
 		.after = arena_format(arena, "\r\n--%.*s--\r\n", STR_ARGS(boundary)),
 	};
 	if (file->bytes->length != HTTP_LENGTH_UNKNOWN)
 		form->base.length =
-			(int64_t)(form->before.len + form->after.len) + file->bytes->length;
+			(int64_t)(form->before.len + form->after.len) + file->bytes->length -
+			(form->has_slack ? 2 : 0);
 	*content_type =
 		arena_format(arena, "multipart/form-data; boundary=%.*s", STR_ARGS(boundary));
 	return &form->base;

@@ -35,6 +35,10 @@ struct http_field {
 
 /* Percent-encodes everything but RFC 3986's unreserved characters. */
 void url_encode(struct buffer *out, struct str text);
+/* Whether the address (IPv4 or IPv6) is one of the public internet: not of this machine, of a
+ * private or shared network, for documentation, for many at once, nor one of these in disguise. */
+struct sockaddr;
+bool http_is_public_address(const struct sockaddr *address);
 /* False on a bad escape or an encoded NUL; '+' becomes a blank when is_form. */
 bool url_decode(struct arena *arena, struct str text, bool is_form, struct str *out) MUST_CHECK;
 /* "a=1&b[c]=2" to its fields, in order; at most fields_max of them. ERROR_INVALID, ERROR_LIMIT. */
@@ -65,6 +69,9 @@ struct http_form_file {
 	struct str filename;
 	struct str content_type; /* empty: application/octet-stream */
 	const struct http_source *bytes;
+	/* The bytes may be two fewer than their length says, as where a line's end may follow them
+	 * or not. The form has one length either way. */
+	bool has_slack;
 };
 /* A body of multipart/form-data, made as it is read: the fields in order, then the file. It lives
  * in the arena and reads from file->bytes, whose length, when known, makes its own known.
@@ -91,6 +98,12 @@ struct http_request {
 	int64_t deadline_ns;
 	/* Of streams: how long nothing may move; 0: 30 s. */
 	int64_t idle_timeout_ms;
+	/* To public addresses only, whatever the host's name resolves to at that moment, and over
+	 * https: for URLs that somebody else has made up. HTTP_REFUSED when it has no such. */
+	bool to_public_only;
+	/* Of open(): a content coding may be asked for, and is undone; the length of such a body is
+	 * not known. */
+	bool takes_coding;
 	size_t response_bytes_max; /* of the body, decoded; 0 with open(): no limit */
 };
 
@@ -145,8 +158,8 @@ static inline bool http_client_send(struct http_client *client, struct arena *ar
 /* Sends the request and returns with the response's status and headers; response->body stays
  * empty. NULL, and all as with send(), when there is no response. The deadline is for the headers;
  * while a source is read it gives way to the idle timeout, and begins anew at the source's end.
- * The body comes as it was sent: no content coding is asked for, and none is undone. Request,
- * source and arena must live until the call is closed. */
+ * The body comes as it was sent: no content coding is asked for, and none is undone, unless
+ * takes_coding says otherwise. Request, source and arena must live until the call is closed. */
 static inline struct http_call *http_client_open(struct http_client *client, struct arena *arena,
 						 const struct http_request *request,
 						 struct http_response *response, struct error *err)
@@ -235,6 +248,7 @@ struct http_exchange {
 	void *state;		       /* free for the handler */
 	struct connection *connection; /* the server's own; NULL where no server made it */
 	size_t body_read;	       /* http_exchange_read()'s place in `body` */
+	uint64_t written;	       /* by http_exchange_write() */
 };
 
 struct str http_exchange_header(const struct http_exchange *exchange, const char *name);
@@ -336,6 +350,9 @@ struct multipart *multipart_create(struct arena *arena, struct str content_type,
 				   struct error *err) MUST_CHECK;
 /* ERROR_INVALID, ERROR_LIMIT (1,000 parts, 8 KiB for the head of one), or the handler's. */
 bool multipart_feed(struct multipart *multipart, struct str bytes, struct error *err) MUST_CHECK;
+/* How many bytes the last delimiter takes behind the last part, without the line's end which may
+ * follow it. */
+size_t multipart_tail_bytes(const struct multipart *multipart);
 /* The body is over: false when it is not whole. */
 bool multipart_finish(struct multipart *multipart, struct error *err) MUST_CHECK;
 /* The parameters of a Content-Disposition: `form-data; name="a"; filename="b.pdf"`. Missing ones
@@ -356,7 +373,8 @@ struct http_route {
 			      * a last part "{path...}" takes all the rest, slashes too */
 	void (*handle)(void *context, struct http_exchange *exchange,
 		       const struct http_match *match);
-	size_t stream_max; /* 0: the body comes whole; else as http_handler's stream_max says */
+	/* NULL: the body comes whole; else as http_handler's stream_max says. */
+	size_t (*stream_max)(const struct http_exchange *exchange);
 };
 
 struct http_router;

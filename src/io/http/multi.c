@@ -177,20 +177,19 @@ static int socket_wanted(CURL *easy, curl_socket_t socket, int what, void *conte
 	return 0;
 }
 
-static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+curl_socket_t multi_open_socket(struct multi_set *set, const struct curl_sockaddr *address)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	struct socket_watch *stale;
 
-	(void)purpose;
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
 	/* libcurl closes a socket that was never connected without a word: what is known of the
 	 * number is not about this one. */
-	stale = find_watch(context, fd);
+	stale = find_watch(set, fd);
 	if (stale != NULL)
-		forget_socket(context, stale);
-	get_watch(context, fd)->is_ours = true;
+		forget_socket(set, stale);
+	get_watch(set, fd)->is_ours = true;
 	return fd;
 }
 
@@ -325,8 +324,6 @@ void multi_end(struct multi *multi, CURL *easy)
 void multi_set_adopt(struct multi_set *set, CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_SHARE, set->shared);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, set);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, set);
 }

@@ -45,8 +45,9 @@ bool multi_set_init(struct multi_set *set, struct loop *loop, size_t connections
 		    void (*ended)(CURL *easy, CURLcode result)) MUST_CHECK;
 /* No transfer may be under way; their handles must be gone. */
 void multi_set_finish(struct multi_set *set);
-/* A new easy handle is made known to the set once. */
+/* A new easy handle is made known to the set once. Its sockets are opened by the next one. */
 void multi_set_adopt(struct multi_set *set, CURL *easy);
+curl_socket_t multi_open_socket(struct multi_set *set, const struct curl_sockaddr *address);
 
 /* Starts a transfer at the end of this turn; returns where it runs. */
 struct multi *multi_begin(struct multi_set *set, CURL *easy);

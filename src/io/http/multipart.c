@@ -358,6 +358,11 @@ bool multipart_feed(struct multipart *multipart, struct str bytes, struct error 
 	return true;
 }
 
+size_t multipart_tail_bytes(const struct multipart *multipart)
+{
+	return multipart->delimiter_len + 2;
+}
+
 bool multipart_finish(struct multipart *multipart, struct error *err)
 {
 	return multipart->state == MULTIPART_EPILOGUE ||

@@ -161,5 +161,5 @@ size_t http_router_stream_max(const struct http_router *router,
 	if (!http_router_find(router, exchange->method, exchange->path, exchange->arena, &route,
 			      &match, &err))
 		return 0;
-	return route->stream_max;
+	return route->stream_max == NULL ? 0 : route->stream_max(exchange);
 }

@@ -242,6 +242,7 @@ bool http_exchange_write(struct http_exchange *exchange, struct str bytes, struc
 
 	if (bytes.len == 0)
 		return true;
+	exchange->written += bytes.len;
 	if (connection == NULL)
 		return append(exchange, bytes);
 	struct outflow *out = &connection->out;

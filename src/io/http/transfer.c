@@ -126,6 +126,19 @@ static int note_sending(void *context, char *peer, char *own, int peer_port, int
 	return CURL_PREREQFUNC_OK;
 }
 
+/* Asked with the address itself: a name may lead elsewhere from one moment to the next. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct transfer *transfer = context;
+
+	(void)purpose;
+	if (transfer->request->to_public_only && !http_is_public_address(&address->addr)) {
+		transfer->is_kept_out = true;
+		return CURL_SOCKET_BAD;
+	}
+	return multi_open_socket(transfer->multis, address);
+}
+
 /* --- the handle ---------------------------------------------------------------------------- */
 
 static void set_callbacks(struct transfer *transfer)
@@ -141,6 +154,8 @@ static void set_callbacks(struct transfer *transfer)
 	SET(easy, CURLOPT_HEADERDATA, transfer);
 	SET(easy, CURLOPT_PREREQFUNCTION, note_sending);
 	SET(easy, CURLOPT_PREREQDATA, transfer);
+	SET(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(easy, CURLOPT_OPENSOCKETDATA, transfer);
 }
 
 static void set_constants(CURL *easy, const struct http_client_options *options)
@@ -335,6 +350,7 @@ static void start_fresh(struct transfer *transfer, struct arena *arena,
 	transfer->has_head = false;
 	transfer->is_reserved = false;
 	transfer->is_sent = false;
+	transfer->is_kept_out = false;
 	transfer->result = CURLE_OK;
 	buffer_init(&transfer->head, arena, TRANSFER_HEAD_BYTES_MAX);
 	buffer_init(&transfer->body, arena, request->response_bytes_max);
@@ -353,6 +369,8 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 		return refuse(err, "body", "cannot go with HEAD");
 	if (!check_url(request->url, err) || !set_headers(transfer, err))
 		return false;
+	if (request->to_public_only && !str_starts_with(request->url, STR("https://")))
+		return refuse(err, "url", "must begin with https://");
 	/* libcurl copies the URL. */
 	if (curl_easy_setopt(easy, CURLOPT_URL, arena_c(arena, request->url)) != CURLE_OK)
 		return refuse(err, "url", "is not a URL");
@@ -360,9 +378,11 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 	/* The times of a call are watched by its fiber. */
 	SET(easy, CURLOPT_TIMEOUT_MS,
 	    transfer->call != NULL ? 0 : left_ms(request->deadline_ns, now_ns));
-	SET(easy, CURLOPT_FRESH_CONNECT, request->source != NULL ? 1L : 0L);
-	if (transfer->is_plain != (transfer->call != NULL)) {
-		transfer->is_plain = transfer->call != NULL;
+	SET(easy, CURLOPT_FRESH_CONNECT,
+	    request->source != NULL || request->to_public_only ? 1L : 0L);
+	bool is_plain = transfer->call != NULL && !request->takes_coding;
+	if (transfer->is_plain != is_plain) {
+		transfer->is_plain = is_plain;
 		SET(easy, CURLOPT_ACCEPT_ENCODING, transfer->is_plain ? NULL : "gzip");
 	}
 	if (transfer->buffer_bytes != buffer_bytes) {
@@ -446,6 +466,8 @@ static enum http_outcome judge(const struct transfer *transfer, int64_t now_ns)
 			       : HTTP_NOT_SENT;
 	if (transfer->is_sent)
 		return HTTP_BROKEN;
+	if (transfer->is_kept_out)
+		return HTTP_REFUSED;
 	if (transfer->result == CURLE_URL_MALFORMAT ||
 	    transfer->result == CURLE_UNSUPPORTED_PROTOCOL)
 		return HTTP_REFUSED;
@@ -467,6 +489,8 @@ static bool explain(const struct transfer *transfer, enum http_outcome outcome, 
 	case HTTP_TIMED_OUT:
 		return error_set(err, ERROR_TIMEOUT, "%.*s did not answer in time", STR_ARGS(host));
 	case HTTP_REFUSED:
+		if (transfer->is_kept_out)
+			reason = "the host has no public address";
 		return error_set_field(err, ERROR_INVALID, "url", NULL, "%.*s: %s", STR_ARGS(host),
 				       reason);
 	case HTTP_NOT_SENT:
@@ -495,8 +519,13 @@ bool transfer_read_head(struct transfer *transfer, struct http_response *respons
 	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	response->status = (int)status;
 	response->body_length = length;
-	if (read_headers(transfer, response))
+	if (read_headers(transfer, response)) {
+		/* What is undone has another length. */
+		if (!transfer->is_plain &&
+		    http_response_header(response, "content-encoding").len > 0)
+			response->body_length = HTTP_LENGTH_UNKNOWN;
 		return true;
+	}
 	response->outcome = HTTP_BROKEN;
 	response->header_count = 0;
 	return error_set(err, ERROR_UPSTREAM, "%.*s answered with a malformed header",

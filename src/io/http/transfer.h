@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include "io/http/multi.h"
 #include "io/http/http.h"
 
 /* What the lines of a response's head may take together. */
@@ -15,6 +16,7 @@ struct call;
 struct transfer {
 	CURL *easy;
 	struct transfer *next_idle;
+	struct multi_set *multis; /* which it belongs to */
 	long buffer_bytes; /* as the handle has it */
 	bool is_plain;	   /* so too: no content coding is asked for */
 	/* --- of the call under way ---------------------------------------------------------- */
@@ -27,6 +29,7 @@ struct transfer {
 	bool is_in_head;
 	bool has_head;	  /* of a call; nothing of it changes any more */
 	bool is_reserved; /* the body's buffer has got its first size */
+	bool is_kept_out; /* an address was not a public one */
 	bool is_sent;	  /* a connection stood and the request was to be written to it */
 	CURLcode result;
 	struct loop_wait wait;
