@@ -82,30 +82,39 @@ static bool check_path(const struct unified_file *file, uint32_t line, struct st
 				STR_ARGS(path), STR_ARGS(file->model->name));
 }
 
-static void read_expands(const struct unified_file *file, const struct yaml_node *node,
-			 struct unified_alternative *alternative)
+const struct unified_path *unified_read_paths(const struct unified_file *file,
+					      const struct yaml_node *node, const char *key,
+					      size_t *count)
 {
-	const struct yaml_node *mapping = yaml_get(node, "expand");
-	struct unified_path *expands;
+	const struct yaml_node *mapping = yaml_get(node, key);
+	struct unified_path *paths;
 
+	*count = 0;
 	if (mapping == NULL)
-		return;
+		return NULL;
 	if (mapping->kind != YAML_MAPPING) {
 		definition_fault(file->definition, mapping->line,
-				 "`expand` must be a mapping of filters to paths");
-		return;
+				 "`%s` must be a mapping of filters to paths", key);
+		return NULL;
 	}
-	expands = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *expands);
+	paths = arena_zero(file->definition->arena, (mapping->count + 1) * sizeof *paths);
 	for (size_t i = 0; i < mapping->count; i++) {
 		const struct yaml_entry *entry = &mapping->entries[i];
 
-		expands[i].filter = entry->key;
+		paths[i].filter = entry->key;
 		unified_check_filter(file, entry->line, entry->key);
-		if (definition_scalar(file->definition, &entry->value, "a path", &expands[i].path))
-			check_path(file, entry->value.line, expands[i].path);
+		if (definition_scalar(file->definition, &entry->value, "a path", &paths[i].path))
+			check_path(file, entry->value.line, paths[i].path);
 	}
-	alternative->expands = expands;
-	alternative->expand_count = mapping->count;
+	*count = mapping->count;
+	return paths;
+}
+
+static void read_expands(const struct unified_file *file, const struct yaml_node *node,
+			 struct unified_alternative *alternative)
+{
+	alternative->expands =
+		unified_read_paths(file, node, "expand", &alternative->expand_count);
 }
 
 static void read_matches(const struct unified_file *file, const struct yaml_node *node,

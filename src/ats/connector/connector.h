@@ -294,10 +294,18 @@ struct unified_write {
 	const struct unified_map *map; /* NULL: the answer is the id alone */
 };
 
+/* Where the ATS has the file that a record is. */
+struct unified_download {
+	const struct jsonata *address; /* native record -> its address at this moment; NULL: no files */
+	const struct unified_path *filters; /* that the get wants, and where the record tells them */
+	size_t filter_count;
+};
+
 struct unified_resource {
 	const struct model_resource *model;
 	const struct unified_map *maps; /* what calls and writes refer to */
 	size_t map_count;
+	struct unified_download download;
 	struct unified_method list;
 	struct unified_method get;
 	const struct unified_write *writes;

@@ -134,10 +134,31 @@ static void read_method(struct unified_file *file, const struct yaml_node *root,
 		unified_read_method(file, node, out);
 }
 
+static void read_download(const struct unified_file *file, const struct yaml_node *root,
+			  struct unified_resource *out)
+{
+	static const char *const keys[] = {"address", "with", NULL};
+	const struct yaml_node *node = yaml_get(root, "download");
+	struct definition *definition = file->definition;
+
+	if (node == NULL)
+		return;
+	if (!file->model->has_files || out->get.count == 0)
+		definition_fault(definition, node->line,
+				 "a `download` belongs to a resource whose records are files, and "
+				 "which has a `get`");
+	if (!definition_check_mapping(definition, node, "a download", keys) ||
+	    !definition_require(definition, node, "a download", "address"))
+		return;
+	expression_read(definition, node, "address", &out->download.address);
+	out->download.filters =
+		unified_read_paths(file, node, "with", &out->download.filter_count);
+}
+
 /* What may stand in the file: reads, field tables, and the methods that the model has. */
 static const char *const *list_keys(const struct unified_file *file)
 {
-	static const char *const fixed[] = {"list", "get", "map", "maps"};
+	static const char *const fixed[] = {"list", "get", "map", "maps", "download"};
 	const size_t fixed_count = sizeof fixed / sizeof *fixed;
 	const struct model_resource *model = file->model;
 	const char **keys = arena_array(file->definition->arena,
@@ -166,6 +187,7 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 	read_maps(&file, &root);
 	read_method(&file, &root, "list", &out->list);
 	read_method(&file, &root, "get", &out->get);
+	read_download(&file, &root, out);
 	unified_read_writes(&file, &root, out);
 	out->maps = file.maps;
 	out->map_count = file.map_count;

@@ -29,6 +29,10 @@ void unified_read_call(const struct unified_file *file, const struct yaml_node *
 /* `list:` or `get:`. */
 void unified_read_method(struct unified_file *file, const struct yaml_node *node,
 			 struct unified_method *method);
+/* A mapping `key` of filters to paths of the record; *count is 0 without one. */
+const struct unified_path *unified_read_paths(const struct unified_file *file,
+					      const struct yaml_node *node, const char *key,
+					      size_t *count);
 /* All methods that write. */
 void unified_read_writes(struct unified_file *file, const struct yaml_node *root,
 			 struct unified_resource *out);

@@ -1,9 +1,10 @@
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "ats/idempotency/rows.h"
+
+enum { PIECE_BYTES = 32 * 1024 };
 
 struct idempotency *idempotency_create(struct store *store, struct vault *vault,
 				       const struct clock *clock, const struct random *random)
@@ -104,6 +105,52 @@ struct operation_journal *idempotency_journal(struct idempotency_attempt *attemp
 	return &attempt->journal;
 }
 
+/* --- a body that is a stream ----------------------------------------------------------------- */
+
+static ssize_t read_source(void *context, void *bytes, size_t max, struct error *err)
+{
+	struct idempotency_attempt *attempt = context;
+	ssize_t got = attempt->inner->read(attempt->inner->context, bytes, max, err);
+
+	if (got > 0)
+		crypto_generichash_update(&attempt->digest, bytes, (unsigned long long)got);
+	attempt->is_read = got == 0;
+	return got;
+}
+
+struct http_source *idempotency_source(struct idempotency_attempt *attempt)
+{
+	return attempt->inner == NULL ? NULL : &attempt->source;
+}
+
+static void init_source(struct idempotency_attempt *attempt, struct http_source *inner)
+{
+	attempt->inner = inner;
+	attempt->source = (struct http_source){read_source, attempt, inner->length};
+	crypto_generichash_init(&attempt->digest, NULL, 0, HASH_BYTES);
+}
+
+/* The request's hash with the digest of its stream. */
+static struct str finish_hash(struct idempotency_attempt *attempt)
+{
+	unsigned char *both = arena_alloc(attempt->arena, 2 * HASH_BYTES);
+
+	memcpy(both, attempt->request_hash.data, HASH_BYTES);
+	crypto_generichash_final(&attempt->digest, both + HASH_BYTES, HASH_BYTES);
+	return str_make((const char *)both, 2 * HASH_BYTES);
+}
+
+static bool read_all(struct idempotency_attempt *attempt, struct error *err)
+{
+	char *bytes = arena_alloc(attempt->arena, PIECE_BYTES);
+	ssize_t got;
+
+	do
+		got = read_source(attempt, bytes, PIECE_BYTES, err);
+	while (got > 0);
+	return got == 0;
+}
+
 /* --- beginning and ending -------------------------------------------------------------------- */
 
 static struct str hash(struct arena *arena, const struct str *parts, size_t count)
@@ -140,7 +187,9 @@ static struct idempotency_attempt *make_attempt(struct idempotency *idempotency,
 						const struct idempotency_request *request)
 {
 	struct idempotency_attempt *attempt = arena_zero(arena, sizeof *attempt);
-	const struct str parts[] = {request->method, request->path, request->body};
+	int64_t length = request->source == NULL ? 0 : request->source->length;
+	const struct str parts[] = {request->method, request->path, request->body,
+				    str_make((const char *)&length, sizeof length)};
 
 	*attempt = (struct idempotency_attempt){
 		.journal = {find_call, begin_call, end_call},
@@ -149,9 +198,25 @@ static struct idempotency_attempt *make_attempt(struct idempotency *idempotency,
 		.environment_id = request->environment_id,
 		.account_id = request->account_id,
 		.key_hash = hash(arena, &request->key, 1),
-		.request_hash = hash(arena, parts, 3),
+		.request_hash = hash(arena, parts, request->source == NULL ? 3 : 4),
 	};
+	if (request->source != NULL)
+		init_source(attempt, request->source);
 	return attempt;
+}
+
+static bool is_same(struct idempotency_attempt *attempt, struct str before, bool has_reply,
+		    bool *is_so, struct error *err)
+{
+	struct str now = attempt->request_hash;
+
+	*is_so = str_equal(str_slice(before, 0, HASH_BYTES), now);
+	if (!*is_so || !has_reply || before.len == HASH_BYTES || attempt->inner == NULL)
+		return true;
+	if (!read_all(attempt, err))
+		return false;
+	*is_so = str_equal(before, finish_hash(attempt));
+	return true;
 }
 
 /* Under the lock of enter(): nobody else looks at the key meanwhile. */
@@ -167,9 +232,12 @@ static bool look_up(struct idempotency_attempt *attempt, struct idempotency_repl
 		rows_expire(attempt->idempotency);
 		return rows_insert(attempt, err);
 	}
-	return str_equal(request_hash, attempt->request_hash) ||
+	bool is_so = false;
+
+	return is_same(attempt, request_hash, reply->status != 0, &is_so, err) &&
+	       (is_so ||
 	       error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", "a key of its own",
-			       "this Idempotency-Key was used for another request");
+			       "this Idempotency-Key was used for another request"));
 }
 
 bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
@@ -202,6 +270,8 @@ void idempotency_end(struct idempotency_attempt *attempt, const struct idempoten
 {
 	struct error err;
 
+	if (attempt->is_read)
+		attempt->request_hash = finish_hash(attempt);
 	if (reply != NULL && reply->status >= 200 && reply->status < 300 &&
 	    !rows_keep_reply(attempt, reply, &err))
 		/* The calls are noted as done: the same again does none of them. */

@@ -27,6 +27,10 @@ struct idempotency_request {
 	struct str method;
 	struct str path; /* as it came */
 	struct str body;
+	/* NULL, or what follows the body as a stream. Whether it is the same can be told only when
+	 * all of it was read: a digest of it is kept with the reply. Until there is a reply its
+	 * length alone counts. */
+	struct http_source *source;
 };
 
 /* A reply that was given before. */
@@ -40,13 +44,15 @@ struct idempotency_attempt;
 /* Begins an attempt, in a fiber; or fills *reply from an earlier one, and *attempt is then NULL.
  * Both live in the arena; an attempt must be ended. ERROR_INVALID (field "Idempotency-Key") for a
  * key that is none, ERROR_CONFLICT when it was used for another request, or when an attempt is
- * under way. */
+ * under way; or what came of reading the stream, which is done here where there is a reply. */
 bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
 		       const struct idempotency_request *request,
 		       struct idempotency_attempt **attempt, struct idempotency_reply *reply,
 		       struct error *err) MUST_CHECK;
 /* What the attempt's operation is to be given. */
 struct operation_journal *idempotency_journal(struct idempotency_attempt *attempt);
+/* The request's stream, to be read by the operation. */
+struct http_source *idempotency_source(struct idempotency_attempt *attempt);
 /* Ends it. `reply` is kept when its status is a success; NULL where it failed: the same request
  * may then be tried again. */
 void idempotency_end(struct idempotency_attempt *attempt, const struct idempotency_reply *reply);

@@ -155,9 +155,9 @@ bool rows_keep_reply(const struct idempotency_attempt *attempt,
 {
 	struct store_value values[PARAMETERS];
 	const struct store_statement statements[] = {
-		{"UPDATE idempotency SET status = ?4, reply = ?5 WHERE environment_id = ?1 AND"
+		{"UPDATE idempotency SET status = ?4, reply = ?5, request_hash = ?6 WHERE environment_id = ?1 AND"
 		 " account_id = ?2 AND key_hash = ?3",
-		 values, 5, 1},
+		 values, 6, 1},
 		{"DELETE FROM idempotency_call WHERE environment_id = ?1 AND account_id = ?2 AND"
 		 " key_hash = ?3",
 		 values, 3, -1},
@@ -166,6 +166,7 @@ bool rows_keep_reply(const struct idempotency_attempt *attempt,
 	bind_key(attempt, values);
 	values[3] = store_int(reply->status);
 	values[4] = store_blob(seal(attempt, reply->body));
+	values[5] = store_blob(attempt->request_hash);
 	return store_write(attempt->idempotency->store, statements, 2, err);
 }
 

@@ -3,6 +3,7 @@
 #define ATS_IDEMPOTENCY_ROWS_H
 
 #include <pthread.h>
+#include <sodium.h>
 
 #include "ats/idempotency/idempotency.h"
 #include "base/map.h"
@@ -32,7 +33,11 @@ struct idempotency_attempt {
 	struct str environment_id;
 	struct str account_id;
 	struct str key_hash;
-	struct str request_hash;
+	struct str request_hash; /* behind it, of a stream that was read to its end, its digest */
+	struct http_source source; /* reads `inner` and digests it on the way */
+	struct http_source *inner;
+	crypto_generichash_state digest;
+	bool is_read;
 	const struct noted_call *calls;
 	size_t call_count;
 };

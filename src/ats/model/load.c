@@ -63,10 +63,32 @@ static void refuse_own_names(struct definition *definition, const struct yaml_no
 
 /* --- files ----------------------------------------------------------------------------------- */
 
+static void read_download(struct definition *definition, const struct yaml_node *root,
+			  struct model_resource *resource)
+{
+	struct str name;
+
+	if (yaml_get(root, "download") == NULL ||
+	    !definition_text(definition, root, "download", &name))
+		return;
+	for (size_t i = 0; i < resource->field_count; i++) {
+		if (!str_equal(resource->fields[i].name, name) ||
+		    resource->fields[i].type != MODEL_TEXT)
+			continue;
+		resource->has_files = true;
+		resource->file_field = i;
+		return;
+	}
+	definition_fault(definition, yaml_get(root, "download")->line,
+			 "%.*s have no text field `%.*s`", STR_ARGS(resource->name),
+			 STR_ARGS(name));
+}
+
 static bool load_resource(struct arena *arena, const struct disk *disk, struct str path,
 			  struct buffer *faults, struct model_resource *resource)
 {
-	static const char *const keys[] = {"describe", "fields", "filters", "methods", NULL};
+	static const char *const keys[] = {"describe", "fields",	 "filters",
+					  "methods",  "download", NULL};
 	struct definition definition;
 	struct yaml_node root;
 
@@ -90,6 +112,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 	}
 	filters_read(&definition, &root, resource);
 	methods_read(&definition, &root, resource);
+	read_download(&definition, &root, resource);
 	return definition.fault_count == 0;
 }
 

@@ -86,6 +86,9 @@ struct model_resource {
 	size_t filter_count;
 	const struct model_method *methods;
 	size_t method_count;
+	/* A record is a file: the index of the field which tells where tenon gives it. */
+	bool has_files;
+	size_t file_field;
 };
 
 struct model {

@@ -94,7 +94,9 @@ bool custom_run(struct run *run, struct error *err)
 	if (!check_path(run, native->path, err) || !add_query(run, &call, err))
 		return false;
 	call.under = arena_format(run->arena, "/%.*s", STR_ARGS(native->path));
-	if (native->body.len > 0) {
+	if (native->source != NULL)
+		call.source = resend_create(run->arena, native->source);
+	if (native->body.len > 0 || native->source != NULL) {
 		call.body = native->body;
 		call.content_type = native->content_type.len > 0 ? native->content_type
 								 : STR("application/octet-stream");

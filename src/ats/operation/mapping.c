@@ -140,6 +140,45 @@ bool mapping_fetch_detail(struct mapping *mapping, struct json *record, bool *is
 	return true;
 }
 
+static bool begins_with(struct str path, struct str name)
+{
+	return str_equal(str_cut(&path, '.'), name);
+}
+
+/* Fields that nobody wants, but for the link; they are left out all the same. */
+static void map_for_link(struct mapping *mapping, struct json child)
+{
+	const struct run *run = mapping->run;
+	const struct unified_download *download = &run->resource->download;
+	const struct unified_map *map = mapping->call->map;
+
+	for (size_t i = 0; i < map->count; i++) {
+		const struct unified_map_entry *entry = &map->entries[i];
+		struct json *value = &mapping->mapped[entry->field];
+
+		for (size_t k = 0; k < download->filter_count; k++)
+			if (json_is(*value, JSON_UNDEFINED) &&
+			    begins_with(download->filters[k].path,
+					run->resource->model->fields[entry->field].name))
+				*value = evaluate(mapping, entry->expression, child);
+	}
+}
+
+/* Where the file is had from is not for the mapping to say. */
+static void add_link(struct mapping *mapping, struct json record, struct json child)
+{
+	const struct run *run = mapping->run;
+	const struct model_resource *model = run->resource->model;
+
+	if (run->resource->download.address == NULL ||
+	    (mapping->is_left_out != NULL && mapping->is_left_out[model->file_field]))
+		return;
+	if (run->is_wanted != NULL)
+		map_for_link(mapping, child);
+	mapping->mapped[model->file_field] =
+		download_link(run, mapping_id(mapping, record, child), mapping->mapped);
+}
+
 struct json mapping_record(struct mapping *mapping, struct json record, struct json child)
 {
 	const struct run *run = mapping->run;
@@ -157,6 +196,7 @@ struct json mapping_record(struct mapping *mapping, struct json record, struct j
 			mapping->mapped[entry->field] =
 				mapping_evaluate(mapping, entry->expression, child);
 	}
+	add_link(mapping, record, child);
 	return model_conform(run->resource->model, run->arena, mapping->mapped, is_left_out,
 			     run->gives_remote ? child : json_undefined(), &mapping->misfits);
 }

@@ -360,6 +360,17 @@ static bool resolve_link(struct arena *arena, struct str base, struct str link, 
 	return true;
 }
 
+bool native_is_own(const struct run *run, struct str address, bool *is_own, struct error *err)
+{
+	struct str base, ignored;
+	struct error why;
+
+	if (!make_base(run, &base, err))
+		return false;
+	*is_own = resolve_link(run->arena, base, address, &ignored, &why);
+	return true;
+}
+
 bool native_url(const struct run *run, const struct native_call *call, struct str *url,
 		struct error *err)
 {
@@ -367,6 +378,10 @@ bool native_url(const struct run *run, const struct native_call *call, struct st
 	struct names names = {run, call};
 	struct str base;
 
+	if (call->is_elsewhere) {
+		*url = call->link;
+		return true;
+	}
 	if (!make_base(run, &base, err))
 		return false;
 	if (call->link.len > 0)
@@ -535,8 +550,14 @@ static bool measure_headers(const struct run *run, struct opened *opened, size_t
 
 static struct str accept_of(const struct native_call *call)
 {
-	return call->answer == ANSWER_JSON ? STR("application/json")
-					   : STR("application/json, */*;q=0.5");
+	switch (call->answer) {
+	case ANSWER_JSON:
+		return STR("application/json");
+	case ANSWER_BYTES:
+		return STR("*/*");
+	default:
+		return STR("application/json, */*;q=0.5");
+	}
 }
 
 static bool fill_headers(const struct run *run, const struct native_call *call,
@@ -548,7 +569,9 @@ static bool fill_headers(const struct run *run, const struct native_call *call,
 
 	if (connector->header_count + 2 > HEADERS_MAX)
 		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 2);
-	if (call->body.data != NULL)
+	if (call->is_elsewhere)
+		return true;
+	if (call->body.data != NULL || call->source != NULL)
 		headers->items[headers->count++] =
 			(struct http_header){STR("Content-Type"), call->content_type};
 	if (!measure_headers(run, opened, &headers->bytes_max, err))
@@ -609,28 +632,67 @@ static __attribute__((noinline)) void blot_secrets(const struct run *run,
 	response->body.data = bytes;
 }
 
+/* An answer that may be a file is looked at before its body comes. */
+static bool open_call(const struct run *run, const struct native_call *call,
+		      const struct http_request *request, struct http_response *response,
+		      struct http_call **file, struct error *err)
+{
+	struct http_request *kept = arena_alloc(run->arena, sizeof *kept);
+	struct http_call *opened;
+
+	*kept = *request;
+	kept->response_bytes_max = 0;
+	kept->takes_coding = call->answer != ANSWER_BYTES;
+	opened = http_client_open(run->services->client, run->arena, kept, response, err);
+	if (opened == NULL)
+		return false;
+	if (!file_is_one(call, response))
+		return file_keep(run, response, opened, RESPONSE_BYTES_MAX, err);
+	*file = opened;
+	return true;
+}
+
+static bool send_request(const struct run *run, const struct native_call *call, struct str url,
+			 const struct headers *headers, int64_t deadline_ns,
+			 struct http_response *response, struct http_call **file, struct error *err)
+{
+	struct http_request request = {
+		.method = call->method->verb,
+		.url = url,
+		.headers = headers->items,
+		.header_count = headers->count,
+		.body = call->body,
+		.has_body = call->body.data != NULL,
+		.source = call->source,
+		.deadline_ns = deadline_ns,
+		.response_bytes_max = RESPONSE_BYTES_MAX,
+	};
+
+	if (call->is_elsewhere) {
+		bool is_own = false;
+
+		if (!native_is_own(run, url, &is_own, err))
+			return false;
+		request.to_public_only = !is_own;
+	}
+	if (call->sink != NULL)
+		return open_call(run, call, &request, response, file, err);
+	return http_client_send(run->services->client, run->arena, &request, response, err);
+}
+
 bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
-		struct http_response *response, struct error *err)
+		struct http_response *response, struct http_call **file, struct error *err)
 {
 	struct headers headers = {.count = 0};
 	struct str url;
 	bool ok = false;
 
+	*file = NULL;
 	*response = (struct http_response){.outcome = HTTP_REFUSED};
 	if (!native_url(run, call, &url, err) || !make_headers(run, call, &headers, err))
 		goto done;
-	struct http_request request = {
-		.method = call->method->verb,
-		.url = url,
-		.headers = headers.items,
-		.header_count = headers.count,
-		.body = call->body,
-		.has_body = call->body.data != NULL,
-		.deadline_ns = deadline_ns,
-		.response_bytes_max = RESPONSE_BYTES_MAX,
-	};
-	ok = http_client_send(run->services->client, run->arena, &request, response, err);
-	if (ok)
+	ok = send_request(run, call, url, &headers, deadline_ns, response, file, err);
+	if (ok && *file == NULL && !call->is_elsewhere)
 		blot_secrets(run, response);
 done:
 	wipe_headers(&headers);

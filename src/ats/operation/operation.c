@@ -93,6 +93,8 @@ static bool run_method(struct run *run, struct error *err)
 		return proxy_run(run, err);
 	case OPERATION_CUSTOM:
 		return custom_run(run, err);
+	case OPERATION_DOWNLOAD:
+		return plan_make(run, err) && download_run(run, err);
 	case OPERATION_GET:
 		return plan_make(run, err) && select_make(run, err) && get_run(run, err) &&
 		       select_records(run, err);
@@ -130,7 +132,8 @@ static bool check(const struct operation *operation, struct error *err)
 	    (operation->limit < 1 || operation->limit > OPERATION_LIMIT_MAX))
 		return error_set_field(err, ERROR_INVALID, "limit", "1 to 1000",
 				       "limit must be between 1 and %d", OPERATION_LIMIT_MAX);
-	if (operation->method == OPERATION_GET && operation->id.len == 0)
+	if ((operation->method == OPERATION_GET || operation->method == OPERATION_DOWNLOAD) &&
+	    operation->id.len == 0)
 		return error_set_field(err, ERROR_INVALID, "id", NULL, "the id is empty");
 	return true;
 }

@@ -26,6 +26,9 @@ struct operation_services {
 	/* Another base URL per connector ("http://127.0.0.1:9700" before the path of base_url's
 	 * own): for sandboxes. NULL: as defined. The array goes with connectors->items. */
 	const struct str *base_urls;
+	/* Where the caller reaches this server ("https://ats.example.com"), for links to it; empty:
+	 * a link is a path. */
+	struct str public_url;
 	struct operation_counts *counts; /* shared; for the metrics */
 	struct overrides *overrides;	 /* NULL: there are none */
 };
@@ -49,6 +52,7 @@ struct operation_filter {
 enum operation_method {
 	OPERATION_LIST,
 	OPERATION_GET,
+	OPERATION_DOWNLOAD, /* the file of one record, to the sink */
 	OPERATION_WRITE,
 	OPERATION_PROXY,  /* a native method of the connector */
 	OPERATION_CUSTOM, /* any path of the ATS */
@@ -62,7 +66,35 @@ struct operation_native {
 	struct str name;
 	struct str path; /* custom: under the base URL, with its escapes */
 	struct str body;
+	struct http_source *source; /* NULL, or where the body comes from instead */
 	struct str content_type;
+};
+
+/* A file that comes with a write, as a stream. */
+struct operation_upload {
+	struct http_source *source;
+	bool has_slack; /* as that of a form's file (io/http) */
+	/* What stands for the bytes in the request's body: nothing else can be equal to it. */
+	struct str token;
+};
+
+/* What is known of a file before its bytes. */
+struct operation_file {
+	int status;
+	struct str content_type; /* empty: not known */
+	struct str disposition;
+	struct str encoding;
+	int64_t length; /* or HTTP_LENGTH_UNKNOWN */
+};
+
+/* Where the bytes of an answer go that is a file, as they come; no more than a small window of
+ * them is in memory. NULL functions are not there to be called: a sink has both. */
+struct operation_sink {
+	/* Once, before the first byte; nothing can be tried again after it. */
+	void (*begin)(struct operation_sink *sink, const struct operation_file *file);
+	bool (*write)(struct operation_sink *sink, struct str bytes, struct error *err);
+	bool wants_no_bytes; /* only to know of them */
+	bool has_begun;
 };
 
 /* What became of a call of a write in an earlier attempt at the same write. */
@@ -103,10 +135,12 @@ struct operation {
 	enum operation_method method;
 	struct str id; /* get, writes of one record, and proxies */
 	const struct operation_native *native; /* proxy and custom */
+	struct operation_sink *sink; /* download, proxy and custom; NULL: files are held whole */
 	/* Writes: "create", "update", "delete", or a custom method; the request's body, an object,
 	 * or undefined where there was none. */
 	struct str write;
 	struct json body;
+	const struct operation_upload *upload; /* NULL: no file comes with it */
 	bool dry_run;				/* tell what would be sent, and send nothing */
 	bool is_traced;				/* the result tells the native calls */
 	bool is_raw; /* the ATS's own pages are wanted: no filter may be applied to them here */
@@ -159,7 +193,8 @@ struct operation_result {
 	struct json item;	/* get; a write: the record, {"id"} of a delete, or the dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;
-	/* Proxy (but for a list) and custom: the ATS's answer as it came; status 0: none. */
+	/* Proxy (but for a list) and custom: the ATS's answer as it came, unless the sink has it;
+	 * status 0: none. */
 	int status;
 	struct str body;
 	struct str content_type; /* empty: the ATS did not say */
@@ -183,6 +218,8 @@ struct operation_result {
 
 /* In a fiber. Everything in *result lives in the arena; the ATS's own error is in it also when the
  * operation fails.
+ *
+ * When it fails after its sink has begun, what the sink got is not the whole.
  *
  * A list may be shorter than the limit and still have a next_cursor: when the native calls, the
  * time or the memory that one operation may take were used up. It never passes the limit. One that

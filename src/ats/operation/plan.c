@@ -56,7 +56,7 @@ static bool refuse_method(const struct run *run, struct error *err)
 		name_list_add(&names, run->resource->writes[i].model->name);
 	return error_set_field(err, ERROR_NOT_SUPPORTED, "method", names.text,
 			       "%.*s cannot %s %.*s", STR_ARGS(run->connector->label),
-			       run->operation->method == OPERATION_GET ? "get one of" : "list",
+			       run->operation->method == OPERATION_LIST ? "list" : "get one of",
 			       STR_ARGS(run->operation->resource));
 }
 
@@ -227,9 +227,9 @@ bool plan_make(struct run *run, struct error *err)
 {
 	if (!plan_resource(run, err))
 		return false;
-	const struct unified_method *method = run->operation->method == OPERATION_GET
-						      ? &run->resource->get
-						      : &run->resource->list;
+	const struct unified_method *method = run->operation->method == OPERATION_LIST
+						      ? &run->resource->list
+						      : &run->resource->get;
 	if (method->count == 0)
 		return refuse_method(run, err);
 	if (!read_filters(run, method, err))

@@ -241,7 +241,15 @@ static bool add_query(const struct run *run, struct native_call *call, struct er
 	return true;
 }
 
-/* JSON is read, for a fault in it is better told here; a form is the ATS's to judge. */
+/* Forms of fields alone are what some programs call JSON by default. */
+static bool is_json(struct str content_type)
+{
+	return content_type.len == 0 || str_find(content_type, STR("json")) >= 0 ||
+	       str_starts_with(content_type, STR("text/")) ||
+	       str_starts_with(content_type, STR("application/x-www-form-urlencoded"));
+}
+
+/* JSON is read, for a fault in it is better told here; all else is the ATS's to judge. */
 static bool add_body(const struct run *run, struct native_call *call, struct error *err)
 {
 	static const struct json_limits limits = {
@@ -250,14 +258,18 @@ static bool add_body(const struct run *run, struct native_call *call, struct err
 	struct json ignored;
 	struct error inner;
 
-	if (native->body.len == 0)
+	if (native->body.len == 0 && native->source == NULL)
 		return true;
 	if (call->method->verb == HTTP_GET)
 		return error_set_field(err, ERROR_INVALID, "body", "nothing",
 				       "this method takes no body");
-	call->body = native->body;
 	call->content_type = native->content_type;
-	if (multipart_is(native->content_type))
+	if (native->source != NULL) {
+		call->source = resend_create(run->arena, native->source);
+		return true;
+	}
+	call->body = native->body;
+	if (!is_json(native->content_type))
 		return true;
 	if (str_find(native->content_type, STR("json")) < 0)
 		call->content_type = STR("application/json");

@@ -89,11 +89,14 @@ static bool note_begin(struct run *run, struct error *err)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-static bool send_write(struct run *run, const struct native_call *call, struct error *err)
+static bool send_write(struct run *run, struct native_call *call, struct error *err)
 {
 	struct native_reply reply;
 	struct error ignored;
 
+	/* What is to be answered again must be kept. */
+	if (run->operation->journal != NULL)
+		call->sink = NULL;
 	if (!note_begin(run, err))
 		return false;
 	if (native_send(run, call, &reply, err)) {
@@ -113,12 +116,13 @@ static bool send_write(struct run *run, const struct native_call *call, struct e
 	return false;
 }
 
-bool raw_send(struct run *run, const struct native_call *call, struct error *err)
+bool raw_send(struct run *run, struct native_call *call, struct error *err)
 {
 	struct native_reply reply;
 	bool is_settled;
 
 	assert(call->answer != ANSWER_JSON);
+	call->sink = run->operation->sink;
 	if (!is_read(call->method))
 		return take_up(run, call, &is_settled, err) &&
 		       (is_settled || send_write(run, call, err));

@@ -144,6 +144,20 @@ static struct outcome judge_status(const struct run *run, const struct native_me
 	return outcome;
 }
 
+/* How often another host may be asked is nothing to the account's limiter. */
+static struct outcome judge_answer(const struct run *run, const struct native_call *call,
+				   const struct http_response *response, struct error *err)
+{
+	struct outcome outcome = judge_status(run, call->method, response, err);
+
+	if (call->is_elsewhere) {
+		outcome.may_repeat |= outcome.is_rate_limited;
+		outcome.is_rate_limited = false;
+		outcome.retry_after_ms = -1;
+	}
+	return outcome;
+}
+
 /* --- the account ----------------------------------------------------------------------------- */
 
 /* A credential that the ATS refuses asks for its owner; one that works again does not. */
@@ -168,8 +182,11 @@ static void keep_status(struct run *run, int status)
 /* --- time ------------------------------------------------------------------------------------ */
 
 /* One connection that stalls must not eat the time of the tries after it. */
-static int64_t try_deadline_ns(const struct run *run, int tries)
+static int64_t try_deadline_ns(const struct run *run, const struct native_call *call, int tries)
 {
+	/* What has been sent for minutes is not given up for another try. */
+	if (call->source != NULL)
+		return run->deadline_ns;
 	int64_t rest = run->deadline_ns - now_ns(run);
 	int64_t limit = tries < 2 ? (tries + 1) * 5 * SECOND_NS : 15 * SECOND_NS;
 
@@ -226,13 +243,15 @@ static bool wait_for_retry(struct run *run, const struct outcome *outcome, int t
 
 /* --- the call -------------------------------------------------------------------------------- */
 
-static bool acquire(struct run *run, struct error *err)
+static bool acquire(struct run *run, const struct native_call *call, struct error *err)
 {
 	int64_t waited_ns = 0;
 	bool ok;
 
 	if (now_ns(run) >= run->deadline_ns)
 		return error_set(err, ERROR_TIMEOUT, "the time for this operation is used up");
+	if (call->is_elsewhere)
+		return true;
 	ok = limiter_acquire(run->limiter, run->deadline_ns, &waited_ns, err);
 	run->result->wait_ns += waited_ns;
 	if (waited_ns > 0)
@@ -276,27 +295,67 @@ static void end_trace(struct run *run, struct operation_trace *trace, int64_t st
 		trace->body = json_undefined();
 }
 
+static void release(struct run *run, const struct native_call *call)
+{
+	if (!call->is_elsewhere)
+		limiter_release(run->limiter);
+}
+
+/* A file is under way until its last byte. */
+static void note_try(struct run *run, const struct native_call *call, int64_t took_ns, bool is_over)
+{
+	if (is_over)
+		release(run, call);
+	run->result->upstream_ns += took_ns;
+	run->result->calls++;
+	run->services->counts->upstream_calls++;
+	/* What a caller took to send a body is not to be missing for the calls after it. */
+	if (call->source != NULL && run->deadline_ns < INT64_MAX - took_ns)
+		run->deadline_ns += took_ns;
+}
+
+/* Its first bytes are with the caller before the last ones came: it is tried no more. */
+static struct outcome pass_file(struct run *run, const struct native_call *call,
+				const struct http_response *response, struct http_call *file,
+				struct native_reply *reply, struct error *err)
+{
+	struct outcome outcome = {.cost = RETRY_COST, .retry_after_ms = -1};
+
+	run->result->remote_status = 0;
+	reply->body = json_null();
+	reply->status = response->status;
+	run->result->status = response->status;
+	outcome.is_done = file_pass(run, call->sink, response, file, err);
+	release(run, call);
+	return outcome;
+}
+
 static struct outcome try_once(struct run *run, const struct native_call *call, int tries,
 			       struct native_reply *reply, struct error *err)
 {
 	struct http_response response;
 	struct operation_trace *trace = begin_trace(run, call);
 	int64_t start_ns = now_ns(run);
-	bool is_whole = native_try(run, call, try_deadline_ns(run, tries), &response, err);
+	struct http_call *file;
+	bool is_whole = native_try(run, call, try_deadline_ns(run, call, tries), &response, &file,
+				   err);
 
-	limiter_release(run->limiter);
+	note_try(run, call, now_ns(run) - start_ns, file == NULL);
 	end_trace(run, trace, start_ns, &response);
-	run->result->upstream_ns += now_ns(run) - start_ns;
-	run->result->calls++;
-	run->services->counts->upstream_calls++;
 	if (!is_whole)
 		return judge_failure(call->method, &response, err);
-	keep_status(run, response.status);
-	rate_note(run, &response);
+	if (!call->is_elsewhere) {
+		keep_status(run, response.status);
+		rate_note(run, &response);
+	}
+	if (file != NULL)
+		return pass_file(run, call, &response, file, reply, err);
+	if (call->answer == ANSWER_BYTES && response.status / 100 == 3)
+		reply->location = http_response_header(&response, "location");
 	if (response.status == 429)
 		run->services->counts->upstream_rate_limited++;
 	if (response.status < 200 || response.status >= 300)
-		return judge_status(run, call->method, &response, err);
+		return judge_answer(run, call, &response, err);
 	reply->link_header = http_response_header(&response, "link");
 	reply->status = response.status;
 	reply->bytes = response.body;
@@ -320,7 +379,7 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 
 	*reply = (struct native_reply){0};
 	for (int tries = 0;; tries++) {
-		if (!acquire(run, err)) {
+		if (!acquire(run, call, err)) {
 			/* What the ATS said tells more than that there was no time to ask again. */
 			if (tries > 0)
 				*err = last;
@@ -332,6 +391,8 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 			note_success(run, paid);
 			return true;
 		}
+		if (call->source != NULL && outcome.may_repeat)
+			outcome.may_repeat = resend_rewind(call->source);
 		if (!wait_for_retry(run, &outcome, tries, err)) {
 			run->services->counts->upstream_failures++;
 			break;

@@ -42,6 +42,7 @@ struct run {
 	const struct selection *selection; /* of the fields; NULL: all of them */
 	const bool *is_wanted;		   /* per field: it must be mapped; NULL: all of them */
 	bool gives_remote;		   /* remote_data is in the records */
+	const struct operation_file *file; /* what the record tells of its file; NULL: no record */
 	struct json query;       /* the same as an object, for mappings */
 	bool lacks_fields;       /* what was listed so far: `expand` is worth its calls */
 	struct json *lookups;    /* per lookup of the plan: its pages' records; see lookup.c */
@@ -111,6 +112,7 @@ enum native_answer {
 	ANSWER_JSON,
 	ANSWER_FILE, /* or bytes of another kind, but no page for people */
 	ANSWER_ANY,
+	ANSWER_BYTES, /* whatever it is, it is the file that was asked for */
 };
 
 /* One native call, ready to be sent but for its paging. */
@@ -125,7 +127,12 @@ struct native_call {
 	enum native_answer answer;
 	bool is_page;	 /* for the trace */
 	struct str body; /* data NULL: none */
+	struct http_source *source; /* NULL, or a resend.c's where the body comes from instead */
 	struct str content_type;
+	/* The link is no call of the ATS: it gets no credential, and the account's rate limit and
+	 * status have nothing to do with it. */
+	bool is_elsewhere;
+	struct operation_sink *sink; /* NULL, or where the answer goes when it is a file */
 };
 
 struct native_reply {
@@ -134,6 +141,7 @@ struct native_reply {
 	struct str bytes;
 	struct str content_type;
 	struct str link_header; /* may be empty */
+	struct str location; /* of a redirect, with ANSWER_BYTES; may be empty */
 	/* The call failed in a way that leaves open whether it was done. */
 	bool is_outcome_unknown;
 };
@@ -163,9 +171,13 @@ bool native_path(const struct run *run, const struct native_call *call,
 		 struct str *path) MUST_CHECK;
 /* One try: no limiter, no retry. The credential is opened for it, and wiped right after. As
  * http_client_send(); what the reply repeats of the credential is blotted out when its status is
- * an error's. */
+ * an error's. *file: the answer is a file for the call's sink, still to be read and closed. */
 bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
-		struct http_response *response, struct error *err) MUST_CHECK;
+		struct http_response *response, struct http_call **file,
+		struct error *err) MUST_CHECK;
+/* Does the address, or path, lead to where all calls of the account go? */
+bool native_is_own(const struct run *run, struct str address, bool *is_own,
+		   struct error *err) MUST_CHECK;
 /* The call for all of a listed record. ERROR_UPSTREAM when the record does not tell by what to ask
  * for it. */
 bool native_prepare_detail(const struct run *run, const struct unified_detail *detail,
@@ -179,6 +191,33 @@ bool native_text(struct arena *arena, struct json value, struct str *text);
 /* The call with rate limit, retries and the account's status kept; errors as in operation.h. */
 bool native_send(struct run *run, const struct native_call *call, struct native_reply *reply,
 		 struct error *err) MUST_CHECK;
+
+/* --- resend.c -------------------------------------------------------------------------------- */
+
+/* A source which can be begun anew as long as little of it was read. */
+struct http_source *resend_create(struct arena *arena, struct http_source *inner);
+/* False: too much was read, and it cannot be sent again. */
+bool resend_rewind(struct http_source *source) MUST_CHECK;
+
+/* --- file.c ---------------------------------------------------------------------------------- */
+
+/* Whether this success is a file, to be passed on as it comes. */
+bool file_is_one(const struct native_call *call, const struct http_response *response);
+/* All of the call's body to the sink; closes the call. */
+bool file_pass(const struct run *run, struct operation_sink *sink,
+	       const struct http_response *response, struct http_call *call,
+	       struct error *err) MUST_CHECK;
+/* All of the call's body into the response; closes the call. */
+bool file_keep(const struct run *run, struct http_response *response, struct http_call *call,
+	       size_t bytes_max, struct error *err) MUST_CHECK;
+
+/* --- download.c ------------------------------------------------------------------------------ */
+
+/* The file of the record that run->operation->id names, to the sink. */
+bool download_run(struct run *run, struct error *err) MUST_CHECK;
+/* Where this server gives the file of a record whose id is known; its other fields tell the
+ * filters. Undefined when the resource has no files. */
+struct json download_link(const struct run *run, struct str id, const struct json *mapped);
 
 /* --- remote.c -------------------------------------------------------------------------------- */
 
@@ -250,8 +289,9 @@ bool search_made(struct write *write, const struct write_step *step, struct json
 bool proxy_run(struct run *run, struct error *err) MUST_CHECK;
 bool custom_run(struct run *run, struct error *err) MUST_CHECK;
 /* Sends the call, and leaves the ATS's answer in the result as it came. A write is journalled;
- * ERROR_OUTCOME_UNKNOWN when it may have been done. */
-bool raw_send(struct run *run, const struct native_call *call, struct error *err) MUST_CHECK;
+ * ERROR_OUTCOME_UNKNOWN when it may have been done. An answer that is a file goes to the operation's
+ * sink. */
+bool raw_send(struct run *run, struct native_call *call, struct error *err) MUST_CHECK;
 /* Notes what the response tells of the ATS's rate limit, under any of the usual names. */
 void rate_note(struct run *run, const struct http_response *response);
 

@@ -26,8 +26,8 @@ static struct str spell_target(const struct http_exchange *exchange)
 }
 
 bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
-			struct operation *operation, struct door_attempt *attempt,
-			struct error *err)
+			struct operation *operation, const struct door_asked *what,
+			struct door_attempt *attempt, struct error *err)
 {
 	const struct idempotency_request asked = {
 		.environment_id = operation->account->environment_id,
@@ -35,7 +35,8 @@ bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
 		.key = http_exchange_header(exchange, "idempotency-key"),
 		.method = exchange->method_name,
 		.path = spell_target(exchange),
-		.body = exchange->body,
+		.body = what->body,
+		.source = what->source == NULL ? NULL : *what->source,
 	};
 
 	*attempt = (struct door_attempt){.note = NULL};
@@ -44,8 +45,11 @@ bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
 	if (!idempotency_begin(door->idempotency, exchange->arena, &asked, &attempt->note,
 			       &attempt->before, err))
 		return false;
-	if (attempt->note != NULL)
-		operation->journal = idempotency_journal(attempt->note);
+	if (attempt->note == NULL)
+		return true;
+	operation->journal = idempotency_journal(attempt->note);
+	if (asked.source != NULL)
+		*what->source = idempotency_source(attempt->note);
 	return true;
 }
 

@@ -22,6 +22,8 @@ static struct str find_unified_method(const struct model_resource *resource,
 		return STR("list");
 	if (operation->method == OPERATION_GET)
 		return STR("get");
+	if (operation->method == OPERATION_DOWNLOAD)
+		return STR("download");
 	method = model_find_method(resource, operation->write);
 	return method == NULL ? (struct str){NULL, 0} : method->name;
 }

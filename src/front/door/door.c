@@ -269,5 +269,5 @@ void door_finish(const struct door *door, const struct http_exchange *exchange, 
 	LOG(LOG_INFO, "request", LOG_S(request_id, exchange->request_id),
 	    LOG_C(method, method), LOG_C(route, route),
 	    LOG_N(status, exchange->status), LOG_N(duration_us, duration_us),
-	    LOG_N(bytes, (int64_t)exchange->reply.len));
+	    LOG_N(bytes, (int64_t)(exchange->reply.len + exchange->written)));
 }

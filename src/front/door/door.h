@@ -85,12 +85,16 @@ struct door_attempt {
 	struct idempotency_attempt *note; /* NULL: without a key, or done before */
 	struct idempotency_reply before;  /* what an earlier request of the same key was answered */
 };
+/* What is asked for beside verb, path and query: the same body and bytes of the source. */
+struct door_asked {
+	struct str body;
+	struct http_source **source; /* NULL: none; is replaced by what is to be read instead */
+};
 /* Looks up the note of the request's Idempotency-Key, if it has one, or begins one: the operation,
- * whose account is known, then has its journal. Verb, path, query and body are what is asked for.
- */
+ * whose account is known, then has its journal. */
 bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
-			struct operation *operation, struct door_attempt *attempt,
-			struct error *err) MUST_CHECK;
+			struct operation *operation, const struct door_asked *what,
+			struct door_attempt *attempt, struct error *err) MUST_CHECK;
 void door_reply_again(struct http_exchange *exchange, const struct door_attempt *attempt);
 /* Keeps the exchange's reply for the next time. */
 void door_end_attempt(struct http_exchange *exchange, struct door_attempt *attempt);
@@ -107,6 +111,29 @@ struct door_call {
 /* When the exchange has its reply. */
 void door_take_call(const struct door *door, const struct http_exchange *exchange,
 		    const struct door_call *call);
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+/* The reply's body as a sink: status, headers, the ATS's rate limit and the times so far are told
+ * when it begins. */
+struct door_sink {
+	struct operation_sink base;
+	const struct door *door;
+	struct http_exchange *exchange;
+	const struct operation_result *result;
+};
+void door_sink_init(struct door_sink *sink, const struct door *door,
+		    struct http_exchange *exchange, const struct operation_result *result);
+/* The operation failed: an error, or, when a part of a file is out, a reply that breaks off, so
+ * that nobody takes it for a whole one. */
+void door_fail(struct door_sink *sink, const struct error *err);
+/* What is said of every reply, but for one that a sink began. */
+void door_set_headers(struct door_sink *sink);
+
+/* What a request's body may be at most where it is a stream: a file of 100 MiB, and a form
+ * around it. */
+enum { DOOR_FILE_BYTES_MAX = 100 * 1024 * 1024 };
+enum { DOOR_STREAM_BYTES_MAX = DOOR_FILE_BYTES_MAX + 2 * 1024 * 1024 };
 
 /* Counts and logs the finished request. `route` is the pattern, never the path with its ids. */
 void door_finish(const struct door *door, const struct http_exchange *exchange,

@@ -1,6 +1,6 @@
 #include "front/proxy/proxy.h"
 
-enum { LIMIT_DEFAULT = 100 };
+enum { LIMIT_DEFAULT = 100, WHOLE_BYTES_MAX = 64 * 1024 };
 
 static const struct str custom_prefix = STR_INIT("/custom/");
 
@@ -16,6 +16,7 @@ struct request {
 	struct caller caller;
 	struct str account_id;
 	struct door_attempt attempt;
+	struct door_sink sink;
 	struct operation_result result;
 };
 
@@ -74,6 +75,7 @@ static bool run(struct request *request, struct error *err)
 	const struct door *door = request->door;
 	struct http_exchange *exchange = request->exchange;
 	struct operation *operation = &request->operation;
+	struct door_asked what = {.body = exchange->body};
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &request->caller, err) ||
 	    !read_query(request, err) ||
@@ -82,8 +84,14 @@ static bool run(struct request *request, struct error *err)
 		return false;
 	operation->account = &request->account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
+	operation->sink = &request->sink.base;
+	if (exchange->is_stream) {
+		request->native.source = http_exchange_source(exchange);
+		what.source = &request->native.source;
+		what.body = request->native.content_type;
+	}
 	if (request->native.verb != HTTP_GET &&
-	    !door_begin_attempt(door, exchange, operation, &request->attempt, err))
+	    !door_begin_attempt(door, exchange, operation, &what, &request->attempt, err))
 		return false;
 	return request->attempt.before.status != 0 ||
 	       operation_run(door->services, exchange->arena, operation, &request->result, err);
@@ -176,9 +184,12 @@ static void answer(struct request *request)
 	request->native.body = exchange->body;
 	request->native.content_type = http_exchange_header(exchange, "content-type");
 	request->operation.native = &request->native;
+	door_sink_init(&request->sink, request->door, exchange, &request->result);
 	bool ok = run(request, &err);
 	if (!ok)
-		door_reply_error(exchange, &err, &request->result);
+		door_fail(&request->sink, &err);
+	else if (request->sink.base.has_begun)
+		;
 	else if (request->attempt.before.status != 0)
 		reply_again(request);
 	else if (request->result.status == 0)
@@ -186,8 +197,7 @@ static void answer(struct request *request)
 	else
 		reply_raw(request);
 	door_end_attempt(exchange, &request->attempt);
-	door_set_rate_limit(exchange, &request->result);
-	door_set_timing(request->door, exchange, &request->result);
+	door_set_headers(&request->sink);
 	take_call(request, ok ? NULL : &err);
 }
 
@@ -215,12 +225,26 @@ static void handle_custom(void *context, struct http_exchange *exchange,
 	answer(&request);
 }
 
+/* What is read here, JSON, comes whole, and so does what is small enough to be sent again. */
+static size_t stream_max(const struct http_exchange *exchange)
+{
+	struct str type = http_exchange_header(exchange, "content-type");
+	bool is_other = type.len > 0 && str_find(type, STR("json")) < 0 &&
+			!str_starts_with(type, STR("text/")) &&
+			!str_starts_with(type, STR("application/x-www-form-urlencoded"));
+	bool is_small =
+		exchange->body_length >= 0 && exchange->body_length <= WHOLE_BYTES_MAX;
+	bool is_read = !is_other && !str_starts_with(exchange->path, custom_prefix);
+
+	return is_small || is_read ? 0 : DOOR_STREAM_BYTES_MAX;
+}
+
 #define ROUTES(method)                                                                             \
-	{method, "/proxy/{resource}", handle_proxy},                                               \
-		{method, "/proxy/{resource}/{id}", handle_proxy},                                  \
-		{method, "/proxy/{resource}/{id}/{method}", handle_proxy},                         \
+	{method, "/proxy/{resource}", handle_proxy, stream_max},                                   \
+		{method, "/proxy/{resource}/{id}", handle_proxy, stream_max},                      \
+		{method, "/proxy/{resource}/{id}/{method}", handle_proxy, stream_max},             \
 	{                                                                                          \
-		method, "/custom/{path...}", handle_custom                                         \
+		method, "/custom/{path...}", handle_custom, stream_max                             \
 	}
 
 const struct http_route proxy_routes[] = {

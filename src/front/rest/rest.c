@@ -130,6 +130,10 @@ static bool read_parameter(struct query *query, const struct parameter *paramete
 	*is_filter = false;
 	if (str_equal(name, STR("integrated_account_id")))
 		query->account_id = value;
+	else if (query->is_local && str_equal(name, STR("environment")))
+		return true;
+	else if (operation->method == OPERATION_DOWNLOAD)
+		*is_filter = true;
 	else if (str_equal(name, STR("limit")))
 		return door_read_limit(value, &operation->limit, err);
 	else if (str_equal(name, STR("next_cursor")))
@@ -142,8 +146,6 @@ static bool read_parameter(struct query *query, const struct parameter *paramete
 		return format_read(value, &query->format, err);
 	else if (!is_read(operation) && str_equal(name, STR("dry_run")))
 		return read_flag("dry_run", value, &operation->dry_run, err);
-	else if (query->is_local && str_equal(name, STR("environment")))
-		return true;
 	else if (is_read(operation))
 		return read_read_parameter(query, parameter, is_filter, err);
 	else
@@ -266,6 +268,7 @@ struct request {
 	struct account account;
 	struct caller caller;
 	struct door_attempt attempt;
+	struct door_sink sink;
 	struct operation_result result;
 };
 
@@ -274,6 +277,7 @@ static bool run(struct request *request, struct str model, struct error *err)
 	const struct door *door = request->door;
 	struct http_exchange *exchange = request->exchange;
 	struct operation *operation = request->operation;
+	const struct door_asked what = {.body = exchange->body};
 	struct str account_id;
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &request->caller, err) ||
@@ -287,8 +291,9 @@ static bool run(struct request *request, struct str model, struct error *err)
 		return false;
 	operation->account = &request->account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
+	operation->sink = &request->sink.base;
 	if (operation->method == OPERATION_WRITE && !operation->dry_run &&
-	    !door_begin_attempt(door, exchange, operation, &request->attempt, err))
+	    !door_begin_attempt(door, exchange, operation, &what, &request->attempt, err))
 		return false;
 	if (request->format == FORMAT_STREAM)
 		return format_stream(door, exchange, operation, &request->result,
@@ -331,19 +336,22 @@ static void answer(const struct door *door, struct http_exchange *exchange,
 {
 	struct request request = {.door = door, .exchange = exchange, .operation = operation};
 	struct error err;
+
+	door_sink_init(&request.sink, door, exchange, &request.result);
 	bool ok = run(&request, model, &err);
 
 	if (request.has_begun)
 		return take_call(&request, ok ? NULL : &err);
 	if (!ok)
-		door_reply_error(exchange, &err, &request.result);
+		door_fail(&request.sink, &err);
+	else if (request.sink.base.has_begun)
+		;
 	else if (request.attempt.before.status != 0)
 		door_reply_again(exchange, &request.attempt);
 	else
 		reply(&request);
 	door_end_attempt(exchange, &request.attempt);
-	door_set_rate_limit(exchange, &request.result);
-	door_set_timing(door, exchange, &request.result);
+	door_set_headers(&request.sink);
 	take_call(&request, ok ? NULL : &err);
 }
 
@@ -360,6 +368,15 @@ static void handle_get(void *context, struct http_exchange *exchange,
 {
 	struct operation operation = {
 		.resource = match->parts[1], .method = OPERATION_GET, .id = match->parts[2]};
+
+	answer(context, exchange, &operation, match->parts[0]);
+}
+
+static void handle_download(void *context, struct http_exchange *exchange,
+			    const struct http_match *match)
+{
+	struct operation operation = {
+		.resource = match->parts[1], .method = OPERATION_DOWNLOAD, .id = match->parts[2]};
 
 	answer(context, exchange, &operation, match->parts[0]);
 }
@@ -409,6 +426,7 @@ const struct http_route rest_routes[] = {
 	{HTTP_GET, "/unified/{model}/{resource}", handle_list},
 	{HTTP_POST, "/unified/{model}/{resource}", handle_create},
 	{HTTP_GET, "/unified/{model}/{resource}/{id}", handle_get},
+	{HTTP_GET, "/unified/{model}/{resource}/{id}/download", handle_download},
 	{HTTP_PATCH, "/unified/{model}/{resource}/{id}", handle_update},
 	{HTTP_DELETE, "/unified/{model}/{resource}/{id}", handle_delete},
 	{HTTP_POST, "/unified/{model}/{resource}/{id}", handle_custom},
