@@ -9,6 +9,8 @@ static const struct cli_option options[] = {
 	CLI_OPTION_MASTER_KEY,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
+	{"public-url", "URL", false,
+	 "where callers reach this server, for links in answers (default: links are paths)"},
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
 	{"log-days", "DAYS", false, "how long calls are kept in the log (default: 30; 0: not at all)"},
 	{"log-level", "LEVEL", false, "debug, info, warning, error or silent (default: info)"},
@@ -45,6 +47,7 @@ static bool read_options(struct cli *cli, struct server_options *server,
 	listen = cli_value(cli, "listen");
 	if (listen != NULL)
 		server->listen = str_from_c(listen);
+	server->public_url = str_from_c(cli_value(cli, "public-url"));
 	server->workers = (size_t)workers;
 	server->call_timeout_ms = timeout * 1000;
 	return true;

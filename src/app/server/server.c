@@ -55,6 +55,19 @@ static bool load_definitions(struct server *server, const struct server_options 
 	       fail_with_faults(&faults, err);
 }
 
+static bool set_public_url(struct server *server, struct str url, struct error *err)
+{
+	bool is_url = str_starts_with(url, STR("http://")) || str_starts_with(url, STR("https://"));
+
+	if (url.len > 0 && (!is_url || http_has_control_byte(url)))
+		return error_set_field(err, ERROR_INVALID, "public-url", "https://HOST[:PORT]",
+				       "the public URL must begin with http:// or https://");
+	while (str_ends_with(url, STR("/")))
+		url.len--;
+	server->public_url = arena_str(&server->arena, url);
+	return true;
+}
+
 static bool set_base_urls(struct server *server, const struct server_options *options,
 			  struct error *err)
 {
@@ -164,7 +177,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 {
 	struct store_options store = {.folder = options->data_folder};
 
-	if (!load_definitions(server, options, err) || !set_base_urls(server, options, err))
+	if (!load_definitions(server, options, err) || !set_base_urls(server, options, err) ||
+	    !set_public_url(server, options->public_url, err))
 		return false;
 	store.migrations = schema_migrations(&store.migration_count);
 	server->store = store_open(&store, err);

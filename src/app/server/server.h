@@ -22,6 +22,7 @@ struct server_options {
 	size_t workers;              /* 0: one per core */
 	const struct server_base_url *base_urls;
 	size_t base_url_count;
+	struct str public_url;       /* "https://ats.example.com", for links; empty: they are paths */
 	int64_t call_timeout_ms;     /* 0: 60 s */
 	int64_t log_days;            /* how long calls are remembered; 0: not at all */
 };

@@ -77,6 +77,7 @@ static void init_doors(struct worker *worker)
 		.clock = clock_system(),
 		.random = random_system(),
 		.base_urls = server->base_urls,
+		.public_url = server->public_url,
 		.counts = &server->operation_counts,
 		.overrides = server->overrides,
 	};

@@ -23,6 +23,7 @@ struct server {
 	const struct http_router *router;
 	struct operation_counts operation_counts;
 	struct door_counts door_counts;
+	struct str public_url;
 	struct str *base_urls; /* as connectors.items; empty: as defined */
 	const char *data_folder;
 	struct str listen;

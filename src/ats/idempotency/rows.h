@@ -36,7 +36,7 @@ struct idempotency_attempt {
 	struct str request_hash; /* behind it, of a stream that was read to its end, its digest */
 	struct http_source source; /* reads `inner` and digests it on the way */
 	struct http_source *inner;
-	crypto_generichash_state digest;
+	crypto_generichash_state *digest;
 	bool is_read;
 	const struct noted_call *calls;
 	size_t call_count;

@@ -160,7 +160,7 @@ static void map_for_link(struct mapping *mapping, struct json child)
 			if (json_is(*value, JSON_UNDEFINED) &&
 			    begins_with(download->filters[k].path,
 					run->resource->model->fields[entry->field].name))
-				*value = evaluate(mapping, entry->expression, child);
+				*value = mapping_evaluate(mapping, entry->expression, child);
 	}
 }
 

@@ -1,0 +1,236 @@
+"""Files through the doors: byte for byte, in little memory, and never half a file for a whole one."""
+import http.client
+import json
+import pathlib
+import random
+import re
+import socket
+import threading
+import urllib.parse
+
+from harness import COMPANY, TOKEN, Case, Client, link_account, create_key, start_server
+
+MB = 1024 * 1024
+
+
+def some_bytes(count, seed=1):
+    return random.Random(seed).randbytes(count)
+
+
+def form(fields, file=None, boundary="b0undary", tail=b"\r\n"):
+    """A body of multipart/form-data, and its Content-Type."""
+    out = b""
+    for name, value in fields:
+        out += (f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
+                f"{value}\r\n").encode()
+    if file:
+        name, filename, kind, data = file
+        out += (f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; '
+                f'filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n').encode() + data + b"\r\n"
+    return out + f"--{boundary}--".encode() + tail, f"multipart/form-data; boundary={boundary}"
+
+
+def peak_kb(process):
+    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text)[1])
+
+
+class FakeStore:
+    """An ATS of one record, whose file is cut short after so many bytes."""
+
+    def __init__(self, promised, given):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.host = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.promised, self.given = promised, given
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def answer(self, connection):
+        with connection, connection.makefile("rb") as lines:
+            path = lines.readline().split()[1].decode()
+            while lines.readline().strip():
+                pass
+            if path.endswith("/admin"):
+                self.say(connection, "application/json", b'{"admin": {"id": 1}}')
+            elif "/attachments/" in path and "/c/" in path:
+                record = {"attachment": {"id": 7, "filename": "a.bin", "extension": "bin",
+                                         "file_url": f"http://{self.host}/file"}}
+                self.say(connection, "application/json", json.dumps(record).encode())
+            else:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-a\r\n"
+                                   b"Content-Length: %d\r\n\r\n" % self.promised)
+                try:
+                    for _ in range(self.given // 65536):
+                        connection.sendall(bytes(65536))
+                except OSError:
+                    self.was_left = True
+
+    def say(self, connection, kind, body):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: %s\r\n"
+                           b"Content-Length: %d\r\n\r\n%s" % (kind.encode(), len(body), body))
+
+    def close(self):
+        self.socket.close()
+
+
+class Files(Case):
+    def open(self, *options):
+        self.linked("--candidates", "40", *options, link_options=("--limit", "requests=100000"))
+        self.candidate = str(self.truth()["ids"][0])
+
+    def call(self, method, path, body=None, headers=None, **query):
+        query["integrated_account_id"] = self.account
+        return self.client.request(method, path + "?" + urllib.parse.urlencode(query), body, headers)
+
+    def raw(self, method, path):
+        self.client.connection.request(method, path, headers={
+            "Authorization": f"Bearer {self.key}"})
+        answer = self.client.connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+
+    def put_native(self, data, door="proxy", name="big file.bin", **headers):
+        body, kind = form([("attachment[candidate_id]", self.candidate)],
+                          ("attachment[file]", name, "application/x-thing", data))
+        path = "/proxy/attachments/upload" if door == "proxy" else "/custom/attachments"
+        status, _, answer = self.call("POST", path, body, {"Content-Type": kind, **headers})
+        self.assertEqual(status, 201, answer)
+        return (answer["result"] if door == "custom" else answer)["attachment"]
+
+    def link_of(self, identifier):
+        status, _, record = self.fetch("attachments", str(identifier),
+                                       candidate_id=self.candidate)
+        self.assertEqual(status, 200, record)
+        return record["file_url"]
+
+    # --- down ---------------------------------------------------------------------------------
+
+    def test_every_file_of_a_candidate(self):
+        """Each has an address on tenon itself, which gives what the ATS's own address gives."""
+        self.open()
+        seen = set()
+        for candidate in self.truth()["ids"]:
+            for record in self.list("attachments", candidate_id=str(candidate))[2]["result"]:
+                own = urllib.parse.urlsplit(record["remote_data"]["file_url"])
+                box = Client(own.netloc)
+                wanted = box.request("GET", own.path)
+                box.connection.request("GET", own.path)
+                wanted = box.connection.getresponse().read()
+                box.close()
+                self.assertTrue(record["file_url"].startswith("/unified/ats/attachments/"))
+                status, headers, got = self.raw("GET", record["file_url"])
+                self.assertEqual((status, got), (200, wanted))
+                self.assertEqual(headers["content-length"], str(len(wanted)))
+                self.assertEqual(headers["content-type"], record["content_type"])
+                self.assertTrue(headers["content-disposition"].startswith("attachment; filename"))
+                self.assertIn("upstream;dur=", headers["server-timing"])
+                self.assertNotIn(own.netloc, str(headers))
+                seen.add(record["attachment_type"])
+        self.assertLessEqual({"resume", "other"}, seen)
+
+    def test_the_link_is_there_whatever_fields_are_asked_for(self):
+        self.open()
+        for candidate in self.truth()["ids"]:
+            page = self.list("attachments", candidate_id=str(candidate), fields="file_url")[2]
+            for record in page["result"]:
+                self.assertEqual(set(record), {"file_url"})
+                self.assertEqual(self.raw("GET", record["file_url"])[0], 200)
+
+    def test_head_tells_of_it(self):
+        self.open()
+        made = self.put_native(some_bytes(3 * MB))
+        status, headers, body = self.raw("HEAD", self.link_of(made["id"]))
+        self.assertEqual((status, body, headers["content-length"]), (200, b"", str(3 * MB)))
+        self.assertEqual(headers["content-disposition"], 'attachment; filename="big file.bin"')
+
+    def test_links_with_a_public_url(self):
+        self.linked("--candidates", "20", server_options=("--public-url", "https://ats.example/"))
+        for candidate in self.truth()["ids"]:
+            for record in self.list("attachments", candidate_id=str(candidate))[2]["result"]:
+                self.assertTrue(record["file_url"].startswith(
+                    f"https://ats.example/unified/ats/attachments/{record['id']}/download?"))
+
+    def test_what_is_not_there(self):
+        self.open()
+        for path, status, error in (
+                ("/unified/ats/attachments/999999/download", 404, "not_found"),
+                ("/unified/ats/candidates/1/download", 501, "not_supported"),
+                ("/unified/ats/nothings/1/download", 404, "not_found")):
+            got, _, body = self.call("GET", path)
+            self.assertEqual((got, body["error"]), (status, error), body)
+        got, _, body = self.call("GET", "/unified/ats/attachments/999999/download",
+                                 candidate_id=self.candidate)
+        self.assertEqual((got, body["field"]), (404, "id"), body)
+        got, _, body = self.call("GET", "/unified/ats/attachments/1/download", limit=3)
+        self.assertEqual((got, body["field"]), (400, "limit"), body)
+
+    def test_a_caller_who_leaves(self):
+        """Nothing of the download is left behind, and the server goes on."""
+        self.open()
+        link = self.link_of(self.put_native(some_bytes(20 * MB))["id"])
+        for _ in range(5):
+            leaver = http.client.HTTPConnection(self.serve.host, timeout=60)
+            leaver.request("GET", link, headers={"Authorization": f"Bearer {self.key}"})
+            self.assertEqual(len(leaver.getresponse().read(100000)), 100000)
+            leaver.close()
+        self.assertEqual(self.raw("GET", link)[2], some_bytes(20 * MB))
+        self.assertEqual(self.serve.stop(), 0)
+
+    def test_a_file_that_is_cut_short_is_no_whole_one(self):
+        for given in (0, 2 * MB):
+            store = FakeStore(5 * MB, given)
+            self.addCleanup(store.close)
+            serve = start_server(self.data, store)
+            self.addCleanup(serve.kill)
+            key = create_key(self.data)["key"]
+            account = json.loads(link_account(self.data, store).stdout)["id"]
+            for path in ("/unified/ats/attachments/7/download", "/custom/elsewhere"):
+                client = http.client.HTTPConnection(serve.host, timeout=60)
+                client.request("GET", f"{path}?integrated_account_id={account}",
+                               headers={"Authorization": f"Bearer {key}"})
+                answer = client.getresponse()
+                self.assertEqual((answer.status, answer.length), (200, 5 * MB))
+                with self.assertRaises((http.client.IncompleteRead, ConnectionResetError)):
+                    answer.read()
+                client.close()
+            serve.stop()
+            self.assertIn("reply_broken_off", "".join(serve.log))
+
+    # --- both ways ----------------------------------------------------------------------------
+
+    def test_proxy_and_custom_carry_files_both_ways(self):
+        self.open()
+        for door in ("proxy", "custom"):
+            data = some_bytes(5 * MB, seed=len(door))
+            made = self.put_native(data, door)
+            self.assertEqual(made["file_size"], len(data))
+            self.assertEqual(self.raw("GET", self.link_of(made["id"]))[2], data)
+
+    def test_in_little_memory(self):
+        """What a file of 30 MB takes of the server's memory is a small part of it."""
+        self.open()
+        self.put_native(some_bytes(MB))
+        before = peak_kb(self.serve)
+        data = some_bytes(30 * MB)
+        link = self.link_of(self.put_native(data)["id"])
+        self.assertEqual(self.raw("GET", link)[2], data)
+        self.assertLess(peak_kb(self.serve) - before, 2 * 1024)
+
+    def test_the_same_again_under_its_key(self):
+        self.open()
+        data = some_bytes(2 * MB)
+        made = self.put_native(data, **{"Idempotency-Key": "k"})
+        self.assertEqual(self.put_native(data, **{"Idempotency-Key": "k"}), made)
+        other = bytearray(data)
+        other[MB] ^= 1
+        body, kind = form([("attachment[candidate_id]", self.candidate)],
+                          ("attachment[file]", "big file.bin", "application/x-thing", bytes(other)))
+        status, _, answer = self.call("POST", "/proxy/attachments/upload", body,
+                                      {"Content-Type": kind, "Idempotency-Key": "k"})
+        self.assertEqual((status, answer["error"]), (409, "conflict"), answer)
