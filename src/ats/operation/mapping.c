@@ -146,7 +146,7 @@ static bool begins_with(struct str path, struct str name)
 }
 
 /* Fields that nobody wants, but for the link; they are left out all the same. */
-static void map_for_link(struct mapping *mapping, struct json child)
+static void map_for_link(struct mapping *mapping, struct json child, struct json *mapped)
 {
 	const struct run *run = mapping->run;
 	const struct unified_download *download = &run->resource->download;
@@ -154,7 +154,7 @@ static void map_for_link(struct mapping *mapping, struct json child)
 
 	for (size_t i = 0; i < map->count; i++) {
 		const struct unified_map_entry *entry = &map->entries[i];
-		struct json *value = &mapping->mapped[entry->field];
+		struct json *value = &mapped[entry->field];
 
 		for (size_t k = 0; k < download->filter_count; k++)
 			if (json_is(*value, JSON_UNDEFINED) &&
@@ -164,8 +164,7 @@ static void map_for_link(struct mapping *mapping, struct json child)
 	}
 }
 
-/* Where the file is had from is not for the mapping to say. */
-static void add_link(struct mapping *mapping, struct json record, struct json child)
+void mapping_add_link(struct mapping *mapping, struct json child, struct json *mapped)
 {
 	const struct run *run = mapping->run;
 	const struct model_resource *model = run->resource->model;
@@ -174,9 +173,11 @@ static void add_link(struct mapping *mapping, struct json record, struct json ch
 	    (mapping->is_left_out != NULL && mapping->is_left_out[model->file_field]))
 		return;
 	if (run->is_wanted != NULL)
-		map_for_link(mapping, child);
-	mapping->mapped[model->file_field] =
-		download_link(run, mapping_id(mapping, record, child), mapping->mapped);
+		map_for_link(mapping, child, mapped);
+	struct json record = mapping->variables[CONNECTOR_VARIABLE_RECORD];
+
+	mapped[model->file_field] =
+		download_link(run, mapping_id(mapping, record, child), mapped);
 }
 
 struct json mapping_record(struct mapping *mapping, struct json record, struct json child)
@@ -196,7 +197,7 @@ struct json mapping_record(struct mapping *mapping, struct json record, struct j
 			mapping->mapped[entry->field] =
 				mapping_evaluate(mapping, entry->expression, child);
 	}
-	add_link(mapping, record, child);
+	mapping_add_link(mapping, child, mapping->mapped);
 	return model_conform(run->resource->model, run->arena, mapping->mapped, is_left_out,
 			     run->gives_remote ? child : json_undefined(), &mapping->misfits);
 }

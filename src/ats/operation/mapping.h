@@ -41,6 +41,9 @@ struct json mapping_evaluate(struct mapping *mapping, const struct jsonata *expr
 struct json mapping_record_overridden(struct mapping *mapping, struct json child);
 /* override.c: notes what run->preview's drafts make of the record that became `unified`. */
 void preview_note(struct mapping *mapping, struct json child, struct json unified);
+/* Where the file of a record that is one is had from, among what its fields were mapped to: that is
+ * not for a mapping to say. */
+void mapping_add_link(struct mapping *mapping, struct json child, struct json *mapped);
 /* Its unified id alone, as text; empty when it has none. */
 struct str mapping_id(struct mapping *mapping, struct json record, struct json child);
 

@@ -279,6 +279,7 @@ static struct json map_record(const struct overridden *overridden, const struct 
 	for (size_t i = 0; i < map->part_count; i++)
 		if (is_left_out == NULL || !is_left_out[map->parts[i].field])
 			map_part(overridden, &map->parts[i], child, &mapped[map->parts[i].field]);
+	mapping_add_link(mapping, child, mapped);
 	return model_conform(model, mapping->run->arena, mapped, is_left_out,
 			     mapping->run->gives_remote ? child : json_undefined(),
 			     &mapping->misfits);
