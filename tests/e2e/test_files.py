@@ -160,7 +160,7 @@ class Files(Case):
         self.open()
         for path, status, error in (
                 ("/unified/ats/attachments/999999/download", 404, "not_found"),
-                ("/unified/ats/candidates/1/download", 501, "not_supported"),
+                ("/unified/ats/candidates/1/download", 404, "not_found"),
                 ("/unified/ats/nothings/1/download", 404, "not_found")):
             got, _, body = self.call("GET", path)
             self.assertEqual((got, body["error"]), (status, error), body)

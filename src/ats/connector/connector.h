@@ -296,8 +296,8 @@ struct unified_write {
 
 /* Where the ATS has the file that a record is. */
 struct unified_download {
-	const struct jsonata *address; /* native record -> its address at this moment; NULL: no files */
-	const struct unified_path *filters; /* that the get wants, and where the record tells them */
+	const struct jsonata *address; /* native record -> its present address; NULL: no files */
+	const struct unified_path *filters; /* for the get, and where the record tells them */
 	size_t filter_count;
 };
 

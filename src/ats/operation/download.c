@@ -190,6 +190,9 @@ bool download_run(struct run *run, struct error *err)
 	struct str address = {NULL, 0};
 
 	assert(run->operation->sink != NULL);
+	if (!run->resource->model->has_files)
+		return error_set_field(err, ERROR_NOT_FOUND, "method", "get",
+				       "%.*s have no files", STR_ARGS(run->resource->model->name));
 	if (download->address == NULL)
 		return error_set_field(err, ERROR_NOT_SUPPORTED, "method", "get",
 				       "%.*s has no files for %.*s",

@@ -289,8 +289,8 @@ bool search_made(struct write *write, const struct write_step *step, struct json
 bool proxy_run(struct run *run, struct error *err) MUST_CHECK;
 bool custom_run(struct run *run, struct error *err) MUST_CHECK;
 /* Sends the call, and leaves the ATS's answer in the result as it came. A write is journalled;
- * ERROR_OUTCOME_UNKNOWN when it may have been done. An answer that is a file goes to the operation's
- * sink. */
+ * ERROR_OUTCOME_UNKNOWN when it may have been done. An answer that is a file goes to the
+ * operation's sink. */
 bool raw_send(struct run *run, struct native_call *call, struct error *err) MUST_CHECK;
 /* Notes what the response tells of the ATS's rate limit, under any of the usual names. */
 void rate_note(struct run *run, const struct http_response *response);

@@ -38,6 +38,8 @@ bool unified_has(const struct unified_resource *resource, struct str method)
 		return resource->list.count > 0;
 	if (str_equal(method, STR("get")))
 		return resource->get.count > 0;
+	if (str_equal(method, STR("download")))
+		return resource->download.address != NULL;
 	return connector_find_write(resource, method) != NULL;
 }
 
@@ -346,6 +348,15 @@ static bool is_get_filter(const struct part *part, const struct model_filter *fi
 	return false;
 }
 
+static void add_filters_of_get(const struct part *part, struct json_builder *parameters)
+{
+	for (size_t i = 0; i < part->resource->filter_count; i++)
+		if (is_get_filter(part, &part->resource->filters[i]))
+			json_builder_add(parameters,
+					 filter_parameter(part->document->arena,
+							  &part->resource->filters[i]));
+}
+
 static struct json get_operation(const struct part *part)
 {
 	struct arena *arena = part->document->arena;
@@ -357,14 +368,46 @@ static struct json get_operation(const struct part *part)
 	json_builder_init(&parameters, arena);
 	json_builder_add(&parameters, id_parameter(part));
 	add_own_parameters(&parameters, part->document, "get");
-	for (size_t i = 0; i < part->resource->filter_count; i++)
-		if (is_get_filter(part, &part->resource->filters[i]))
-			json_builder_add(&parameters,
-					 filter_parameter(arena, &part->resource->filters[i]));
+	add_filters_of_get(part, &parameters);
 	json_builder_set(&out, STR("parameters"), json_builder_array(&parameters));
 	json_builder_init(&responses, arena);
 	json_builder_set(&responses, STR("200"),
 			 response(part, RESPONSE_RECORD, "The record.", schema_ref(part, "")));
+	json_builder_set(&out, STR("responses"), json_builder_object(&responses));
+	return json_builder_object(&out);
+}
+
+/* The bytes of a file, of whatever type. */
+static struct json file_response(const struct part *part)
+{
+	struct arena *arena = part->document->arena;
+	struct json_builder out, content;
+
+	json_builder_init(&content, arena);
+	json_builder_set(&content, STR("*/*"),
+			 media_type(arena, typed(arena, "\"string\"", STR("Its bytes."))));
+	json_builder_init(&out, arena);
+	document_put_c(&out, "description", "The file, as it comes from the ATS.");
+	json_builder_set(&out, STR("headers"), response_headers(arena, RESPONSE_RECORD));
+	json_builder_set(&out, STR("content"), json_builder_object(&content));
+	return json_builder_object(&out);
+}
+
+static struct json download_operation(const struct part *part)
+{
+	struct arena *arena = part->document->arena;
+	struct str one = contract_singular(arena, part->words);
+	struct json_builder out, parameters, responses;
+
+	begin_operation(part, &out, STR("download"),
+			arena_format(arena, "Get the file of one %.*s.", STR_ARGS(one)), "");
+	json_builder_init(&parameters, arena);
+	json_builder_add(&parameters, id_parameter(part));
+	add_own_parameters(&parameters, part->document, "download");
+	add_filters_of_get(part, &parameters);
+	json_builder_set(&out, STR("parameters"), json_builder_array(&parameters));
+	json_builder_init(&responses, arena);
+	json_builder_set(&responses, STR("200"), file_response(part));
 	json_builder_set(&out, STR("responses"), json_builder_object(&responses));
 	return json_builder_object(&out);
 }
@@ -483,6 +526,12 @@ static void add_paths(const struct part *part)
 	add_write(part, &one, "patch", STR("update"), true);
 	add_write(part, &one, "delete", STR("delete"), true);
 	document_add_path(part->document, path_of(part, true, STR("")), json_builder_object(&one));
+	if (resource->has_files) {
+		json_builder_init(&one, part->document->arena);
+		json_builder_set(&one, STR("get"), download_operation(part));
+		document_add_path(part->document, path_of(part, true, STR("download")),
+				  json_builder_object(&one));
+	}
 	for (size_t i = 0; i < resource->method_count; i++)
 		if (is_custom(resource->methods[i].name))
 			add_custom(part, &resource->methods[i]);
