@@ -330,7 +330,10 @@ struct connector {
 	const struct native_method *probe; /* a cheap call which proves a credential */
 	struct str references_path; /* where sideloaded records stand in a body; empty: nowhere */
 	struct str reference_type;  /* their member which tells the type */
-	const struct jsonata *error_message; /* body of an error -> text for people; NULL: none */
+	/* Of the body of an error; NULL: none. */
+	const struct jsonata *error_message;  /* a text for people */
+	const struct jsonata *missing_fields; /* of 400 and 422: names, or nothing */
+	const struct jsonata *missing_rights; /* of 403: names, or nothing */
 	const struct native_method *methods;
 	size_t method_count;
 	const struct unified_resource *resources;

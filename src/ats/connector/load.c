@@ -224,7 +224,8 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 {
 	static const char *const keys[] = {"label",	"base_url", "context",	  "credentials",
 					   "headers",	"probe",    "limits",	  "references",
-					   "error_message", "resources", NULL};
+					   "error_message", "missing_fields",
+					   "missing_rights", "resources", NULL};
 	static const char *const required[] = {"label", "base_url", "credentials", "resources"};
 	struct definition definition;
 	struct yaml_node root;
@@ -243,6 +244,8 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	read_limits(&definition, &root, &connector->limits);
 	read_references(&definition, &root, connector);
 	expression_read(&definition, &root, "error_message", &connector->error_message);
+	expression_read(&definition, &root, "missing_fields", &connector->missing_fields);
+	expression_read(&definition, &root, "missing_rights", &connector->missing_rights);
 	if (yaml_get(&root, "resources") != NULL)
 		natives_read(&definition, yaml_get(&root, "resources"), connector);
 	read_probe(&definition, &root, connector);

@@ -41,6 +41,7 @@ static void fail(struct expansion *expansion, const struct operation_result *res
 	expansion->err = *err;
 	expansion->run->result->remote_status = result->remote_status;
 	expansion->run->result->remote_body = result->remote_body;
+	expansion->run->result->remote_insight = result->remote_insight;
 }
 
 /* Side lists which need nothing are the same for all records. */

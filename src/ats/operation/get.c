@@ -141,6 +141,7 @@ static bool fill_up(struct run *run, struct error *err)
 	} else if (err->code != ERROR_NOT_FOUND) {
 		run->result->remote_status = result.remote_status;
 		run->result->remote_body = result.remote_body;
+		run->result->remote_insight = result.remote_insight;
 	}
 	return ok || err->code == ERROR_NOT_FOUND;
 }

@@ -600,13 +600,21 @@ static __attribute__((noinline)) bool make_headers(const struct run *run,
 	return ok;
 }
 
-static void blot_text(char *bytes, size_t len, struct str secret)
+/* Bytes of the client's are not ours to change. */
+static void copy_text(struct arena *arena, struct str *text)
 {
-	struct str rest = str_make(bytes, len);
+	if (text->len > 0)
+		*text = arena_str(arena, *text);
+}
+
+/* `text` is a copy of ours. */
+static void blot_text(struct str text, struct str secret)
+{
+	struct str rest = text;
 	ptrdiff_t at;
 
 	while (secret.len >= SECRET_MIN && (at = str_find(rest, secret)) >= 0) {
-		memset(bytes + (rest.data - bytes) + at, '*', secret.len);
+		memset((char *)(uintptr_t)rest.data + at, '*', secret.len);
 		rest = str_slice(rest, (size_t)at + secret.len, rest.len);
 	}
 }
@@ -619,17 +627,20 @@ static __attribute__((noinline)) void blot_secrets(const struct run *run,
 	struct error ignored;
 	struct str secret;
 
-	if (response->status < 300 || response->body.len == 0)
+	if (response->status < 300)
 		return;
-	char *bytes = arena_alloc(run->arena, response->body.len);
-
-	memcpy(bytes, response->body.data, response->body.len);
-	for (size_t i = 0; i < run->connector->credential_count; i++)
-		if (open_field(run, &opened, run->connector->credentials[i].name, &secret,
-			       &ignored))
-			blot_text(bytes, response->body.len, secret);
+	copy_text(run->arena, &response->body);
+	for (size_t i = 0; i < response->header_count; i++)
+		copy_text(run->arena, &response->headers[i].value);
+	for (size_t i = 0; i < run->connector->credential_count; i++) {
+		if (!open_field(run, &opened, run->connector->credentials[i].name, &secret,
+				&ignored))
+			continue;
+		blot_text(response->body, secret);
+		for (size_t k = 0; k < response->header_count; k++)
+			blot_text(response->headers[k].value, secret);
+	}
 	close_secrets(&opened);
-	response->body.data = bytes;
 }
 
 /* An answer that may be a file is looked at before its body comes. */

@@ -187,6 +187,13 @@ struct operation_trace {
 
 enum { OPERATION_TRACE_MAX = 200 };
 
+/* What an ATS's error tells besides. Members are undefined where it tells nothing of the kind. */
+struct remote_insight {
+	struct json headers;        /* object: those that are worth telling */
+	struct json missing_fields; /* array: what it wants and did not get, by its own names */
+	struct json missing_rights; /* array, may be empty: the credential lacks a right */
+};
+
 struct operation_result {
 	struct json items;      /* list: array of records */
 	struct json keyed;	/* list with key_by: the same by their keys; else undefined */
@@ -212,8 +219,9 @@ struct operation_result {
 	struct operation_trace *trace;
 	size_t trace_count;
 	/* The ATS's own error, where one came. */
-	int remote_status;
+	int remote_status; /* 0: none */
 	struct str remote_body;
+	struct remote_insight remote_insight;
 };
 
 /* In a fiber. Everything in *result lives in the arena; the ATS's own error is in it also when the

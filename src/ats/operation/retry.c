@@ -132,8 +132,7 @@ static struct outcome judge_status(const struct run *run, const struct native_me
 	    !json_parse(run->arena, response->body, &json_limits_default, &body, &unused))
 		body = json_undefined();
 	remote_error(run, response, body, err);
-	run->result->remote_status = response->status;
-	run->result->remote_body = response->body;
+	remote_note(run, response, body);
 	outcome.is_rate_limited = response->status == 429;
 	outcome.may_repeat =
 		outcome.is_rate_limited || (is_passing(response->status) && is_repeatable(method));

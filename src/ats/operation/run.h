@@ -225,6 +225,8 @@ struct json download_link(const struct run *run, struct str id, const struct jso
  * Returns false. */
 bool remote_error(const struct run *run, const struct http_response *response, struct json body,
 		  struct error *err);
+/* Keeps it in the result, with what else it tells. */
+void remote_note(const struct run *run, const struct http_response *response, struct json body);
 
 /* --- lookup.c -------------------------------------------------------------------------------- */
 

@@ -167,8 +167,57 @@ static void add_remote(struct json_builder *members, struct arena *arena,
 		return;
 	json_builder_init(&inner, arena);
 	json_builder_set(&inner, STR("status"), json_int(remote->remote_status));
+	json_builder_set(&inner, STR("headers"), remote->remote_insight.headers);
 	json_builder_set(&inner, STR("body"), remote_body(arena, remote->remote_body));
 	json_builder_set(members, STR("remote"), json_builder_object(&inner));
+}
+
+static struct json number_or_null(struct str digits)
+{
+	int64_t number;
+
+	return str_to_int64(digits, &number) ? json_int(number) : json_null();
+}
+
+/* Whose limit it was, and what is known of it. */
+static struct json explain_limit(struct arena *arena, const struct error *err,
+				 const struct operation_result *remote)
+{
+	static const struct rate_limit unknown = {0};
+	bool is_theirs = err->remote_status == 429;
+	const struct rate_limit *told =
+		is_theirs && remote != NULL ? &remote->rate_limit : &unknown;
+	struct json_builder limit;
+
+	json_builder_init(&limit, arena);
+	json_builder_set(&limit, STR("by"), json_string(is_theirs ? STR("ats") : STR("account")));
+	json_builder_set(&limit, STR("limit"),
+			 told->limit.len > 0 ? json_string(told->limit) : json_null());
+	json_builder_set(&limit, STR("remaining"), number_or_null(told->remaining));
+	json_builder_set(&limit, STR("reset"), number_or_null(told->reset));
+	json_builder_set(&limit, STR("retry_after"),
+			 err->retry_after_ms > 0 ? json_int((err->retry_after_ms + 999) / 1000)
+						 : json_null());
+	return json_builder_object(&limit);
+}
+
+/* What to do about it, where that can be told. */
+static void add_insight(struct json_builder *members, struct arena *arena, const struct error *err,
+			const struct operation_result *remote)
+{
+	struct json_builder inner;
+
+	json_builder_init(&inner, arena);
+	if (remote != NULL && remote->remote_status != 0) {
+		json_builder_set(&inner, STR("missing_fields"),
+				 remote->remote_insight.missing_fields);
+		json_builder_set(&inner, STR("missing_rights"),
+				 remote->remote_insight.missing_rights);
+	}
+	if (err->code == ERROR_RATE_LIMITED)
+		json_builder_set(&inner, STR("rate_limit"), explain_limit(arena, err, remote));
+	if (inner.count > 0)
+		json_builder_set(members, STR("insight"), json_builder_object(&inner));
 }
 
 static void set_error_headers(struct http_exchange *exchange, const struct error *err)
@@ -209,6 +258,7 @@ void door_reply_error_with(struct http_exchange *exchange, const struct error *e
 		json_builder_set(&members, STR("allowed"), json_string_c(err->allowed));
 	json_builder_set(&members, STR("request_id"), json_string(exchange->request_id));
 	json_builder_set(&members, str_from_c(name), value);
+	add_insight(&members, exchange->arena, err, remote);
 	add_remote(&members, exchange->arena, remote);
 	set_error_headers(exchange, err);
 	buffer_init(&body, exchange->arena, REPLY_BYTES_MAX);

@@ -204,6 +204,19 @@ static void add_up(struct operation_result *sum, const struct operation_result *
 	sum->streamed += page->items.count;
 }
 
+/* What an error tells outlives its page. */
+static void keep_remote(struct arena *arena, struct operation_result *sum,
+			const struct operation_result *page)
+{
+	sum->remote_status = page->remote_status;
+	sum->remote_body = arena_str(arena, page->remote_body);
+	sum->remote_insight = (struct remote_insight){
+		json_copy(arena, page->remote_insight.headers),
+		json_copy(arena, page->remote_insight.missing_fields),
+		json_copy(arena, page->remote_insight.missing_rights),
+	};
+}
+
 static bool send_page(struct http_exchange *exchange, struct arena *arena,
 		      const struct operation_result *page, struct error *err)
 {
@@ -240,10 +253,8 @@ static bool stream_page(const struct door *door, struct http_exchange *exchange,
 	if (ok && !*has_begun)
 		begin(exchange);
 	*has_begun = *has_begun || ok;
-	if (!ok && !*has_begun) { /* what the error tells outlives the page */
-		sum->remote_status = page.remote_status;
-		sum->remote_body = arena_str(exchange->arena, page.remote_body);
-	}
+	if (!ok && !*has_begun)
+		keep_remote(exchange->arena, sum, &page);
 	ok = ok && send_page(exchange, &arena, &page, err);
 	cursor->len = 0;
 	if (ok)

@@ -458,6 +458,96 @@ static void test_a_refused_credential_asks_for_its_owner_until_it_works(void **s
 	world_run(lose_credential);
 }
 
+static void tell_header(struct world *world, const char *name, const char *value)
+{
+	world->kiln.told[world->kiln.told_count++] =
+		(struct http_header){str_from_c(name), str_from_c(value)};
+}
+
+static void expect_json(struct json value, const char *text)
+{
+	struct arena arena;
+	struct buffer out;
+
+	arena_init(&arena, 1 << 20);
+	buffer_init(&out, &arena, 1 << 20);
+	json_print(&out, value);
+	assert_string_equal(arena_c(&arena, buffer_str(&out)), text);
+	arena_finish(&arena);
+}
+
+static void fail_with(struct world *world, int status, const char *body)
+{
+	struct operation operation = world_operation(world, "offsets");
+
+	script_all(world, (struct fault){.status = status, .body = body});
+	assert_false(world_call(world, &operation));
+	assert_int_equal(world->result.remote_status, status);
+}
+
+static void explain(struct world *world)
+{
+	const struct remote_insight *insight = &world->result.remote_insight;
+
+	fail_with(world, 422, "{\"missing\":[\"name\",7,\"\",\"size\"]}");
+	expect_json(insight->missing_fields, "[\"name\",\"size\"]");
+	assert_true(json_is(insight->missing_rights, JSON_UNDEFINED));
+	fail_with(world, 400, "{\"missing\":\"name\"}");
+	expect_json(insight->missing_fields, "[\"name\"]");
+	/* Nothing is missing, or the error is another one, or it is no JSON. */
+	fail_with(world, 422, "{\"error\":\"too large\"}");
+	assert_true(json_is(insight->missing_fields, JSON_UNDEFINED));
+	fail_with(world, 409, "{\"missing\":\"name\"}");
+	assert_true(json_is(insight->missing_fields, JSON_UNDEFINED));
+	fail_with(world, 422, "missing");
+	assert_true(json_is(insight->missing_fields, JSON_UNDEFINED));
+	fail_with(world, 403, "{\"rights\":[{\"name\":\"pots.read\"}]}");
+	expect_json(insight->missing_rights, "[\"pots.read\"]");
+	fail_with(world, 403, "{}");
+	expect_json(insight->missing_rights, "[]");
+}
+
+static void test_an_error_tells_what_is_missing(void **state)
+{
+	(void)state;
+	world_run(explain);
+}
+
+static void tell_headers(struct world *world)
+{
+	tell_header(world, "x-request-id", "7f kiln-secret-token \xff");
+	tell_header(world, "set-cookie", "session=1");
+	tell_header(world, "x-request-id", "another");
+	fail_with(world, 404, "{}");
+	expect_json(json_get_c(world->result.remote_insight.headers, "x-request-id"),
+		    "\"7f ***************** ?\"");
+	assert_true(json_is(json_get_c(world->result.remote_insight.headers, "set-cookie"),
+			    JSON_UNDEFINED));
+	assert_int_equal(world->result.remote_insight.headers.count, 2);
+}
+
+static void test_some_headers_of_an_error_are_told_without_secrets(void **state)
+{
+	(void)state;
+	world_run(tell_headers);
+}
+
+static void cut_body(struct world *world)
+{
+	static char huge[200000];
+
+	memset(huge, 'x', sizeof huge - 1);
+	fail_with(world, 404, huge);
+	assert_true(world->result.remote_body.len > 64 * 1024);
+	assert_true(world->result.remote_body.len < 70 * 1024);
+}
+
+static void test_the_body_of_an_error_is_bounded(void **state)
+{
+	(void)state;
+	world_run(cut_body);
+}
+
 static void wipe_header(struct world *world)
 {
 	struct operation operation = world_operation(world, "offsets");
@@ -490,6 +580,9 @@ int main(void)
 		cmocka_unit_test(test_the_accounts_own_limits_are_kept),
 		cmocka_unit_test(test_a_write_is_never_repeated_when_it_may_have_been_done),
 		cmocka_unit_test(test_a_refused_credential_asks_for_its_owner_until_it_works),
+		cmocka_unit_test(test_an_error_tells_what_is_missing),
+		cmocka_unit_test(test_some_headers_of_an_error_are_told_without_secrets),
+		cmocka_unit_test(test_the_body_of_an_error_is_bounded),
 		cmocka_unit_test(test_the_opened_credential_is_wiped_after_the_call),
 	};
 
