@@ -38,6 +38,7 @@ class Process:
             raise RuntimeError(f"{arguments} did not start: {self.line} {''.join(self.log)}")
         self.url = re.search(r"http://[^\s]+", self.line)[0]
         self.host = re.search(r"http://([^/\s]+)", self.line)[1]
+        servers.discard(self.host)  # a port may come again
 
     def _read_log(self):
         for line in self.process.stderr:
