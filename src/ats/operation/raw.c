@@ -31,36 +31,28 @@ static struct json describe_answer(struct run *run)
 	return json_builder_object(&members);
 }
 
-static bool refuse_unknown(const struct run *run, struct error *err)
-{
-	struct error why = *err;
-
-	error_set(err, ERROR_OUTCOME_UNKNOWN,
-		  "whether %.*s did this is not known: %s; it is not sent again",
-		  STR_ARGS(run->connector->label), why.message);
-	err->remote_status = why.remote_status;
-	return false;
-}
-
-/* What an earlier attempt did counts. *is_settled: nothing is to be sent. */
+/* What an earlier attempt did counts. *is_settled: nothing is to be sent; *is_again: it may have
+ * been done. */
 static bool take_up(struct run *run, const struct native_call *call, bool *is_settled,
-		    struct error *err)
+		    bool *is_again, struct error *err)
 {
 	struct operation_journal *journal = run->operation->journal;
 	struct json answer;
 	int64_t sent_ms, status;
 
 	*is_settled = false;
+	*is_again = false;
 	if (journal == NULL)
 		return true;
 	switch (journal->find(journal, 0, run->arena, &answer, &sent_ms)) {
 	case JOURNAL_NONE:
 		return true;
 	case JOURNAL_UNKNOWN:
-		if (call->method->is_repeatable)
+		*is_again = call->method->is_repeatable;
+		if (*is_again)
 			return true;
 		error_set(err, ERROR_UPSTREAM, "an earlier attempt was cut off");
-		return refuse_unknown(run, err);
+		return native_refuse_unknown(run, call->method->is_repeatable, err);
 	case JOURNAL_DONE:
 		break;
 	}
@@ -69,14 +61,6 @@ static bool take_up(struct run *run, const struct native_call *call, bool *is_se
 	keep_answer(run, (int)status, json_get_str(answer, "body"), json_get_str(answer, "type"));
 	*is_settled = true;
 	return true;
-}
-
-/* `result` undefined: it was certainly not done. */
-static bool note_end(struct run *run, struct json result, struct error *err)
-{
-	struct operation_journal *journal = run->operation->journal;
-
-	return journal == NULL || journal->end(journal, 0, result, err);
 }
 
 static bool note_begin(struct run *run, struct error *err)
@@ -89,10 +73,9 @@ static bool note_begin(struct run *run, struct error *err)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-static bool send_write(struct run *run, struct native_call *call, struct error *err)
+static bool send_write(struct run *run, struct native_call *call, bool is_again, struct error *err)
 {
 	struct native_reply reply;
-	struct error ignored;
 
 	/* What is to be answered again must be kept. */
 	if (run->operation->journal != NULL)
@@ -101,31 +84,35 @@ static bool send_write(struct run *run, struct native_call *call, struct error *
 		return false;
 	if (native_send(run, call, &reply, err)) {
 		keep_answer(run, reply.status, reply.bytes, reply.content_type);
-		return note_end(run, describe_answer(run), err);
+		journal_end(run, 0, describe_answer(run));
+		return true;
 	}
+	/* A refusal now tells nothing of what an earlier attempt did. */
+	reply.is_outcome_unknown = reply.is_outcome_unknown || is_again;
 	/* Gone already is what a delete that was sent twice wants. */
 	if (call->method->verb == HTTP_DELETE && err->code == ERROR_NOT_FOUND &&
 	    reply.is_outcome_unknown) {
 		run->result->remote_status = 0;
 		keep_answer(run, 204, (struct str){NULL, 0}, (struct str){NULL, 0});
-		return note_end(run, describe_answer(run), err);
+		journal_end(run, 0, describe_answer(run));
+		return true;
 	}
 	if (reply.is_outcome_unknown)
-		return refuse_unknown(run, err);
-	note_end(run, json_undefined(), &ignored);
+		return native_refuse_unknown(run, call->method->is_repeatable, err);
+	journal_end(run, 0, json_undefined());
 	return false;
 }
 
 bool raw_send(struct run *run, struct native_call *call, struct error *err)
 {
 	struct native_reply reply;
-	bool is_settled;
+	bool is_settled, is_again;
 
 	assert(call->answer != ANSWER_JSON);
 	call->sink = run->operation->sink;
 	if (!is_read(call->method))
-		return take_up(run, call, &is_settled, err) &&
-		       (is_settled || send_write(run, call, err));
+		return take_up(run, call, &is_settled, &is_again, err) &&
+		       (is_settled || send_write(run, call, is_again, err));
 	if (!native_send(run, call, &reply, err))
 		return false;
 	keep_answer(run, reply.status, reply.bytes, reply.content_type);

@@ -89,7 +89,10 @@ static bool is_fit(const struct native_call *call, const struct http_response *r
 {
 	if (call->answer == ANSWER_FILE)
 		return response->body.len == 0 || (!has_json_type(response) && !is_page(response));
-	return call->answer == ANSWER_ANY;
+	/* One that says JSON and is none was broken on its way. */
+	return call->answer == ANSWER_ANY &&
+	       (response->body.len == 0 ||
+		str_find(http_response_header(response, "content-type"), STR("json")) < 0);
 }
 
 /* A body that is cut or is a proxy's page has nothing to do with what was asked: another try may
@@ -401,4 +404,27 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 	}
 	reply->is_outcome_unknown = is_unknown;
 	return false;
+}
+
+bool native_refuse_unknown(const struct run *run, bool may_end, struct error *err)
+{
+	struct error why = *err;
+
+	error_set(err, ERROR_OUTCOME_UNKNOWN, "whether %.*s did this is not known: %s%s",
+		  STR_ARGS(run->connector->label), why.message,
+		  may_end ? "" : "; it is not sent again");
+	err->remote_status = why.remote_status;
+	if (may_end)
+		err->retry_after_ms = why.retry_after_ms > 1000 ? why.retry_after_ms : 1000;
+	return false;
+}
+
+void journal_end(const struct run *run, size_t number, struct json result)
+{
+	struct operation_journal *journal = run->operation->journal;
+	struct error err;
+
+	if (journal != NULL && !journal->end(journal, number, result, &err))
+		LOG(LOG_WARNING, "call_not_noted", LOG_S(account_id, run->account->id),
+		    LOG_C(error, error_name(err.code)));
 }

@@ -192,6 +192,14 @@ bool native_text(struct arena *arena, struct json value, struct str *text);
 bool native_send(struct run *run, const struct native_call *call, struct native_reply *reply,
 		 struct error *err) MUST_CHECK;
 
+/* Turns why a call failed into ERROR_OUTCOME_UNKNOWN: it may have been done. `may_end`: to ask
+ * for the same again may bring it to its end. False. */
+bool native_refuse_unknown(const struct run *run, bool may_end, struct error *err);
+
+/* Notes what came of a call in the operation's journal, where there is one; `result` undefined: it
+ * was certainly not done. That it cannot be noted does not undo the call. */
+void journal_end(const struct run *run, size_t number, struct json result);
+
 /* --- resend.c -------------------------------------------------------------------------------- */
 
 /* A source which can be begun anew as long as little of it was read. */

@@ -3,8 +3,6 @@
 
 #include "ats/operation/place.h"
 
-enum { SEARCH_PAGES_MAX = 5 };
-
 /* Clocks differ: what was made may bear an earlier time than ours. */
 static const int64_t CLOCK_DIFFERENCE_MS = 60000;
 
@@ -53,7 +51,7 @@ static bool search_pages(struct search *search, const struct native_call *call, 
 	struct place place;
 
 	place_init(&place, run->arena);
-	run->page_calls = SEARCH_PAGES_MAX;
+	run->page_calls = PAGE_CALLS_MAX;
 	while (!window.is_last) {
 		*err = (struct error){.code = ERROR_NONE};
 		if (!page_fetch(run, call, &place, OPERATION_LIMIT_MAX, &window, err)) {

@@ -198,6 +198,7 @@ struct sending {
 	struct json body;
 	struct native_call call;
 	int64_t sent_ms;
+	bool is_again; /* an earlier attempt may have done it */
 };
 
 static struct json describe_call(struct write *write, const struct sending *sending)
@@ -245,11 +246,10 @@ static bool settle(struct write *write, const struct sending *sending, struct js
 
 	if (is_certain && is_past)
 		return error_set(err, ERROR_UPSTREAM, "the call was not done: %s", why.message);
-	error_set(err, ERROR_OUTCOME_UNKNOWN,
-		  "whether %.*s did this is not known: %s; it is not sent again",
-		  STR_ARGS(write->run->connector->label), why.message);
-	err->remote_status = why.remote_status;
-	err->retry_after_ms = sending->step->search == NULL ? 0 : QUIET_MS / 4;
+	*err = why;
+	native_refuse_unknown(write->run, sending->call.method->is_repeatable, err);
+	if (sending->step->search != NULL)
+		err->retry_after_ms = QUIET_MS / 4;
 	return false;
 }
 
@@ -261,19 +261,11 @@ static bool is_gone(const struct sending *sending, const struct native_reply *re
 	       reply->is_outcome_unknown;
 }
 
-static bool note_end(struct write *write, struct json result, struct error *err)
-{
-	struct operation_journal *journal = write->run->operation->journal;
-
-	return journal == NULL || journal->end(journal, write->number, result, err);
-}
-
 static bool send(struct write *write, struct sending *sending, struct json *result,
 		 struct error *err)
 {
 	struct operation_journal *journal = write->run->operation->journal;
 	struct native_reply reply;
-	struct error ignored;
 
 	sending->sent_ms = clock_unix_ms(write->run->services->clock);
 	if (journal != NULL && !journal->begin(journal, write->number, sending->sent_ms, err))
@@ -282,15 +274,20 @@ static bool send(struct write *write, struct sending *sending, struct json *resu
 		*result = find_item(sending->call.method, reply.body);
 		if (json_is(*result, JSON_UNDEFINED))
 			*result = json_null();
-		return note_end(write, *result, err);
+		journal_end(write->run, write->number, *result);
+		return true;
 	}
 	*result = json_null();
+	/* A refusal now tells nothing of what an earlier attempt did. */
+	reply.is_outcome_unknown = reply.is_outcome_unknown || sending->is_again;
 	if (is_gone(sending, &reply, err) ||
-	    (reply.is_outcome_unknown && settle(write, sending, result, err)))
-		return note_end(write, *result, err);
+	    (reply.is_outcome_unknown && settle(write, sending, result, err))) {
+		journal_end(write->run, write->number, *result);
+		return true;
+	}
 	/* What was refused, or is certain not to be done, may be tried again from here. */
 	if (err->code != ERROR_OUTCOME_UNKNOWN)
-		note_end(write, json_undefined(), &ignored);
+		journal_end(write->run, write->number, json_undefined());
 	return false;
 }
 
@@ -304,12 +301,15 @@ static bool take_up(struct write *write, struct sending *sending, struct json *r
 	if (journal != NULL)
 		state = journal->find(journal, write->number, write->run->arena, result,
 				      &sending->sent_ms);
-	*is_settled = state != JOURNAL_NONE;
-	if (state != JOURNAL_UNKNOWN)
+	sending->is_again = state == JOURNAL_UNKNOWN && sending->call.method->is_repeatable;
+	*is_settled = state != JOURNAL_NONE && !sending->is_again;
+	if (state != JOURNAL_UNKNOWN || sending->is_again)
 		return true;
 	error_set(err, ERROR_UPSTREAM, "an earlier attempt was cut off");
-	if (settle(write, sending, result, err))
-		return note_end(write, *result, err);
+	if (settle(write, sending, result, err)) {
+		journal_end(write->run, write->number, *result);
+		return true;
+	}
 	/* Certainly not done: it may be sent. */
 	*is_settled = false;
 	return err->code == ERROR_UPSTREAM;
@@ -472,6 +472,20 @@ static void answer_dry(struct write *write)
 	write->run->result->item = json_builder_object(&members);
 }
 
+/* Who sends it anew should know that some of it is there already. */
+static void tell_part(const struct write *write, struct error *err)
+{
+	const struct error why = *err;
+	struct str id = {NULL, 0};
+
+	if (!write->has_written || write->is_dry)
+		return;
+	(void)native_text(write->run->arena,
+			  json_get_c(write->variables[CONNECTOR_VARIABLE_RESULT], "id"), &id);
+	snprintf(err->message, sizeof err->message, "done in part%s%.*s; then: %s",
+		 id.len > 0 ? ", id " : "", STR_ARGS(id), why.message);
+}
+
 bool write_run(struct run *run, struct error *err)
 {
 	struct write write = {.run = run, .is_dry = run->operation->dry_run};
@@ -482,8 +496,10 @@ bool write_run(struct run *run, struct error *err)
 	if (!plan_write(run, &write.plan, err) || !read_body(&write, err))
 		return false;
 	for (size_t i = 0; i < write.plan->step_count; i++)
-		if (!run_step(&write, &write.plan->steps[i], err))
+		if (!run_step(&write, &write.plan->steps[i], err)) {
+			tell_part(&write, err);
 			return false;
+		}
 	if (write.is_dry) {
 		answer_dry(&write);
 		return true;

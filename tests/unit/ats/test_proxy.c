@@ -285,6 +285,16 @@ static void lose_answers(struct world *world)
 	assert_false(world_call(world, &asked.operation));
 	assert_int_equal(world->err.code, ERROR_OUTCOME_UNKNOWN);
 	assert_int_equal(kiln->calls, 8);
+	/* One that says JSON and is none was broken on its way, whatever was asked. */
+	kiln->faults[8] = (struct fault){.body = "{\"pot\": {"};
+	kiln->fault_count = 9;
+	assert_false(world_call(world, &asked.operation));
+	assert_int_equal(world->err.code, ERROR_OUTCOME_UNKNOWN);
+	kiln->faults[9] = kiln->faults[8];
+	kiln->fault_count = 10;
+	ask_custom(world, &asked, HTTP_GET, "pots/6", NULL);
+	must(world, &asked);
+	assert_non_null(strstr(body_of(world), "\"id\":6"));
 }
 
 /* A journal of one call. */
@@ -361,6 +371,17 @@ static void take_up(struct world *world)
 	asked.operation.journal = &notes.journal;
 	must(world, &asked);
 	assert_int_equal(notes.state, JOURNAL_DONE);
+	/* A refusal then tells nothing of the first time, but that it is gone does. */
+	notes.state = JOURNAL_UNKNOWN;
+	kiln->calls = 0;
+	kiln->fault_count = 1;
+	assert_false(world_call(world, &asked.operation));
+	assert_int_equal(world->err.code, ERROR_OUTCOME_UNKNOWN);
+	assert_int_equal(notes.state, JOURNAL_UNKNOWN);
+	ask(world, &asked, HTTP_DELETE, "pots", "4711", NULL, NULL);
+	asked.operation.journal = &notes.journal;
+	must(world, &asked);
+	assert_int_equal(world->result.status, 204);
 }
 
 /* --- custom paths ---------------------------------------------------------------------------- */

@@ -305,6 +305,7 @@ struct notes {
 	int64_t sent_ms[NOTES_MAX];
 	size_t begun;
 	bool is_full;
+	bool is_shut;
 };
 
 static enum journal_state find(struct operation_journal *journal, size_t number,
@@ -336,7 +337,8 @@ static bool end(struct operation_journal *journal, size_t number, struct json re
 {
 	struct notes *notes = (struct notes *)journal;
 
-	(void)err;
+	if (notes->is_shut)
+		return error_set(err, ERROR_UNAVAILABLE, "no room");
 	notes->results[number] = result;
 	notes->states[number] =
 		json_is(result, JSON_UNDEFINED) ? JOURNAL_NONE : JOURNAL_DONE;
@@ -356,6 +358,7 @@ static void take_up(struct world *world)
 	world->kiln.fault_count = 3;
 	assert_false(world_call(world, &operation));
 	assert_int_equal(world->err.code, ERROR_INVALID);
+	assert_int_equal(strncmp(world->err.message, "done in part, id 1001; then: ", 29), 0);
 	assert_int_equal(notes.states[0], JOURNAL_DONE);
 	assert_int_equal(notes.states[1], JOURNAL_DONE);
 	assert_int_equal(notes.states[2], JOURNAL_NONE);
@@ -397,12 +400,18 @@ static void take_up_unknown(struct world *world)
 	world_must(world, &operation);
 	assert_int_equal(world->kiln.creations, 1);
 	assert_int_equal(notes.states[0], JOURNAL_DONE);
-	/* What cannot be noted is not sent. */
+	/* What is done is done, although that cannot be noted. */
+	notes.states[0] = JOURNAL_NONE;
+	notes.is_shut = true;
+	world_must(world, &operation);
+	assert_int_equal(world->kiln.creations, 2);
+	assert_int_equal(notes.states[0], JOURNAL_UNKNOWN);
+	/* What cannot be noted beforehand is not sent. */
 	notes.states[0] = JOURNAL_NONE;
 	notes.is_full = true;
 	assert_false(world_call(world, &operation));
 	assert_int_equal(world->err.code, ERROR_UNAVAILABLE);
-	assert_int_equal(world->kiln.creations, 1);
+	assert_int_equal(world->kiln.creations, 2);
 }
 
 static void test_what_an_earlier_attempt_may_have_done_is_looked_for_first(void **state)
@@ -412,6 +421,40 @@ static void test_what_an_earlier_attempt_may_have_done_is_looked_for_first(void 
 }
 
 /* --- reading before writing -------------------------------------------------------------------- */
+
+static void take_up_repeatable(struct world *world)
+{
+	struct notes notes = {.journal = {find, begin, end}};
+	struct operation operation = write_of(world, "update", "7", "{\"size\":\"9\"}");
+
+	/* There is nothing to look for: twice does what once does. */
+	operation.journal = &notes.journal;
+	notes.states[0] = JOURNAL_UNKNOWN;
+	world_must(world, &operation);
+	assert_string_equal(member(world, "size"), "\"9\"");
+	assert_int_equal(notes.states[0], JOURNAL_DONE);
+	/* That it is refused now says nothing of the first time. */
+	notes.states[0] = JOURNAL_UNKNOWN;
+	world->kiln.calls = 0;
+	world->kiln.faults[0] = (struct fault){.status = 422};
+	world->kiln.fault_count = 1;
+	assert_false(world_call(world, &operation));
+	assert_int_equal(world->err.code, ERROR_OUTCOME_UNKNOWN);
+	assert_true(world->err.retry_after_ms > 0);
+	assert_int_equal(notes.states[0], JOURNAL_UNKNOWN);
+	/* Gone by the first time, so it seems. */
+	world->kiln.fault_count = 0;
+	operation = write_of(world, "delete", "4711", NULL);
+	operation.journal = &notes.journal;
+	world_must(world, &operation);
+	assert_int_equal(notes.states[0], JOURNAL_DONE);
+}
+
+static void test_what_may_be_repeated_is_sent_again_by_a_second_attempt(void **state)
+{
+	(void)state;
+	world_run(take_up_repeatable);
+}
 
 static void read_first(struct world *world)
 {
@@ -491,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_what_may_be_repeated_is),
 		cmocka_unit_test(test_a_second_attempt_goes_on_where_the_first_ended),
 		cmocka_unit_test(test_what_an_earlier_attempt_may_have_done_is_looked_for_first),
+		cmocka_unit_test(test_what_may_be_repeated_is_sent_again_by_a_second_attempt),
 		cmocka_unit_test(test_what_is_read_decides_what_is_written),
 		cmocka_unit_test(test_a_second_attempt_goes_by_what_the_first_one_read),
 	};
