@@ -62,6 +62,34 @@ class Log(Case):
         # Looking into the log is no call.
         self.assertEqual(len(self.log()), 7)
 
+    def test_files_and_batches_leave_records(self):
+        candidate = self.with_file()
+        file = self.every_page("attachments", candidate_id=candidate)[0]["id"]
+        _, headers, _ = self.call(
+            "GET", f"/unified/ats/attachments/{file}/download?candidate_id={candidate}")
+        self.looks(self.last(), door="unified", resource="attachments", method="download",
+                   status=200, error=None, result_count=None, request_id=headers["x-request-id"])
+        self.call("GET", f"/unified/ats/attachments/9999/download?candidate_id={candidate}")
+        self.looks(self.last(), method="download", status=404, error="not_found")
+        before = len(self.log())
+        _, headers, answer = self.call("POST", "/batch-request", {
+            "integrated_account_id": self.account,
+            "resources": [{"resource": "ats/jobs", "query": {"limit": 2}},
+                          {"resource": "ats/tags"}, {"resource": "departments"}]})
+        records = self.log()[:-before]
+        self.assertEqual({(r["door"], r["resource"], r["method"]) for r in records},
+                         {("unified", "jobs", "list"), ("unified", "tags", "list"),
+                          ("proxy", "departments", "list")}, answer)
+        for record in records:
+            self.assertEqual(record["request_id"].partition(".")[0], headers["x-request-id"])
+
+    def with_file(self):
+        """The id of a candidate who has one."""
+        for candidate in self.every_page("candidates", expand="true"):
+            if candidate["attachments"]:
+                return candidate["id"]
+        self.fail("nobody has a file")
+
     def test_failures_and_retries_are_told(self):
         self.list("candidates", limit=5000)
         self.looks(self.last(), status=400, error="invalid", call_count=0,

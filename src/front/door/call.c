@@ -24,6 +24,8 @@ static struct str find_unified_method(const struct model_resource *resource,
 		return STR("get");
 	if (operation->method == OPERATION_DOWNLOAD)
 		return STR("download");
+	if (operation->method == OPERATION_DOWNLOAD)
+		return STR("download");
 	method = model_find_method(resource, operation->write);
 	return method == NULL ? (struct str){NULL, 0} : method->name;
 }
@@ -61,12 +63,13 @@ static int64_t count_results(const struct door_call *call)
 {
 	const struct operation_result *result = call->result;
 
-	if (call->err != NULL || result->status != 0)
+	if (call->err != NULL || call->is_replay || result->status != 0)
 		return -1;
 	switch (call->operation->method) {
 	case OPERATION_LIST:
-	case OPERATION_PROXY:
 		return (int64_t)(result->items.count + result->streamed);
+	case OPERATION_PROXY:
+		return result->native->is_list ? (int64_t)result->items.count : -1;
 	case OPERATION_GET:
 		return 1;
 	default:
@@ -92,7 +95,7 @@ void door_take_call(const struct door *door, const struct http_exchange *exchang
 		.wait_ms = result->wait_ns / 1000000,
 		.calls = result->calls,
 		.retries = result->retries,
-		.result_count = call->is_replay ? -1 : count_results(call),
+		.result_count = count_results(call),
 		.request_id = exchange->request_id,
 	};
 
