@@ -202,6 +202,140 @@ class Files(Case):
             serve.stop()
             self.assertIn("reply_broken_off", "".join(serve.log))
 
+    # --- up -----------------------------------------------------------------------------------
+
+    def create(self, resource, fields, file, headers=None, **form_options):
+        body, kind = form(fields, file, **form_options)
+        return self.call("POST", f"/unified/ats/{resource}", body,
+                         {"Content-Type": kind, **(headers or {})})
+
+    def test_attachments_go_up_and_come_down(self):
+        """However large, and whether or not a line's end follows the form."""
+        self.open()
+        for number, (size, tail, kind) in enumerate((
+                (0, b"\r\n", "other"), (1, b"", "other"), (70000, b"", "resume"),
+                (3 * MB + 7, b"\r\n", "resume"), (8 * MB, b"", "other"))):
+            data = some_bytes(size, seed=number) if size else b""
+            status, _, made = self.create(
+                "attachments", [("candidate_id", self.candidate), ("attachment_type", kind)],
+                ("file", f"näme {number}.bin", "application/x-thing", data), tail=tail)
+            self.assertEqual(status, 201, made)
+            self.assertEqual(made["attachment_type"], kind)
+            if kind == "other":
+                self.assertEqual((made["file_name"], made["size_bytes"]),
+                                 (f"näme {number}.bin", size))
+            self.assertEqual(self.raw("GET", made["file_url"])[2], data)
+
+    def test_a_candidate_comes_with_a_resume(self):
+        """Created in a job, found again, and the file is what was sent, byte for byte."""
+        self.open()
+        job = self.list("jobs", status="open")[2]["result"][0]["id"]
+        resume = some_bytes(4 * MB, seed=9)
+        body = {"name": "Noor Achterberg", "emails": [{"email": "noor@achterberg.example"}],
+                "job_id": job, "attachments": [{"file_name": "note.txt", "content": "aGVsbG8="}]}
+        text, kind = form([], ("resume", "noor.pdf", "application/pdf", resume))
+        part = ('--b0undary\r\nContent-Disposition: form-data; name="body"\r\n'
+                f"Content-Type: application/json\r\n\r\n{json.dumps(body)}\r\n").encode()
+        headers = {"Content-Type": kind, "Idempotency-Key": "noor"}
+        status, _, made = self.call("POST", "/unified/ats/candidates", part + text, headers)
+        self.assertEqual(status, 201, made)
+        status, sent, again = self.call("POST", "/unified/ats/candidates", part + text, headers)
+        self.assertEqual((status, again["id"]), (201, made["id"]))
+        self.assertEqual(sent["idempotency-replayed"], "true")
+        found = self.list("candidates", email="noor@achterberg.example")[2]["result"]
+        self.assertEqual([one["id"] for one in found], [made["id"]])
+        files = {one["attachment_type"]: one for one in
+                 self.list("attachments", candidate_id=made["id"])[2]["result"]}
+        self.assertEqual(set(files), {"resume", "other"})
+        self.assertEqual(self.raw("GET", files["resume"]["file_url"])[2], resume)
+        self.assertEqual(self.raw("GET", files["other"]["file_url"])[2], b"hello")
+
+    def test_forms_that_are_refused(self):
+        """By name, and nothing is written."""
+        self.open()
+        file = ("file", "a.bin", "application/x-a", b"abc")
+        here = ("candidate_id", self.candidate)
+        for fields, part, field in (
+                ([here], ("cabbage", "a", "a/b", b"abc"), "cabbage"),
+                ([here, here], file, "candidate_id"),
+                ([here, ("nothing", "1")], file, "nothing"),
+                ([here, ("url", "https://x.example/a")], file, "content"),
+                ([here, ("content", "YWJj")], file, "content")):
+            status, _, body = self.create("attachments", fields, part)
+            self.assertEqual((status, body["field"]), (400, field), body)
+        status, _, body = self.create("departments", [("name", "x")], file)
+        self.assertEqual((status, body["field"]), (400, "body"), body)
+        text, kind = form([here], file)
+        late = text.replace(b"--b0undary--", b'--b0undary\r\nContent-Disposition: form-data; '
+                            b'name="late"\r\n\r\nx\r\n--b0undary--')
+        for broken in (late, text[:-20] + b"xxxxxxxxxxxxxxxxxxxx"):
+            status, _, body = self.call("POST", "/unified/ats/attachments", broken,
+                                        {"Content-Type": kind})
+            self.assertEqual((status, body["field"]), (400, "body"), body)
+        self.assertEqual(self.truth("attachments")["created"], [])
+
+    def test_a_dry_run_sends_nothing(self):
+        self.open()
+        body, kind = form([("candidate_id", self.candidate)], ("file", "a", "a/b", b"abc"))
+        status, _, told = self.call("POST", "/unified/ats/attachments", body,
+                                    {"Content-Type": kind}, dry_run="true")
+        self.assertEqual((status, told["missing"]), (200, []), told)
+        self.assertEqual(told["calls"][0]["path"], "/attachments")
+        self.assertEqual(self.truth("attachments")["created"], [])
+
+    def test_too_large(self):
+        """Told at once where the length says so, and otherwise when it is passed."""
+        self.open()
+        head, kind = form([("candidate_id", self.candidate)], ("file", "a", "a/b", b""))
+        head = head[:head.index(b"\r\n--b0undary--")]
+        for chunked in (False, True):
+            client = http.client.HTTPConnection(self.serve.host, timeout=120)
+            client.putrequest("POST",
+                              f"/unified/ats/attachments?integrated_account_id={self.account}")
+            client.putheader("Authorization", f"Bearer {self.key}")
+            client.putheader("Content-Type", kind)
+            if chunked:
+                client.putheader("Transfer-Encoding", "chunked")
+            else:
+                client.putheader("Content-Length", str(len(head) + 101 * MB))
+            client.endheaders()
+            try:
+                client.send(b"%x\r\n%s\r\n" % (len(head), head) if chunked else head)
+                for _ in range(101 if chunked else 0):
+                    client.send(b"%x\r\n%s\r\n" % (MB, bytes(MB)))
+            except OSError:
+                pass  # it was told already
+            answer = client.getresponse() if chunked else self.answer_of(client, head)
+            body = json.loads(answer.read())
+            self.assertEqual((answer.status, body["error"]), (413, "limit_exceeded"), body)
+            self.assertIn("104857600", body["message"])
+            client.close()
+        self.assertEqual(self.truth("attachments")["created"], [])
+
+    def answer_of(self, client, head):
+        """A reply comes behind the body, of which the rest is thrown away."""
+        try:
+            for _ in range(101):
+                client.send(bytes(MB))
+        except OSError:
+            pass
+        return client.getresponse()
+
+    def test_a_caller_who_breaks_off(self):
+        """Half a file is none in the ATS."""
+        self.open()
+        body, kind = form([("candidate_id", self.candidate)],
+                          ("file", "a", "a/b", some_bytes(2 * MB)))
+        for part in (len(body) - 30, MB, 300):
+            sender = socket.create_connection(self.serve.host.split(":"))
+            sender.sendall((f"POST /unified/ats/attachments?integrated_account_id={self.account} "
+                            f"HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.key}\r\n"
+                            f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+                            ).encode() + body[:part])
+            sender.close()
+        self.assertEqual(self.serve.stop(), 0)
+        self.assertEqual(self.truth("attachments")["created"], [])
+
     # --- both ways ----------------------------------------------------------------------------
 
     def test_proxy_and_custom_carry_files_both_ways(self):

@@ -163,6 +163,11 @@ struct form {
 	struct buffer *out;
 	struct str boundary;
 	struct error *err;
+	/* The same without what is a file, for a form whose one file is a stream. */
+	struct http_field *fields;
+	size_t field_count;
+	size_t file_count;
+	struct http_form_file streamed; /* without a name: there is none */
 };
 
 /* Quotes and line ends in names, as browsers escape them. */
@@ -192,11 +197,40 @@ static void begin_part(const struct form *form, struct str name)
 	buffer_append_byte(form->out, '"');
 }
 
-static bool append_file(const struct form *form, struct str name, struct json file)
+/* The file that came with the request, still to be read. */
+static bool stream_file(struct form *form, struct str name, struct str file_name, struct str type)
+{
+	const struct operation_upload *upload = form->write->run->operation->upload;
+
+	if (form->write->is_upload_sent)
+		return error_set(form->err, ERROR_INTERNAL, "the file is wanted twice");
+	form->write->is_upload_sent = true;
+	form->streamed = (struct http_form_file){
+		.name = name,
+		.filename = file_name.len > 0 ? file_name : STR("file"),
+		.content_type = type,
+		.bytes = upload->source,
+		.has_slack = upload->has_slack,
+	};
+	return true;
+}
+
+static bool is_streamed(const struct form *form, struct str content)
+{
+	const struct operation_upload *upload = form->write->run->operation->upload;
+
+	return upload != NULL && str_equal(upload->token, content);
+}
+
+static bool append_file(struct form *form, struct str name, struct json file)
 {
 	struct str file_name = json_get_str(file, "file_name");
 	struct str type = json_get_str(file, "content_type");
 	struct str content = json_get_str(file, "content");
+
+	form->file_count++;
+	if (is_streamed(form, content))
+		return stream_file(form, name, file_name, type);
 	size_t bytes = content.len / 4 * 3 + 4, len = 0;
 	char *room = buffer_room(form->out, bytes + 1024);
 
@@ -220,7 +254,20 @@ static bool append_file(const struct form *form, struct str name, struct json fi
 	return true;
 }
 
-static bool append_member(const struct form *form, const struct model_field *field, struct str name,
+static void append_text(struct form *form, struct str name, struct str text)
+{
+	size_t bytes = form->field_count * sizeof *form->fields;
+
+	form->fields = arena_grow(form->write->run->arena, form->fields, bytes,
+				  bytes + sizeof *form->fields);
+	form->fields[form->field_count++] = (struct http_field){name, text};
+	begin_part(form, name);
+	buffer_append_c(form->out, "\r\n\r\n");
+	buffer_append(form->out, text);
+	buffer_append_c(form->out, "\r\n");
+}
+
+static bool append_member(struct form *form, const struct model_field *field, struct str name,
 			  struct json value)
 {
 	struct arena *arena = form->write->run->arena;
@@ -253,10 +300,20 @@ static bool append_member(const struct form *form, const struct model_field *fie
 	}
 	if (!native_text(arena, value, &text))
 		return true; /* null: a form has no such thing */
-	begin_part(form, name);
-	buffer_append_c(form->out, "\r\n\r\n");
-	buffer_append(form->out, text);
-	buffer_append_c(form->out, "\r\n");
+	append_text(form, name, text);
+	return true;
+}
+
+static bool spell_stream(const struct form *form, struct native_call *call)
+{
+	const struct run *run = form->write->run;
+	struct http_source *source;
+
+	if (form->file_count > 1)
+		return error_set(form->err, ERROR_INTERNAL, "a stream and another file in one form");
+	source = http_form_source(run->arena, run->services->random, form->fields,
+				  form->field_count, &form->streamed, &call->content_type);
+	call->source = resend_create(run->arena, source);
 	return true;
 }
 
@@ -265,8 +322,11 @@ static bool spell_form(struct write *write, const struct native_method *method, 
 {
 	struct arena *arena = write->run->arena;
 	uint64_t number = random_below(write->run->services->random, UINT64_MAX);
-	struct form form = {write, out,
-			    arena_format(arena, "tenon-%016llx", (unsigned long long)number), err};
+	struct form form = {
+		.write = write,
+		.out = out,
+		.boundary = arena_format(arena, "tenon-%016llx", (unsigned long long)number),
+		.err = err};
 
 	for (size_t i = 0; i < body.count; i++) {
 		struct str key = str_make(body.members[i].key, body.members[i].key_len);
@@ -275,6 +335,8 @@ static bool spell_form(struct write *write, const struct native_method *method, 
 				   body.members[i].value))
 			return false;
 	}
+	if (form.streamed.name.len > 0)
+		return spell_stream(&form, call);
 	buffer_append_format(out, "--%.*s--\r\n", STR_ARGS(form.boundary));
 	call->content_type =
 		arena_format(arena, "multipart/form-data; boundary=%.*s", STR_ARGS(form.boundary));
@@ -284,6 +346,7 @@ static bool spell_form(struct write *write, const struct native_method *method, 
 bool body_spell(struct write *write, const struct write_step *step, struct json body,
 		struct native_call *call, struct error *err)
 {
+	const struct operation_upload *upload = write->run->operation->upload;
 	struct buffer out;
 
 	call->body = (struct str){NULL, 0};
@@ -291,10 +354,16 @@ bool body_spell(struct write *write, const struct write_step *step, struct json 
 		return true;
 	buffer_init(&out, write->run->arena, BODY_BYTES_MAX);
 	call->content_type = STR("application/json");
-	if (!step->method->is_form)
+	if (!step->method->is_form) {
 		json_print(&out, body);
-	else if (!spell_form(write, step->method, body, &out, call, err))
+		if (upload != NULL && str_find(buffer_str(&out), upload->token) >= 0)
+			return error_set_field(err, ERROR_NOT_SUPPORTED, "body", "content in base64",
+					       "%.*s takes no file as a form here",
+					       STR_ARGS(write->run->connector->label));
+	} else if (!spell_form(write, step->method, body, &out, call, err)) {
 		return false;
-	call->body = buffer_str(&out);
+	}
+	if (call->source == NULL)
+		call->body = buffer_str(&out);
 	return buffer_check(&out, "the request to the ATS", err);
 }

@@ -256,6 +256,7 @@ struct write {
 	struct json remote; /* remote_data of the body: goes over the first call's own body */
 	struct json variables[CONNECTOR_VARIABLES];
 	size_t number; /* of the next call */
+	bool is_upload_sent; /* the file that came with the request */
 	bool has_written; /* the first call that writes was made, or told in a dry run */
 	bool is_dry;
 	struct json_builder calls;   /* of a dry run */

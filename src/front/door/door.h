@@ -135,6 +135,19 @@ void door_set_headers(struct door_sink *sink);
 enum { DOOR_FILE_BYTES_MAX = 100 * 1024 * 1024 };
 enum { DOOR_STREAM_BYTES_MAX = DOOR_FILE_BYTES_MAX + 2 * 1024 * 1024 };
 
+/* Whether the body is multipart/form-data, and how much of it is taken as a stream. */
+bool door_is_form(const struct http_exchange *exchange);
+size_t door_form_stream_max(const struct http_exchange *exchange);
+/* Reads a form as the body of a write: parts of text, or of application/json, are members of the
+ * body, of which "body" has all at once; the file must be the last part, and takes the place in
+ * the body that the method has for one. Its bytes are left for the operation to read;
+ * upload->source stays NULL when there is none. ERROR_INVALID, ERROR_LIMIT. */
+bool door_read_form(struct http_exchange *exchange, const struct model_method *method,
+		    struct json *body, struct operation_upload *upload,
+		    struct error *err) MUST_CHECK;
+/* What stands for them in the body. */
+extern const struct str door_file_token;
+
 /* Counts and logs the finished request. `route` is the pattern, never the path with its ids. */
 void door_finish(const struct door *door, const struct http_exchange *exchange,
 		 const char *route);

@@ -258,6 +258,11 @@ static size_t estimate_bytes(struct json items)
 	return bytes;
 }
 
+static bool is_create(const struct operation *operation)
+{
+	return operation->method == OPERATION_WRITE && str_equal(operation->write, STR("create"));
+}
+
 /* What a request asks for, and of whom. */
 struct request {
 	const struct door *door;
@@ -269,15 +274,51 @@ struct request {
 	struct caller caller;
 	struct door_attempt attempt;
 	struct door_sink sink;
+	struct operation_upload upload;
 	struct operation_result result;
 };
+
+static bool read_form(struct request *request, const struct model_method *method,
+		      struct door_asked *what, struct error *err)
+{
+	struct http_exchange *exchange = request->exchange;
+	struct operation *operation = request->operation;
+	struct buffer text;
+
+	if (!door_read_form(exchange, method, &operation->body, &request->upload, err))
+		return false;
+	/* A form is spelled with another boundary each time: its members are what counts. */
+	buffer_init(&text, exchange->arena, SIZE_MAX);
+	json_print(&text, operation->body);
+	what->body = buffer_str(&text);
+	if (request->upload.source != NULL) {
+		operation->upload = &request->upload;
+		what->source = &request->upload.source;
+	}
+	return true;
+}
+
+/* The body of a write: JSON, or a form where a record is created. */
+static bool read_body(struct request *request, struct door_asked *what, struct error *err)
+{
+	struct http_exchange *exchange = request->exchange;
+	struct operation *operation = request->operation;
+	const struct model_resource *resource =
+		model_find(request->door->services->model, operation->resource);
+	const struct model_method *method =
+		resource == NULL ? NULL : model_find_method(resource, operation->write);
+
+	if (door_is_form(exchange) && is_create(operation) && method != NULL)
+		return read_form(request, method, what, err);
+	return exchange->body.len == 0 || door_parse_body(exchange, &operation->body, err);
+}
 
 static bool run(struct request *request, struct str model, struct error *err)
 {
 	const struct door *door = request->door;
 	struct http_exchange *exchange = request->exchange;
 	struct operation *operation = request->operation;
-	const struct door_asked what = {.body = exchange->body};
+	struct door_asked what = {.body = exchange->body};
 	struct str account_id;
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &request->caller, err) ||
@@ -286,8 +327,7 @@ static bool run(struct request *request, struct str model, struct error *err)
 	    !door_find_account(door, exchange->arena, &request->caller, account_id,
 			       &request->account, err))
 		return false;
-	if (operation->method == OPERATION_WRITE && exchange->body.len > 0 &&
-	    !door_parse_body(exchange, &operation->body, err))
+	if (operation->method == OPERATION_WRITE && !read_body(request, &what, err))
 		return false;
 	operation->account = &request->account;
 	operation->deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
@@ -304,8 +344,7 @@ static bool run(struct request *request, struct str model, struct error *err)
 
 static bool is_creation(const struct operation *operation)
 {
-	return operation->method == OPERATION_WRITE && !operation->dry_run &&
-	       str_equal(operation->write, STR("create"));
+	return is_create(operation) && !operation->dry_run;
 }
 
 static void reply(const struct request *request)
@@ -424,7 +463,7 @@ static void handle_custom_of(void *context, struct http_exchange *exchange,
 
 const struct http_route rest_routes[] = {
 	{HTTP_GET, "/unified/{model}/{resource}", handle_list},
-	{HTTP_POST, "/unified/{model}/{resource}", handle_create},
+	{HTTP_POST, "/unified/{model}/{resource}", handle_create, door_form_stream_max},
 	{HTTP_GET, "/unified/{model}/{resource}/{id}", handle_get},
 	{HTTP_GET, "/unified/{model}/{resource}/{id}/download", handle_download},
 	{HTTP_PATCH, "/unified/{model}/{resource}/{id}", handle_update},
