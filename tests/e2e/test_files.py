@@ -303,6 +303,7 @@ class Files(Case):
                 client.send(b"%x\r\n%s\r\n" % (len(head), head) if chunked else head)
                 for _ in range(101 if chunked else 0):
                     client.send(b"%x\r\n%s\r\n" % (MB, bytes(MB)))
+                client.send(b"0\r\n\r\n" if chunked else b"")
             except OSError:
                 pass  # it was told already
             answer = client.getresponse() if chunked else self.answer_of(client, head)
@@ -311,6 +312,18 @@ class Files(Case):
             self.assertIn("104857600", body["message"])
             client.close()
         self.assertEqual(self.truth("attachments")["created"], [])
+
+    def test_far_too_large_is_told_before_the_body(self):
+        self.open()
+        client = http.client.HTTPConnection(self.serve.host, timeout=60)
+        client.request("POST", f"/custom/attachments?integrated_account_id={self.account}",
+                       headers={"Authorization": f"Bearer {self.key}", "Expect": "100-continue",
+                                "Content-Type": "application/x-a", "Content-Length": 200 * MB})
+        answer = client.getresponse()
+        body = json.loads(answer.read())
+        self.assertEqual((answer.status, body["error"]), (413, "limit_exceeded"), body)
+        self.assertRegex(body["message"], r"at most \d+ bytes")
+        client.close()
 
     def answer_of(self, client, head):
         """A reply comes behind the body, of which the rest is thrown away."""

@@ -21,6 +21,13 @@ static void set_fault(struct connection *connection, int status, enum error_code
 	error_set_field(&connection->fault, code, field, NULL, "%s", message);
 }
 
+static void set_size_fault(struct connection *connection, size_t bytes_max)
+{
+	set_fault(connection, 413, ERROR_LIMIT, "body", "");
+	error_set_field(&connection->fault, ERROR_LIMIT, "body", NULL,
+			"the body is too large: at most %zu bytes are taken", bytes_max);
+}
+
 /* --- the first line ------------------------------------------------------------------------ */
 
 static void make_request_id(struct connection *connection)
@@ -243,7 +250,7 @@ static void choose_body(struct connection *connection)
 		stream_max = handler->stream_max(handler, exchange);
 	size_t bytes_max = stream_max > 0 ? stream_max : connection->server->limits->body_bytes_max;
 	if (length > 0 && (uint64_t)length > bytes_max) {
-		set_fault(connection, 413, ERROR_LIMIT, "body", "the body is too large");
+		set_size_fault(connection, bytes_max);
 		return;
 	}
 	exchange->is_stream = connection->in.is_on = stream_max > 0;
@@ -313,7 +320,7 @@ bool request_read_body(struct connection *connection, struct str bytes)
 		buffer_append(&connection->body, bytes);
 		if (!connection->body.is_over)
 			return true;
-		set_fault(connection, 413, ERROR_LIMIT, "body", "the body is too large");
+		set_size_fault(connection, limit);
 	}
 	/* A reply can be given only after the body: as much again is read for its sake. */
 	connection->surplus += bytes.len;
