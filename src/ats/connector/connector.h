@@ -334,6 +334,7 @@ struct connector {
 	const struct jsonata *error_message;  /* a text for people */
 	const struct jsonata *missing_fields; /* of 400 and 422: names, or nothing */
 	const struct jsonata *missing_rights; /* of 403: names, or nothing */
+	const struct jsonata *rate_limited;   /* true: calls come too fast, whatever the status */
 	const struct native_method *methods;
 	size_t method_count;
 	const struct unified_resource *resources;

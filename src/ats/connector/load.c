@@ -225,7 +225,8 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	static const char *const keys[] = {"label",	"base_url", "context",	  "credentials",
 					   "headers",	"probe",    "limits",	  "references",
 					   "error_message", "missing_fields",
-					   "missing_rights", "resources", NULL};
+					   "missing_rights", "rate_limited",
+					   "resources", NULL};
 	static const char *const required[] = {"label", "base_url", "credentials", "resources"};
 	struct definition definition;
 	struct yaml_node root;
@@ -246,6 +247,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	expression_read(&definition, &root, "error_message", &connector->error_message);
 	expression_read(&definition, &root, "missing_fields", &connector->missing_fields);
 	expression_read(&definition, &root, "missing_rights", &connector->missing_rights);
+	expression_read(&definition, &root, "rate_limited", &connector->rate_limited);
 	if (yaml_get(&root, "resources") != NULL)
 		natives_read(&definition, yaml_get(&root, "resources"), connector);
 	read_probe(&definition, &root, connector);

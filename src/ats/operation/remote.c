@@ -71,16 +71,30 @@ static const char *find_reason(int status)
 	}
 }
 
+/* Some ATSs say so by another status, and in the body. */
+static bool is_rate_limited(const struct run *run, int status, struct json body)
+{
+	const struct jsonata *expression = run->connector->rate_limited;
+	struct json value;
+
+	return status == 429 ||
+	       (expression != NULL && !json_is(body, JSON_UNDEFINED) &&
+		run_evaluate(run, expression, body, &value) && json_is(value, JSON_BOOL) &&
+		value.boolean);
+}
+
 bool remote_error(const struct run *run, const struct http_response *response, struct json body,
 		  struct error *err)
 {
 	struct str words = find_words(run, body);
+	bool is_limit = is_rate_limited(run, response->status, body);
+	int as = is_limit ? 429 : response->status;
 
 	assert(response->status >= 300 || response->status < 200);
-	error_set(err, find_code(response->status), "%s (%d)%s%.*s", find_reason(response->status),
-		  response->status, words.len > 0 ? ": " : "", STR_ARGS(words));
+	error_set(err, find_code(as), "%s (%d)%s%.*s", find_reason(as), response->status,
+		  words.len > 0 ? ": " : "", STR_ARGS(words));
 	err->remote_status = response->status;
-	return false;
+	return is_limit;
 }
 
 /* --- what else it tells ----------------------------------------------------------------------- */
@@ -161,6 +175,24 @@ static struct json find_names(const struct run *run, const struct jsonata *expre
 	return json_builder_array(&names);
 }
 
+/* RFC 6750: error="insufficient_scope", scope="a b" are rights which a token lacks. */
+static struct json find_scopes(const struct run *run, const struct http_response *response)
+{
+	static const struct str mark = STR_INIT(" scope=\"");
+	struct str header = http_response_header(response, "www-authenticate");
+	struct json_builder names;
+	ptrdiff_t at = str_find(header, mark);
+
+	json_builder_init(&names, run->home);
+	if (at < 0 || str_find(header, STR("error=\"insufficient_scope\"")) < 0)
+		return json_builder_array(&names);
+	struct str rest = str_slice(header, (size_t)at + mark.len, header.len);
+	struct str scopes = plain(run->home, str_cut(&rest, '"'));
+	while (scopes.len > 0 && names.count < NAMES_MAX)
+		json_builder_add(&names, json_string(str_cut(&scopes, ' ')));
+	return json_builder_array(&names);
+}
+
 void remote_note(const struct run *run, const struct http_response *response, struct json body)
 {
 	struct operation_result *result = run->result;
@@ -175,7 +207,9 @@ void remote_note(const struct run *run, const struct http_response *response, st
 		if (fields.count > 0)
 			result->remote_insight.missing_fields = fields;
 	}
-	if (status == 403)
+	if (status == 403 && !is_rate_limited(run, status, body)) {
+		struct json rights = find_names(run, connector->missing_rights, body);
 		result->remote_insight.missing_rights =
-			find_names(run, connector->missing_rights, body);
+			rights.count > 0 ? rights : find_scopes(run, response);
+	}
 }

@@ -134,9 +134,9 @@ static struct outcome judge_status(const struct run *run, const struct native_me
 	if (has_json_type(response) &&
 	    !json_parse(run->arena, response->body, &json_limits_default, &body, &unused))
 		body = json_undefined();
-	remote_error(run, response, body, err);
+	outcome.is_rate_limited = remote_error(run, response, body, err);
+	run->services->counts->upstream_rate_limited += outcome.is_rate_limited;
 	remote_note(run, response, body);
-	outcome.is_rate_limited = response->status == 429;
 	outcome.may_repeat =
 		outcome.is_rate_limited || (is_passing(response->status) && is_repeatable(method));
 	/* A proxy before the ATS may say so of a request which the ATS has done, or does yet. */
@@ -146,7 +146,8 @@ static struct outcome judge_status(const struct run *run, const struct native_me
 	return outcome;
 }
 
-/* How often another host may be asked is nothing to the account's limiter. */
+/* How often another host may be asked is nothing to the account's limiter, and what it refuses
+ * nothing to the credential, which it did not get. */
 static struct outcome judge_answer(const struct run *run, const struct native_call *call,
 				   const struct http_response *response, struct error *err)
 {
@@ -156,6 +157,7 @@ static struct outcome judge_answer(const struct run *run, const struct native_ca
 		outcome.may_repeat |= outcome.is_rate_limited;
 		outcome.is_rate_limited = false;
 		outcome.retry_after_ms = -1;
+		run->result->remote_insight.missing_rights = json_undefined();
 	}
 	return outcome;
 }
@@ -354,8 +356,6 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 		return pass_file(run, call, &response, file, reply, err);
 	if (call->answer == ANSWER_BYTES && response.status / 100 == 3)
 		reply->location = http_response_header(&response, "location");
-	if (response.status == 429)
-		run->services->counts->upstream_rate_limited++;
 	if (response.status < 200 || response.status >= 300)
 		return judge_answer(run, call, &response, err);
 	reply->link_header = http_response_header(&response, "link");

@@ -229,8 +229,8 @@ struct json download_link(const struct run *run, struct str id, const struct jso
 
 /* --- remote.c -------------------------------------------------------------------------------- */
 
-/* Turns an error status of the ATS into ours, with its own text. `body` may be undefined.
- * Returns false. */
+/* Turns an error of the ATS into ours, with its own text. `body` may be undefined. True when it
+ * says that calls come too fast. */
 bool remote_error(const struct run *run, const struct http_response *response, struct json body,
 		  struct error *err);
 /* Keeps it in the result, with what else it tells. */

@@ -184,7 +184,7 @@ static struct json explain_limit(struct arena *arena, const struct error *err,
 				 const struct operation_result *remote)
 {
 	static const struct rate_limit unknown = {0};
-	bool is_theirs = err->remote_status == 429;
+	bool is_theirs = err->remote_status != 0;
 	const struct rate_limit *told =
 		is_theirs && remote != NULL ? &remote->rate_limit : &unknown;
 	struct json_builder limit;

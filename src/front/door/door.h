@@ -62,10 +62,11 @@ void door_reply(struct http_exchange *exchange, int status, struct json value);
 /* The same for a large value whose printed length is about known. */
 void door_reply_sized(struct http_exchange *exchange, int status, struct json value,
 		      size_t bytes_about);
-/* {"statusCode", "error", "message", "field"?, "allowed"?, "request_id", "insight"?, "remote"?}. `remote`
- * is {"status", "headers", "body"}: what the ATS said, kept apart from what tenon says; NULL where
- * it did not come to that. `insight`: {"missing_fields"?, "missing_rights"?, "rate_limit"?}. The status is the error's own, unless the exchange has one of 400 or more already:
- * the server may know a more fitting one than the table (414, 431, 408). */
+/* {"statusCode", "error", "message", "field"?, "allowed"?, "request_id", "insight"?, "remote"?}.
+ * `remote` is {"status", "headers", "body"}: what the ATS said, kept apart from what tenon says;
+ * NULL where it did not come to that. `insight`: {"missing_fields"?, "missing_rights"?,
+ * "rate_limit"?}. The status is the error's own, unless the exchange has one of 400 or more
+ * already: the server may know a more fitting one than the table (414, 431, 408). */
 void door_reply_error(struct http_exchange *exchange, const struct error *err,
 		      const struct operation_result *remote);
 /* The same with one member more. */

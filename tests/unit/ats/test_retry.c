@@ -548,6 +548,51 @@ static void test_the_body_of_an_error_is_bounded(void **state)
 	world_run(cut_body);
 }
 
+static void tell_scopes(struct world *world)
+{
+	tell_header(world, "www-authenticate",
+		    "Bearer realm=\"x\", error=\"insufficient_scope\", scope=\"pots lids\"");
+	fail_with(world, 403, "{}");
+	expect_json(world->result.remote_insight.missing_rights, "[\"pots\",\"lids\"]");
+	/* What the connector finds is more to the point. */
+	fail_with(world, 403, "{\"rights\":[{\"name\":\"pots.read\"}]}");
+	expect_json(world->result.remote_insight.missing_rights, "[\"pots.read\"]");
+	world->kiln.told_count = 0;
+	tell_header(world, "www-authenticate", "Bearer scope=\"pots\", error=\"invalid_token\"");
+	fail_with(world, 403, "{}");
+	expect_json(world->result.remote_insight.missing_rights, "[]");
+}
+
+static void test_scopes_that_a_token_lacks_are_rights(void **state)
+{
+	(void)state;
+	world_run(tell_scopes);
+}
+
+static void pass_limit(struct world *world)
+{
+	const struct fault faults[] = {{.status = 403, .body = "{\"code\":\"too_fast\"}"}, GOOD};
+	struct operation operation = world_operation(world, "offsets");
+
+	script(world, faults, 2);
+	world_must(world, &operation);
+	assert_int_equal(world->result.retries, 1);
+	assert_int_equal(world->counts.upstream_rate_limited, 1);
+	fail_with(world, 403, "{\"code\":\"too_fast\"}");
+	assert_int_equal(world->err.code, ERROR_RATE_LIMITED);
+	assert_int_equal(world->err.remote_status, 403);
+	assert_true(world->err.retry_after_ms > 0);
+	assert_true(json_is(world->result.remote_insight.missing_rights, JSON_UNDEFINED));
+	fail_with(world, 403, "{\"code\":\"no\"}");
+	assert_int_equal(world->err.code, ERROR_FORBIDDEN);
+}
+
+static void test_an_ats_may_tell_a_rate_limit_by_another_status(void **state)
+{
+	(void)state;
+	world_run(pass_limit);
+}
+
 static void wipe_header(struct world *world)
 {
 	struct operation operation = world_operation(world, "offsets");
@@ -583,6 +628,8 @@ int main(void)
 		cmocka_unit_test(test_an_error_tells_what_is_missing),
 		cmocka_unit_test(test_some_headers_of_an_error_are_told_without_secrets),
 		cmocka_unit_test(test_the_body_of_an_error_is_bounded),
+		cmocka_unit_test(test_scopes_that_a_token_lacks_are_rights),
+		cmocka_unit_test(test_an_ats_may_tell_a_rate_limit_by_another_status),
 		cmocka_unit_test(test_the_opened_credential_is_wiped_after_the_call),
 	};
 
