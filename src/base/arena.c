@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -84,6 +85,19 @@ static void give_block(struct arena_block *block)
 void arena_init(struct arena *arena, size_t bytes_max)
 {
 	*arena = (struct arena){.bytes_max = bytes_max};
+}
+
+void arena_let_go(void)
+{
+	for (size_t i = 0; i < KEPT_SIZES; i++)
+		while (kept.first[i] != NULL) {
+			struct arena_block *block = kept.first[i];
+
+			kept.first[i] = block->older;
+			free(block);
+		}
+	kept.bytes = 0;
+	malloc_trim(0);
 }
 
 void arena_finish(struct arena *arena)

@@ -35,6 +35,8 @@ struct arena {
 void arena_init(struct arena *arena, size_t bytes_max);
 /* Runs the finishers, newest first, and frees everything. The arena is then as after init. */
 void arena_finish(struct arena *arena);
+/* Freed blocks are kept by their thread for its next arenas; this gives them back to the system. */
+void arena_let_go(void);
 
 /* Never NULL, aligned to 16, not zeroed. The limit is soft: an allocation past it succeeds, and
  * arena_check() then fails; loops that allocate call that, so the overshoot stays one step of

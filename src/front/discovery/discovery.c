@@ -76,28 +76,42 @@ static void add_aliases(struct document *document, const struct model_aliases *a
 	*parameters = out;
 }
 
+static bool fill(struct discovery *discovery, struct arena *arena, struct arena *scratch,
+		 const struct model_aliases *aliases, const char *version, struct error *err)
+{
+	struct document document;
+
+	if (!document_read(&document, scratch, err))
+		return false;
+	struct json schemas = json_builder_object(&document.components[DOCUMENT_SCHEMAS]);
+	struct json parameters = json_builder_object(&document.components[DOCUMENT_PARAMETERS]);
+
+	discovery->unified = json_copy(arena, document.unified);
+	discovery->parameters = json_copy(arena, parameter_schemas(scratch, parameters));
+	discovery->deleted = json_copy(arena, json_get_c(schemas, "Deleted"));
+	add_aliases(&document, aliases);
+	unified_add(&document, discovery->model, discovery->connectors);
+	discovery->openapi = arena_str(arena, document_print(&document, version));
+	discovery->etag = make_etag(arena, discovery->openapi);
+	return true;
+}
+
+/* What it is made of takes many times the memory of what is made. */
 const struct discovery *discovery_create(struct arena *arena, const struct model *model,
 					 const struct connectors *connectors,
 					 const struct model_aliases *aliases, const char *version,
 					 struct error *err)
 {
 	struct discovery *discovery = arena_zero(arena, sizeof *discovery);
-	struct document document;
+	struct arena scratch;
 
-	if (!document_read(&document, arena, err))
-		return NULL;
+	arena_init(&scratch, arena->bytes_max);
 	discovery->model = model;
 	discovery->connectors = connectors;
-	discovery->unified = document.unified;
-	discovery->parameters = parameter_schemas(
-		arena, json_builder_object(&document.components[DOCUMENT_PARAMETERS]));
-	discovery->deleted =
-		json_get_c(json_builder_object(&document.components[DOCUMENT_SCHEMAS]), "Deleted");
-	add_aliases(&document, aliases);
-	unified_add(&document, model, connectors);
-	discovery->openapi = document_print(&document, version);
-	discovery->etag = make_etag(arena, discovery->openapi);
-	return discovery;
+	bool ok = fill(discovery, arena, &scratch, aliases, version, err);
+	arena_finish(&scratch);
+	arena_let_go();
+	return ok ? discovery : NULL;
 }
 
 struct str discovery_openapi(const struct discovery *discovery)

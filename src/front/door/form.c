@@ -99,7 +99,8 @@ static bool take_json(struct form *form, struct error *err)
 	if (!json_parse(form->exchange->arena, buffer_str(&form->text), &form_limits, &value,
 			&inner))
 		return error_set_field(err, inner.code,
-				       arena_c(form->exchange->arena, form->part.name), "JSON", "this part is not JSON: %s", inner.message);
+				       arena_c(form->exchange->arena, form->part.name), "JSON",
+				       "this part is not JSON: %s", inner.message);
 	if (!str_equal(form->part.name, STR("body")))
 		return add_member(form, form->part.name, value, err);
 	if (!json_is(value, JSON_OBJECT))
