@@ -251,7 +251,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	if (yaml_get(&root, "resources") != NULL)
 		natives_read(&definition, yaml_get(&root, "resources"), connector);
 	read_probe(&definition, &root, connector);
-	return definition.fault_count == 0;
+	return definition_close(&definition);
 }
 
 /* --- mappings --------------------------------------------------------------------------------- */

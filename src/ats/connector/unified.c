@@ -194,5 +194,5 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 	/* What a fault kept from being read cannot be seen to use them. */
 	if (definition.fault_count == 0)
 		refuse_unused_maps(&file, &root);
-	return definition.fault_count == 0;
+	return definition_close(&definition);
 }

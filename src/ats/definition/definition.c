@@ -19,17 +19,18 @@ bool definition_fault(struct definition *definition, uint32_t line, const char *
 	return false;
 }
 
-bool definition_open(struct definition *definition, struct arena *arena, const struct disk *disk,
-		     struct str path, struct buffer *faults, struct yaml_node *root)
+static bool parse(struct definition *definition, const struct disk *disk, struct str path,
+		  struct buffer *faults, struct yaml_node *root)
 {
+	struct arena *arena = definition->arena;
 	struct error err;
 	struct str text;
 
-	*definition = (struct definition){.arena = arena, .path = path, .faults = faults};
-	if (!disk_read(disk, arena, arena_c(arena, path), yaml_limits_default.bytes_max, &text,
-		       &err))
+	if (!disk_read(disk, &definition->nodes, arena_c(arena, path),
+		       yaml_limits_default.bytes_max, &text, &err))
 		return definition_fault(definition, 1, "%s", err.message);
-	if (!yaml_parse(arena, text, path, &yaml_limits_default, root, &err)) {
+	if (!yaml_parse_into(&definition->nodes, arena, text, path, &yaml_limits_default, root,
+			     &err)) {
 		definition->fault_count++;
 		buffer_append_format(faults, "%s\n", err.message);
 		return false;
@@ -37,6 +38,23 @@ bool definition_open(struct definition *definition, struct arena *arena, const s
 	if (root->kind != YAML_MAPPING)
 		return definition_fault(definition, root->line, "the file must be a mapping");
 	return true;
+}
+
+bool definition_open(struct definition *definition, struct arena *arena, const struct disk *disk,
+		     struct str path, struct buffer *faults, struct yaml_node *root)
+{
+	*definition = (struct definition){.arena = arena, .path = path, .faults = faults};
+	arena_init(&definition->nodes, arena->bytes_max);
+	if (parse(definition, disk, path, faults, root))
+		return true;
+	definition_close(definition);
+	return false;
+}
+
+bool definition_close(struct definition *definition)
+{
+	arena_finish(&definition->nodes);
+	return definition->fault_count == 0;
 }
 
 struct str definition_names(struct arena *arena, const struct str *names, size_t count)

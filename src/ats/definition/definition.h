@@ -10,14 +10,19 @@
 /* One file under reading. */
 struct definition {
 	struct arena *arena;
+	struct arena nodes;    /* of the file itself, until it is closed */
 	struct str path;       /* as shown in faults */
 	struct buffer *faults; /* lines "path:12: …" */
 	size_t fault_count;
 };
 
-/* Reads and parses the file; false (and a fault) when that fails or when it is no mapping. */
+/* Reads and parses the file; false (and a fault) when that fails or when it is no mapping. What is
+ * made of it may keep its texts, but no node. */
 bool definition_open(struct definition *definition, struct arena *arena, const struct disk *disk,
 		     struct str path, struct buffer *faults, struct yaml_node *root) MUST_CHECK;
+
+/* Frees the nodes. Was there no fault? Once for each that was opened. */
+bool definition_close(struct definition *definition);
 
 /* Adds a line to the faults. Always returns false. */
 bool definition_fault(struct definition *definition, uint32_t line, const char *format, ...)

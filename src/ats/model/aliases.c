@@ -30,7 +30,7 @@ bool model_load_aliases(struct arena *arena, const struct disk *disk, const char
 		read_alias(&definition, &root.entries[i], &items[i]);
 	out->items = items;
 	out->count = root.count;
-	return definition.fault_count == 0;
+	return definition_close(&definition);
 }
 
 const struct model_alias *model_find_alias(const struct model_aliases *aliases, struct str name)

@@ -113,7 +113,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 	filters_read(&definition, &root, resource);
 	methods_read(&definition, &root, resource);
 	read_download(&definition, &root, resource);
-	return definition.fault_count == 0;
+	return definition_close(&definition);
 }
 
 static bool load_file(struct arena *arena, const struct disk *disk, const char *folder,

@@ -76,8 +76,8 @@ static void add_aliases(struct document *document, const struct model_aliases *a
 	*parameters = out;
 }
 
-static bool fill(struct discovery *discovery, struct arena *arena, struct arena *scratch,
-		 const struct model_aliases *aliases, const char *version, struct error *err)
+static bool read(struct discovery *discovery, struct arena *arena, struct arena *scratch,
+		 struct error *err)
 {
 	struct document document;
 
@@ -89,14 +89,28 @@ static bool fill(struct discovery *discovery, struct arena *arena, struct arena 
 	discovery->unified = json_copy(arena, document.unified);
 	discovery->parameters = json_copy(arena, parameter_schemas(scratch, parameters));
 	discovery->deleted = json_copy(arena, json_get_c(schemas, "Deleted"));
-	add_aliases(&document, aliases);
-	unified_add(&document, discovery->model, discovery->connectors);
-	discovery->openapi = arena_str(arena, document_print(&document, version));
-	discovery->etag = make_etag(arena, discovery->openapi);
 	return true;
 }
 
-/* What it is made of takes many times the memory of what is made. */
+static void finish_openapi(void *thing)
+{
+	struct openapi *openapi = thing;
+
+	arena_finish(&openapi->arena);
+	pthread_mutex_destroy(&openapi->lock);
+}
+
+static struct openapi *begin_openapi(struct arena *arena)
+{
+	struct openapi *openapi = arena_zero(arena, sizeof *openapi);
+
+	pthread_mutex_init(&openapi->lock, NULL);
+	arena_init(&openapi->arena, arena->bytes_max);
+	arena_on_finish(arena, finish_openapi, openapi);
+	return openapi;
+}
+
+/* What a text is made of takes many times its memory, and goes at once. */
 const struct discovery *discovery_create(struct arena *arena, const struct model *model,
 					 const struct connectors *connectors,
 					 const struct model_aliases *aliases, const char *version,
@@ -108,15 +122,50 @@ const struct discovery *discovery_create(struct arena *arena, const struct model
 	arena_init(&scratch, arena->bytes_max);
 	discovery->model = model;
 	discovery->connectors = connectors;
-	bool ok = fill(discovery, arena, &scratch, aliases, version, err);
+	discovery->aliases = aliases;
+	discovery->version = version;
+	discovery->openapi = begin_openapi(arena);
+	bool ok = read(discovery, arena, &scratch, err);
 	arena_finish(&scratch);
 	arena_let_go();
 	return ok ? discovery : NULL;
 }
 
+/* The fragments were read before, at load: they have no faults. */
+static void make_openapi(const struct discovery *discovery)
+{
+	struct openapi *openapi = discovery->openapi;
+	struct document document;
+	struct arena scratch;
+	struct error err;
+
+	arena_init(&scratch, openapi->arena.bytes_max);
+	if (document_read(&document, &scratch, &err)) {
+		add_aliases(&document, discovery->aliases);
+		unified_add(&document, discovery->model, discovery->connectors);
+		openapi->text =
+			arena_str(&openapi->arena, document_print(&document, discovery->version));
+		openapi->etag = make_etag(&openapi->arena, openapi->text);
+		openapi->is_made = true;
+	}
+	arena_finish(&scratch);
+	arena_let_go();
+}
+
+static const struct openapi *find_openapi(const struct discovery *discovery)
+{
+	struct openapi *openapi = discovery->openapi;
+
+	pthread_mutex_lock(&openapi->lock);
+	if (!openapi->is_made)
+		make_openapi(discovery);
+	pthread_mutex_unlock(&openapi->lock);
+	return openapi;
+}
+
 struct str discovery_openapi(const struct discovery *discovery)
 {
-	return discovery->openapi;
+	return find_openapi(discovery)->text;
 }
 
 /* --- /openapi.json --------------------------------------------------------------------------- */
@@ -139,15 +188,15 @@ static void handle_openapi(void *context, struct http_exchange *exchange,
 			   const struct http_match *match)
 {
 	const struct door *door = context;
-	const struct discovery *discovery = door->discovery;
+	const struct openapi *openapi = find_openapi(door->discovery);
 
 	(void)match;
-	http_exchange_set_header(exchange, "ETag", discovery->etag);
+	http_exchange_set_header(exchange, "ETag", openapi->etag);
 	http_exchange_set_header(exchange, "Cache-Control", STR("no-cache"));
-	if (is_known(http_exchange_header(exchange, "if-none-match"), discovery->etag))
+	if (is_known(http_exchange_header(exchange, "if-none-match"), openapi->etag))
 		exchange->status = 304;
 	else
-		exchange->reply = discovery->openapi;
+		exchange->reply = openapi->text;
 }
 
 const struct http_route discovery_routes[] = {

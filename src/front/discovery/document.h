@@ -2,6 +2,8 @@
 #ifndef FRONT_DISCOVERY_DOCUMENT_H
 #define FRONT_DISCOVERY_DOCUMENT_H
 
+#include <pthread.h>
+
 #include "front/discovery/discovery.h"
 
 /* The doors' api.yaml files, put into the program by the build. */
@@ -32,14 +34,24 @@ struct document {
 	const struct model_aliases *aliases;
 };
 
+/* The document as a text. It is large, and few ask for it: it is made for the first who does. */
+struct openapi {
+	pthread_mutex_t lock;
+	bool is_made;
+	struct arena arena;
+	struct str text;
+	struct str etag;
+};
+
 struct discovery {
 	const struct model *model;
 	const struct connectors *connectors;
 	struct json parameters; /* by component: {name: schema} of what may be in a query */
 	struct json unified;	/* {"list", "get", "write"}: names of them */
 	struct json deleted;	/* schema of what a delete answers */
-	struct str openapi;
-	struct str etag;
+	const struct model_aliases *aliases;
+	const char *version;
+	struct openapi *openapi;
 };
 
 /* --- document.c ------------------------------------------------------------------------------ */

@@ -15,7 +15,8 @@ const struct yaml_limits yaml_limits_default = {
 };
 
 struct reader {
-	struct arena *arena;
+	struct arena *tree;
+	struct arena *texts;
 	struct str name;
 	const struct yaml_limits *limits;
 	yaml_parser_t parser;
@@ -104,7 +105,7 @@ static struct str take_text(struct reader *reader)
 {
 	const yaml_event_t *event = &reader->event;
 
-	return arena_str(reader->arena, str_make((const char *)event->data.scalar.value,
+	return arena_str(reader->texts, str_make((const char *)event->data.scalar.value,
 						 event->data.scalar.length));
 }
 
@@ -158,7 +159,7 @@ static bool read_items(struct reader *reader, struct yaml_node *out)
 			size_t size = capacity * sizeof *items;
 
 			capacity = capacity == 0 ? 4 : capacity * 2;
-			items = arena_grow(reader->arena, items, size, capacity * sizeof *items);
+			items = arena_grow(reader->tree, items, size, capacity * sizeof *items);
 			out->items = items;
 		}
 		if (!read_node(reader, &items[out->count]))
@@ -192,8 +193,8 @@ static bool read_entries(struct reader *reader, struct yaml_node *out)
 			size_t size = capacity * sizeof *entries;
 
 			capacity = capacity == 0 ? 4 : capacity * 2;
-			entries = arena_grow(reader->arena, entries, size,
-					     capacity * sizeof *entries);
+			entries =
+				arena_grow(reader->tree, entries, size, capacity * sizeof *entries);
 			out->entries = entries;
 		}
 		if (!read_entry(reader, &entries[out->count]))
@@ -221,7 +222,8 @@ static bool read_node(struct reader *reader, struct yaml_node *out)
 
 	*out = (struct yaml_node){.line = (uint32_t)event->start_mark.line + 1,
 				  .column = (uint32_t)event->start_mark.column + 1};
-	if (!check_event(reader) || !arena_check(reader->arena, reader->err))
+	if (!check_event(reader) || !arena_check(reader->tree, reader->err) ||
+	    !arena_check(reader->texts, reader->err))
 		return false;
 	if (reader->nodes == reader->limits->nodes_max)
 		return fail_limit(reader, out->line, "values", reader->limits->nodes_max);
@@ -271,10 +273,17 @@ static bool read_stream(struct reader *reader, struct yaml_node *out)
 bool yaml_parse(struct arena *arena, struct str text, struct str name,
 		const struct yaml_limits *limits, struct yaml_node *out, struct error *err)
 {
-	struct reader reader = {.arena = arena, .name = name, .limits = limits, .err = err};
+	return yaml_parse_into(arena, arena, text, name, limits, out, err);
+}
+
+bool yaml_parse_into(struct arena *nodes, struct arena *texts, struct str text, struct str name,
+		     const struct yaml_limits *limits, struct yaml_node *out, struct error *err)
+{
+	struct reader reader = {
+		.tree = nodes, .texts = texts, .name = name, .limits = limits, .err = err};
 	struct yaml_node root;
 
-	assert(arena != NULL && limits != NULL && out != NULL && err != NULL);
+	assert(nodes != NULL && texts != NULL && limits != NULL && out != NULL && err != NULL);
 	assert(limits->depth_max <= DEPTH_ALLOWED);
 	if (text.len > limits->bytes_max)
 		return fail_limit(&reader, 1, "bytes", limits->bytes_max);

@@ -39,6 +39,11 @@ bool yaml_parse(struct arena *arena, struct str text, struct str name,
 		const struct yaml_limits *limits, struct yaml_node *out,
 		struct error *err) MUST_CHECK;
 
+/* The same with the nodes in an arena of their own, for those who keep nothing but texts. */
+bool yaml_parse_into(struct arena *nodes, struct arena *texts, struct str text, struct str name,
+		     const struct yaml_limits *limits, struct yaml_node *out,
+		     struct error *err) MUST_CHECK;
+
 /* The entry of a mapping, or NULL; also NULL when the node is no mapping or NULL. */
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
 
