@@ -2,7 +2,7 @@
 #include "lang/jsonata/builtin.h"
 
 /* Compiling takes stack, too, and evaluation may be deep already. */
-enum { EVAL_BYTES_MAX = 64 * 1024, EVAL_DEPTH_MAX = 60 };
+enum { EVAL_BYTES_MAX = 48 * 1024, EVAL_DEPTH_MAX = 60 };
 
 /* The fault of the inner expression becomes the value of D3120 or D3121. */
 static struct json wrap_fault(struct evaluation *e, const char *code, const struct fault *inner,

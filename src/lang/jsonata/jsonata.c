@@ -3,7 +3,7 @@
 #include "lang/jsonata/evaluate.h"
 #include "lang/jsonata/text.h"
 
-enum { BYTES_MAX_DEFAULT = 64 * 1024 };
+enum { BYTES_MAX_DEFAULT = 48 * 1024 };
 
 /* The bytes of the character at `at`, a lone surrogate of 3 among them; 0 for what is none. */
 static size_t character_size(struct str s, size_t at)

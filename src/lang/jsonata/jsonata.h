@@ -45,7 +45,7 @@ struct jsonata_options {
 	 * the order of jsonata_bindings.values. */
 	const struct str *variables;
 	size_t variable_count;
-	size_t bytes_max; /* of the expression; 0: 64 KiB */
+	size_t bytes_max; /* of the expression; 0: 48 KiB */
 	size_t depth_max; /* of its nesting; 0: 200 */
 };
 

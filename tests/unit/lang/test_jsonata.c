@@ -432,7 +432,7 @@ static void limits_the_length_of_expressions(void **state)
 		    strcmp(run.error.code, "S0207") == 0);
 	assert_fault(&run, repeat(run.arena, "1", 101), "U1002");
 	run.options.bytes_max = 0;
-	assert_fault(&run, repeat(run.arena, " ", 64 * 1024 + 1), "U1002");
+	assert_fault(&run, repeat(run.arena, " ", 48 * 1024 + 1), "U1002");
 }
 
 static void takes_utf8_alone(void **state)
