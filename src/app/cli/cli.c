@@ -243,3 +243,16 @@ int cli_main(int argc, char **argv)
 	print_help(stderr);
 	return EXIT_USAGE;
 }
+
+struct str cli_indent(struct cli *cli, struct str text)
+{
+	struct buffer out;
+	struct json value;
+	struct error ignored;
+
+	if (!json_parse(&cli->arena, text, &json_limits_default, &value, &ignored))
+		return text;
+	buffer_init(&out, &cli->arena, SIZE_MAX / 4);
+	json_print_pretty(&out, value);
+	return buffer_str(&out);
+}

@@ -76,4 +76,7 @@ void cli_print(struct str text);
 #define CLI_OPTION_JSON {"json", NULL, false, "print one JSON object"}
 #define CLI_OPTION_ENVIRONMENT {"environment", "NAME", false, "the environment, such as production"}
 
+/* JSON with its members on lines of their own, in the command's arena; what is no JSON as it is. */
+struct str cli_indent(struct cli *cli, struct str text);
+
 #endif

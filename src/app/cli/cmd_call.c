@@ -36,19 +36,6 @@ static bool make_target(struct cli *cli, struct str *out, struct error *err)
 	return buffer_check(&target, "the query", err);
 }
 
-static struct str indent(struct cli *cli, struct str text)
-{
-	struct buffer out;
-	struct json value;
-	struct error ignored;
-
-	if (!json_parse(&cli->arena, text, &json_limits_default, &value, &ignored))
-		return text;
-	buffer_init(&out, &cli->arena, SIZE_MAX / 4);
-	json_print_pretty(&out, value);
-	return buffer_str(&out);
-}
-
 /* The name of the error in a reply decides the exit code, as for every other command. */
 static int exit_code(struct cli *cli, int status, struct str text)
 {
@@ -78,7 +65,7 @@ static int run(struct cli *cli)
 	if (!make_target(cli, &target, &err) ||
 	    !admin_call_raw(cli, method, target, body, &status, &reply, &err))
 		return cli_fail(&err);
-	cli_print(cli_flag(cli, "pretty") ? indent(cli, reply) : reply);
+	cli_print(cli_flag(cli, "pretty") ? cli_indent(cli, reply) : reply);
 	return exit_code(cli, status, reply);
 }
 

@@ -34,19 +34,6 @@ static const struct discovery *load(struct cli *cli, struct error *err)
 	return NULL;
 }
 
-static struct str indent(struct cli *cli, struct str text)
-{
-	struct buffer out;
-	struct json value;
-	struct error ignored;
-
-	if (!json_parse(&cli->arena, text, &json_limits_default, &value, &ignored))
-		return text;
-	buffer_init(&out, &cli->arena, SIZE_MAX / 4);
-	json_print_pretty(&out, value);
-	return buffer_str(&out);
-}
-
 static int run(struct cli *cli)
 {
 	const struct discovery *discovery;
@@ -58,7 +45,7 @@ static int run(struct cli *cli)
 	if (discovery == NULL)
 		return cli_fail(&err);
 	struct str text = discovery_openapi(discovery);
-	cli_print(cli_flag(cli, "pretty") ? indent(cli, text) : text);
+	cli_print(cli_flag(cli, "pretty") ? cli_indent(cli, text) : text);
 	return 0;
 }
 

@@ -8,12 +8,18 @@ const struct model_resource *model_find(const struct model *model, struct str re
 	return NULL;
 }
 
+const struct model_field *model_find_among(const struct model_field *fields, size_t count,
+					   struct str name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_equal(fields[i].name, name))
+			return &fields[i];
+	return NULL;
+}
+
 const struct model_field *model_find_field(const struct model_resource *resource, struct str name)
 {
-	for (size_t i = 0; i < resource->field_count; i++)
-		if (str_equal(resource->fields[i].name, name))
-			return &resource->fields[i];
-	return NULL;
+	return model_find_among(resource->fields, resource->field_count, name);
 }
 
 const struct model_method *model_find_method(const struct model_resource *resource, struct str name)

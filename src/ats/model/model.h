@@ -102,6 +102,9 @@ struct model {
 const struct model *model_load(struct arena *arena, const struct disk *disk, const char *folder,
 			       struct buffer *faults) MUST_CHECK;
 const struct model_resource *model_find(const struct model *model, struct str resource);
+/* The field of that name among `count`, of a resource, an object or a body; NULL: none. */
+const struct model_field *model_find_among(const struct model_field *fields, size_t count,
+					   struct str name);
 const struct model_field *model_find_field(const struct model_resource *resource, struct str name);
 
 const struct model_method *model_find_method(const struct model_resource *resource,

@@ -28,15 +28,6 @@ static bool make_members(struct write *write, const struct model_field *fields, 
 			 const struct write_value *values, size_t count, struct json input,
 			 struct json *out, struct error *err);
 
-static const struct model_field *find_field(const struct model_field *fields, size_t count,
-					    struct str name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_equal(fields[i].name, name))
-			return &fields[i];
-	return NULL;
-}
-
 static bool make_value(struct write *write, const struct model_field *field,
 		       const struct write_value *value, struct json input, struct json *out,
 		       struct error *err)
@@ -95,7 +86,8 @@ static bool make_members(struct write *write, const struct model_field *fields, 
 
 	json_builder_init(&members, write->run->arena);
 	for (size_t i = 0; i < count; i++) {
-		const struct model_field *field = find_field(fields, field_count, values[i].name);
+		const struct model_field *field =
+			model_find_among(fields, field_count, values[i].name);
 
 		if (!make_value(write, field, &values[i], input, &made, err) ||
 		    !require(write, field, &values[i], made, err))
@@ -288,8 +280,9 @@ static bool append_member(struct form *form, const struct model_field *field, st
 			struct str key = str_make(value.members[i].key, value.members[i].key_len);
 
 			if (!append_member(form,
-					   field == NULL ? NULL
-							 : find_field(field->fields,
+					   field == NULL
+						   ? NULL
+						   : model_find_among(field->fields,
 								      field->field_count, key),
 					   arena_format(arena, "%.*s[%.*s]", STR_ARGS(name),
 							STR_ARGS(key)),
@@ -331,8 +324,8 @@ static bool spell_form(struct write *write, const struct native_method *method, 
 	for (size_t i = 0; i < body.count; i++) {
 		struct str key = str_make(body.members[i].key, body.members[i].key_len);
 
-		if (!append_member(&form, find_field(method->body, method->body_count, key), key,
-				   body.members[i].value))
+		if (!append_member(&form, model_find_among(method->body, method->body_count, key),
+				   key, body.members[i].value))
 			return false;
 	}
 	if (form.streamed.name.len > 0)

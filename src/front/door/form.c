@@ -209,20 +209,11 @@ static bool measure(struct form *form, int64_t *length, struct error *err)
 
 /* --- the file's place ------------------------------------------------------------------------ */
 
-static const struct model_field *find_field(const struct model_field *fields, size_t count,
-					    struct str name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_equal(fields[i].name, name))
-			return &fields[i];
-	return NULL;
-}
-
 /* What may be told of a file; the part's name is "file", or what the file is. */
 static bool describe(const struct form *form, const struct model_field *fields, size_t count,
 		     struct json_builder *out, struct error *err)
 {
-	const struct model_field *type = find_field(fields, count, STR("attachment_type"));
+	const struct model_field *type = model_find_among(fields, count, STR("attachment_type"));
 	bool is_known = str_equal(form->file.name, STR("file"));
 
 	json_builder_set(out, STR("content"), json_string(door_file_token));
@@ -282,11 +273,11 @@ static bool place_file(const struct form *form, const struct model_method *metho
 {
 	struct arena *arena = form->exchange->arena;
 	const struct model_field *files =
-		find_field(method->fields, method->field_count, STR("attachments"));
+		model_find_among(method->fields, method->field_count, STR("attachments"));
 	struct json_builder file;
 
 	json_builder_init(&file, arena);
-	if (find_field(method->fields, method->field_count, STR("content")) != NULL) {
+	if (model_find_among(method->fields, method->field_count, STR("content")) != NULL) {
 		if (!json_is(json_get_c(*body, "content"), JSON_UNDEFINED))
 			return error_set_field(err, ERROR_INVALID, "content", NULL,
 					       "the file comes with the form already");
