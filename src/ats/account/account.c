@@ -83,27 +83,32 @@ static struct store_statement insert_account(struct arena *arena, const struct a
 	};
 }
 
-static struct store_statement insert_credential(struct accounts *accounts, struct arena *arena,
-						const struct account *account,
-						const struct json_member *member)
+static bool insert_credential(struct accounts *accounts, struct arena *arena,
+			      const struct account *account, const struct json_member *member,
+			      struct store_statement *statement, struct error *err)
 {
+	enum { FIRST_VERSION = 1 };
 	struct str field = str_make(member->key, member->key_len);
 	struct vault_binding binding =
-		held_binding(arena, account->environment_id, account->id, field);
-	struct store_value *values = arena_array(arena, 4, sizeof *values);
+		held_binding(arena, account->environment_id, account->id, field, FIRST_VERSION);
+	struct store_value *values = arena_array(arena, 5, sizeof *values);
+	struct str sealed;
 
+	if (!vault_seal(accounts->vault, arena, &binding, json_str(member->value), &sealed, err))
+		return false;
 	values[0] = store_text(account->environment_id);
 	values[1] = store_text(account->id);
 	values[2] = store_text(field);
-	values[3] = store_blob(
-		vault_seal(accounts->vault, arena, &binding, json_str(member->value)));
-	return (struct store_statement){
-		.sql = "INSERT INTO credential (environment_id, account_id, field, sealed)"
-		       " VALUES (?1, ?2, ?3, ?4)",
+	values[3] = store_blob(sealed);
+	values[4] = store_int(FIRST_VERSION);
+	*statement = (struct store_statement){
+		.sql = "INSERT INTO credential (environment_id, account_id, field, sealed, version)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5)",
 		.parameters = values,
-		.parameter_count = 4,
+		.parameter_count = 5,
 		.changes_expected = 1,
 	};
+	return true;
 }
 
 bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
@@ -123,8 +128,9 @@ bool account_create(struct accounts *accounts, struct arena *arena, struct accou
 	account->created_ms = account->updated_ms = clock_unix_ms(accounts->clock);
 	statements[count++] = insert_account(arena, account, context, limits);
 	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
-		statements[count++] =
-			insert_credential(accounts, arena, account, &credential.members[i]);
+		if (!insert_credential(accounts, arena, account, &credential.members[i],
+				       &statements[count++], err))
+			return false;
 	return store_write(accounts->store, statements, count, err);
 }
 

@@ -5,6 +5,7 @@
 struct sealed_field {
 	struct str name;
 	struct str sealed;
+	int64_t version;
 };
 
 enum { COLUMNS = 9, TEXTS = 7 };
@@ -26,12 +27,13 @@ bool held_missing(struct error *err)
 }
 
 struct vault_binding held_binding(struct arena *arena, struct str environment_id, struct str id,
-				  struct str field)
+				  struct str field, int64_t version)
 {
 	return (struct vault_binding){
 		.environment = environment_id,
 		.subject = id,
 		.field = arena_format(arena, "credential.%.*s", STR_ARGS(field)),
+		.version = version,
 	};
 }
 
@@ -133,6 +135,7 @@ static struct held_account *pack(const struct store_rows *rows)
 			break;
 		field->name = put(&at, store_cell(rows, row, COLUMNS)->bytes);
 		field->sealed = put(&at, store_cell(rows, row, COLUMNS + 1)->bytes);
+		field->version = store_cell(rows, row, COLUMNS + 2)->integer;
 		account->field_count++;
 	}
 	return account;
@@ -149,7 +152,7 @@ static struct held_account *load(struct accounts *accounts, struct str environme
 	arena_init(&arena, QUERY_BYTES_MAX);
 	/* One statement, one snapshot: never an account with another's or half a credential. */
 	bool ok = store_query(accounts->store, &arena,
-			      "SELECT " HELD_COLUMNS ", c.field, c.sealed FROM account a"
+			      "SELECT " HELD_COLUMNS ", c.field, c.sealed, c.version FROM account a"
 			      " LEFT JOIN credential c ON c.environment_id = a.environment_id"
 			      " AND c.account_id = a.id"
 			      " WHERE a.environment_id = ?1 AND a.id = ?2",
@@ -224,7 +227,8 @@ bool held_open(struct accounts *accounts, const struct held_account *account, st
 		struct arena arena;
 		arena_init(&arena, CREDENTIAL_BYTES_MAX);
 		struct vault_binding binding =
-			held_binding(&arena, account->texts[0], account->texts[1], field);
+			held_binding(&arena, account->texts[0], account->texts[1], field,
+				     account->fields[i].version);
 		bool ok = vault_open_sealed(accounts->vault, &binding, account->fields[i].sealed,
 					    secret, err);
 		arena_finish(&arena);

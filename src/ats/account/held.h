@@ -40,6 +40,6 @@ bool held_read_row(struct arena *arena, const struct store_rows *rows, size_t ro
 		   struct account *out, struct error *err) MUST_CHECK;
 /* Where a field of a credential belongs. */
 struct vault_binding held_binding(struct arena *arena, struct str environment_id, struct str id,
-				  struct str field);
+				  struct str field, int64_t version);
 
 #endif

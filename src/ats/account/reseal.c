@@ -10,6 +10,7 @@ struct place {
 	struct str environment_id;
 	struct str account_id;
 	struct str field;
+	int64_t version;
 };
 
 static bool query_after(struct accounts *accounts, struct arena *arena, const struct place *after,
@@ -23,7 +24,7 @@ static bool query_after(struct accounts *accounts, struct arena *arena, const st
 	};
 
 	return store_query(accounts->store, arena,
-			   "SELECT environment_id, account_id, field, sealed FROM credential"
+			   "SELECT environment_id, account_id, field, sealed, version FROM credential"
 			   " WHERE (environment_id, account_id, field) > (?1, ?2, ?3)"
 			   " ORDER BY environment_id, account_id, field LIMIT ?4",
 			   values, 4, rows, err);
@@ -33,13 +34,18 @@ static bool replace(struct accounts *accounts, struct arena *arena, const struct
 		    struct str old, struct error *err)
 {
 	struct vault_binding binding =
-		held_binding(arena, place->environment_id, place->account_id, place->field);
+		held_binding(arena, place->environment_id, place->account_id, place->field,
+			     place->version);
 	struct secret secret;
+	struct str sealed;
 
 	if (!vault_open_sealed(accounts->vault, &binding, old, &secret, err))
 		return false;
-	struct str sealed = vault_seal(accounts->vault, arena, &binding, secret_str(&secret));
+	bool is_sealed = vault_seal(accounts->vault, arena, &binding, secret_str(&secret), &sealed,
+				    err);
 	secret_finish(&secret);
+	if (!is_sealed)
+		return false;
 	struct store_value values[] = {
 		store_text(place->environment_id), store_text(place->account_id),
 		store_text(place->field), store_blob(old), store_blob(sealed),
@@ -66,6 +72,7 @@ static bool do_step(struct accounts *accounts, struct arena *arena, const struct
 			.environment_id = store_cell(rows, i, 0)->bytes,
 			.account_id = store_cell(rows, i, 1)->bytes,
 			.field = store_cell(rows, i, 2)->bytes,
+			.version = store_cell(rows, i, 4)->integer,
 		};
 		if (vault_is_current(accounts->vault, sealed))
 			continue;

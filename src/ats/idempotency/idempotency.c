@@ -80,7 +80,7 @@ static enum journal_state find_call(struct operation_journal *journal, size_t nu
 		*sent_ms = call->sent_ms;
 		/* What cannot be opened any more is as good as not known. */
 		if (call->result.data == NULL ||
-		    !rows_open(attempt, call->result, &text, &ignored) ||
+		    !rows_open(attempt, call->number, call->result, &text, &ignored) ||
 		    !json_parse(arena, text, &json_limits_default, result, &ignored))
 			return JOURNAL_UNKNOWN;
 		return JOURNAL_DONE;

@@ -12,30 +12,64 @@ static void bind_key(const struct idempotency_attempt *attempt, struct store_val
 	values[2] = store_blob(attempt->key_hash);
 }
 
-static struct vault_binding binding_of(const struct idempotency_attempt *attempt)
+/* `number` is of the call, or REPLY. */
+enum { REPLY = -1 };
+
+static struct vault_binding binding_of(const struct idempotency_attempt *attempt, int64_t number)
 {
-	return (struct vault_binding){attempt->environment_id, attempt->account_id,
-				      STR("idempotency")};
+	return rows_binding(attempt->arena, attempt->environment_id, attempt->account_id,
+			    attempt->key_hash, number);
 }
 
-static struct str seal(const struct idempotency_attempt *attempt, struct str plain)
+struct vault_binding rows_binding(struct arena *arena, struct str environment_id,
+				  struct str account_id, struct str key_hash, int64_t number)
 {
-	struct vault_binding binding = binding_of(attempt);
+	struct buffer field;
 
-	return vault_seal(attempt->idempotency->vault, attempt->arena, &binding, plain);
+	buffer_init(&field, arena, 128);
+	buffer_append_c(&field, number == REPLY ? "idempotency.reply." : "idempotency.call.");
+	for (size_t i = 0; i < key_hash.len; i++)
+		buffer_append_format(&field, "%02x", (unsigned char)key_hash.data[i]);
+	return (struct vault_binding){.environment = environment_id,
+				      .subject = account_id,
+				      .field = buffer_str(&field),
+				      .version = number + 1};
 }
 
-bool rows_open(const struct idempotency_attempt *attempt, struct str sealed, struct str *plain,
-	       struct error *err)
+static bool seal(const struct idempotency_attempt *attempt, int64_t number, struct str plain,
+		 struct store_value *value, struct error *err)
 {
-	struct vault_binding binding = binding_of(attempt);
+	struct vault_binding binding = binding_of(attempt, number);
+	struct str sealed;
+
+	if (!vault_seal(attempt->idempotency->vault, attempt->arena, &binding, plain, &sealed, err))
+		return false;
+	*value = store_blob(sealed);
+	return true;
+}
+
+bool rows_open(const struct idempotency_attempt *attempt, int64_t number, struct str sealed,
+	       struct str *plain, struct error *err)
+{
+	struct vault_binding binding = binding_of(attempt, number);
 	struct secret secret;
+	struct vault_binding first =
+		rows_first_binding(attempt->environment_id, attempt->account_id);
 
-	if (!vault_open_sealed(attempt->idempotency->vault, &binding, sealed, &secret, err))
+	if (!vault_open_sealed(attempt->idempotency->vault, &binding, sealed, &secret, err) &&
+	    (!vault_is_first_format(sealed) ||
+	     !vault_open_sealed(attempt->idempotency->vault, &first, sealed, &secret, err)))
 		return false;
 	*plain = arena_str(attempt->arena, secret_str(&secret));
 	secret_finish(&secret);
 	return true;
+}
+
+struct vault_binding rows_first_binding(struct str environment_id, struct str account_id)
+{
+	return (struct vault_binding){.environment = environment_id,
+				      .subject = account_id,
+				      .field = STR("idempotency")};
 }
 
 static bool find_calls(struct idempotency_attempt *attempt, struct error *err)
@@ -83,7 +117,7 @@ bool rows_find(struct idempotency_attempt *attempt, bool *is_there, struct str *
 	reply->status = (int)store_cell(&rows, 0, 1)->integer;
 	if (reply->status == 0)
 		return find_calls(attempt, err);
-	return rows_open(attempt, store_cell(&rows, 0, 2)->bytes, &reply->body, err);
+	return rows_open(attempt, REPLY, store_cell(&rows, 0, 2)->bytes, &reply->body, err);
 }
 
 static bool write_one(const struct idempotency_attempt *attempt, const char *sql,
@@ -141,8 +175,8 @@ bool rows_end_call(const struct idempotency_attempt *attempt, int64_t number, st
 				 values, 4, err);
 	buffer_init(&text, attempt->arena, (size_t)64 << 20);
 	json_print(&text, result);
-	values[4] = store_blob(seal(attempt, buffer_str(&text)));
 	return buffer_check(&text, "what the ATS answered", err) &&
+	       seal(attempt, number, buffer_str(&text), &values[4], err) &&
 	       write_one(attempt,
 			 "UPDATE idempotency_call SET result = ?5 WHERE environment_id = ?1 AND"
 			 " account_id = ?2 AND key_hash = ?3 AND number = ?4",
@@ -165,7 +199,8 @@ bool rows_keep_reply(const struct idempotency_attempt *attempt,
 
 	bind_key(attempt, values);
 	values[3] = store_int(reply->status);
-	values[4] = store_blob(seal(attempt, reply->body));
+	if (!seal(attempt, REPLY, reply->body, &values[4], err))
+		return false;
 	values[5] = store_blob(attempt->request_hash);
 	return store_write(attempt->idempotency->store, statements, 2, err);
 }

@@ -56,8 +56,12 @@ bool rows_keep_reply(const struct idempotency_attempt *attempt,
 /* Deletes what is older than seven days, some time later; does nothing within an hour of the last
  * time. */
 void rows_expire(struct idempotency *idempotency);
-/* Opens a sealed text into the arena. */
-bool rows_open(const struct idempotency_attempt *attempt, struct str sealed, struct str *plain,
-	       struct error *err) MUST_CHECK;
+/* Opens what is kept of a call, or of the reply (number -1), into the arena. */
+bool rows_open(const struct idempotency_attempt *attempt, int64_t number, struct str sealed,
+	       struct str *plain, struct error *err) MUST_CHECK;
+/* Where they belong; and where they did in the first format. */
+struct vault_binding rows_binding(struct arena *arena, struct str environment_id,
+				  struct str account_id, struct str key_hash, int64_t number);
+struct vault_binding rows_first_binding(struct str environment_id, struct str account_id);
 
 #endif

@@ -128,7 +128,7 @@ static void append_part(struct bound *bound, struct str part)
 static void bound_init(struct bound *bound, const unsigned char *head,
 		       const struct vault_binding *binding)
 {
-	size_t size = HEAD_BYTES + 3 * 4 + binding->environment.len + binding->subject.len +
+	size_t size = HEAD_BYTES + 3 * 4 + 8 + binding->environment.len + binding->subject.len +
 		      binding->field.len;
 
 	assert(size < UINT32_MAX);
@@ -140,6 +140,8 @@ static void bound_init(struct bound *bound, const unsigned char *head,
 	append_part(bound, binding->environment);
 	append_part(bound, binding->subject);
 	append_part(bound, binding->field);
+	for (int shift = 0; binding->version != 0 && shift < 64; shift += 8)
+		bound->bytes[bound->len++] = (unsigned char)(binding->version >> shift);
 }
 
 static void bound_finish(struct bound *bound)
@@ -194,14 +196,16 @@ static bool unseal(struct vault *vault, enum key_use use, const struct vault_bin
 	return result == 0;
 }
 
-struct str vault_seal(struct vault *vault, struct arena *arena,
-		      const struct vault_binding *binding, struct str plain)
+bool vault_seal(struct vault *vault, struct arena *arena, const struct vault_binding *binding,
+		struct str plain, struct str *sealed, struct error *err)
 {
 	size_t len = plain.len + VAULT_SEALED_OVERHEAD;
 	unsigned char *out = arena_alloc(arena, len);
 
+	(void)err;
 	seal(vault, KEY_FOR_SEALING, binding, plain, out);
-	return str_make((char *)out, len);
+	*sealed = str_make((char *)out, len);
+	return true;
 }
 
 bool vault_open_sealed(struct vault *vault, const struct vault_binding *binding,
@@ -221,6 +225,11 @@ bool vault_open_sealed(struct vault *vault, const struct vault_binding *binding,
 	}
 	secret_finish(&opened);
 	return error_set(err, ERROR_INTERNAL, "a sealed secret does not open");
+}
+
+bool vault_is_first_format(struct str sealed)
+{
+	return sealed.len > 0 && sealed.data[0] == VERSION;
 }
 
 bool vault_is_current(const struct vault *vault, struct str sealed)

@@ -17,6 +17,7 @@ struct vault_binding {
 	struct str environment;
 	struct str subject;
 	struct str field;
+	int64_t version; /* of what is kept there, counted up at each change; 0: there is none */
 };
 
 /* An opened secret in locked memory which is left out of core dumps and wiped at the end. A NUL
@@ -46,14 +47,17 @@ void vault_destroy(struct vault *vault);
 
 /* A sealed text is so many bytes longer than the plain one. */
 enum { VAULT_SEALED_OVERHEAD = 2 + 4 + 24 + 16 };
-/* The sealed bytes, in the arena. Any thread. */
-struct str vault_seal(struct vault *vault, struct arena *arena,
-		      const struct vault_binding *binding, struct str plain);
+/* The sealed bytes, in the arena. Any thread. An environment's first sealing stores a key for it
+ * and waits for that; it fails as store_write() does. */
+bool vault_seal(struct vault *vault, struct arena *arena, const struct vault_binding *binding,
+		struct str plain, struct str *sealed, struct error *err) MUST_CHECK;
 /* On success the caller must secret_finish(*secret). ERROR_INTERNAL when it was altered, belongs
  * elsewhere, or its key is not known; the message does not tell which. */
 bool vault_open_sealed(struct vault *vault, const struct vault_binding *binding,
 		       struct str sealed, struct secret *secret, struct error *err) MUST_CHECK;
 
+/* Sealed by a program that had no data keys yet. */
+bool vault_is_first_format(struct str sealed) MUST_CHECK;
 /* Whether it was sealed under the newest key: what was not is to be sealed again. */
 bool vault_is_current(const struct vault *vault, struct str sealed) MUST_CHECK;
 

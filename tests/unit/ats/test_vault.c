@@ -59,7 +59,17 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const struct vault_binding here = {STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token")};
+static const struct vault_binding here = {STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token"), 0};
+
+static struct str seal(struct vault *vault, struct arena *arena,
+		       const struct vault_binding *binding, struct str plain)
+{
+	struct error err;
+	struct str sealed;
+
+	assert_true(vault_seal(vault, arena, binding, plain, &sealed, &err));
+	return sealed;
+}
 
 static bool opens_to(struct vault *vault, const struct vault_binding *binding, struct str sealed,
 		     struct str plain)
@@ -173,7 +183,7 @@ static void what_is_sealed_opens_where_it_belongs(void **state)
 		char *bytes = arena_alloc(&test->arena, lengths[i]);
 		memset(bytes, 'p', lengths[i]);
 		struct str plain = str_make(bytes, lengths[i]);
-		struct str sealed = vault_seal(test->vault, &test->arena, &here, plain);
+		struct str sealed = seal(test->vault, &test->arena, &here, plain);
 		assert_int_equal(sealed.len, lengths[i] + VAULT_SEALED_OVERHEAD);
 		assert_true(opens_to(test->vault, &here, sealed, plain));
 	}
@@ -181,16 +191,19 @@ static void what_is_sealed_opens_where_it_belongs(void **state)
 
 /* Bindings that differ in one part, in the border between two parts, in length. */
 static const struct vault_binding places[] = {
-	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token")},
-	{STR_INIT("env_2"), STR_INIT("acc_1"), STR_INIT("token")},
-	{STR_INIT("env_1"), STR_INIT("acc_2"), STR_INIT("token")},
-	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("secret")},
-	{STR_INIT("env_1a"), STR_INIT("cc_1"), STR_INIT("token")},
-	{STR_INIT("env_1"), STR_INIT("acc_1t"), STR_INIT("oken")},
-	{STR_INIT(""), STR_INIT("env_1acc_1"), STR_INIT("token")},
-	{STR_INIT("env_1acc_1token"), STR_INIT(""), STR_INIT("")},
-	{STR_INIT(""), STR_INIT(""), STR_INIT("")},
-	{STR_INIT("token"), STR_INIT("acc_1"), STR_INIT("env_1")},
+	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token"), 0},
+	{STR_INIT("env_2"), STR_INIT("acc_1"), STR_INIT("token"), 0},
+	{STR_INIT("env_1"), STR_INIT("acc_2"), STR_INIT("token"), 0},
+	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("secret"), 0},
+	{STR_INIT("env_1a"), STR_INIT("cc_1"), STR_INIT("token"), 0},
+	{STR_INIT("env_1"), STR_INIT("acc_1t"), STR_INIT("oken"), 0},
+	{STR_INIT(""), STR_INIT("env_1acc_1"), STR_INIT("token"), 0},
+	{STR_INIT("env_1acc_1token"), STR_INIT(""), STR_INIT(""), 0},
+	{STR_INIT(""), STR_INIT(""), STR_INIT(""), 0},
+	{STR_INIT("token"), STR_INIT("acc_1"), STR_INIT("env_1"), 0},
+	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token"), 1},
+	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token"), 256},
+	{STR_INIT("env_1"), STR_INIT("acc_1"), STR_INIT("token"), -1},
 };
 enum { PLACES = sizeof places / sizeof places[0] };
 
@@ -200,7 +213,7 @@ static void nothing_opens_in_another_place(void **state)
 	struct str plain = STR("the secret");
 
 	for (size_t from = 0; from < PLACES; from++) {
-		struct str sealed = vault_seal(test->vault, &test->arena, &places[from], plain);
+		struct str sealed = seal(test->vault, &test->arena, &places[from], plain);
 		struct str token = vault_seal_token(test->vault, &test->arena, &places[from], plain);
 		for (size_t to = 0; to < PLACES; to++) {
 			struct str out;
@@ -218,8 +231,8 @@ static void a_long_binding_counts_to_its_last_byte(void **state)
 	char *text = arena_alloc(&test->arena, 5000);
 
 	memset(text, 's', 5000);
-	struct vault_binding binding = {STR("env_1"), str_make(text, 5000), STR("token")};
-	struct str sealed = vault_seal(test->vault, &test->arena, &binding, STR("plain"));
+	struct vault_binding binding = {STR("env_1"), str_make(text, 5000), STR("token"), 0};
+	struct str sealed = seal(test->vault, &test->arena, &binding, STR("plain"));
 	assert_true(opens_to(test->vault, &binding, sealed, STR("plain")));
 	text[4999] = 't';
 	assert_false(opens_to(test->vault, &binding, sealed, STR("plain")));
@@ -229,7 +242,7 @@ static void every_altered_bit_is_noticed(void **state)
 {
 	struct test *test = *state;
 	struct str plain = STR("the secret");
-	struct str sealed = vault_seal(test->vault, &test->arena, &here, plain);
+	struct str sealed = seal(test->vault, &test->arena, &here, plain);
 
 	for (size_t bit = 0; bit < sealed.len * 8; bit++) {
 		struct str altered = arena_str(&test->arena, sealed);
@@ -246,8 +259,8 @@ static void every_altered_bit_is_noticed(void **state)
 static void the_format_is_the_documented_one(void **state)
 {
 	struct test *test = *state;
-	struct str sealed = vault_seal(test->vault, &test->arena, &here, STR("plain"));
-	struct str again = vault_seal(test->vault, &test->arena, &here, STR("plain"));
+	struct str sealed = seal(test->vault, &test->arena, &here, STR("plain"));
+	struct str again = seal(test->vault, &test->arena, &here, STR("plain"));
 	static const unsigned char head[] = {1, 1, 0, 0, 0, 1};
 
 	assert_memory_equal(sealed.data, head, sizeof head);
@@ -258,7 +271,7 @@ static void the_format_is_the_documented_one(void **state)
 static void a_second_line_rotates_the_key(void **state)
 {
 	struct test *test = *state;
-	struct str old = vault_seal(test->vault, &test->arena, &here, STR("plain"));
+	struct str old = seal(test->vault, &test->arena, &here, STR("plain"));
 	struct str old_token = vault_seal_token(test->vault, &test->arena, &here, STR("plain"));
 	unsigned char before[VAULT_DIGEST_BYTES], now[VAULT_DIGEST_BYTES], older[VAULT_DIGEST_BYTES];
 	struct str out;
@@ -270,7 +283,7 @@ static void a_second_line_rotates_the_key(void **state)
 	assert_true(opens_to(test->vault, &here, old, STR("plain")));
 	assert_true(vault_open_token(test->vault, &test->arena, &here, old_token, &out, &test->err));
 	assert_false(vault_is_current(test->vault, old));
-	struct str sealed = vault_seal(test->vault, &test->arena, &here, STR("plain"));
+	struct str sealed = seal(test->vault, &test->arena, &here, STR("plain"));
 	assert_true(vault_is_current(test->vault, sealed));
 	assert_int_equal(sealed.data[5], 2);
 	vault_digest(test->vault, "api_key", STR("text"), now);
@@ -351,7 +364,7 @@ static void a_sealed_credential_is_no_token(void **state)
 	struct test *test = *state;
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	struct str sealed = vault_seal(test->vault, &test->arena, &here, STR("12345678"));
+	struct str sealed = seal(test->vault, &test->arena, &here, STR("12345678"));
 	char *text = arena_alloc(&test->arena, sealed.len / 3 * 4);
 
 	assert_int_equal(sealed.len % 3, 0);
@@ -395,7 +408,7 @@ static void many_secrets_are_open_at_once(void **state)
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < HELD; i++) {
 			struct str plain = arena_format(&test->arena, "secret %d", i);
-			struct str sealed = vault_seal(test->vault, &test->arena, &here, plain);
+			struct str sealed = seal(test->vault, &test->arena, &here, plain);
 			assert_true(vault_open_sealed(test->vault, &here, sealed, &secrets[i],
 						      &test->err));
 		}
@@ -418,7 +431,7 @@ static void *open_many(void *context)
 	arena_init(&arena, 1 << 20);
 	for (int i = 0; i < 500; i++) {
 		struct str plain = arena_format(&arena, "%d of %p", i, (void *)&arena);
-		struct str sealed = vault_seal(vault, &arena, &here, plain);
+		struct str sealed = seal(vault, &arena, &here, plain);
 		unsigned char digest[VAULT_DIGEST_BYTES];
 		vault_digest(vault, i % 2 == 0 ? "one" : "two", plain, digest);
 		if (!opens_to(vault, &here, sealed, plain))
