@@ -32,12 +32,12 @@ class Process:
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.line = self.process.stdout.readline().strip()
-        if "http://" not in self.line:
+        if "http" not in self.line:
             self.process.wait(10)
             self.reader.join(10)
             raise RuntimeError(f"{arguments} did not start: {self.line} {''.join(self.log)}")
-        self.url = re.search(r"http://[^\s]+", self.line)[0]
-        self.host = re.search(r"http://([^/\s]+)", self.line)[1]
+        self.url = re.search(r"https?://[^\s]+", self.line)[0]
+        self.host = re.search(r"https?://([^/\s]+)", self.line)[1]
         servers.discard(self.host)  # a port may come again
 
     def _read_log(self):
@@ -79,10 +79,11 @@ def start_server(data, sandbox, *options, listen="127.0.0.1:0"):
 class Client:
     """One keep-alive connection; answers (status, headers, parsed body)."""
 
-    def __init__(self, host, key=None):
+    def __init__(self, host, key=None, tls=None):
         self.is_server = host in servers
         self.beyond = ()  # fields of records that overrides add to those of the document
-        self.connection = http.client.HTTPConnection(host, timeout=120)
+        self.connection = (http.client.HTTPConnection(host, timeout=120) if tls is None else
+                           http.client.HTTPSConnection(host, timeout=120, context=tls))
         self.key = key
 
     def request(self, method, path, body=None, headers=None):

@@ -1,6 +1,10 @@
+#include <signal.h>
+
 #include "app/cli/commands.h"
 #include "ats/calls/calls.h"
 #include "base/log.h"
+
+enum { CERTIFICATE_LOOK_S = 2 };
 
 static const struct cli_option options[] = {
 	{"listen", "HOST:PORT", false, "where to listen (default: 127.0.0.1:8080; port 0: any free one)"},
@@ -9,6 +13,9 @@ static const struct cli_option options[] = {
 	CLI_OPTION_MASTER_KEY,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
+	{"tls-certificate", "FILE", false,
+	 "serve HTTPS: a PEM file with the certificate and those above it"},
+	{"tls-key", "FILE", false, "the PEM file of its key; both are read anew when they change"},
 	{"public-url", "URL", false,
 	 "where callers reach this server, for links in answers (default: links are paths)"},
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
@@ -48,9 +55,23 @@ static bool read_options(struct cli *cli, struct server_options *server,
 	if (listen != NULL)
 		server->listen = str_from_c(listen);
 	server->public_url = str_from_c(cli_value(cli, "public-url"));
+	server->tls_certificate = cli_value(cli, "tls-certificate");
+	server->tls_key = cli_value(cli, "tls-key");
 	server->workers = (size_t)workers;
 	server->call_timeout_ms = timeout * 1000;
 	return true;
+}
+
+/* SIGHUP, and every few seconds a look at the files, renew the certificate meanwhile. */
+static int wait_for_end(struct server *server)
+{
+	for (;;) {
+		int signal = wait_for_signal_or(CERTIFICATE_LOOK_S);
+
+		if (signal != 0 && signal != SIGHUP)
+			return signal;
+		server_reload_tls(server, signal == SIGHUP);
+	}
 }
 
 static int run(struct cli *cli)
@@ -69,9 +90,9 @@ static int run(struct cli *cli)
 		server_close(server);
 		return cli_fail(&err);
 	}
-	cli_print(arena_format(&cli->arena, "tenon listens on http://%.*s",
-			       STR_ARGS(server_address(server))));
-	int signal = wait_for_signal();
+	cli_print(arena_format(&cli->arena, "tenon listens on %.*s",
+			       STR_ARGS(server_url(server, &cli->arena))));
+	int signal = wait_for_end(server);
 	LOG(LOG_INFO, "stopping", LOG_N(signal, signal));
 	server_stop(server);
 	server_close(server);

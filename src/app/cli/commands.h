@@ -40,8 +40,11 @@ struct listener *listener_start(struct arena *arena, struct http_handler *handle
 /* Ends the loop and the thread; NULL is accepted. */
 void listener_stop(struct listener *listener);
 
-/* Blocks SIGINT and SIGTERM for all threads started later, so that wait_for_signal() gets them. */
+/* Blocks SIGINT, SIGTERM and SIGHUP for all threads started later, so that those below get them. */
 void block_signals(void);
+/* SIGINT or SIGTERM. */
 int wait_for_signal(void);
+/* SIGINT, SIGTERM or SIGHUP; 0: none came for so many seconds. */
+int wait_for_signal_or(int seconds);
 
 #endif

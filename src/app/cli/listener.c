@@ -86,6 +86,7 @@ void block_signals(void)
 {
 	sigset_t set = ending_signals();
 
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -97,4 +98,14 @@ int wait_for_signal(void)
 	while (sigwait(&set, &signal) != 0)
 		continue;
 	return signal;
+}
+
+int wait_for_signal_or(int seconds)
+{
+	const struct timespec time = {.tv_sec = seconds};
+	sigset_t set = ending_signals();
+
+	sigaddset(&set, SIGHUP);
+	int signal = sigtimedwait(&set, NULL, &time);
+	return signal < 0 ? 0 : signal;
 }

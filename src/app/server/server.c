@@ -172,12 +172,38 @@ static const struct http_router *make_router(struct arena *arena)
 	return http_router_create(arena, routes, count);
 }
 
+static bool open_tls(struct server *server, const struct server_options *options,
+		     struct error *err)
+{
+	const char *certificate = options->tls_certificate, *key = options->tls_key;
+
+	if (certificate == NULL && key == NULL)
+		return true;
+	if (certificate == NULL || key == NULL)
+		return error_set_field(err, ERROR_INVALID,
+				       certificate == NULL ? "tls-certificate" : "tls-key",
+				       "a PEM file", "--tls-certificate and --tls-key go together");
+	server->tls = http_tls_create(certificate, key, err);
+	return server->tls != NULL;
+}
+
+void server_reload_tls(struct server *server, bool always)
+{
+	struct error err;
+
+	if (server->tls == NULL || (!always && !http_tls_has_changed(server->tls)))
+		return;
+	if (!http_tls_reload(server->tls, &err))
+		LOG(LOG_ERROR, "tls_certificate_not_read", LOG_C(message, err.message));
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
 	struct store_options store = {.folder = options->data_folder};
 
-	if (!load_definitions(server, options, err) || !set_base_urls(server, options, err) ||
+	if (!open_tls(server, options, err) || !load_definitions(server, options, err) ||
+	    !set_base_urls(server, options, err) ||
 	    !set_public_url(server, options->public_url, err))
 		return false;
 	store.migrations = schema_migrations(&store.migration_count);
@@ -283,6 +309,12 @@ bool server_start(struct server *server, struct error *err)
 	return true;
 }
 
+struct str server_url(const struct server *server, struct arena *arena)
+{
+	return arena_format(arena, "http%s://%.*s", server->tls == NULL ? "" : "s",
+			    STR_ARGS(server->address));
+}
+
 struct str server_address(const struct server *server)
 {
 	return server->address;
@@ -315,6 +347,7 @@ void server_close(struct server *server)
 	server_stop(server);
 	for (size_t i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_finish(&server->workers[i]);
+	http_tls_destroy(server->tls);
 	calls_destroy(server->calls);
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);

@@ -22,6 +22,8 @@ struct server_options {
 	size_t workers;              /* 0: one per core */
 	const struct server_base_url *base_urls;
 	size_t base_url_count;
+	const char *tls_certificate; /* PEM files; both NULL: not encrypted */
+	const char *tls_key;
 	struct str public_url;       /* "https://ats.example.com", for links; empty: they are paths */
 	int64_t call_timeout_ms;     /* 0: 60 s */
 	int64_t log_days;            /* how long calls are remembered; 0: not at all */
@@ -34,6 +36,11 @@ struct server;
 struct server *server_open(const struct server_options *options, struct error *err) MUST_CHECK;
 /* Listens and starts the workers. */
 bool server_start(struct server *server, struct error *err) MUST_CHECK;
+/* Where the certificate's files have changed, or `always`: reads them anew. What is wrong with them
+ * is logged, and the old certificate stays in use. */
+void server_reload_tls(struct server *server, bool always);
+/* "http://127.0.0.1:8080", once started. */
+struct str server_url(const struct server *server, struct arena *arena);
 /* "127.0.0.1:8080", once started. */
 struct str server_address(const struct server *server);
 size_t server_workers(const struct server *server);

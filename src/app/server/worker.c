@@ -25,6 +25,9 @@ void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 	struct http_match match;
 	struct error err;
 	http_exchange_set_header(exchange, "X-Request-Id", exchange->request_id);
+	if (worker->server->tls != NULL && !exchange->is_local)
+		http_exchange_set_header(exchange, "Strict-Transport-Security",
+					 STR("max-age=31536000"));
 	/* A HEAD is answered as the GET that it stands for; the server leaves the body out. */
 	enum http_method method = exchange->method == HTTP_HEAD ? HTTP_GET : exchange->method;
 
@@ -146,8 +149,12 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 {
 	const struct server *server = worker->server;
 
-	worker->listener = http_server_create(worker->loop, fd, false, &server->limits,
-					      &worker->handler, err);
+	worker->listener = server->tls == NULL
+				   ? http_server_create(worker->loop, fd, false, &server->limits,
+							&worker->handler, err)
+				   : http_server_create_tls(worker->loop, fd, server->tls,
+							    &server->limits, &worker->handler,
+							    err);
 	if (worker->listener == NULL)
 		return false;
 	if (local_fd >= 0) {

@@ -32,6 +32,7 @@ struct server {
 	size_t worker_count;
 	int64_t call_timeout_ms;
 	size_t calls_max;       /* to ATSs at once, per worker */
+	struct http_tls *tls; /* NULL: not encrypted */
 	struct http_server_limits limits;
 	int64_t started_ms;
 	_Atomic bool is_draining;

@@ -86,6 +86,7 @@ struct http_server {
 	size_t active;	/* not idle */
 	size_t running; /* fibers */
 	size_t window_peak;
+	struct http_tls *tls; /* NULL: not encrypted */
 	int fd;
 	bool is_local;
 	bool is_quiet;

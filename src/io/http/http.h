@@ -313,6 +313,25 @@ bool http_listen(struct arena *arena, struct str address, int *fds, size_t count
 struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
 				       const struct http_server_limits *limits,
 				       struct http_handler *handler, struct error *err) MUST_CHECK;
+/* What an encrypted listener shows its callers: PEM files of a certificate with those above it, and
+ * of its key, as the file stands when it is read. Shared by all workers, any thread. */
+struct http_tls;
+/* ERROR_INVALID or ERROR_FORBIDDEN (fields "tls-certificate", "tls-key") when a file cannot be
+ * read, the two do not belong together, or everybody may read the key. */
+struct http_tls *http_tls_create(const char *certificate_file, const char *key_file,
+				 struct error *err) MUST_CHECK;
+/* No server that uses it may be there any more. NULL is accepted. */
+void http_tls_destroy(struct http_tls *tls);
+/* Reads the files anew, for connections to come; those that are there go on. When it fails the
+ * old certificate stays in use. One thread at a time. */
+bool http_tls_reload(struct http_tls *tls, struct error *err) MUST_CHECK;
+/* Whether a file is another one than at the last reading, also one that failed. */
+bool http_tls_has_changed(const struct http_tls *tls) MUST_CHECK;
+/* As http_server_create(), with TLS 1.2 or 1.3 (never local). `tls` must outlive it. */
+struct http_server *http_server_create_tls(struct loop *loop, int fd, struct http_tls *tls,
+					   const struct http_server_limits *limits,
+					   struct http_handler *handler,
+					   struct error *err) MUST_CHECK;
 /* Takes no new connection any more and closes idle ones; requests under way are finished. */
 void http_server_quiesce(struct http_server *server);
 /* No request may be under way. NULL is accepted. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "io/http/connection.h"
 #include "io/http/message.h"
+#include "io/http/tls.h"
 
 enum {
 	SWEEP_NS = 1000000000,
@@ -286,6 +287,7 @@ static void request_ended(void *context, struct MHD_Connection *mhd, void **requ
 static void turn(struct http_server *server)
 {
 	server->has_more = false;
+	tls_use(server->tls);
 	if (MHD_run(server->daemon) != MHD_YES)
 		die("libmicrohttpd does not run");
 }
@@ -324,9 +326,19 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
 {
 	const struct http_server_limits *limits = server->limits;
 	size_t pool = connection_pool_bytes(limits);
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+	const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+	struct MHD_OptionItem encrypted[] = {
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_retrieve},
+		{MHD_OPTION_END, 0, NULL},
+	};
 
+	if (server->tls != NULL)
+		flags |= MHD_USE_TLS;
 	return MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_came, server,
+		flags, 0, NULL, NULL, request_came, server,
+		MHD_OPTION_ARRAY, server->tls == NULL ? plain : encrypted,
 		MHD_OPTION_LISTEN_SOCKET, server->fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)limits->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
 		limits->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
@@ -352,9 +364,9 @@ static bool join_loop(struct http_server *server, struct error *err)
 	return true;
 }
 
-struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
-				       const struct http_server_limits *limits,
-				       struct http_handler *handler, struct error *err)
+static struct http_server *create(struct loop *loop, int fd, bool is_local, struct http_tls *tls,
+				  const struct http_server_limits *limits,
+				  struct http_handler *handler, struct error *err)
 {
 	struct http_server *server = calloc(1, sizeof *server);
 
@@ -364,6 +376,7 @@ struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
 	server->loop = loop;
 	server->fd = fd;
 	server->is_local = is_local;
+	server->tls = tls;
 	server->limits = limits;
 	server->handler = handler;
 	server->daemon = start_daemon(server);
@@ -379,6 +392,20 @@ struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
 		return NULL;
 	}
 	return server;
+}
+
+struct http_server *http_server_create(struct loop *loop, int fd, bool is_local,
+				       const struct http_server_limits *limits,
+				       struct http_handler *handler, struct error *err)
+{
+	return create(loop, fd, is_local, NULL, limits, handler, err);
+}
+
+struct http_server *http_server_create_tls(struct loop *loop, int fd, struct http_tls *tls,
+					   const struct http_server_limits *limits,
+					   struct http_handler *handler, struct error *err)
+{
+	return create(loop, fd, false, tls, limits, handler, err);
 }
 
 void http_server_quiesce(struct http_server *server)
