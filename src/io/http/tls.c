@@ -128,9 +128,10 @@ static bool check_pair(const struct identity *identity, struct error *err)
 	gnutls_pubkey_t public;
 
 	gnutls_pubkey_init(&public);
+	gnutls_pubkey_t shown = identity->chain[0].pubkey;
 	bool ok = gnutls_pubkey_import_privkey(public, identity->key, 0, 0) >= 0 &&
 		  gnutls_pubkey_get_key_id(public, flags, ids[0], &sizes[0]) >= 0 &&
-		  gnutls_pubkey_get_key_id(identity->chain[0].pubkey, flags, ids[1], &sizes[1]) >= 0 &&
+		  gnutls_pubkey_get_key_id(shown, flags, ids[1], &sizes[1]) >= 0 &&
 		  sizes[0] == sizes[1] && memcmp(ids[0], ids[1], sizes[0]) == 0;
 	gnutls_pubkey_deinit(public);
 	return ok || error_set_field(err, ERROR_INVALID, "tls-key", "the key of --tls-certificate",
