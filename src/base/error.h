@@ -24,7 +24,8 @@
 	ROW(ERROR_UPSTREAM, "upstream", 502, 12)                       \
 	ROW(ERROR_UNAVAILABLE, "unavailable", 503, 13)                 \
 	ROW(ERROR_TIMEOUT, "timeout", 504, 14)                                                     \
-	ROW(ERROR_OUTCOME_UNKNOWN, "outcome_unknown", 504, 15)
+	ROW(ERROR_OUTCOME_UNKNOWN, "outcome_unknown", 504, 15)                                     \
+	ROW(ERROR_GONE, "gone", 410, 16)
 
 enum error_code {
 #define ROW(code, name, status, exit) code,

@@ -8,10 +8,12 @@
 
 #include "app/server/worker.h"
 #include "base/log.h"
+#include "ats/link/link.h"
 #include "ats/schema/schema.h"
 #include "front/admin/admin.h"
 #include "front/batch/batch.h"
 #include "front/discovery/discovery.h"
+#include "front/link/link.h"
 #include "front/proxy/proxy.h"
 #include "front/rest/rest.h"
 #include "front/status/status.h"
@@ -51,8 +53,11 @@ static bool load_definitions(struct server *server, const struct server_options 
 			     &faults))
 		return fail_with_faults(&faults, err);
 	const char *aliases = arena_format(&server->arena, "%s/models/aliases.yaml", share).data;
-	return model_load_aliases(&server->arena, disk, aliases, &server->aliases, &faults) ||
-	       fail_with_faults(&faults, err);
+	if (!model_load_aliases(&server->arena, disk, aliases, &server->aliases, &faults))
+		return fail_with_faults(&faults, err);
+	server->link_files =
+		link_files_read(&server->arena, disk, share, &server->connectors, err);
+	return server->link_files != NULL;
 }
 
 static bool set_public_url(struct server *server, struct str url, struct error *err)
@@ -149,6 +154,7 @@ const struct http_route *server_routes(struct arena *arena, size_t *count)
 		     {batch_routes, batch_route_count},
 		     {admin_routes, admin_route_count},
 		     {discovery_routes, discovery_route_count},
+		     {link_routes, link_route_count},
 		     {status_routes, status_route_count}};
 	struct http_route *all;
 	size_t room = 0;
@@ -217,6 +223,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 						 random_system());
 	server->overrides = overrides_create(server->store, &server->connectors, clock_system(),
 					     random_system());
+	server->links = links_create(server->accounts, server->store, server->vault,
+				     clock_system(), random_system());
 	server->calls = calls_create(server->store, clock_system(), random_system(),
 				     options->log_days, err);
 	if (server->calls == NULL)
@@ -349,6 +357,7 @@ void server_close(struct server *server)
 		worker_finish(&server->workers[i]);
 	http_tls_destroy(server->tls);
 	calls_destroy(server->calls);
+	links_destroy(server->links);
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);
 	overrides_destroy(server->overrides);

@@ -91,6 +91,8 @@ static void init_doors(struct worker *worker)
 		.store = server->store,
 		.idempotency = server->idempotency,
 		.calls = server->calls,
+		.links = server->links,
+		.link_files = server->link_files,
 		.counts = &server->door_counts,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,

@@ -20,6 +20,8 @@ struct server {
 	const struct model *model;
 	struct model_aliases aliases;
 	const struct discovery *discovery;
+	struct links *links;
+	const struct link_files *link_files;
 	const struct http_router *router;
 	struct operation_counts operation_counts;
 	struct door_counts door_counts;

@@ -114,24 +114,96 @@ static bool insert_credential(struct accounts *accounts, struct arena *arena,
 bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
 		    struct json credential, struct error *err)
 {
-	struct store_statement statements[1 + CREDENTIAL_FIELDS_MAX];
+	static const struct account_beside nothing = {NULL, 0};
+
+	return account_create_beside(accounts, arena, account, credential, &nothing, err);
+}
+
+bool account_create_beside(struct accounts *accounts, struct arena *arena, struct account *account,
+			   struct json credential, const struct account_beside *beside,
+			   struct error *err)
+{
+	struct store_statement statements[1 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX];
 	struct str context, limits;
 	size_t count = 0;
 
-	assert(accounts->magic == ACCOUNTS_MAGIC);
+	assert(accounts->magic == ACCOUNTS_MAGIC && beside->count <= ACCOUNT_BESIDE_MAX);
 	if (!check_new(account, credential, err) ||
 	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err) ||
 	    !input_print_object(arena, account->limits, LIMITS_BYTES_MAX, "limits", &limits, err) ||
 	    !environment_check(accounts, account->environment_id, err))
 		return false;
-	account->id = id_make(accounts, arena, "acc_");
+	if (account->id.len == 0)
+		account->id = id_make(accounts, arena, "acc_");
 	account->created_ms = account->updated_ms = clock_unix_ms(accounts->clock);
 	statements[count++] = insert_account(arena, account, context, limits);
 	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
 		if (!insert_credential(accounts, arena, account, &credential.members[i],
 				       &statements[count++], err))
 			return false;
+	for (size_t i = 0; i < beside->count; i++)
+		statements[count++] = beside->statements[i];
 	return store_write(accounts->store, statements, count, err);
+}
+
+static struct store_statement update_account(struct arena *arena, const struct account *account,
+					     struct str context)
+{
+	struct store_value *values = arena_array(arena, 5, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	values[2] = store_text(str_from_c(account_status_name(account->status)));
+	values[3] = store_text(context);
+	values[4] = store_int(account->updated_ms);
+	return (struct store_statement){
+		.sql = "UPDATE account SET status = ?3, context = ?4, updated_ms = ?5"
+		       " WHERE environment_id = ?1 AND id = ?2",
+		.parameters = values,
+		.parameter_count = 5,
+		.changes_expected = 1,
+	};
+}
+
+static struct store_statement delete_credential(struct arena *arena, const struct account *account)
+{
+	struct store_value *values = arena_array(arena, 2, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	return (struct store_statement){
+		.sql = "DELETE FROM credential WHERE environment_id = ?1 AND account_id = ?2",
+		.parameters = values,
+		.parameter_count = 2,
+		.changes_expected = -1,
+	};
+}
+
+bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
+		       struct json credential, const struct account_beside *beside,
+		       struct error *err)
+{
+	struct store_statement statements[2 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX];
+	struct str context;
+	size_t count = 0;
+
+	assert(accounts->magic == ACCOUNTS_MAGIC && beside->count <= ACCOUNT_BESIDE_MAX);
+	if (!check_new(account, credential, err) ||
+	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err))
+		return false;
+	account->status = ACCOUNT_ACTIVE;
+	account->updated_ms = clock_unix_ms(accounts->clock);
+	statements[count++] = update_account(arena, account, context);
+	statements[count++] = delete_credential(arena, account);
+	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
+		if (!insert_credential(accounts, arena, account, &credential.members[i],
+				       &statements[count++], err))
+			return false;
+	for (size_t i = 0; i < beside->count; i++)
+		statements[count++] = beside->statements[i];
+	bool ok = store_write(accounts->store, statements, count, err);
+	held_forget(accounts, account->environment_id, account->id);
+	return ok;
 }
 
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,

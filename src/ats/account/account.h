@@ -26,6 +26,13 @@ void accounts_destroy(struct accounts *accounts);
  * harmless; afterwards it would shut everything out. */
 bool accounts_is_empty(struct store *store, bool *is_empty, struct error *err) MUST_CHECK;
 
+/* What is told once and found again by its digest: the prefix ("tenon_"), 32 base62 digits (over
+ * 160 random bits), 6 of their CRC-32, by which a mistyped one is known without a look-up. */
+struct str token_text_make(const struct random *random, struct arena *arena, const char *prefix);
+bool token_text_check(struct str text, const char *prefix) MUST_CHECK;
+/* A new id: a prefix of four ("acc_"), then 26 letters and digits which sort by time. */
+struct str id_make(struct accounts *accounts, struct arena *arena, const char *prefix);
+
 /* --- environments --------------------------------------------------------------------------- */
 
 struct environment {
@@ -103,9 +110,23 @@ struct account {
 
 /* A new account with its credential: an object of texts by the connector's field names (at most 16
  * of 8 KiB, without control characters; undefined: none), which is sealed field by field. The
- * fields `id`, `created_ms`, `updated_ms` of *account are filled. */
+ * fields `created_ms`, `updated_ms` of *account are filled, and `id` where it is empty. */
 bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
 		    struct json credential, struct error *err) MUST_CHECK;
+/* Others' rows that are written together with the account's, or not at all: ERROR_CONFLICT. */
+enum { ACCOUNT_BESIDE_MAX = 4 };
+struct account_beside {
+	const struct store_statement *statements;
+	size_t count;
+};
+bool account_create_beside(struct accounts *accounts, struct arena *arena, struct account *account,
+			   struct json credential, const struct account_beside *beside,
+			   struct error *err) MUST_CHECK;
+/* Other fields in place of all that the account's credential has, and *account's context; it is
+ * active then, with the id that it had. */
+bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
+		       struct json credential, const struct account_beside *beside,
+		       struct error *err) MUST_CHECK;
 /* ERROR_NOT_FOUND (field "integrated_account_id") when this environment has none of that id: the
  * same answer whether it exists elsewhere or not. Everything in *out lives in the arena. */
 bool account_find(struct accounts *accounts, struct arena *arena, struct str environment_id,

@@ -30,16 +30,11 @@ struct accounts {
 	struct cache accounts; /* by environment and id */
 };
 
-/* Prefix ("env_"), then 48 bits of time and 80 random ones in lower-case Crockford base32. */
-struct str id_make(struct accounts *accounts, struct arena *arena, const char *prefix);
+/* Of id_make(): 48 bits of time and 80 random ones in lower-case Crockford base32. */
 bool id_check(struct str id, const char *prefix) MUST_CHECK;
 
 /* Whether the environment exists; ERROR_NOT_FOUND (field "environment") when not. */
 bool environment_check(struct accounts *accounts, struct str id, struct error *err) MUST_CHECK;
-
-/* The text of a key: "tenon_", 32 base62, 6 base62 of its CRC-32. */
-struct str key_text_make(struct accounts *accounts, struct arena *arena);
-bool key_text_check(struct str text) MUST_CHECK;
 
 /* Checks of inputs (input.c). Each sets ERROR_INVALID or ERROR_LIMIT with the field's name. */
 bool input_is_word(struct str s); /* 1 to 64 of a-z 0-9 - _ */

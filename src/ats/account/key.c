@@ -6,7 +6,7 @@
 
 enum { HINT_LEN = 12, TOUCH_MS = 60000 };
 
-static const char purpose[] = "api_key";
+static const char purpose[] = "api_key", prefix[] = "tenon_";
 
 #define KEY_COLUMNS \
 	"id, environment_id, name, hint, scopes, created_ms, expires_ms, used_ms, revoked_ms"
@@ -90,7 +90,7 @@ bool api_key_create(struct accounts *accounts, struct arena *arena, struct str e
 	assert(accounts->magic == ACCOUNTS_MAGIC);
 	if (!check_new(accounts, environment_id, name, scopes, expires_ms, err))
 		return false;
-	*text = key_text_make(accounts, arena);
+	*text = token_text_make(accounts->random, arena, prefix);
 	*out = (struct api_key){
 		.id = id_make(accounts, arena, "key_"),
 		.environment_id = arena_str(arena, environment_id),
@@ -302,7 +302,7 @@ bool api_key_authorise(struct accounts *accounts, struct arena *arena, struct st
 	struct str digest = str_make((char *)bytes, sizeof bytes);
 
 	assert(accounts->magic == ACCOUNTS_MAGIC);
-	if (!key_text_check(text))
+	if (!token_text_check(text, prefix))
 		return refuse(err);
 	vault_digest(accounts->vault, purpose, text, bytes);
 	if (!find_cached(accounts, arena, digest, out) &&

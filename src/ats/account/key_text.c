@@ -1,8 +1,7 @@
 #include "ats/account/accounts.h"
 
-enum { PREFIX_LEN = 6, RANDOM_LEN = 32, CHECK_LEN = 6, BODY_LEN = PREFIX_LEN + RANDOM_LEN };
+enum { RANDOM_LEN = 32, CHECK_LEN = 6 };
 
-static const char prefix[PREFIX_LEN + 1] = "tenon_";
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /* CRC-32 as zlib has it, so that a scanner of leaks can check a key with what it has. */
@@ -23,9 +22,9 @@ static uint32_t crc32(const char *bytes, size_t len)
 	return ~crc;
 }
 
-static void write_check(const char *body, char check[CHECK_LEN])
+static void write_check(const char *body, size_t len, char check[CHECK_LEN])
 {
-	uint32_t crc = crc32(body, BODY_LEN);
+	uint32_t crc = crc32(body, len);
 
 	for (int i = CHECK_LEN - 1; i >= 0; i--) {
 		check[i] = digits[crc % 62];
@@ -33,29 +32,30 @@ static void write_check(const char *body, char check[CHECK_LEN])
 	}
 }
 
-struct str key_text_make(struct accounts *accounts, struct arena *arena)
+struct str token_text_make(const struct random *random, struct arena *arena, const char *prefix)
 {
-	char *text = arena_alloc(arena, BODY_LEN + CHECK_LEN);
-	size_t len = PREFIX_LEN;
+	size_t len = strlen(prefix), body_len = len + RANDOM_LEN;
+	char *text = arena_alloc(arena, body_len + CHECK_LEN);
 	unsigned char byte;
 
-	memcpy(text, prefix, PREFIX_LEN);
-	while (len < BODY_LEN) {
-		random_fill(accounts->random, &byte, 1);
+	memcpy(text, prefix, len);
+	while (len < body_len) {
+		random_fill(random, &byte, 1);
 		if (byte < 248) /* the last incomplete run of 62 would favour some digits */
 			text[len++] = digits[byte % 62];
 	}
-	write_check(text, text + BODY_LEN);
-	return str_make(text, BODY_LEN + CHECK_LEN);
+	write_check(text, body_len, text + body_len);
+	return str_make(text, body_len + CHECK_LEN);
 }
 
-bool key_text_check(struct str text)
+bool token_text_check(struct str text, const char *prefix)
 {
+	size_t prefix_len = strlen(prefix), body_len = prefix_len + RANDOM_LEN;
 	char check[CHECK_LEN];
 
-	if (text.len != BODY_LEN + CHECK_LEN || memcmp(text.data, prefix, PREFIX_LEN) != 0)
+	if (text.len != body_len + CHECK_LEN || memcmp(text.data, prefix, prefix_len) != 0)
 		return false;
-	/* Whether the rest are base62 digits, the digest will tell: a key that we made has them. */
-	write_check(text.data, check);
-	return memcmp(text.data + BODY_LEN, check, CHECK_LEN) == 0;
+	/* Whether the rest are base62 digits, the digest will tell: a token that we made has them. */
+	write_check(text.data, body_len, check);
+	return memcmp(text.data + body_len, check, CHECK_LEN) == 0;
 }

@@ -25,6 +25,7 @@ struct connector_field {
 	struct str help;
 	bool is_secret;
 	bool is_required;
+	struct str placeholder;
 	struct str pattern;          /* as written */
 	const struct jsonata *check; /* true when the text ($) fits the pattern; NULL: none */
 };
@@ -312,6 +313,59 @@ struct unified_resource {
 	size_t write_count;
 };
 
+/* --- linking -------------------------------------------------------------------------------- */
+
+/* What the link page tells of one way to give a credential. */
+struct connector_guide {
+	struct str format; /* "api_key" */
+	struct str label;  /* empty: none */
+	struct str help;
+	struct str picture; /* a file of link/, as "token.svg"; empty: none */
+	struct str url;
+};
+
+/* What an ATS's answer to the probe means, in the words that the link page knows. */
+struct connector_reason {
+	const char *reason;
+	const struct jsonata *when; /* $ = {"status", "body"} */
+};
+
+/* The words of link.reasons, ended by NULL. */
+extern const char *const connector_reasons[];
+
+enum connector_choice_type { FORM_SINGLE_SELECT, FORM_MULTI_SELECT, FORM_TEXT, FORM_BOOLEAN };
+extern const char *const connector_choice_types[]; /* their names, ended by NULL */
+
+/* A question which is asked once the account is linked; the answer goes into its context. */
+struct connector_choice {
+	struct str name;
+	struct str label;
+	struct str help;
+	enum connector_choice_type type;
+	bool is_required;
+	/* Where the options come from: a unified list of the account; empty: there are none. */
+	struct str resource;
+	struct str value_path; /* of a record */
+	struct str label_path;
+	/* Filters of that list, whose values are the answers of other fields. */
+	const struct connector_depends {
+		struct str filter;
+		struct str field;
+	} *depends;
+	size_t depend_count;
+	uint32_t line;
+};
+
+struct connector_link {
+	struct str logo; /* a file of link/; empty: none */
+	const struct connector_guide *guides;
+	size_t guide_count;
+	const struct connector_reason *reasons;
+	size_t reason_count;
+	const struct connector_choice *choices; /* the form of `post_connect` */
+	size_t choice_count;
+};
+
 struct connector {
 	struct str name;
 	struct str label;
@@ -327,6 +381,7 @@ struct connector {
 	} *headers;
 	size_t header_count;
 	struct connector_limits limits;
+	struct connector_link link;
 	const struct native_method *probe; /* a cheap call which proves a credential */
 	struct str references_path; /* where sideloaded records stand in a body; empty: nowhere */
 	struct str reference_type;  /* their member which tells the type */

@@ -13,9 +13,10 @@ enum {
 static void read_field(struct definition *definition, const struct yaml_entry *entry,
 		       bool is_credential, struct connector_field *field)
 {
-	static const char *const context_keys[] = {"label", "help", "pattern", "required", NULL};
-	static const char *const credential_keys[] = {"label", "help", "pattern", "required",
-						      "secret", NULL};
+	static const char *const context_keys[] = {"label", "help", "placeholder", "pattern",
+						   "required", NULL};
+	static const char *const credential_keys[] = {"label", "help", "placeholder", "pattern",
+						      "required", "secret", NULL};
 	const struct yaml_node *node = &entry->value;
 
 	field->name = entry->key;
@@ -32,6 +33,7 @@ static void read_field(struct definition *definition, const struct yaml_entry *e
 	definition_require(definition, node, "a field", "label");
 	definition_text(definition, node, "label", &field->label);
 	definition_text(definition, node, "help", &field->help);
+	definition_text(definition, node, "placeholder", &field->placeholder);
 	definition_boolean(definition, node, "required", &field->is_required);
 	definition_boolean(definition, node, "secret", &field->is_secret);
 	if (yaml_get(node, "pattern") == NULL ||
@@ -226,6 +228,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 					   "headers",	"probe",    "limits",	  "references",
 					   "error_message", "missing_fields",
 					   "missing_rights", "rate_limited",
+					   "link", "post_connect",
 					   "resources", NULL};
 	static const char *const required[] = {"label", "base_url", "credentials", "resources"};
 	struct definition definition;
@@ -251,6 +254,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	if (yaml_get(&root, "resources") != NULL)
 		natives_read(&definition, yaml_get(&root, "resources"), connector);
 	read_probe(&definition, &root, connector);
+	link_read(&definition, &root, connector);
 	return definition_close(&definition);
 }
 
@@ -324,5 +328,6 @@ const struct connector *connector_load(struct arena *arena, const struct disk *d
 	ok = read_connector(arena, disk, path, faults, connector);
 	/* Also when that had faults: its methods are there as far as they could be read. */
 	ok = read_mappings(arena, disk, folder, model, connector, faults) && ok;
+	ok = link_check(arena, path, connector, faults) && ok;
 	return ok ? connector : NULL;
 }

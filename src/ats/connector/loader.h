@@ -20,6 +20,13 @@ bool expression_read(struct definition *definition, const struct yaml_node *mapp
 const struct jsonata *expression_compile_pattern(struct definition *definition,
 						 const struct yaml_node *node);
 
+/* `link:` and `post_connect:` of connector.yaml into connector->link. */
+void link_read(struct definition *definition, const struct yaml_node *root,
+	       struct connector *connector);
+/* Are the lists there, which its options come from? Once the resources are. Faults go to `path`. */
+bool link_check(struct arena *arena, struct str path, const struct connector *connector,
+		struct buffer *faults);
+
 /* `resources:` of connector.yaml into connector->methods. */
 void natives_read(struct definition *definition, const struct yaml_node *resources,
 		  struct connector *connector);

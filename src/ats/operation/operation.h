@@ -277,9 +277,10 @@ enum operation_filtering operation_filtering(const struct unified_resource *reso
 
 /* Checks an account's context and credential against its connector's fields (field named in the
  * error), and with its probe against the ATS. The account need not be stored yet. A probe which
- * the ATS answers with 401, 403 or 404 is an ERROR_INVALID too, of the field to look at first. */
+ * the ATS answers with 401, 403 or 404 is an ERROR_INVALID too, of the field to look at first.
+ * *result tells the times, and the ATS's own error. */
 bool operation_validate(const struct operation_services *services, struct arena *arena,
 			const struct account *account, struct json credential, int64_t deadline_ns,
-			struct error *err) MUST_CHECK;
+			struct operation_result *result, struct error *err) MUST_CHECK;
 
 #endif

@@ -147,13 +147,12 @@ static bool explain(const struct connector *connector, struct error *err)
 
 static bool probe(const struct operation_services *services, struct arena *arena,
 		  const struct account *account, struct json credential, int64_t deadline_ns,
-		  struct error *err)
+		  struct operation_result *result, struct error *err)
 {
-	struct operation_result result = {0};
 	struct native_reply reply;
 	struct run run;
 
-	if (!run_init(&run, services, arena, account, &result, deadline_ns, err))
+	if (!run_init(&run, services, arena, account, result, deadline_ns, err))
 		return false;
 	run.credential = credential;
 	run.query = json_object(NULL, 0);
@@ -165,11 +164,13 @@ static bool probe(const struct operation_services *services, struct arena *arena
 
 bool operation_validate(const struct operation_services *services, struct arena *arena,
 			const struct account *account, struct json credential,
-			int64_t deadline_ns, struct error *err)
+			int64_t deadline_ns, struct operation_result *result,
+			struct error *err)
 {
 	const struct connector *connector =
 		connectors_find(services->connectors, account->connector, err);
 
+	*result = (struct operation_result){0};
 	if (connector == NULL)
 		return false;
 	struct fields context = {connector->context, connector->context_count, "context"};
@@ -182,5 +183,5 @@ bool operation_validate(const struct operation_services *services, struct arena 
 	if (!json_is(credential, JSON_OBJECT))
 		credential = json_object(NULL, 0);
 	return connector->probe == NULL ||
-	       probe(services, arena, account, credential, deadline_ns, err);
+	       probe(services, arena, account, credential, deadline_ns, result, err);
 }

@@ -2,8 +2,6 @@
  * credential goes in and never comes out. */
 #include "front/admin/routes.h"
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 1000 };
-
 static struct json or_null(struct str text)
 {
 	return text.len == 0 ? json_null() : json_string(text);
@@ -94,12 +92,10 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	    !read_account(door, exchange, &account, &credential, err))
 		return false;
 	account.environment_id = caller.environment_id;
-	int64_t asked_ns = clock_monotonic_ns(door->services->clock);
+	struct operation_result result;
 	bool is_valid = operation_validate(door->services, exchange->arena, &account, credential,
-					   deadline_ns, err);
-	struct operation_result timing = {
-		.upstream_ns = clock_monotonic_ns(door->services->clock) - asked_ns};
-	door_set_timing(door, exchange, &timing);
+					   deadline_ns, &result, err);
+	door_set_timing(door, exchange, &result);
 	if (!is_valid ||
 	    !account_create(door->services->accounts, exchange->arena, &account, credential, err))
 		return false;
@@ -108,21 +104,6 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
-
-static bool read_page(const struct http_exchange *exchange, struct str *after, int64_t *limit,
-		      struct error *err)
-{
-	struct str text;
-
-	*limit = LIST_DEFAULT;
-	*after = (struct str){NULL, 0};
-	if (http_exchange_query(exchange, "limit", &text) &&
-	    (!str_to_int64(text, limit) || *limit < 1 || *limit > LIST_MAX))
-		return error_set_field(err, ERROR_INVALID, "limit", "a whole number from 1 to 1000",
-				       "limit must be a whole number from 1 to 1000");
-	http_exchange_query(exchange, "next_cursor", after);
-	return true;
-}
 
 static bool list(const struct door *door, struct http_exchange *exchange, struct error *err)
 {
@@ -134,7 +115,7 @@ static bool list(const struct door *door, struct http_exchange *exchange, struct
 	size_t count;
 
 	if (!admin_authorise(door, exchange, &caller, err) ||
-	    !read_page(exchange, &after, &limit, err) ||
+	    !admin_read_page(exchange, &after, &limit, err) ||
 	    !account_list(door->services->accounts, exchange->arena, caller.environment_id, after,
 			  (size_t)limit, &accounts, &count, err))
 		return false;

@@ -2,6 +2,8 @@
 
 #include "front/admin/routes.h"
 
+enum { LIST_DEFAULT = 100, LIST_MAX = 1000 };
+
 const struct http_route admin_routes[] = {
 	{HTTP_GET, "/environment", admin_list_environments},
 	{HTTP_POST, "/api-token", admin_create_key},
@@ -30,6 +32,9 @@ const struct http_route admin_routes[] = {
 	{HTTP_DELETE, "/integrated-account/{id}/overrides/{resource}",
 	 admin_change_account_overrides},
 	{HTTP_GET, "/log", admin_list_calls},
+	{HTTP_POST, "/link-token", admin_create_link_token},
+	{HTTP_GET, "/link-token", admin_list_link_tokens},
+	{HTTP_DELETE, "/link-token/{id}", admin_revoke_link_token},
 };
 const size_t admin_route_count = sizeof admin_routes / sizeof admin_routes[0];
 
@@ -79,6 +84,21 @@ bool admin_read_text(struct json body, const char *name, size_t max, struct str 
 				       allowed);
 	}
 	*out = json_str(value);
+	return true;
+}
+
+bool admin_read_page(const struct http_exchange *exchange, struct str *after, int64_t *limit,
+		     struct error *err)
+{
+	struct str text;
+
+	*limit = LIST_DEFAULT;
+	*after = (struct str){NULL, 0};
+	if (http_exchange_query(exchange, "limit", &text) &&
+	    (!str_to_int64(text, limit) || *limit < 1 || *limit > LIST_MAX))
+		return error_set_field(err, ERROR_INVALID, "limit", "a whole number from 1 to 1000",
+				       "limit must be a whole number from 1 to 1000");
+	http_exchange_query(exchange, "next_cursor", after);
 	return true;
 }
 

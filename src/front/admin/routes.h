@@ -15,6 +15,7 @@ admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
 admin_handler admin_list_account_overrides, admin_show_account_overrides,
 	admin_change_account_overrides, admin_test_overrides;
 admin_handler admin_list_calls;
+admin_handler admin_create_link_token, admin_list_link_tokens, admin_revoke_link_token;
 
 /* An authorised administrator of one environment; a local caller must have named it. */
 bool admin_authorise(const struct door *door, struct http_exchange *exchange,
@@ -26,6 +27,9 @@ bool admin_check_members(struct json body, const char *const *known, size_t coun
 			 const char *allowed, struct error *err) MUST_CHECK;
 /* A text member that may be missing (then empty) or null; over `max` bytes is refused. */
 bool admin_read_text(struct json body, const char *name, size_t max, struct str *out,
+		     struct error *err) MUST_CHECK;
+/* The members `limit` (100 where it is not given) and `next_cursor` of the query. */
+bool admin_read_page(const struct http_exchange *exchange, struct str *after, int64_t *limit,
 		     struct error *err) MUST_CHECK;
 /* An error that may be an override's. */
 void admin_reply_fault(struct http_exchange *exchange, const struct error *err,

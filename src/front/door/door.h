@@ -14,7 +14,9 @@ struct door_counts {
 };
 extern const double door_bucket_bounds_ms[11]; /* the twelfth bucket has no bound */
 
-struct discovery; /* front/discovery's own */
+struct discovery;  /* front/discovery's own */
+struct link_files; /* front/link's own */
+struct links;	   /* ats/link */
 
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
@@ -24,6 +26,8 @@ struct door {
 	struct store *store;
 	struct idempotency *idempotency;
 	struct calls *calls;
+	struct links *links;
+	const struct link_files *link_files;
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */

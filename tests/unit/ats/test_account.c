@@ -232,7 +232,8 @@ static void environments_are_counted(void **state)
 	char name[16];
 	struct store_statement many = {
 		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 997)"
-		" INSERT INTO environment SELECT 'env_' || i, 'name' || i, 0 FROM n",
+		" INSERT INTO environment (id, name, created_ms)"
+		" SELECT 'env_' || i, 'name' || i, 0 FROM n",
 		NULL, 0, 997};
 
 	assert_true(store_write(test->store, &many, 1, &test->err));

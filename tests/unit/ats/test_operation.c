@@ -481,6 +481,7 @@ static bool validate(struct world *world, const char *context, const char *crede
 	struct account account = {.environment_id = world->environment.id,
 				  .connector = STR("kiln")};
 	struct json secrets = json_undefined();
+	struct operation_result result;
 	struct error err;
 	bool ok = json_parse(&world->arena, str_from_c(context), &json_limits_default,
 			     &account.context, &err) &&
@@ -489,7 +490,7 @@ static bool validate(struct world *world, const char *context, const char *crede
 
 	WORLD_CHECK(ok, err);
 	return operation_validate(&world->services, &world->arena, &account, secrets,
-				  world->time.now_ns + 30LL * 1000000000, &world->err);
+				  world->time.now_ns + 30LL * 1000000000, &result, &world->err);
 }
 
 static void validate_fields(struct world *world)

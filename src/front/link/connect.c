@@ -1,0 +1,211 @@
+/* A credential that somebody filled in on the link page: tried on the ATS, then kept. */
+#include "front/link/routes.h"
+
+struct attempt {
+	const struct door *door;
+	struct http_exchange *exchange;
+	struct link_session session;
+	const struct connector *connector;
+	struct account account; /* what it becomes */
+	struct json given;      /* context as filled in */
+	struct json credential;
+	const char *reason;
+};
+
+static bool read_object(struct json body, const char *name, struct json *out, struct error *err)
+{
+	*out = json_get_c(body, name);
+	if (json_is(*out, JSON_UNDEFINED) || json_is(*out, JSON_NULL))
+		*out = json_object(NULL, 0);
+	return json_is(*out, JSON_OBJECT) ||
+	       error_set_field(err, ERROR_INVALID, name, "an object", "%s must be an object", name);
+}
+
+/* Of several connectors the page says which; it must be one that the token is for. */
+static bool find_connector(struct attempt *attempt, struct str name, struct error *err)
+{
+	const struct door *door = attempt->door;
+	const struct link_session *session = &attempt->session;
+	bool is_again = session->token.account_id.len > 0;
+
+	if (is_again && name.len == 0)
+		name = attempt->account.connector;
+	attempt->connector = connectors_find(door->services->connectors, name, err);
+	if (attempt->connector == NULL)
+		return false;
+	if (is_again ? !str_equal(name, attempt->account.connector)
+		     : !link_names_connector(session->connectors, name))
+		return error_set_field(err, ERROR_FORBIDDEN, "connector", NULL,
+				       "the link token is not for this connector");
+	attempt->account.connector = attempt->connector->name;
+	return true;
+}
+
+static bool check_format(const struct attempt *attempt, struct str format, struct error *err)
+{
+	struct str own = attempt->connector->credential_format;
+
+	return format.len == 0 || str_equal(format, own) ||
+	       error_set_field(err, ERROR_INVALID, "format", arena_c(attempt->exchange->arena, own),
+			       "the connector has no such format of credentials");
+}
+
+static bool read_attempt(struct attempt *attempt, struct error *err)
+{
+	struct http_exchange *exchange = attempt->exchange;
+	const struct link_token *token = &attempt->session.token;
+	struct str connector, format;
+	struct json body;
+
+	if (token->account_id.len > 0 &&
+	    !account_find(attempt->door->services->accounts, exchange->arena,
+			  token->environment_id, token->account_id, &attempt->account, err))
+		return false;
+	return door_parse_body(exchange, &body, err) &&
+	       link_read_text(body, "connector", 64, &connector, err) &&
+	       link_read_text(body, "format", 64, &format, err) &&
+	       read_object(body, "context", &attempt->given, err) &&
+	       read_object(body, "credentials", &attempt->credential, err) &&
+	       find_connector(attempt, connector, err) && check_format(attempt, format, err);
+}
+
+/* --- the context ------------------------------------------------------------------------------ */
+
+static struct str key_of(const struct json_member *member)
+{
+	return str_make(member->key, member->key_len);
+}
+
+static bool is_asked(const struct connector *connector, struct str name)
+{
+	for (size_t i = 0; i < connector->context_count; i++)
+		if (str_equal(connector->context[i].name, name))
+			return true;
+	return false;
+}
+
+/* Members of `object` that are not in `over`; `asked`: only those the connector asks for, or only
+ * the others. */
+static void add_members(struct json_builder *out, struct json object, struct json over,
+			const struct connector *connector, bool asked)
+{
+	for (size_t i = 0; i < object.count; i++) {
+		struct str key = key_of(&object.members[i]);
+
+		if (is_asked(connector, key) == asked &&
+		    json_is(json_get(over, key), JSON_UNDEFINED))
+			json_builder_set(out, key, object.members[i].value);
+	}
+}
+
+/* What the software company fixed goes over what the customer filled in, and may hold more than
+ * the connector asks for: that is the company's own and not for the ATS. */
+static struct json fixed_context(const struct attempt *attempt)
+{
+	return attempt->session.token.account_id.len > 0 ? attempt->account.context
+							  : attempt->session.token.context;
+}
+
+static struct json context_for_ats(const struct attempt *attempt)
+{
+	struct json fixed = fixed_context(attempt);
+	struct json_builder out;
+
+	json_builder_init(&out, attempt->exchange->arena);
+	add_members(&out, fixed, json_undefined(), attempt->connector, true);
+	add_members(&out, attempt->given, fixed, attempt->connector, true);
+	/* What nobody asked for is left in, to be refused by name. */
+	add_members(&out, attempt->given, fixed, attempt->connector, false);
+	return json_builder_object(&out);
+}
+
+static struct json whole_context(const struct attempt *attempt, struct json for_ats)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, attempt->exchange->arena);
+	add_members(&out, for_ats, json_undefined(), attempt->connector, true);
+	add_members(&out, fixed_context(attempt), json_undefined(), attempt->connector, false);
+	return json_builder_object(&out);
+}
+
+/* --- trying and keeping ------------------------------------------------------------------------- */
+
+static bool try_credential(struct attempt *attempt, struct error *err)
+{
+	const struct door *door = attempt->door;
+	struct arena *arena = attempt->exchange->arena;
+	struct account trial = attempt->account;
+	struct operation_result result;
+
+	trial.environment_id = attempt->session.token.environment_id;
+	trial.context = context_for_ats(attempt);
+	bool is_good = operation_validate(
+		door->services, arena, &trial, attempt->credential,
+		attempt->exchange->started_ns + door->call_timeout_ms * 1000000, &result, err);
+	door_set_timing(door, attempt->exchange, &result);
+	if (!is_good)
+		attempt->reason = link_reason(door->services, arena, attempt->connector, &result, err);
+	attempt->account.context = whole_context(attempt, trial.context);
+	return is_good;
+}
+
+/* The account and the session's end are one: of two that are tried at once one is kept. */
+static bool keep(struct attempt *attempt, struct error *err)
+{
+	struct accounts *accounts = attempt->door->services->accounts;
+	struct arena *arena = attempt->exchange->arena;
+	const struct link_token *token = &attempt->session.token;
+	struct account *account = &attempt->account;
+	bool is_again = token->account_id.len > 0;
+
+	if (!is_again) {
+		account->id = id_make(accounts, arena, "acc_");
+		account->environment_id = token->environment_id;
+		account->tenant_id = token->tenant_id;
+		account->status = ACCOUNT_ACTIVE;
+	}
+	struct store_statement connected =
+		link_session_connected(arena, &attempt->session, account->id);
+	const struct account_beside beside = {&connected, 1};
+	bool ok = is_again ? account_reconnect(accounts, arena, account, attempt->credential, &beside,
+					       err)
+			   : account_create_beside(accounts, arena, account, attempt->credential,
+						   &beside, err);
+	if (!ok && err->code == ERROR_CONFLICT)
+		return error_set(err, ERROR_CONFLICT, "this session of the link page is over");
+	return ok;
+}
+
+static bool run(struct attempt *attempt, struct error *err)
+{
+	struct json_builder out;
+
+	if (!link_find_session(attempt->door, attempt->exchange, &attempt->session,
+			       &attempt->reason, err) ||
+	    !read_attempt(attempt, err) ||
+	    !link_session_try(attempt->door->links, &attempt->session, err) ||
+	    !try_credential(attempt, err) || !keep(attempt, err))
+		return false;
+	json_builder_init(&out, attempt->exchange->arena);
+	json_builder_set(&out, STR("integrated_account_id"), json_string(attempt->account.id));
+	json_builder_set(&out, STR("status"),
+			 json_string_c(account_status_name(attempt->account.status)));
+	json_builder_set(&out, STR("post_connect"),
+			 link_show_form(attempt->exchange->arena, attempt->connector));
+	door_reply(attempt->exchange, 200, json_builder_object(&out));
+	return true;
+}
+
+void link_connect(void *context, struct http_exchange *exchange, const struct http_match *match)
+{
+	struct attempt attempt = {.door = context, .exchange = exchange};
+	struct error err;
+
+	(void)match;
+	http_exchange_set_header(exchange, "Cache-Control", STR("no-store"));
+	if (!run(&attempt, &err))
+		link_reply_error(exchange, &err, attempt.reason);
+	/* The credential came in the body; its memory may be kept for other requests. */
+	secret_wipe((void *)(uintptr_t)exchange->body.data, exchange->body.len);
+}

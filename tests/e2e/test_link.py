@@ -1,0 +1,350 @@
+"""Linking by the customer: what the link page calls, and the files it is made of."""
+import json
+import os
+import shutil
+import threading
+import unittest
+
+from harness import COMPANY, ROOT, TOKEN, Case, Client, create_key, link_account, start_server
+
+ORIGIN = "https://customer.example"
+
+
+class LinkCase(Case):
+    """A server, an administrator's client, and one without a key."""
+
+    def setUp(self):
+        super().setUp()
+        self.box = self.sandbox("--candidates", "20")
+        self.serve = self.server(self.box, *self.server_options())
+        self.admin = self.client_of(create_key(self.data, "production", "--scope", "admin",
+                                               "--scope", "call")["key"])
+        self.page = self.client_of(None)
+
+    def server_options(self):
+        return ()
+
+    def client_of(self, key):
+        client = Client(self.serve.host, key)
+        self.addCleanup(client.close)
+        return client
+
+    def token(self, **asked):
+        asked.setdefault("tenant_id", "customer 7")
+        status, _, body = self.admin.request("POST", "/link-token", asked)
+        self.assertEqual(status, 201, body)
+        return body
+
+    def open(self, token, client=None, **asked):
+        asked = {"origin": ORIGIN, "mode": "iframe", **asked}
+        return (client or self.page).request("POST", "/link/session", asked,
+                                             {"Authorization": f"Bearer {token}"})
+
+    def opened(self, **asked):
+        status, _, body = self.open(self.token(**asked)["link_token"])
+        self.assertEqual(status, 201, body)
+        return body
+
+    def ask(self, session, method, path, body=None):
+        status, _, answer = self.page.request(method, path, body,
+                                              {"Authorization": f"Bearer {session}"})
+        return status, answer
+
+    def connect(self, session, company=COMPANY, token=TOKEN, **more):
+        return self.ask(session, "POST", "/link/connect",
+                        {"connector": "recruitee", "format": "api_key",
+                         "context": {"company_id": company}, "credentials": {"api_token": token},
+                         **more})
+
+
+class LinkTokens(LinkCase):
+    def test_made_listed_revoked(self):
+        made = self.token(connectors=["recruitee"], allowed_origins=[ORIGIN], language="nl",
+                          theme={"accent": "#123456"}, redirect_uri="https://customer.example/done")
+        self.assertRegex(made["link_token"], "^tlink_[0-9A-Za-z]{38}$")
+        self.assertTrue(made["link_url"].endswith("/link#token=" + made["link_token"]))
+        status, _, page = self.admin.get("/link-token")
+        self.assertEqual(status, 200)
+        self.assertEqual([row["id"] for row in page["result"]], [made["id"]])
+        self.assertEqual(page["result"][0]["status"], "valid")
+        self.assertNotIn(made["link_token"], json.dumps(page))
+        status, _, gone = self.admin.request("DELETE", "/link-token/" + made["id"])
+        self.assertEqual((status, gone), (200, {"id": made["id"]}))
+        self.assertEqual(self.admin.get("/link-token")[2]["result"][0]["status"], "revoked")
+        status, _, body = self.open(made["link_token"])
+        self.assertEqual((status, body["reason"]), (401, "link_token_unknown"))
+        status, _, body = self.admin.request("DELETE", "/link-token/lnk_00000000000000000000000000")
+        self.assertEqual((status, body["error"]), (404, "not_found"))
+
+    def test_pages_of_the_list(self):
+        ids = [self.token()["id"] for _ in range(5)]
+        seen, cursor = [], None
+        while True:
+            query = {"limit": 2, **({"next_cursor": cursor} if cursor else {})}
+            _, _, page = self.admin.get("/link-token", **query)
+            seen += [row["id"] for row in page["result"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        self.assertEqual(sorted(seen), sorted(ids))
+        self.assertEqual(seen, sorted(seen, reverse=True))
+
+    def test_what_a_token_may_not_be(self):
+        for asked, field in (
+                ({}, "tenant_id"),
+                ({"tenant_id": "a", "integrated_account_id": "acc_1"}, "tenant_id"),
+                ({"tenant_id": "a", "expires_in": 59}, "expires_in"),
+                ({"tenant_id": "a", "expires_in": 86401}, "expires_in"),
+                ({"tenant_id": "a", "expires_in": "soon"}, "expires_in"),
+                ({"tenant_id": "a", "connectors": ["no-such"]}, "connectors"),
+                ({"tenant_id": "a", "connectors": "recruitee"}, "connectors"),
+                ({"tenant_id": "a", "allowed_origins": ["https://a.example/"]}, "allowed_origins"),
+                ({"tenant_id": "a", "allowed_origins": ["*"]}, "allowed_origins"),
+                ({"tenant_id": "a", "redirect_uri": "http://a.example/"}, "redirect_uri"),
+                ({"tenant_id": "a", "redirect_uri": "javascript:alert(1)"}, "redirect_uri"),
+                ({"tenant_id": "a", "redirect_uri": "https://a.example/#x"}, "redirect_uri"),
+                ({"tenant_id": "a", "language": "e n"}, "language"),
+                ({"tenant_id": "a", "context": []}, "context"),
+                ({"integrated_account_id": "acc_00000000000000000000000000"},
+                 "integrated_account_id"),
+                ({"tenant_id": "a", "colour": "red"}, "body")):
+            status, _, body = self.admin.request("POST", "/link-token", asked)
+            self.assertIn(status, (400, 404), (asked, body))
+            self.assertEqual(body["field"], field, (asked, body))
+        caller = self.client_of(create_key(self.data)["key"])
+        self.assertEqual(caller.request("POST", "/link-token", {"tenant_id": "a"})[0], 403)
+
+    def test_another_environment_sees_none(self):
+        made = self.token()
+        other = self.client_of(create_key(self.data, "staging", "--scope", "admin")["key"])
+        self.assertEqual(other.get("/link-token")[2]["result"], [])
+        self.assertEqual(other.request("DELETE", "/link-token/" + made["id"])[0], 404)
+
+
+class Sessions(LinkCase):
+    def test_one_token_one_session(self):
+        made = self.token(redirect_uri="https://customer.example/done", language="de")
+        status, headers, body = self.open(made["link_token"])
+        self.assertEqual(status, 201, body)
+        self.assertEqual(headers["cache-control"], "no-store")
+        self.assertEqual((body["tenant_id"], body["origin"], body["language"], body["reconnect"]),
+                         ("customer 7", ORIGIN, "de", None))
+        self.assertEqual(body["redirect_uri"], "https://customer.example/done")
+        recruitee = next(c for c in body["connectors"] if c["name"] == "recruitee")
+        [way] = recruitee["formats"]
+        self.assertEqual([(f["name"], f["group"], f["secret"]) for f in way["fields"]],
+                         [("company_id", "context", False), ("api_token", "credentials", True)])
+        for path in (recruitee["logo"], way["help"]["picture"]):
+            status, headers, _ = self.page.get(path)
+            self.assertEqual((status, headers["content-type"]), (200, "image/svg+xml"))
+        status, answer = self.ask(body["session"], "GET", "/link/session")
+        self.assertEqual((status, answer["status"], answer["integrated_account_id"]),
+                         (200, "open", None))
+        status, _, body = self.open(made["link_token"])
+        self.assertEqual((status, body["error"], body["reason"]), (410, "gone", "link_token_used"))
+
+    def test_of_many_at_once_one_wins(self):
+        token = self.token()["link_token"]
+        statuses = []
+
+        def claim():
+            client = Client(self.serve.host)
+            statuses.append(self.open(token, client)[0])
+            client.close()
+
+        threads = [threading.Thread(target=claim) for _ in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(statuses), [201] + 23 * [410])
+
+    def test_refused_origins_do_not_use_the_token_up(self):
+        token = self.token(allowed_origins=[ORIGIN])["link_token"]
+        status, _, body = self.open(token, origin="https://evil.example")
+        self.assertEqual((status, body["reason"]), (403, "origin_refused"))
+        status, _, body = self.open(token, origin=ORIGIN + "/")
+        self.assertEqual((status, body["field"]), (400, "origin"))
+        status, _, body = self.open(token, mode="window")
+        self.assertEqual((status, body["field"]), (400, "mode"))
+        status, _, body = self.open(token, connectors=["no-such"])
+        self.assertEqual((status, body["field"]), (400, "connectors"))
+        self.assertEqual(self.open(token)[0], 201)
+
+    def test_unknown_tokens(self):
+        for token in ("", "x", "tlink_" + 38 * "0", TOKEN):
+            status, _, body = self.open(token)
+            self.assertEqual((status, body["reason"]), (401, "link_token_unknown"))
+        for session in ("", "x", "tsess_" + 38 * "0"):
+            for method, path in (("GET", "/link/session"), ("POST", "/link/exit")):
+                status, body = self.ask(session, method, path)
+                self.assertEqual((status, body["reason"]), (401, "session_unknown"))
+
+    def test_revoking_the_token_ends_the_session(self):
+        made = self.token()
+        session = self.open(made["link_token"])[2]["session"]
+        self.assertEqual(self.ask(session, "GET", "/link/session")[0], 200)
+        self.admin.request("DELETE", "/link-token/" + made["id"])
+        status, body = self.connect(session)
+        self.assertEqual((status, body["reason"]), (401, "session_unknown"))
+
+    def test_ended(self):
+        session = self.opened()["session"]
+        self.assertEqual(self.ask(session, "POST", "/link/exit"), (200, {"ended": True}))
+        self.assertEqual(self.ask(session, "GET", "/link/session")[1]["status"], "ended")
+        self.assertEqual(self.connect(session)[0], 409)
+
+
+class Connecting(LinkCase):
+    def server_options(self):
+        return ("--call-timeout", "3")
+
+    def test_links_an_account(self):
+        session = self.opened()["session"]
+        status, body = self.connect(session)
+        self.assertEqual((status, body["status"]), (200, "active"), body)
+        account = body["integrated_account_id"]
+        self.assertEqual([f["type"] for f in body["post_connect"]["fields"]],
+                         ["single_select", "multi_select"])
+        status, _, page = self.admin.get("/unified/ats/candidates", integrated_account_id=account)
+        self.assertEqual((status, page["result_count"]), (200, 20))
+        _, _, shown = self.admin.get("/integrated-account/" + account)
+        self.assertEqual((shown["tenant_id"], shown["context"]),
+                         ("customer 7", {"company_id": COMPANY}))
+        status, answer = self.ask(session, "GET", "/link/session")
+        self.assertEqual((answer["status"], answer["integrated_account_id"]),
+                         ("connected", account))
+        self.assertEqual(self.connect(session)[0], 409)
+
+    def test_refusals_in_words_for_people(self):
+        session = self.opened()["session"]
+        for change, status, reason, field in (
+                ({"token": "wrong"}, 400, "credential_refused", "api_token"),
+                ({"company": "999"}, 400, "company_unknown", "company_id"),
+                ({"company": "not a company!"}, 400, "invalid_field", "company_id"),
+                ({"token": ""}, 400, "invalid_field", "api_token"),
+                ({"token": "a\nb"}, 400, "invalid_field", "api_token"),
+                ({"connector": "no-such"}, 404, "failed", "connector"),
+                ({"format": "oauth2"}, 400, "invalid_field", "format")):
+            got, body = self.connect(session, **change)
+            self.assertEqual((got, body["reason"], body["field"]), (status, reason, field), change)
+            self.assertNotIn("wrong", body["message"])
+        self.assertEqual(self.connect(session)[0], 200)
+
+    def test_the_ats_is_away(self):
+        session = self.opened()["session"]
+        self.set_faults(server_error=1)
+        status, body = self.connect(session)
+        self.assertIn(status, (502, 504))
+        self.assertEqual(body["reason"], "ats_unreachable")
+        self.set_faults(server_error=0, rate_limit=1)
+        status, body = self.connect(session)
+        self.assertEqual((status, body["reason"]), (429, "rate_limited"))
+        self.set_faults(rate_limit=0)
+        self.assertEqual(self.connect(session)[0], 200)
+
+    def test_of_two_at_once_one_is_kept(self):
+        session = self.opened()["session"]
+        statuses = []
+
+        def connect():
+            client = Client(self.serve.host)
+            statuses.append(client.request(
+                "POST", "/link/connect",
+                {"connector": "recruitee", "context": {"company_id": COMPANY},
+                 "credentials": {"api_token": TOKEN}}, {"Authorization": f"Bearer {session}"})[0])
+            client.close()
+
+        threads = [threading.Thread(target=connect) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(statuses), [200] + 5 * [409])
+        self.assertEqual(self.admin.get("/integrated-account")[2]["result_count"], 1)
+
+    def test_context_of_the_token_goes_first(self):
+        opened = self.opened(context={"company_id": COMPANY, "plan": "gold"})
+        [connector] = [c for c in opened["connectors"] if c["name"] == "recruitee"]
+        self.assertEqual([f["name"] for f in connector["formats"][0]["fields"]], ["api_token"])
+        status, body = self.connect(opened["session"], company="999")
+        self.assertEqual(status, 200, body)
+        _, _, shown = self.admin.get("/integrated-account/" + body["integrated_account_id"])
+        self.assertEqual(shown["context"], {"company_id": COMPANY, "plan": "gold"})
+
+    def test_linking_anew_keeps_id_and_context(self):
+        account = json.loads(link_account(self.data, self.box).stdout)["id"]
+        made = self.token(tenant_id=None, integrated_account_id=account)
+        status, _, opened = self.open(made["link_token"])
+        self.assertEqual(opened["reconnect"], {"integrated_account_id": account,
+                                               "connector": "recruitee"})
+        [connector] = opened["connectors"]
+        self.assertEqual([f["name"] for f in connector["formats"][0]["fields"]], ["api_token"])
+        status, body = self.ask(opened["session"], "POST", "/link/connect",
+                                {"credentials": {"api_token": "wrong"}})
+        self.assertEqual((status, body["reason"]), (400, "credential_refused"))
+        status, body = self.ask(opened["session"], "POST", "/link/connect",
+                                {"credentials": {"api_token": TOKEN}})
+        self.assertEqual((status, body["integrated_account_id"]), (200, account), body)
+        _, _, page = self.admin.get("/unified/ats/candidates", integrated_account_id=account)
+        self.assertEqual(page["result_count"], 20)
+
+    def test_credentials_that_were_tried_are_in_no_log(self):
+        session = self.opened()["session"]
+        self.connect(session, token="canary-8-link-page")
+        self.connect(session)
+        self.assertEqual(self.serve.stop(), 0)
+        log = "".join(self.serve.log)
+        for secret in ("canary-8-link-page", TOKEN, session):
+            self.assertNotIn(secret, log)
+
+
+class Files(LinkCase):
+    """The files of a share folder of the test's own."""
+
+    def server_options(self):
+        share = self.folder / "share"
+        for name in ("models", "connectors"):
+            os.makedirs(share, exist_ok=True)
+            os.symlink(ROOT / name, share / name)
+        for path, text in (("web/link/index.html", "<!doctype html>"),
+                           ("web/link/languages/en.json", "{}"), ("web/link/notes.md", "no"),
+                           ("sdk/link/index.js", "export {};")):
+            (share / path).parent.mkdir(parents=True, exist_ok=True)
+            (share / path).write_text(text)
+        return ("--share", str(share))
+
+    def test_the_page_may_be_framed_by_one_origin(self):
+        for query, ancestors in (("", "'none'"), (f"?mode=iframe&origin={ORIGIN}", ORIGIN),
+                                 (f"?mode=popup&origin={ORIGIN}", "'none'"),
+                                 ("?mode=iframe&origin=http://localhost:3000",
+                                  "http://localhost:3000")):
+            status, headers, body = self.page.get("/link" + query)
+            self.assertEqual((status, body), (200, b"<!doctype html>"))
+            policy = headers["content-security-policy"]
+            self.assertIn(f"frame-ancestors {ancestors};", policy)
+            self.assertIn("default-src 'none'", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertEqual(headers["referrer-policy"], "no-referrer")
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+        for origin in ("https://a.example/", "*", "https://a.example;script-src%20*", "null",
+                       "https://", "https://a.example:0", "javascript:x"):
+            status, _, body = self.page.get(f"/link?mode=iframe&origin={origin}")
+            self.assertEqual((status, body["field"]), (400, "origin"), origin)
+
+    def test_files_and_their_tags(self):
+        status, headers, body = self.page.get("/link/languages/en.json")
+        self.assertEqual((status, body), (200, {}))
+        status, again, body = self.page.request("GET", "/link/languages/en.json", None,
+                                                {"If-None-Match": headers["etag"]})
+        self.assertEqual((status, body, again["etag"]), (304, b"", headers["etag"]))
+        status, headers, _ = self.page.get("/link/sdk/index.js")
+        self.assertEqual((status, headers["access-control-allow-origin"]), (200, "*"))
+        for path in ("/link/notes.md", "/link/nothing.js", "/link/..%2f..%2fconnector.yaml",
+                     "/link/connectors/recruitee/connector.yaml", "/link/languages/../index.html",
+                     "/link/sdk/..%2flink%2findex.html", "/link/%2e%2e/secret.json"):
+            self.assertEqual(self.page.get(path)[0], 404, path)
+
+
+if __name__ == "__main__":
+    unittest.main()
