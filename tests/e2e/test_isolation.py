@@ -8,7 +8,7 @@ from harness import TENON, Case, Client, create_key, link_account
 
 # Which thing a path's {id} names, by the path's beginning; those of ATSs are theirs, not an
 # environment's. A new kind of thing must be told here: the test fails on what it cannot place.
-THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key"}
+THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token"}
 OF_THE_ATS = ("/unified/", "/proxy/")
 # What stands for parameters that are no ids of things.
 PLAIN = {"resource": "candidates", "model": "ats", "method": "list", "connector": "recruitee",
@@ -129,7 +129,10 @@ class Isolation(Case):
 
     def things_of_other(self):
         account = json.loads(link_account(self.data, self.box, "staging").stdout)["id"]
-        return {"account": account, "key": create_key(self.data, "staging")["id"]}
+        status, _, token = self.other.request("POST", "/link-token", {"tenant_id": "theirs"})
+        self.assertEqual(status, 201, token)
+        return {"account": account, "key": create_key(self.data, "staging")["id"],
+                "link token": token["id"]}
 
     def answer(self, place, identifier, operation, client=None):
         target, body = place.request(identifier,
@@ -167,7 +170,7 @@ class Isolation(Case):
     def state_of_other(self):
         """What there is in the other environment, told by its own key."""
         found = [self.other.get(path) for path in ("/integrated-account", "/api-token",
-                                                   "/environment/overrides")]
+                                                   "/link-token", "/environment/overrides")]
         self.assertEqual({status for status, _, _ in found}, {200})
         for item in itertools.chain(*(body["result"] for _, _, body in found)):
             item.pop("last_used_at", None)

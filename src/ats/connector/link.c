@@ -34,6 +34,14 @@ static void read_file(struct definition *definition, const struct yaml_node *nod
 				 "`%s` must be the name of a file in link/: a-z 0-9 - _ .", key);
 }
 
+/* Unknown keys are told, and the others read. */
+static bool is_mapping(struct definition *definition, const struct yaml_node *node,
+		       const char *what, const char *const *keys)
+{
+	return definition_check_mapping(definition, node, what, keys) ||
+	       node->kind == YAML_MAPPING;
+}
+
 static bool open_mapping(struct definition *definition, const struct yaml_node *node,
 			 const char *what, size_t max)
 {
@@ -52,7 +60,7 @@ static void read_guide(struct definition *definition, const struct yaml_entry *e
 	const struct yaml_node *node = &entry->value, *url;
 
 	guide->format = entry->key;
-	if (!definition_check_mapping(definition, node, "a format of `link`", keys))
+	if (!is_mapping(definition, node, "a format of `link`", keys))
 		return;
 	definition_text(definition, node, "label", &guide->label);
 	definition_text(definition, node, "help", &guide->help);
@@ -138,7 +146,7 @@ static void read_options(struct definition *definition, const struct yaml_node *
 	if ((options != NULL) != is_select)
 		definition_fault(definition, node->line,
 				 "a select needs `options`, and nothing else has them");
-	if (options == NULL || !definition_check_mapping(definition, options, "`options`", keys))
+	if (options == NULL || !is_mapping(definition, options, "`options`", keys))
 		return;
 	definition_require(definition, options, "`options`", "list");
 	choice->value_path = STR("id");
@@ -162,7 +170,7 @@ static void read_choice(struct definition *definition, const struct yaml_entry *
 		definition_fault(definition, entry->line,
 				 "the field `%.*s` must be named in lower_snake_case",
 				 STR_ARGS(entry->key));
-	if (!definition_check_mapping(definition, node, "a field of `post_connect`", keys))
+	if (!is_mapping(definition, node, "a field of `post_connect`", keys))
 		return;
 	definition_require(definition, node, "a field of `post_connect`", "label");
 	definition_require(definition, node, "a field of `post_connect`", "type");
@@ -198,7 +206,7 @@ static void read_form(struct definition *definition, const struct yaml_node *roo
 	const struct yaml_node *node = yaml_get(root, "post_connect"), *fields;
 	struct connector_choice *choices;
 
-	if (node == NULL || !definition_check_mapping(definition, node, "`post_connect`", keys) ||
+	if (node == NULL || !is_mapping(definition, node, "`post_connect`", keys) ||
 	    !definition_require(definition, node, "`post_connect`", "fields"))
 		return;
 	fields = yaml_get(node, "fields");
@@ -227,7 +235,7 @@ void link_read(struct definition *definition, const struct yaml_node *root,
 	const struct yaml_node *node = yaml_get(root, "link");
 
 	read_form(definition, root, connector);
-	if (node == NULL || !definition_check_mapping(definition, node, "`link`", keys))
+	if (node == NULL || !is_mapping(definition, node, "`link`", keys))
 		return;
 	read_file(definition, node, "logo", &connector->link.logo);
 	read_guides(definition, node, &connector->link);
