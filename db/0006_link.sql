@@ -71,4 +71,3 @@ ALTER TABLE environment ADD COLUMN link TEXT NOT NULL DEFAULT '{}';
 -- What the ATS last refused the account, as JSON; null: nothing.
 ALTER TABLE account ADD COLUMN last_error TEXT NOT NULL DEFAULT 'null';
 ALTER TABLE account ADD COLUMN last_forbidden_error TEXT NOT NULL DEFAULT 'null';
-ALTER TABLE account ADD COLUMN authentication_method TEXT NOT NULL DEFAULT '';
