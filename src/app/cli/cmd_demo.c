@@ -25,6 +25,7 @@ struct demo {
 	struct server *server;
 	struct str key;
 	struct str account_id;
+	struct str link_token;
 };
 
 static bool find_ats(struct demo *demo, struct error *err)
@@ -125,6 +126,18 @@ static bool link_account(struct demo *demo, struct error *err)
 	return true;
 }
 
+/* For the page on which somebody links an account in a browser. */
+static bool make_link_token(struct demo *demo, struct error *err)
+{
+	struct json reply;
+
+	if (!ask(demo, HTTP_POST, "/link-token?environment=demo",
+		 STR("{\"tenant_id\":\"another-customer\",\"expires_in\":86400}"), &reply, err))
+		return false;
+	demo->link_token = json_get_str(reply, "link_token");
+	return true;
+}
+
 static bool show_record(struct demo *demo, struct error *err)
 {
 	struct arena *arena = &demo->cli->arena;
@@ -163,6 +176,36 @@ static bool start_server(struct demo *demo, struct server_base_url *base_url, st
 	};
 	demo->server = server_open(&again, err);
 	return demo->server != NULL && server_start(demo->server, err);
+}
+
+/* What to fill in there: the sandbox's own. */
+static void tell_fields(struct demo *demo)
+{
+	struct arena *arena = &demo->cli->arena;
+	struct json link;
+	struct error ignored;
+
+	if (!json_parse(arena, sandbox_link(demo->sandbox), &json_limits_default, &link, &ignored))
+		return;
+	for (size_t i = 0; i < link.count; i++)
+		for (size_t k = 0; k < link.members[i].value.count; k++) {
+			const struct json_member *field = &link.members[i].value.members[k];
+			cli_print(arena_format(arena, "  %.*s: %.*s", (int)field->key_len, field->key,
+					       STR_ARGS(json_str(field->value))));
+		}
+}
+
+static void tell_link(struct demo *demo)
+{
+	struct arena *arena = &demo->cli->arena;
+	struct str url = server_url(demo->server, arena);
+
+	cli_print(arena_format(arena,
+			       "Link an account in the browser, as a customer does:\n\n"
+			       "  %.*s/link#token=%.*s\n",
+			       STR_ARGS(url), STR_ARGS(demo->link_token)));
+	tell_fields(demo);
+	cli_print(STR(""));
 }
 
 static void tell(struct demo *demo)
@@ -205,9 +248,10 @@ static bool run_demo(struct demo *demo, struct error *err)
 	cli_print(STR("Starting a sandbox, a server on an empty data folder, and linking an account …"));
 	if (!find_ats(demo, err) || !start_sandbox(demo, err) ||
 	    !open_server(demo, &base_url, err) || !link_account(demo, err) ||
-	    !show_record(demo, err) || !start_server(demo, &base_url, err))
+	    !make_link_token(demo, err) || !show_record(demo, err) || !start_server(demo, &base_url, err))
 		return false;
 	tell(demo);
+	tell_link(demo);
 	if (cli_flag(demo->cli, "once"))
 		return true;
 	cli_print(STR("Ctrl-C ends all and removes what it made."));
