@@ -8,6 +8,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_ENVIRONMENT,
 	{"set", "NAME=VALUE", true, "a context field of the connector, such as company_id=41207"},
 	{"tenant", "ID", false, "your own name for the customer"},
+	{"format", "NAME", false, "the format of the credential, where the connector has several"},
 	{"limit", "NAME=N", true, "requests, per_seconds or concurrent, over the connector's own"},
 	CLI_OPTION_JSON,
 	CLI_OPTION_DATA,
@@ -110,6 +111,9 @@ static bool make_body(struct cli *cli, struct str *out, struct error *err)
 	json_builder_set(&body, STR("context"), context);
 	json_builder_set(&body, STR("credentials"), credential);
 	json_builder_set(&body, STR("limits"), limits);
+	if (cli_value(cli, "format") != NULL)
+		json_builder_set(&body, STR("authentication_method"),
+				 json_string_c(cli_value(cli, "format")));
 	if (cli_value(cli, "tenant") != NULL)
 		json_builder_set(&body, STR("tenant_id"), json_string_c(cli_value(cli, "tenant")));
 	*out = print(cli, json_builder_object(&body));

@@ -57,13 +57,16 @@ static bool check_new(const struct account *account, struct json credential, str
 		return error_set_field(err, ERROR_INVALID, "connector", "1 to 64 of a-z 0-9 - _",
 				       "this cannot be the name of a connector");
 	return input_check_text(account->tenant_id, TENANT_BYTES_MAX, "tenant_id", err) &&
+	       input_check_text(account->authentication_method, NAME_BYTES_MAX,
+				"authentication_method", err) &&
+	       input_check_text(account->scopes, SCOPES_BYTES_MAX, "scopes", err) &&
 	       input_check_limits(account->limits, err) && input_check_credential(credential, err);
 }
 
 static struct store_statement insert_account(struct arena *arena, const struct account *account,
 					     struct str context, struct str limits)
 {
-	struct store_value *values = arena_array(arena, 9, sizeof *values);
+	struct store_value *values = arena_array(arena, 14, sizeof *values);
 
 	values[0] = store_text(account->environment_id);
 	values[1] = store_text(account->id);
@@ -74,41 +77,20 @@ static struct store_statement insert_account(struct arena *arena, const struct a
 	values[6] = store_text(limits);
 	values[7] = store_int(account->created_ms);
 	values[8] = store_int(account->updated_ms);
+	values[9] = store_text(account->authentication_method);
+	values[10] = store_text(account->scopes);
+	values[11] = store_int(account->token.version);
+	values[12] = store_int(account->token.expires_ms);
+	values[13] = store_int(account->token.refresh_ms);
 	return (struct store_statement){
 		.sql = "INSERT INTO account (environment_id, id, connector, tenant_id, status, context,"
-		       " limits, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		       " limits, created_ms, updated_ms, authentication_method, scopes, token_version,"
+		       " token_expires_ms, token_refresh_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+		       " ?9, ?10, ?11, ?12, ?13, ?14)",
 		.parameters = values,
-		.parameter_count = 9,
+		.parameter_count = 14,
 		.changes_expected = 1,
 	};
-}
-
-static bool insert_credential(struct accounts *accounts, struct arena *arena,
-			      const struct account *account, const struct json_member *member,
-			      struct store_statement *statement, struct error *err)
-{
-	enum { FIRST_VERSION = 1 };
-	struct str field = str_make(member->key, member->key_len);
-	struct vault_binding binding =
-		held_binding(arena, account->environment_id, account->id, field, FIRST_VERSION);
-	struct store_value *values = arena_array(arena, 5, sizeof *values);
-	struct str sealed;
-
-	if (!vault_seal(accounts->vault, arena, &binding, json_str(member->value), &sealed, err))
-		return false;
-	values[0] = store_text(account->environment_id);
-	values[1] = store_text(account->id);
-	values[2] = store_text(field);
-	values[3] = store_blob(sealed);
-	values[4] = store_int(FIRST_VERSION);
-	*statement = (struct store_statement){
-		.sql = "INSERT INTO credential (environment_id, account_id, field, sealed, version)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5)",
-		.parameters = values,
-		.parameter_count = 5,
-		.changes_expected = 1,
-	};
-	return true;
 }
 
 bool account_create(struct accounts *accounts, struct arena *arena, struct account *account,
@@ -136,10 +118,11 @@ bool account_create_beside(struct accounts *accounts, struct arena *arena, struc
 	if (account->id.len == 0)
 		account->id = id_make(accounts, arena, "acc_");
 	account->created_ms = account->updated_ms = clock_unix_ms(accounts->clock);
+	account->token.version = 1;
 	statements[count++] = insert_account(arena, account, context, limits);
 	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
-		if (!insert_credential(accounts, arena, account, &credential.members[i],
-				       &statements[count++], err))
+		if (!credential_put(accounts, arena, account, &credential.members[i],
+				    account->token.version, &statements[count++], err))
 			return false;
 	for (size_t i = 0; i < beside->count; i++)
 		statements[count++] = beside->statements[i];
@@ -149,18 +132,26 @@ bool account_create_beside(struct accounts *accounts, struct arena *arena, struc
 static struct store_statement update_account(struct arena *arena, const struct account *account,
 					     struct str context)
 {
-	struct store_value *values = arena_array(arena, 5, sizeof *values);
+	struct store_value *values = arena_array(arena, 10, sizeof *values);
 
 	values[0] = store_text(account->environment_id);
 	values[1] = store_text(account->id);
 	values[2] = store_text(str_from_c(account_status_name(account->status)));
 	values[3] = store_text(context);
 	values[4] = store_int(account->updated_ms);
+	values[5] = store_text(account->authentication_method);
+	values[6] = store_text(account->scopes);
+	values[7] = store_int(account->token.version);
+	values[8] = store_int(account->token.expires_ms);
+	values[9] = store_int(account->token.refresh_ms);
+	/* Not if the token was replaced meanwhile: what is sealed is bound to the next version. */
 	return (struct store_statement){
-		.sql = "UPDATE account SET status = ?3, context = ?4, updated_ms = ?5"
-		       " WHERE environment_id = ?1 AND id = ?2",
+		.sql = "UPDATE account SET status = ?3, context = ?4, updated_ms = ?5,"
+		       " authentication_method = ?6, scopes = ?7, token_version = ?8,"
+		       " token_expires_ms = ?9, token_refresh_ms = ?10, token_refused = 0"
+		       " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?8 - 1",
 		.parameters = values,
-		.parameter_count = 5,
+		.parameter_count = 10,
 		.changes_expected = 1,
 	};
 }
@@ -193,11 +184,12 @@ bool account_reconnect(struct accounts *accounts, struct arena *arena, struct ac
 		return false;
 	account->status = ACCOUNT_ACTIVE;
 	account->updated_ms = clock_unix_ms(accounts->clock);
+	account->token.version++;
 	statements[count++] = update_account(arena, account, context);
 	statements[count++] = delete_credential(arena, account);
 	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
-		if (!insert_credential(accounts, arena, account, &credential.members[i],
-				       &statements[count++], err))
+		if (!credential_put(accounts, arena, account, &credential.members[i],
+				    account->token.version, &statements[count++], err))
 			return false;
 	for (size_t i = 0; i < beside->count; i++)
 		statements[count++] = beside->statements[i];

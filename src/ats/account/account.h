@@ -95,11 +95,23 @@ enum account_status {
 };
 const char *account_status_name(enum account_status status);
 
+/* Of a credential that is replaced from time to time. */
+struct account_token {
+	int64_t version;    /* moves with each new one */
+	int64_t expires_ms; /* 0: not known */
+	int64_t refresh_ms; /* it is to be replaced from then on; 0: when it is refused */
+	bool is_refused;    /* its provider gives no other for it */
+};
+
 struct account {
 	struct str id;             /* "acc_…" */
 	struct str environment_id;
 	struct str connector;      /* its name */
 	struct str tenant_id;      /* the customer, in the software company's words; or empty */
+	struct str authentication_method; /* the format of its credential; empty: the connector's
+					   * first */
+	struct str scopes;	   /* granted, parted by blanks; may be empty */
+	struct account_token token;
 	enum account_status status;
 	struct json context;       /* object: company_id and the like; no secrets */
 	struct json limits;        /* object: requests, per_seconds, concurrent; over the
@@ -123,7 +135,8 @@ bool account_create_beside(struct accounts *accounts, struct arena *arena, struc
 			   struct json credential, const struct account_beside *beside,
 			   struct error *err) MUST_CHECK;
 /* Other fields in place of all that the account's credential has, and *account's context; it is
- * active then, with the id that it had. */
+ * active then, with the id that it had. account->token.version is that of the credential whose
+ * place it takes: ERROR_CONFLICT when that has been replaced meanwhile. */
 bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
 		       struct json credential, const struct account_beside *beside,
 		       struct error *err) MUST_CHECK;
@@ -149,6 +162,38 @@ bool account_set_status(struct accounts *accounts, const struct account *account
 bool account_open_credential(struct accounts *accounts, const struct account *account,
 			     struct str field, struct secret *secret,
 			     struct error *err) MUST_CHECK;
+
+/* How the account's token is now, without the rest of it. */
+bool account_token(struct accounts *accounts, const struct account *account,
+		   struct account_token *token, struct error *err) MUST_CHECK;
+
+/* A credential in place of another. */
+struct credential_change {
+	int64_t version;	/* of the one whose place it takes */
+	struct json credential; /* fields by name */
+	bool is_whole;		/* those which it does not name go; else they stay */
+	struct str scopes;	/* data NULL: as they were */
+	int64_t expires_ms;
+	int64_t refresh_ms;
+	struct store_statement also; /* done together with it; sql NULL: nothing */
+};
+/* ERROR_CONFLICT when the account's token has another version by now (or `also` did not find its
+ * rows): nothing is changed then. ERROR_NOT_FOUND: there is no such account. The account has the
+ * version after `version` from then on, on the disk. */
+bool credential_replace(struct accounts *accounts, struct arena *arena,
+			const struct account *account, const struct credential_change *change,
+			struct error *err) MUST_CHECK;
+/* The provider gives no other token for this version; or it is not to be asked before then. True
+ * also when the version has moved. */
+bool credential_refuse(struct accounts *accounts, const struct account *account, int64_t version,
+		       struct error *err) MUST_CHECK;
+bool credential_postpone(struct accounts *accounts, const struct account *account, int64_t version,
+			 int64_t refresh_ms, struct error *err) MUST_CHECK;
+/* Active accounts of all environments whose tokens of this format are to be replaced by now, the
+ * longest due first. */
+bool credential_due(struct accounts *accounts, struct arena *arena, struct str authentication_method,
+		    int64_t now_ms, size_t limit, struct account **list, size_t *count,
+		    struct error *err) MUST_CHECK;
 
 /* Seals anew, under the newest master key, every credential that an older one has sealed; *count
  * tells how many. Then (and when each API key has been used once) the older key may leave the key

@@ -12,6 +12,7 @@ enum {
 	KEYS_MAX = 1000,             /* of one environment, those revoked not counted */
 	NAME_BYTES_MAX = 64,
 	TENANT_BYTES_MAX = 256,
+	SCOPES_BYTES_MAX = 4 * 1024,
 	CONTEXT_BYTES_MAX = 16 * 1024,
 	LIMITS_BYTES_MAX = 1024,
 	CREDENTIAL_FIELDS_MAX = 16,
@@ -35,6 +36,12 @@ bool id_check(struct str id, const char *prefix) MUST_CHECK;
 
 /* Whether the environment exists; ERROR_NOT_FOUND (field "environment") when not. */
 bool environment_check(struct accounts *accounts, struct str id, struct error *err) MUST_CHECK;
+
+/* Storing one field of a credential, which the account has or has not yet, bound to the version
+ * that the account's token gets by it (credential.c). */
+bool credential_put(struct accounts *accounts, struct arena *arena, const struct account *account,
+		    const struct json_member *member, int64_t version,
+		    struct store_statement *statement, struct error *err) MUST_CHECK;
 
 /* Checks of inputs (input.c). Each sets ERROR_INVALID or ERROR_LIMIT with the field's name. */
 bool input_is_word(struct str s); /* 1 to 64 of a-z 0-9 - _ */

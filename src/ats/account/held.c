@@ -8,13 +8,12 @@ struct sealed_field {
 	int64_t version;
 };
 
-enum { COLUMNS = 9, TEXTS = 7 };
+enum { COLUMNS = 15, TEXTS = 9, NUMBERS = COLUMNS - TEXTS };
 
 /* All texts stand behind it, in the same allocation. */
 struct held_account {
 	struct str texts[TEXTS]; /* the first columns of HELD_COLUMNS */
-	int64_t created_ms;
-	int64_t updated_ms;
+	int64_t numbers[NUMBERS];
 	size_t field_count;
 	struct sealed_field fields[CREDENTIAL_FIELDS_MAX];
 	char bytes[];
@@ -55,14 +54,27 @@ static bool read_object(struct arena *arena, struct str text, struct json *out, 
 	return error_set(err, ERROR_INTERNAL, "an integrated account's row is damaged");
 }
 
-static bool fill(struct arena *arena, const struct str texts[TEXTS], struct account *out,
-		 struct error *err)
+static void fill_token(const int64_t numbers[NUMBERS], struct account_token *token)
+{
+	token->version = numbers[2];
+	token->expires_ms = numbers[3];
+	token->refresh_ms = numbers[4];
+	token->is_refused = numbers[5] != 0;
+}
+
+static bool fill(struct arena *arena, const struct str texts[TEXTS],
+		 const int64_t numbers[NUMBERS], struct account *out, struct error *err)
 {
 	out->environment_id = texts[0];
 	out->id = texts[1];
 	out->connector = texts[2];
 	out->tenant_id = texts[3];
 	out->status = read_status(texts[4]);
+	out->authentication_method = texts[7];
+	out->scopes = texts[8];
+	out->created_ms = numbers[0];
+	out->updated_ms = numbers[1];
+	fill_token(numbers, &out->token);
 	return read_object(arena, texts[5], &out->context, err) &&
 	       read_object(arena, texts[6], &out->limits, err);
 }
@@ -71,12 +83,13 @@ bool held_read_row(struct arena *arena, const struct store_rows *rows, size_t ro
 		   struct account *out, struct error *err)
 {
 	struct str texts[TEXTS];
+	int64_t numbers[NUMBERS];
 
 	for (size_t i = 0; i < TEXTS; i++)
 		texts[i] = store_cell(rows, row, i)->bytes;
-	out->created_ms = store_cell(rows, row, TEXTS)->integer;
-	out->updated_ms = store_cell(rows, row, TEXTS + 1)->integer;
-	return fill(arena, texts, out, err);
+	for (size_t i = 0; i < NUMBERS; i++)
+		numbers[i] = store_cell(rows, row, TEXTS + i)->integer;
+	return fill(arena, texts, numbers, out, err);
 }
 
 bool held_read(const struct held_account *account, struct arena *arena, struct account *out,
@@ -86,9 +99,12 @@ bool held_read(const struct held_account *account, struct arena *arena, struct a
 
 	for (size_t i = 0; i < TEXTS; i++)
 		texts[i] = arena_str(arena, account->texts[i]);
-	out->created_ms = account->created_ms;
-	out->updated_ms = account->updated_ms;
-	return fill(arena, texts, out, err);
+	return fill(arena, texts, account->numbers, out, err);
+}
+
+void held_token(const struct held_account *account, struct account_token *token)
+{
+	fill_token(account->numbers, token);
 }
 
 /* --- loading -------------------------------------------------------------------------------- */
@@ -126,8 +142,8 @@ static struct held_account *pack(const struct store_rows *rows)
 	char *at = account->bytes;
 	for (size_t i = 0; i < TEXTS; i++)
 		account->texts[i] = put(&at, store_cell(rows, 0, i)->bytes);
-	account->created_ms = store_cell(rows, 0, TEXTS)->integer;
-	account->updated_ms = store_cell(rows, 0, TEXTS + 1)->integer;
+	for (size_t i = 0; i < NUMBERS; i++)
+		account->numbers[i] = store_cell(rows, 0, TEXTS + i)->integer;
 	account->field_count = 0;
 	for (size_t row = 0; row < rows->count && row < CREDENTIAL_FIELDS_MAX; row++) {
 		struct sealed_field *field = &account->fields[account->field_count];

@@ -7,8 +7,9 @@
 
 /* In the order that held_read_row() wants; of a table called "a". */
 #define HELD_COLUMNS                                                                     \
-	"a.environment_id, a.id, a.connector, a.tenant_id, a.status, a.context, a.limits," \
-	" a.created_ms, a.updated_ms"
+	"a.environment_id, a.id, a.connector, a.tenant_id, a.status, a.context, a.limits,"   \
+	" a.authentication_method, a.scopes, a.created_ms, a.updated_ms, a.token_version,"   \
+	" a.token_expires_ms, a.token_refresh_ms, a.token_refused"
 
 struct held_account;
 
@@ -32,6 +33,7 @@ bool held_missing(struct error *err);
 /* Copies into the arena. */
 bool held_read(const struct held_account *account, struct arena *arena, struct account *out,
 	       struct error *err) MUST_CHECK;
+void held_token(const struct held_account *account, struct account_token *token);
 bool held_open(struct accounts *accounts, const struct held_account *account, struct str field,
 	       struct secret *secret, struct error *err) MUST_CHECK;
 

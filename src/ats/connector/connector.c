@@ -130,3 +130,24 @@ const struct connector *connectors_find(const struct connectors *connectors, str
 			"there is no connector \"%.*s\"", STR_ARGS(name));
 	return NULL;
 }
+
+const struct connector_format *connector_find_format(const struct connector *connector,
+						     struct str name, struct error *err)
+{
+	char allowed[sizeof err->allowed] = "";
+	size_t len = 0;
+
+	assert(connector->format_count > 0);
+	if (name.len == 0)
+		return &connector->formats[0];
+	for (size_t i = 0; i < connector->format_count; i++)
+		if (str_equal(connector->formats[i].name, name))
+			return &connector->formats[i];
+	for (size_t i = 0; i < connector->format_count && len < sizeof allowed; i++)
+		len += (size_t)snprintf(allowed + len, sizeof allowed - len, "%s%.*s",
+					i > 0 ? ", " : "", STR_ARGS(connector->formats[i].name));
+	error_set_field(err, ERROR_INVALID, "authentication_method", allowed,
+			"%.*s takes no credential of the format \"%.*s\"",
+			STR_ARGS(connector->label), STR_ARGS(str_slice(name, 0, 64)));
+	return NULL;
+}

@@ -30,6 +30,67 @@ struct connector_field {
 	const struct jsonata *check; /* true when the text ($) fits the pattern; NULL: none */
 };
 
+/* --- credentials ---------------------------------------------------------------------------- */
+
+#define CREDENTIAL_KIND_TABLE(ROW)                          \
+	ROW(CREDENTIAL_API_KEY, "api_key")                  \
+	ROW(CREDENTIAL_BASIC, "basic")                      \
+	ROW(CREDENTIAL_OAUTH2, "oauth2")                    \
+	ROW(CREDENTIAL_OAUTH2_CLIENT, "oauth2_client_credentials")
+enum credential_kind {
+#define ROW(code, name) code,
+	CREDENTIAL_KIND_TABLE(ROW)
+#undef ROW
+};
+
+/* Goes with every call: a header, or a parameter of the query. */
+struct connector_header {
+	struct str name;
+	struct template value; /* names: credential fields, and access_token */
+	bool is_basic;	       /* "Basic ", and the value in base64 */
+};
+
+/* How a token is got. The templates' names are fields of the context. */
+struct connector_oauth {
+	struct template authorize_url; /* none of client credentials */
+	struct template token_url;
+	struct template revoke_url; /* no parts: there is none */
+	struct str issuer;	    /* what `iss` of a callback must be; empty: not known */
+	const struct str *scopes;
+	size_t scope_count;
+	struct str scope_separator;
+	bool is_client_in_body; /* the client shows its secret in the body, not in a header */
+	const struct http_field *authorize_params;
+	size_t authorize_param_count;
+	const struct http_field *token_params;
+	size_t token_param_count;
+};
+
+/* One way to prove to an ATS that one may. */
+struct connector_format {
+	struct str name; /* of its kind */
+	enum credential_kind kind;
+	const struct connector_field *fields; /* what is filled in; tokens are not among them */
+	size_t field_count;
+	const struct connector_header *headers; /* the connector's own among them */
+	size_t header_count;
+	const struct connector_header *query;
+	size_t query_count;
+	struct connector_oauth oauth; /* of the two kinds of OAuth */
+};
+/* When no token of it is there yet: one is got at the first call. */
+static inline int64_t connector_expires_ms(const struct connector_format *format)
+{
+	return format->kind == CREDENTIAL_OAUTH2_CLIENT ? 1 : 0;
+}
+/* Tokens are kept beside the fields, under these names. */
+#define CONNECTOR_ACCESS_TOKEN "access_token"
+#define CONNECTOR_REFRESH_TOKEN "refresh_token"
+static inline bool connector_is_oauth(const struct connector_format *format)
+{
+	return format->kind == CREDENTIAL_OAUTH2 || format->kind == CREDENTIAL_OAUTH2_CLIENT;
+}
+
 struct connector_limits {
 	int64_t requests;    /* of a bucket which refills within per_seconds; 0: no limit */
 	int64_t per_seconds;
@@ -372,14 +433,8 @@ struct connector {
 	struct template base_url; /* names: context fields */
 	const struct connector_field *context;
 	size_t context_count;
-	const struct connector_field *credentials;
-	size_t credential_count;
-	struct str credential_format; /* "api_key" */
-	const struct connector_header {
-		struct str name;
-		struct template value; /* names: credential fields */
-	} *headers;
-	size_t header_count;
+	const struct connector_format *formats; /* at least one; the first is the usual one */
+	size_t format_count;
 	struct connector_limits limits;
 	struct connector_link link;
 	const struct native_method *probe; /* a cheap call which proves a credential */
@@ -422,6 +477,11 @@ bool connectors_load(struct arena *arena, const struct disk *disk, const char *f
 /* ERROR_NOT_FOUND (field "connector", allowed: the names). */
 const struct connector *connectors_find(const struct connectors *connectors, struct str name,
 					struct error *err) MUST_CHECK;
+
+/* The format of that name; empty: the first. ERROR_INVALID (field "authentication_method",
+ * allowed: what there is). */
+const struct connector_format *connector_find_format(const struct connector *connector,
+						     struct str name, struct error *err) MUST_CHECK;
 
 /* What $reference() looks into: records by type and id, built once per page. */
 struct reference_index;

@@ -9,6 +9,31 @@
 bool template_parse(struct definition *definition, uint32_t line, struct str text,
 		    struct template *out);
 
+/* `context:`, and the fields of a credential. More than 32 are refused. */
+enum { FIELDS_MAX = 32 };
+void inputs_read(struct definition *definition, const struct yaml_node *mapping,
+		 bool is_credential, const struct connector_field **out, size_t *count);
+/* NULL when there is none of that name. */
+const struct connector_field *inputs_find(const struct connector_field *fields, size_t count,
+					  struct str name);
+/* A fault for each name of the template that is none of the fields. */
+void template_check_names(struct definition *definition, uint32_t line,
+			  const struct template *template, const struct connector_field *fields,
+			  size_t count);
+/* The same for an address, whose names must besides be required, and which is https. */
+void address_read(struct definition *definition, const struct yaml_node *mapping, const char *key,
+		  const struct connector *connector, struct template *out);
+
+/* `credentials:`; the context was read before. */
+void credentials_read(struct definition *definition, const struct yaml_node *root,
+		      struct connector *connector);
+/* `headers:`, which go with each format; these were read before. */
+void headers_read(struct definition *definition, const struct yaml_node *root,
+		  struct connector *connector);
+/* What a format of OAuth has besides. */
+void oauth_read(struct definition *definition, const struct yaml_node *node,
+		const struct connector *connector, struct connector_format *format);
+
 /* Compiles the expression in a node; NULL and a fault, with its line within a block, when it is
  * none. `what` names the key. */
 const struct jsonata *expression_compile(struct definition *definition,

@@ -1,5 +1,4 @@
-/* One native call: its arguments, its URL, its headers, and a single try of it. The opened
- * credential lives from the making of the headers to the end of the try. */
+/* One native call: its arguments, its URL, and a single try of it. */
 #include <assert.h>
 #include <stdio.h>
 
@@ -7,11 +6,7 @@
 
 enum {
 	ARGUMENTS_MAX = 256,
-	SECRETS_MAX = 16,
-	HEADERS_MAX = 16,
-	HEADER_BYTES_MAX = 8192,
 	RESPONSE_BYTES_MAX = 64 * 1024 * 1024,
-	SECRET_MIN = 4, /* shorter ones are no use to blot out */
 };
 
 /* --- arguments ------------------------------------------------------------------------------- */
@@ -415,233 +410,7 @@ bool native_path(const struct run *run, const struct native_call *call, struct s
 	return !buffer.is_over;
 }
 
-/* --- headers and secrets --------------------------------------------------------------------- */
-
-/* The opened credential: lives only while headers are made, not while a call waits. */
-struct opened {
-	struct secret secrets[SECRETS_MAX];
-	struct str names[SECRETS_MAX];
-	size_t count;
-	struct headers *headers;
-};
-
-/* The headers of one try. */
-struct headers {
-	struct http_header items[HEADERS_MAX];
-	size_t count;
-	char *bytes; /* of their values, in the arena */
-	size_t bytes_len;
-	size_t bytes_max;
-};
-
-static void close_secrets(struct opened *opened)
-{
-	for (size_t i = 0; i < opened->count; i++)
-		secret_finish(&opened->secrets[i]);
-	opened->count = 0;
-}
-
-static void wipe_headers(struct headers *headers)
-{
-	if (headers->bytes != NULL)
-		secret_wipe(headers->bytes, headers->bytes_max);
-}
-
-static const struct connector_field *find_credential(const struct run *run, struct str name)
-{
-	for (size_t i = 0; i < run->connector->credential_count; i++)
-		if (str_equal(run->connector->credentials[i].name, name))
-			return &run->connector->credentials[i];
-	return NULL;
-}
-
-/* *value is empty and the result true when the account has none of a field it need not have. */
-static bool open_field(const struct run *run, struct opened *opened, struct str name,
-		       struct str *value, struct error *err)
-{
-	for (size_t i = 0; i < opened->count; i++) {
-		*value = secret_str(&opened->secrets[i]);
-		if (str_equal(opened->names[i], name))
-			return true;
-	}
-	*value = (struct str){NULL, 0};
-	if (json_is(run->credential, JSON_OBJECT)) {
-		struct json given = json_get(run->credential, name);
-
-		return json_is(given, JSON_UNDEFINED) || native_text(run->arena, given, value) ||
-		       error_set(err, ERROR_INVALID, "the credential is not made of texts");
-	}
-	const struct connector_field *field = find_credential(run, name);
-	if (opened->count == SECRETS_MAX)
-		return error_set(err, ERROR_INTERNAL, "more than %d credential fields",
-				 SECRETS_MAX);
-	if (!account_open_credential(run->services->accounts, run->account, name,
-				     &opened->secrets[opened->count], err)) {
-		if (err->code != ERROR_NOT_FOUND)
-			return false;
-		return (field != NULL && !field->is_required) ||
-		       error_set(err, ERROR_INTERNAL, "the account's credential has no \"%.*s\"",
-				 STR_ARGS(name));
-	}
-	opened->names[opened->count] = name;
-	*value = secret_str(&opened->secrets[opened->count++]);
-	return true;
-}
-
-static bool append_secret(struct headers *headers, struct str text, struct error *err)
-{
-	if (text.len > headers->bytes_max - headers->bytes_len)
-		return error_set(err, ERROR_LIMIT, "the headers of the call are too long");
-	if (text.len > 0)
-		memcpy(headers->bytes + headers->bytes_len, text.data, text.len);
-	headers->bytes_len += text.len;
-	return true;
-}
-
-/* A header whose field is not there is left out. */
-static bool make_header(const struct run *run, struct opened *opened,
-			const struct connector_header *header, struct error *err)
-{
-	struct headers *headers = opened->headers;
-	size_t start = headers->bytes_len;
-	bool is_whole = true;
-
-	for (size_t i = 0; i < header->value.count; i++) {
-		const struct template_part *part = &header->value.parts[i];
-		struct str text = part->text;
-
-		if (part->is_name && !open_field(run, opened, part->text, &text, err))
-			return false;
-		is_whole = is_whole && text.len > 0;
-		if (!append_secret(headers, text, err))
-			return false;
-	}
-	struct str value = str_make(headers->bytes + start, headers->bytes_len - start);
-	if (!is_whole)
-		return true;
-	if (http_has_control_byte(value))
-		return error_set(err, ERROR_INVALID, "the credential has a control byte in it");
-	headers->items[headers->count++] = (struct http_header){header->name, value};
-	return true;
-}
-
-/* How long all the header values will be: they get one place of that size, which does not move,
- * for growing would leave copies of secrets behind. */
-static bool measure_headers(const struct run *run, struct opened *opened, size_t *bytes,
-			    struct error *err)
-{
-	struct str text;
-
-	*bytes = 0;
-	for (size_t i = 0; i < run->connector->header_count; i++) {
-		const struct template *value = &run->connector->headers[i].value;
-
-		for (size_t k = 0; k < value->count; k++) {
-			text = value->parts[k].text;
-			if (value->parts[k].is_name &&
-			    !open_field(run, opened, value->parts[k].text, &text, err))
-				return false;
-			*bytes += text.len;
-		}
-	}
-	return *bytes <= HEADER_BYTES_MAX ||
-	       error_set(err, ERROR_LIMIT, "the headers of the call are too long");
-}
-
-static struct str accept_of(const struct native_call *call)
-{
-	switch (call->answer) {
-	case ANSWER_JSON:
-		return STR("application/json");
-	case ANSWER_BYTES:
-		return STR("*/*");
-	default:
-		return STR("application/json, */*;q=0.5");
-	}
-}
-
-static bool fill_headers(const struct run *run, const struct native_call *call,
-			 struct opened *opened, struct error *err)
-{
-	const struct connector *connector = run->connector;
-	struct headers *headers = opened->headers;
-	bool has_accept = false;
-
-	if (connector->header_count + 2 > HEADERS_MAX)
-		return error_set(err, ERROR_INTERNAL, "more than %d headers", HEADERS_MAX - 2);
-	if (call->is_elsewhere)
-		return true;
-	if (call->body.data != NULL || call->source != NULL)
-		headers->items[headers->count++] =
-			(struct http_header){STR("Content-Type"), call->content_type};
-	if (!measure_headers(run, opened, &headers->bytes_max, err))
-		return false;
-	headers->bytes = arena_alloc(run->arena, headers->bytes_max);
-	for (size_t i = 0; i < connector->header_count; i++) {
-		if (!make_header(run, opened, &connector->headers[i], err))
-			return false;
-		has_accept |= str_equal_nocase(connector->headers[i].name, STR("Accept"));
-	}
-	if (!has_accept)
-		headers->items[headers->count++] =
-			(struct http_header){STR("Accept"), accept_of(call)};
-	return true;
-}
-
-/* The call may take long: meanwhile the values alone are kept, and locked memory is free. */
-static __attribute__((noinline)) bool make_headers(const struct run *run,
-						   const struct native_call *call,
-						   struct headers *headers, struct error *err)
-{
-	struct opened opened = {.headers = headers};
-	bool ok = fill_headers(run, call, &opened, err);
-
-	close_secrets(&opened);
-	return ok;
-}
-
-/* Bytes of the client's are not ours to change. */
-static void copy_text(struct arena *arena, struct str *text)
-{
-	if (text->len > 0)
-		*text = arena_str(arena, *text);
-}
-
-/* `text` is a copy of ours. */
-static void blot_text(struct str text, struct str secret)
-{
-	struct str rest = text;
-	ptrdiff_t at;
-
-	while (secret.len >= SECRET_MIN && (at = str_find(rest, secret)) >= 0) {
-		memset((char *)(uintptr_t)rest.data + at, '*', secret.len);
-		rest = str_slice(rest, (size_t)at + secret.len, rest.len);
-	}
-}
-
-/* Errors are shown and logged: an ATS that repeats the token it refuses must not put it there. */
-static __attribute__((noinline)) void blot_secrets(const struct run *run,
-						   struct http_response *response)
-{
-	struct opened opened = {0};
-	struct error ignored;
-	struct str secret;
-
-	if (response->status < 300)
-		return;
-	copy_text(run->arena, &response->body);
-	for (size_t i = 0; i < response->header_count; i++)
-		copy_text(run->arena, &response->headers[i].value);
-	for (size_t i = 0; i < run->connector->credential_count; i++) {
-		if (!open_field(run, &opened, run->connector->credentials[i].name, &secret,
-				&ignored))
-			continue;
-		blot_text(response->body, secret);
-		for (size_t k = 0; k < response->header_count; k++)
-			blot_text(response->headers[k].value, secret);
-	}
-	close_secrets(&opened);
-}
+/* --- one try ------------------------------------------------------------------------------ */
 
 /* An answer that may be a file is looked at before its body comes. */
 static bool open_call(const struct run *run, const struct native_call *call,
@@ -664,7 +433,7 @@ static bool open_call(const struct run *run, const struct native_call *call,
 }
 
 static bool send_request(const struct run *run, const struct native_call *call, struct str url,
-			 const struct headers *headers, int64_t deadline_ns,
+			 const struct secret_headers *headers, int64_t deadline_ns,
 			 struct http_response *response, struct http_call **file, struct error *err)
 {
 	struct http_request request = {
@@ -694,18 +463,18 @@ static bool send_request(const struct run *run, const struct native_call *call, 
 bool native_try(const struct run *run, const struct native_call *call, int64_t deadline_ns,
 		struct http_response *response, struct http_call **file, struct error *err)
 {
-	struct headers headers = {.count = 0};
+	struct secret_headers headers = {.count = 0};
 	struct str url;
 	bool ok = false;
 
 	*file = NULL;
 	*response = (struct http_response){.outcome = HTTP_REFUSED};
-	if (!native_url(run, call, &url, err) || !make_headers(run, call, &headers, err))
+	if (!native_url(run, call, &url, err) || !secrets_open(run, call, &url, &headers, err))
 		goto done;
 	ok = send_request(run, call, url, &headers, deadline_ns, response, file, err);
 	if (ok && *file == NULL && !call->is_elsewhere)
-		blot_secrets(run, response);
+		secrets_blot(run, response);
 done:
-	wipe_headers(&headers);
+	secrets_wipe(&headers);
 	return ok;
 }

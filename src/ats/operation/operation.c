@@ -54,6 +54,9 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 	run->connector = connectors_find(services->connectors, account->connector, err);
 	if (run->connector == NULL)
 		return false;
+	run->format = connector_find_format(run->connector, account->authentication_method, err);
+	if (run->format == NULL)
+		return false;
 	run->base_url = find_base_url(services, run->connector);
 	struct limiter_rules rules = find_rules(run->connector, account);
 	struct str key = account->id;

@@ -21,6 +21,7 @@ struct run {
 	const struct account *account;
 	const struct connector *connector; /* with the account's overrides in it */
 	const struct connector *base;	   /* as its files have it */
+	const struct connector_format *format; /* of the account's credential */
 	struct toll *toll;		     /* NULL: nothing is overridden */
 	struct operation_preview *preview;   /* NULL: nobody wants to know */
 	struct str base_url;    /* the override of the connector's; empty: none */
@@ -104,6 +105,29 @@ const struct unified_alternative *plan_find_get(const struct run *run);
 bool plan_filter(const struct run *run, struct str name, struct str *value);
 /* Finds resource and write; refuses what the ATS, or the model, does not have. */
 bool plan_write(struct run *run, const struct unified_write **write, struct error *err) MUST_CHECK;
+
+/* --- secrets.c ------------------------------------------------------------------------------- */
+
+enum { SECRET_HEADERS_MAX = 16 };
+
+/* The headers of one try, and its URL where that has a credential in it. */
+struct secret_headers {
+	struct http_header items[SECRET_HEADERS_MAX];
+	size_t count;
+	char *bytes; /* of their values, in the arena */
+	size_t bytes_len;
+	size_t bytes_max;
+	struct str url;
+};
+
+struct native_call;
+/* Makes them of the account's credential; *url gets what of it belongs there. */
+bool secrets_open(const struct run *run, const struct native_call *call, struct str *url,
+		  struct secret_headers *headers, struct error *err) MUST_CHECK;
+/* Also when that failed. */
+void secrets_wipe(struct secret_headers *headers);
+/* Errors are shown and logged: what an ATS repeats of the credential is taken out. */
+void secrets_blot(const struct run *run, struct http_response *response);
 
 /* --- native.c -------------------------------------------------------------------------------- */
 

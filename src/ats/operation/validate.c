@@ -108,15 +108,16 @@ static bool check_fields(const struct operation_services *services, struct arena
 /* --- the probe ------------------------------------------------------------------------------- */
 
 /* Whoever fills in the form is told which of its fields the ATS does not like. */
-static bool explain(const struct connector *connector, struct error *err)
+static bool explain(const struct connector *connector, const struct connector_format *format,
+		    struct error *err)
 {
 	struct error before = *err;
 	const struct connector_field *field = NULL;
 	char name[sizeof err->field] = "";
 
-	for (size_t i = 0; i < connector->credential_count && field == NULL; i++)
-		if (connector->credentials[i].is_secret)
-			field = &connector->credentials[i];
+	for (size_t i = 0; i < format->field_count && field == NULL; i++)
+		if (format->fields[i].is_secret)
+			field = &format->fields[i];
 	if ((before.remote_status == 403 || before.remote_status == 404) &&
 	    connector->context_count > 0)
 		field = &connector->context[0];
@@ -159,7 +160,7 @@ static bool probe(const struct operation_services *services, struct arena *arena
 	struct native_call call = {.method = run.connector->probe};
 	bool ok = native_send(&run, &call, &reply, err);
 	run_finish(&run);
-	return ok || explain(run.connector, err);
+	return ok || explain(run.connector, run.format, err);
 }
 
 bool operation_validate(const struct operation_services *services, struct arena *arena,
@@ -174,7 +175,11 @@ bool operation_validate(const struct operation_services *services, struct arena 
 	if (connector == NULL)
 		return false;
 	struct fields context = {connector->context, connector->context_count, "context"};
-	struct fields secrets = {connector->credentials, connector->credential_count, "credential"};
+	const struct connector_format *format =
+		connector_find_format(connector, account->authentication_method, err);
+	if (format == NULL)
+		return false;
+	struct fields secrets = {format->fields, format->field_count, "credential"};
 
 	if (!check_fields(services, arena, &context, account->context, err) ||
 	    !check_fields(services, arena, &secrets, credential, err))

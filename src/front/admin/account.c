@@ -7,6 +7,20 @@ static struct json or_null(struct str text)
 	return text.len == 0 ? json_null() : json_string(text);
 }
 
+static struct json show_scopes(struct arena *arena, struct str scopes)
+{
+	struct json_builder items;
+
+	json_builder_init(&items, arena);
+	while (scopes.len > 0) {
+		struct str scope = str_cut(&scopes, ' ');
+
+		if (scope.len > 0)
+			json_builder_add(&items, json_string(scope));
+	}
+	return json_builder_array(&items);
+}
+
 static struct json show(struct arena *arena, const struct account *account)
 {
 	struct json_builder item;
@@ -17,6 +31,11 @@ static struct json show(struct arena *arena, const struct account *account)
 	json_builder_set(&item, STR("tenant_id"), or_null(account->tenant_id));
 	json_builder_set(&item, STR("connector"), json_string(account->connector));
 	json_builder_set(&item, STR("status"), json_string_c(account_status_name(account->status)));
+	json_builder_set(&item, STR("authentication_method"),
+			 or_null(account->authentication_method));
+	json_builder_set(&item, STR("scopes"), show_scopes(arena, account->scopes));
+	json_builder_set(&item, STR("credentials_expire_at"),
+			 admin_time(arena, account->token.expires_ms));
 	json_builder_set(&item, STR("context"), account->context);
 	json_builder_set(&item, STR("limits"), account->limits);
 	json_builder_set(&item, STR("created_at"), admin_time(arena, account->created_ms));
@@ -62,23 +81,42 @@ static bool check_limits(struct json limits, struct error *err)
 	return true;
 }
 
+/* The account keeps which format it has, also when that is the connector's usual one. */
+static bool find_format(const struct door *door, struct account *account, struct error *err)
+{
+	const struct connector *connector =
+		connectors_find(door->services->connectors, account->connector, err);
+	const struct connector_format *format = NULL;
+
+	if (connector != NULL)
+		format = connector_find_format(connector, account->authentication_method, err);
+	if (format == NULL)
+		return false;
+	account->authentication_method = format->name;
+	account->token.expires_ms = connector_expires_ms(format);
+	return true;
+}
+
 static bool read_account(const struct door *door, struct http_exchange *exchange,
 			 struct account *account, struct json *credential, struct error *err)
 {
-	static const char *const known[] = {"connector", "tenant_id", "context", "credentials",
-					    "limits"};
+	static const char *const known[] = {"connector", "tenant_id",	"authentication_method",
+					    "context",	 "credentials", "limits"};
 	struct json body;
 
 	return door_parse_body(exchange, &body, err) &&
-	       admin_check_members(body, known, 5,
-				   "connector, tenant_id, context, credentials, limits", err) &&
+	       admin_check_members(body, known, 6,
+				   "connector, tenant_id, authentication_method, context, "
+				   "credentials, limits",
+				   err) &&
+	       admin_read_text(body, "authentication_method", 64, &account->authentication_method,
+			       err) &&
 	       admin_read_text(body, "connector", 64, &account->connector, err) &&
 	       admin_read_text(body, "tenant_id", 200, &account->tenant_id, err) &&
 	       read_object(body, "context", &account->context, err) &&
 	       read_object(body, "credentials", credential, err) &&
 	       read_object(body, "limits", &account->limits, err) &&
-	       check_limits(account->limits, err) &&
-	       connectors_find(door->services->connectors, account->connector, err) != NULL;
+	       check_limits(account->limits, err) && find_format(door, account, err);
 }
 
 static bool create(const struct door *door, struct http_exchange *exchange, struct error *err)

@@ -31,6 +31,25 @@ static struct json show_fields(struct arena *arena, const struct connector_field
 	return json_builder_array(&items);
 }
 
+/* Each way to show to the ATS that one may, with what is filled in for it. */
+static struct json show_formats(struct arena *arena, const struct connector *connector)
+{
+	struct json_builder items;
+
+	json_builder_init(&items, arena);
+	for (size_t i = 0; i < connector->format_count; i++) {
+		const struct connector_format *format = &connector->formats[i];
+		struct json_builder item;
+
+		json_builder_init(&item, arena);
+		json_builder_set(&item, STR("format"), json_string(format->name));
+		json_builder_set(&item, STR("fields"),
+				 show_fields(arena, format->fields, format->field_count));
+		json_builder_add(&items, json_builder_object(&item));
+	}
+	return json_builder_array(&items);
+}
+
 static struct json show_resources(struct arena *arena, const struct connector *connector)
 {
 	struct json_builder items;
@@ -66,12 +85,13 @@ static struct json show(struct arena *arena, const struct model *model,
 
 	json_builder_init(&item, arena);
 	put_names(&item, model, connector);
-	json_builder_set(&item, STR("credential_format"),
-			 json_string(connector->credential_format));
+	json_builder_set(&item, STR("credential_format"), json_string(connector->formats[0].name));
 	json_builder_set(&item, STR("context"),
 			 show_fields(arena, connector->context, connector->context_count));
 	json_builder_set(&item, STR("credentials"),
-			 show_fields(arena, connector->credentials, connector->credential_count));
+			 show_fields(arena, connector->formats[0].fields,
+				     connector->formats[0].field_count));
+	json_builder_set(&item, STR("credential_formats"), show_formats(arena, connector));
 	json_builder_set(&item, STR("unified"), show_resources(arena, connector));
 	return json_builder_object(&item);
 }
@@ -170,10 +190,11 @@ static struct json show_auth(struct arena *arena, const struct connector *connec
 	struct json_builder out, formats, fields;
 
 	json_builder_init(&formats, arena);
-	json_builder_add(&formats, json_string(connector->credential_format));
+	for (size_t i = 0; i < connector->format_count; i++)
+		json_builder_add(&formats, json_string(connector->formats[i].name));
 	json_builder_init(&fields, arena);
 	add_fields(&fields, connector->context, connector->context_count);
-	add_fields(&fields, connector->credentials, connector->credential_count);
+	add_fields(&fields, connector->formats[0].fields, connector->formats[0].field_count);
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("formats"), json_builder_array(&formats));
 	json_builder_set(&out, STR("fields"), json_builder_array(&fields));
@@ -211,7 +232,9 @@ static struct json show_account(struct arena *arena, const struct account *accou
 						     : json_string(account->tenant_id));
 	json_builder_set(&out, STR("status"), json_string_c(account_status_name(account->status)));
 	json_builder_set(&out, STR("authentication_method"),
-			 json_string(connector->credential_format));
+			 json_string(account->authentication_method.len > 0
+					     ? account->authentication_method
+					     : connector->formats[0].name));
 	json_builder_set(&out, STR("is_blocked"), json_bool(false));
 	json_builder_set(&out, STR("note"), note == NULL ? json_null() : json_string_c(note));
 	return json_builder_object(&out);

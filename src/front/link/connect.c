@@ -41,13 +41,20 @@ static bool find_connector(struct attempt *attempt, struct str name, struct erro
 	return true;
 }
 
-static bool check_format(const struct attempt *attempt, struct str format, struct error *err)
+static bool check_format(struct attempt *attempt, struct str name, struct error *err)
 {
-	struct str own = attempt->connector->credential_format;
+	const struct connector_format *format =
+		connector_find_format(attempt->connector, name, err);
 
-	return format.len == 0 || str_equal(format, own) ||
-	       error_set_field(err, ERROR_INVALID, "format", arena_c(attempt->exchange->arena, own),
-			       "the connector has no such format of credentials");
+	if (format == NULL) {
+		snprintf(err->field, sizeof err->field, "format");
+		return false;
+	}
+	attempt->account.authentication_method = format->name;
+	attempt->account.scopes = STR("");
+	attempt->account.token.expires_ms = connector_expires_ms(format);
+	attempt->account.token.refresh_ms = 0;
+	return true;
 }
 
 static bool read_attempt(struct attempt *attempt, struct error *err)

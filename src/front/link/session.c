@@ -59,22 +59,21 @@ static struct json show_help(struct arena *arena, const struct connector *connec
 }
 
 static struct json show_format(struct arena *arena, const struct connector *connector,
-			       struct json fixed)
+			       const struct connector_format *shown, struct json fixed)
 {
 	const struct connector_guide *guide = NULL;
 	struct json_builder format, fields;
 
 	for (size_t i = 0; i < connector->link.guide_count; i++)
-		if (str_equal(connector->link.guides[i].format, connector->credential_format))
+		if (str_equal(connector->link.guides[i].format, shown->name))
 			guide = &connector->link.guides[i];
 	json_builder_init(&fields, arena);
 	for (size_t i = 0; i < connector->context_count; i++)
 		add_field(&fields, arena, &connector->context[i], "context", fixed);
-	for (size_t i = 0; i < connector->credential_count; i++)
-		add_field(&fields, arena, &connector->credentials[i], "credentials",
-			  json_undefined());
+	for (size_t i = 0; i < shown->field_count; i++)
+		add_field(&fields, arena, &shown->fields[i], "credentials", json_undefined());
 	json_builder_init(&format, arena);
-	put(&format, "format", json_string(connector->credential_format));
+	put(&format, "format", json_string(shown->name));
 	put(&format, "label", guide == NULL ? json_null() : or_null(guide->label));
 	put(&format, "fields", json_builder_array(&fields));
 	put(&format, "help", show_help(arena, connector, guide));
@@ -87,7 +86,9 @@ static struct json show_connector(struct arena *arena, const struct connector *c
 	struct json_builder item, formats;
 
 	json_builder_init(&formats, arena);
-	json_builder_add(&formats, show_format(arena, connector, fixed));
+	for (size_t i = 0; i < connector->format_count; i++)
+		json_builder_add(&formats,
+				 show_format(arena, connector, &connector->formats[i], fixed));
 	json_builder_init(&item, arena);
 	put(&item, "name", json_string(connector->name));
 	put(&item, "label", json_string(connector->label));

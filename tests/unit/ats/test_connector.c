@@ -104,7 +104,8 @@ static void test_every_fault_is_told(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"root",    "natives", "lists",  "calls",	"writes",
-					    "details", "files",	  "link",    "broken", "expressions"};
+					    "details", "files",	  "link",    "broken",	"expressions",
+					    "badges"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_faults(names[i]);
@@ -144,13 +145,15 @@ static void test_root(void **state)
 	assert_true(good->context[0].is_required);
 	assert_non_null(good->context[0].check);
 	assert_false(good->context[1].is_required);
-	assert_int_equal(good->credential_count, 2);
-	assert_true(good->credentials[0].is_secret && good->credentials[0].is_required);
-	assert_false(good->credentials[1].is_secret || good->credentials[1].is_required);
-	assert_str(good->credential_format, "api_key");
-	assert_int_equal(good->header_count, 2);
-	assert_str(good->headers[0].name, "X-Key");
-	assert_int_equal(good->headers[0].value.count, 2);
+	assert_int_equal(good->format_count, 1);
+	const struct connector_format *format = &good->formats[0];
+	assert_int_equal(format->field_count, 2);
+	assert_true(format->fields[0].is_secret && format->fields[0].is_required);
+	assert_false(format->fields[1].is_secret || format->fields[1].is_required);
+	assert_str(format->name, "api_key");
+	assert_int_equal(format->header_count, 2);
+	assert_str(format->headers[0].name, "X-Key");
+	assert_int_equal(format->headers[0].value.count, 2);
 	assert_int_equal(good->limits.requests, 5);
 	assert_int_equal(good->limits.concurrent, 0);
 	assert_str(good->references_path, "side");
@@ -158,6 +161,49 @@ static void test_root(void **state)
 	assert_ptr_equal(good->probe, connector_find_method(good, STR("things"), STR("ping")));
 	assert_null(connector_find_method(good, STR("things"), STR("pong")));
 	assert_null(connector_find_resource(good, STR("owners")));
+}
+
+static void test_formats(void **state)
+{
+	(void)state;
+	struct buffer faults;
+	struct error err;
+	const struct connector *connector = load("formats", &faults);
+
+	assert_non_null(connector);
+	assert_int_equal(connector->format_count, 4);
+	assert_ptr_equal(connector_find_format(connector, STR(""), &err), &connector->formats[0]);
+	assert_null(connector_find_format(connector, STR("magic"), &err));
+	assert_string_equal(err.field, "authentication_method");
+	assert_string_equal(err.allowed, "api_key, basic, oauth2, oauth2_client_credentials");
+
+	const struct connector_format *key = &connector->formats[0];
+	assert_int_equal(key->query_count, 1);
+	assert_int_equal(key->header_count, 1);
+	assert_str(key->headers[0].name, "X-Version");
+
+	const struct connector_format *basic = connector_find_format(connector, STR("basic"), &err);
+	assert_int_equal(basic->field_count, 2);
+	assert_str(basic->fields[0].name, "username");
+	assert_true(basic->fields[1].is_secret && !basic->fields[0].is_secret);
+	assert_true(basic->headers[0].is_basic);
+	assert_int_equal(basic->header_count, 2);
+
+	const struct connector_format *oauth = connector_find_format(connector, STR("oauth2"), &err);
+	assert_int_equal(oauth->field_count, 0);
+	assert_str(oauth->headers[0].name, "Authorization");
+	assert_str(oauth->headers[0].value.parts[0].text, "Bearer ");
+	assert_int_equal(oauth->oauth.scope_count, 2);
+	assert_str(oauth->oauth.scope_separator, ",");
+	assert_true(oauth->oauth.is_client_in_body);
+	assert_str(oauth->oauth.authorize_params[0].value, "consent");
+	assert_str(oauth->oauth.issuer, "https://x.example");
+	assert_int_equal(oauth->oauth.token_url.count, 3);
+
+	const struct connector_format *client = &connector->formats[3];
+	assert_str(client->fields[1].name, "client_secret");
+	assert_str(client->headers[0].name, "X-Token");
+	assert_false(client->oauth.is_client_in_body);
 }
 
 static void test_native_methods(void **state)
@@ -526,6 +572,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_every_fault_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_folder_without_a_connector, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_native_methods, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alternatives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_takes_more_calls, setup, teardown),
