@@ -379,7 +379,7 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 	SET(easy, CURLOPT_TIMEOUT_MS,
 	    transfer->call != NULL ? 0 : left_ms(request->deadline_ns, now_ns));
 	SET(easy, CURLOPT_FRESH_CONNECT,
-	    request->source != NULL || request->to_public_only ? 1L : 0L);
+	    request->source != NULL || request->to_public_only || request->is_sent_once ? 1L : 0L);
 	bool is_plain = transfer->call != NULL && !request->takes_coding;
 	if (transfer->is_plain != is_plain) {
 		transfer->is_plain = is_plain;
