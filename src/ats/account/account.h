@@ -191,8 +191,9 @@ bool credential_postpone(struct accounts *accounts, const struct account *accoun
 			 int64_t refresh_ms, struct error *err) MUST_CHECK;
 /* Active accounts of all environments whose tokens of this format are to be replaced by now, the
  * longest due first. */
-bool credential_due(struct accounts *accounts, struct arena *arena, struct str authentication_method,
-		    int64_t now_ms, size_t limit, struct account **list, size_t *count,
+bool credential_due(struct accounts *accounts, struct arena *arena,
+		    struct str authentication_method, int64_t now_ms, size_t limit,
+		    struct account **list, size_t *count,
 		    struct error *err) MUST_CHECK;
 
 /* Seals anew, under the newest master key, every credential that an older one has sealed; *count

@@ -151,8 +151,9 @@ bool credential_postpone(struct accounts *accounts, const struct account *accoun
 			      version, refresh_ms, err);
 }
 
-bool credential_due(struct accounts *accounts, struct arena *arena, struct str authentication_method,
-		    int64_t now_ms, size_t limit, struct account **list, size_t *count,
+bool credential_due(struct accounts *accounts, struct arena *arena,
+		    struct str authentication_method, int64_t now_ms, size_t limit,
+		    struct account **list, size_t *count,
 		    struct error *err)
 {
 	struct store_value values[] = {

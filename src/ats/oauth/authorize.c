@@ -53,7 +53,7 @@ static struct vault_binding binding_of(struct str environment_id, struct str con
 	};
 }
 
-/* --- the beginning --------------------------------------------------------------------------- */
+/* --- the beginning ------------------------------------------------------------------------- */
 
 static const struct connector_format *find_format(const struct connector *connector,
 						  struct str name, struct error *err)
@@ -182,7 +182,7 @@ bool oauth_begin(struct oauth *oauth, struct arena *arena, const struct oauth_be
 	return ok;
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------- */
 
 struct state {
 	struct str redirect_uri;

@@ -58,7 +58,7 @@ static struct flight *find_flight(struct oauth *oauth, const struct account *acc
 	return flight;
 }
 
-/* --- the fiber of the flight ------------------------------------------------------------------ */
+/* --- the fiber of the flight ---------------------------------------------------------------- */
 
 static void note_failure(const struct job *job, const struct error *err)
 {
@@ -150,7 +150,7 @@ void flight_start(struct oauth *oauth, struct http_client *client, const struct 
 	pthread_mutex_unlock(&oauth->lock);
 }
 
-/* --- waiting for it --------------------------------------------------------------------------- */
+/* --- waiting for it ------------------------------------------------------------------------- */
 
 static void join(struct flight *flight, struct waiter *waiter, struct error *err)
 {

@@ -31,7 +31,7 @@ void oauth_destroy(struct oauth *oauth);
 /* Fibers which get tokens, in all workers: a loop must not end while there are some. */
 size_t oauth_active(struct oauth *oauth);
 
-/* --- apps ----------------------------------------------------------------------------------- */
+/* --- apps --------------------------------------------------------------------------------- */
 
 struct oauth_app {
 	struct str environment_id;
@@ -56,7 +56,7 @@ bool oauth_app_list(struct oauth *oauth, struct arena *arena, struct str environ
 bool oauth_app_remove(struct oauth *oauth, struct str environment_id, struct str connector,
 		      struct error *err) MUST_CHECK;
 
-/* --- authorizations ------------------------------------------------------------------------- */
+/* --- authorizations ----------------------------------------------------------------------- */
 
 enum { OAUTH_BROWSER_BYTES = 32 };
 
@@ -104,7 +104,7 @@ bool oauth_complete(struct oauth *oauth, struct http_client *client, struct aren
 void oauth_grant_apply(const struct oauth_grant *grant, struct account *account);
 void oauth_grant_wipe(struct oauth_grant *grant);
 
-/* --- tokens --------------------------------------------------------------------------------- */
+/* --- tokens ------------------------------------------------------------------------------- */
 
 /* A token for a credential which is not stored yet (client credentials), as in a grant. */
 bool oauth_obtain(struct oauth *oauth, struct http_client *client, struct arena *arena,

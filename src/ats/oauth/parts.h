@@ -22,7 +22,7 @@ struct oauth {
 	_Atomic size_t active;
 };
 
-/* --- provider.c: whom to ask, and as whom ----------------------------------------------------- */
+/* --- provider.c: whom to ask, and as whom ----------------------------------------------- */
 
 struct provider {
 	const struct connector *connector;
@@ -45,7 +45,7 @@ bool oauth_app_open(struct oauth *oauth, struct arena *arena, struct str environ
 /* Scopes parted by blanks or commas, to blanks. */
 struct str provider_tidy_scopes(struct arena *arena, struct str scopes);
 
-/* --- token.c: one request to a token endpoint --------------------------------------------------- */
+/* --- token.c: one request to a token endpoint --------------------------------------------- */
 
 enum token_outcome {
 	TOKEN_GIVEN,
@@ -70,7 +70,7 @@ void token_wipe(struct token_answer *answer);
 /* {"access_token", "refresh_token"?} */
 struct json token_credential(struct arena *arena, const struct token_answer *answer);
 
-/* --- lease.c ----------------------------------------------------------------------------------- */
+/* --- lease.c ----------------------------------------------------------------------------- */
 
 struct lease {
 	int64_t fence;
@@ -88,13 +88,13 @@ void lease_end(struct oauth *oauth, const struct account *account, const struct 
 	       bool is_known);
 bool lease_end_all(struct oauth *oauth, struct error *err) MUST_CHECK;
 
-/* --- refresh.c --------------------------------------------------------------------------------- */
+/* --- refresh.c --------------------------------------------------------------------------- */
 
 /* The protocol, for one flight. */
 bool refresh_run(struct oauth *oauth, struct http_client *client, const struct account *account,
 		 int64_t version, struct error *err) MUST_CHECK;
 
-/* --- flight.c ---------------------------------------------------------------------------------- */
+/* --- flight.c ---------------------------------------------------------------------------- */
 
 /* Sees to it that a refresh of this version is under way, on this loop if on none. */
 void flight_start(struct oauth *oauth, struct http_client *client, const struct account *account,

@@ -39,7 +39,7 @@ static bool has_moved(const struct refresh *refresh)
 	       token.version != refresh->version;
 }
 
-/* --- what is sent ---------------------------------------------------------------------------- */
+/* --- what is sent -------------------------------------------------------------------------- */
 
 static bool open_field(const struct refresh *refresh, const char *name, struct secret *secret,
 		       struct error *err)
@@ -111,7 +111,7 @@ static enum token_outcome ask(struct refresh *refresh, struct token_answer *answ
 	return outcome;
 }
 
-/* --- what became of it ----------------------------------------------------------------------- */
+/* --- what became of it --------------------------------------------------------------------- */
 
 /* The token and the end of the lease in one transaction. A store that cannot write now may do so
  * in a moment, and this token exists nowhere else. */
@@ -215,7 +215,7 @@ static bool replace(struct refresh *refresh, struct error *err)
 	return ok;
 }
 
-/* --- the lease ------------------------------------------------------------------------------- */
+/* --- the lease ----------------------------------------------------------------------------- */
 
 /* True with *is_done when there is nothing to do any more. */
 static bool take_lease(struct refresh *refresh, bool *is_done, struct error *err)

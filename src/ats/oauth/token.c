@@ -13,7 +13,7 @@ enum {
 	MARGIN_MS = 5 * 60 * 1000,
 };
 
-/* --- the request ----------------------------------------------------------------------------- */
+/* --- the request --------------------------------------------------------------------------- */
 
 static void add_field(struct buffer *body, struct str name, struct str value)
 {
@@ -74,7 +74,7 @@ static bool make_header(const struct provider *provider, struct buffer *plain,
 	return true;
 }
 
-/* --- the answer ------------------------------------------------------------------------------ */
+/* --- the answer ---------------------------------------------------------------------------- */
 
 static int64_t read_life_s(struct json body)
 {
@@ -177,7 +177,7 @@ static enum token_outcome read_answer(struct oauth *oauth, struct arena *arena,
 	return read_tokens(oauth, arena, body, answer, err);
 }
 
-/* --- both ------------------------------------------------------------------------------------ */
+/* --- both ---------------------------------------------------------------------------------- */
 
 static bool send(struct oauth *oauth, struct http_client *client, struct arena *arena,
 		 const struct provider *provider, const struct buffer *body,

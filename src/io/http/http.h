@@ -101,8 +101,8 @@ struct http_request {
 	/* To public addresses only, whatever the host's name resolves to at that moment, and over
 	 * https: for URLs that somebody else has made up. HTTP_REFUSED when it has no such. */
 	bool to_public_only;
-	/* Never again over another connection, not even when the first was closed before it could be
-	 * heard: it goes over a connection of its own. */
+	/* Never again over another connection, not even when the first was closed before it could
+	 * be heard: it goes over a connection of its own. */
 	bool is_sent_once;
 	/* Of open(): a content coding may be asked for, and is undone; the length of such a body is
 	 * not known. */
