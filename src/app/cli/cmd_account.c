@@ -184,6 +184,25 @@ static int show_or_remove(struct cli *cli, enum http_method method)
 	return 0;
 }
 
+static int refresh(struct cli *cli)
+{
+	struct json reply;
+	struct buffer path;
+	struct error err;
+
+	if (cli->word_count != 2)
+		return cli_fail_usage(cli, "the id of an account is wanted");
+	buffer_init(&path, &cli->arena, 8192);
+	buffer_append_c(&path, "/integrated-account/");
+	url_encode(&path, str_from_c(cli->words[1]));
+	buffer_append_c(&path, "/refresh-credentials");
+	buffer_append_byte(&path, '\0');
+	if (!admin_call(cli, HTTP_POST, make_target(cli, path.data, NULL), STR("{}"), &reply, &err))
+		return cli_fail(&err);
+	cli_print(cli_flag(cli, "json") ? print(cli, reply) : STR("refreshed"));
+	return 0;
+}
+
 static int run(struct cli *cli)
 {
 	const char *what = cli->word_count == 0 ? "" : cli->words[0];
@@ -196,15 +215,18 @@ static int run(struct cli *cli)
 		return show_or_remove(cli, HTTP_GET);
 	if (strcmp(what, "remove") == 0)
 		return show_or_remove(cli, HTTP_DELETE);
-	return cli_fail_usage(cli, "say link CONNECTOR, list, show ID or remove ID");
+	if (strcmp(what, "refresh") == 0)
+		return refresh(cli);
+	return cli_fail_usage(cli, "say link CONNECTOR, list, show ID, refresh ID or remove ID");
 }
 
 const struct cli_command cmd_account = {
 	.name = "account",
-	.arguments = "link CONNECTOR|list|show ID|remove ID",
+	.arguments = "link CONNECTOR|list|show ID|refresh ID|remove ID",
 	.summary = "link ATS accounts, list, show and remove them",
 	.details = "link reads the credential from standard input, as a JSON object with the\n"
-		   "connector's field names, and checks it against the ATS.",
+		   "connector's field names, and checks it against the ATS. refresh gets a new token\n"
+		   "for an account that was linked by OAuth.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.run = run,

@@ -11,6 +11,7 @@ extern const struct cli_command cmd_connector;
 extern const struct cli_command cmd_demo;
 extern const struct cli_command cmd_jsonata;
 extern const struct cli_command cmd_key;
+extern const struct cli_command cmd_oauth_app;
 extern const struct cli_command cmd_openapi;
 extern const struct cli_command cmd_override;
 extern const struct cli_command cmd_sandbox;

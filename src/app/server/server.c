@@ -21,6 +21,7 @@
 enum {
 	SHARED_BYTES_MAX = 256 * 1024 * 1024,
 	CALL_TIMEOUT_MS = 60000,
+	DISPATCH_STEP_MS = 20,
 	WORKERS_MAX = 256,
 	DESCRIPTORS_OWN = 128,
 	FIBERS_MAX = 28000,
@@ -218,6 +219,17 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		return false;
 	server->accounts =
 		accounts_create(server->store, server->vault, clock_system(), random_system());
+	const struct oauth_options oauth = {
+		.store = server->store,
+		.accounts = server->accounts,
+		.vault = server->vault,
+		.connectors = &server->connectors,
+		.clock = clock_system(),
+		.random = random_system(),
+	};
+	server->oauth = oauth_create(&oauth, err);
+	if (server->oauth == NULL)
+		return false;
 	server->limiters = limiters_create(clock_system(), random_system());
 	server->idempotency = idempotency_create(server->store, server->vault, clock_system(),
 						 random_system());
@@ -361,6 +373,7 @@ void server_close(struct server *server)
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);
 	overrides_destroy(server->overrides);
+	oauth_destroy(server->oauth);
 	accounts_destroy(server->accounts);
 	vault_destroy(server->vault);
 	store_close(server->store);
@@ -380,6 +393,9 @@ static void run_dispatch(void *context)
 	struct dispatch *dispatch = context;
 
 	worker_handle(&dispatch->worker->handler, dispatch->exchange);
+	/* A token that is got without anybody waiting for it is got to the end. */
+	while (oauth_active(dispatch->worker->server->oauth) > 0)
+		loop_sleep_ms(DISPATCH_STEP_MS);
 	loop_stop(dispatch->worker->loop);
 }
 

@@ -83,6 +83,7 @@ static void init_doors(struct worker *worker)
 		.public_url = server->public_url,
 		.counts = &server->operation_counts,
 		.overrides = server->overrides,
+		.oauth = server->oauth,
 	};
 	worker->door = (struct door){
 		.services = &worker->services,
@@ -165,6 +166,9 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 		if (worker->local == NULL)
 			return false;
 	}
+	worker->sweep = (struct oauth_sweep){.oauth = server->oauth, .client = worker->client};
+	if (worker->index == 0)
+		oauth_sweep_start(&worker->sweep, worker->loop);
 	if (pthread_create(&worker->thread, NULL, run, worker) != 0)
 		return error_set(err, ERROR_UNAVAILABLE, "no thread for a worker is to be had");
 	return true;
@@ -172,8 +176,9 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 
 static size_t count_active(const struct worker *worker)
 {
-	size_t active = http_server_active(worker->listener);
+	size_t active = http_server_active(worker->listener) + oauth_active(worker->server->oauth);
 
+	active += worker->sweep.is_running;
 	return worker->local == NULL ? active : active + http_server_active(worker->local);
 }
 
@@ -185,6 +190,7 @@ static void drain(void *context)
 	http_server_quiesce(worker->listener);
 	if (worker->local != NULL)
 		http_server_quiesce(worker->local);
+	oauth_sweep_stop(&worker->sweep);
 	while (count_active(worker) > 0 && loop_now_ns(worker->loop) < end_ns)
 		loop_sleep_ms(DRAIN_STEP_MS);
 	worker->is_stuck = count_active(worker) > 0;

@@ -15,6 +15,7 @@ struct server {
 	struct limiters *limiters;
 	struct idempotency *idempotency;
 	struct overrides *overrides;
+	struct oauth *oauth;
 	struct calls *calls;
 	struct connectors connectors;
 	const struct model *model;
@@ -52,6 +53,7 @@ struct worker {
 	struct http_handler handler;
 	struct operation_services services;
 	struct door door;
+	struct oauth_sweep sweep; /* first worker only */
 	bool is_stuck; /* requests outlived the drain: what they use is left to the process's end */
 };
 

@@ -26,7 +26,7 @@ struct oauth_options {
 /* Everything is borrowed. One for the whole process, which alone owns the store: leases that a
  * dead one left behind are ended. */
 struct oauth *oauth_create(const struct oauth_options *options, struct error *err) MUST_CHECK;
-/* No refresh may be under way. NULL is accepted. */
+/* While a refresh is under way it is left as it is. NULL is accepted. */
 void oauth_destroy(struct oauth *oauth);
 /* Fibers which get tokens, in all workers: a loop must not end while there are some. */
 size_t oauth_active(struct oauth *oauth);

@@ -6,6 +6,7 @@
 
 #include "ats/account/account.h"
 #include "ats/connector/connector.h"
+#include "ats/oauth/oauth.h"
 #include "ats/override/override.h"
 
 /* Shared by all workers: the rate limits and retry budgets of the accounts. */
@@ -31,6 +32,7 @@ struct operation_services {
 	struct str public_url;
 	struct operation_counts *counts; /* shared; for the metrics */
 	struct overrides *overrides;	 /* NULL: there are none */
+	struct oauth *oauth;		 /* NULL: tokens are as they are, and not replaced */
 };
 
 /* Counted over the life of the process, shown by /metrics. */

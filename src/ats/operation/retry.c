@@ -22,6 +22,7 @@ struct outcome {
 	int64_t retry_after_ms; /* as the ATS says; -1: it does not */
 	bool is_rate_limited;
 	bool is_unknown; /* it may have been done */
+	bool is_stale;	 /* the token was refused, which another may not be */
 };
 
 static int64_t now_ns(const struct run *run)
@@ -181,6 +182,41 @@ static void keep_status(struct run *run, int status)
 	if (!account_set_status(run->services->accounts, account, next, &err))
 		LOG(LOG_WARNING, "account_status_not_set", LOG_S(account_id, account->id),
 		    LOG_C(error, error_name(err.code)));
+}
+
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+/* A token may be refused because it is not the newest any more, and then because it has run out:
+ * more than these two is no matter of its age. */
+enum { RENEWALS_MAX = 2 };
+
+static bool has_token(const struct run *run, const struct native_call *call)
+{
+	return run->services->oauth != NULL && connector_is_oauth(run->format) &&
+	       !call->is_elsewhere && !json_is(run->credential, JSON_OBJECT);
+}
+
+static bool ready_token(struct run *run, const struct native_call *call, struct error *err)
+{
+	return !has_token(run, call) ||
+	       oauth_ready(run->services->oauth, run->services->client, run->account, run->format,
+			   run->deadline_ns, &run->token_version, err);
+}
+
+/* The ATS refused the token, and did nothing. Is there another one for another try? */
+static bool renew_token(struct run *run, const struct native_call *call, struct error *err)
+{
+	struct error why = *err;
+
+	run->renewals++;
+	if (call->source != NULL && !resend_rewind(call->source))
+		return false;
+	if (oauth_refresh(run->services->oauth, run->services->client, run->account,
+			  run->token_version, run->deadline_ns, err)) {
+		*err = why;
+		return true;
+	}
+	return false;
 }
 
 /* --- time ------------------------------------------------------------------------------------ */
@@ -348,16 +384,22 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 	end_trace(run, trace, start_ns, &response);
 	if (!is_whole)
 		return judge_failure(call->method, &response, err);
+	bool is_stale = response.status == 401 && has_token(run, call) &&
+			run->renewals < RENEWALS_MAX;
 	if (!call->is_elsewhere) {
-		keep_status(run, response.status);
+		if (!is_stale)
+			keep_status(run, response.status);
 		rate_note(run, &response);
 	}
 	if (file != NULL)
 		return pass_file(run, call, &response, file, reply, err);
 	if (call->answer == ANSWER_BYTES && response.status / 100 == 3)
 		reply->location = http_response_header(&response, "location");
-	if (response.status < 200 || response.status >= 300)
-		return judge_answer(run, call, &response, err);
+	if (response.status < 200 || response.status >= 300) {
+		struct outcome outcome = judge_answer(run, call, &response, err);
+		outcome.is_stale = is_stale;
+		return outcome;
+	}
 	reply->link_header = http_response_header(&response, "link");
 	reply->status = response.status;
 	reply->bytes = response.body;
@@ -381,6 +423,8 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 
 	*reply = (struct native_reply){0};
 	for (int tries = 0;; tries++) {
+		if (!ready_token(run, call, err))
+			break;
 		if (!acquire(run, call, err)) {
 			/* What the ATS said tells more than that there was no time to ask again. */
 			if (tries > 0)
@@ -393,6 +437,13 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 			note_success(run, paid);
 			return true;
 		}
+		last = *err;
+		if (outcome.is_stale) {
+			if (renew_token(run, call, err))
+				continue;
+			run->services->counts->upstream_failures++;
+			break;
+		}
 		if (call->source != NULL && outcome.may_repeat)
 			outcome.may_repeat = resend_rewind(call->source);
 		if (!wait_for_retry(run, &outcome, tries, err)) {
@@ -400,7 +451,6 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 			break;
 		}
 		paid = outcome.cost;
-		last = *err;
 	}
 	reply->is_outcome_unknown = is_unknown;
 	return false;

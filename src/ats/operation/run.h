@@ -33,6 +33,8 @@ struct run {
 	int64_t deadline_ns;
 	int64_t page_calls; /* left */
 	int64_t sift_calls; /* left */
+	int64_t token_version; /* of the token that the last try showed */
+	int renewals;	       /* how often one was replaced because it was refused */
 	bool is_status_told; /* the account's status was set to what the ATS showed */
 	const struct native_method *native; /* of a proxied list: what its cursors are good for */
 	const struct unified_resource *resource;

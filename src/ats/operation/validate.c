@@ -163,6 +163,55 @@ static bool probe(const struct operation_services *services, struct arena *arena
 	return ok || explain(run.connector, run.format, err);
 }
 
+/* --- tokens ----------------------------------------------------------------------------------- */
+
+/* The fields that are filled in, and, where tokens were got somewhere else, these. */
+static struct fields credential_fields(struct arena *arena, const struct connector_format *format)
+{
+	struct connector_field *fields =
+		arena_zero(arena, (format->field_count + 2) * sizeof *fields);
+	size_t count = format->field_count;
+
+	if (count > 0)
+		memcpy(fields, format->fields, count * sizeof *fields);
+	if (format->kind == CREDENTIAL_OAUTH2) {
+		fields[count++] = (struct connector_field){.name = STR(CONNECTOR_ACCESS_TOKEN),
+							   .label = STR("Access token"),
+							   .is_secret = true,
+							   .is_required = true};
+		fields[count++] = (struct connector_field){.name = STR(CONNECTOR_REFRESH_TOKEN),
+							   .label = STR("Refresh token"),
+							   .is_secret = true};
+	}
+	return (struct fields){fields, count, "credential"};
+}
+
+/* The probe of client credentials is made with a token that is got for it, and then forgotten. */
+static bool probe_with_token(const struct operation_services *services, struct arena *arena,
+			     const struct account *account, struct json credential,
+			     int64_t deadline_ns, struct operation_result *result,
+			     struct error *err)
+{
+	struct oauth_grant grant;
+	struct json_builder out;
+	bool ok = oauth_obtain(services->oauth, services->client, arena, account, credential, &grant,
+			       err);
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < credential.count; i++)
+		json_builder_set(
+			&out, str_make(credential.members[i].key, credential.members[i].key_len),
+			credential.members[i].value);
+	if (ok) {
+		json_builder_set(&out, STR(CONNECTOR_ACCESS_TOKEN),
+				 json_get_c(grant.credential, CONNECTOR_ACCESS_TOKEN));
+		ok = probe(services, arena, account, json_builder_object(&out), deadline_ns, result,
+			   err);
+	}
+	oauth_grant_wipe(&grant);
+	return ok;
+}
+
 bool operation_validate(const struct operation_services *services, struct arena *arena,
 			const struct account *account, struct json credential,
 			int64_t deadline_ns, struct operation_result *result,
@@ -179,7 +228,7 @@ bool operation_validate(const struct operation_services *services, struct arena 
 		connector_find_format(connector, account->authentication_method, err);
 	if (format == NULL)
 		return false;
-	struct fields secrets = {format->fields, format->field_count, "credential"};
+	struct fields secrets = credential_fields(arena, format);
 
 	if (!check_fields(services, arena, &context, account->context, err) ||
 	    !check_fields(services, arena, &secrets, credential, err))
@@ -187,6 +236,10 @@ bool operation_validate(const struct operation_services *services, struct arena 
 	/* An object at all times: it tells a credential on trial from a stored one. */
 	if (!json_is(credential, JSON_OBJECT))
 		credential = json_object(NULL, 0);
+	if (connector->probe != NULL && services->oauth != NULL &&
+	    format->kind == CREDENTIAL_OAUTH2_CLIENT)
+		return probe_with_token(services, arena, account, credential, deadline_ns, result,
+					err);
 	return connector->probe == NULL ||
 	       probe(services, arena, account, credential, deadline_ns, result, err);
 }

@@ -21,7 +21,7 @@ static struct json show_scopes(struct arena *arena, struct str scopes)
 	return json_builder_array(&items);
 }
 
-static struct json show(struct arena *arena, const struct account *account)
+struct json admin_show_of(struct arena *arena, const struct account *account)
 {
 	struct json_builder item;
 
@@ -137,7 +137,7 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	if (!is_valid ||
 	    !account_create(door->services->accounts, exchange->arena, &account, credential, err))
 		return false;
-	door_reply(exchange, 201, show(exchange->arena, &account));
+	door_reply(exchange, 201, admin_show_of(exchange->arena, &account));
 	return true;
 }
 
@@ -159,7 +159,7 @@ static bool list(const struct door *door, struct http_exchange *exchange, struct
 		return false;
 	json_builder_init(&items, exchange->arena);
 	for (size_t i = 0; i < count; i++)
-		json_builder_add(&items, show(exchange->arena, &accounts[i]));
+		json_builder_add(&items, admin_show_of(exchange->arena, &accounts[i]));
 	if (count == (size_t)limit)
 		next = accounts[count - 1].id;
 	admin_reply_list(exchange, &items, next);
@@ -175,7 +175,7 @@ static bool show_one(const struct door *door, struct http_exchange *exchange, st
 	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, &caller, err) ||
 	    !door_find_account(door, exchange->arena, &caller, id, &account, err))
 		return false;
-	door_reply(exchange, 200, show(exchange->arena, &account));
+	door_reply(exchange, 200, admin_show_of(exchange->arena, &account));
 	return true;
 }
 

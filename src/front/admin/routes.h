@@ -15,6 +15,8 @@ admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
 admin_handler admin_list_account_overrides, admin_show_account_overrides,
 	admin_change_account_overrides, admin_test_overrides;
 admin_handler admin_list_calls;
+admin_handler admin_put_oauth_app, admin_list_oauth_apps, admin_show_oauth_app,
+	admin_remove_oauth_app, admin_refresh_credentials;
 admin_handler admin_create_link_token, admin_list_link_tokens, admin_revoke_link_token;
 
 /* An authorised administrator of one environment; a local caller must have named it. */
@@ -34,6 +36,8 @@ bool admin_read_page(const struct http_exchange *exchange, struct str *after, in
 /* An error that may be an override's. */
 void admin_reply_fault(struct http_exchange *exchange, const struct error *err,
 		       const struct override_fault *fault, const struct operation_result *remote);
+/* An account as it is shown. */
+struct json admin_show_of(struct arena *arena, const struct account *account);
 /* "2026-…Z", or null for 0. */
 struct json admin_time(struct arena *arena, int64_t unix_ms);
 /* {"result": [...], "next_cursor", "prev_cursor": null, "result_count"} */
