@@ -118,28 +118,48 @@ static const char *find_key_file(struct server *server, const struct server_opti
 	return arena_format(&server->arena, "%s/master.key", options->data_folder).data;
 }
 
+static bool make_key_file(const char *path, struct error *err)
+{
+	struct arena arena;
+
+	arena_init(&arena, 65536);
+	struct str text = vault_make_key_file(&arena, random_system());
+	bool made = disk_create(disk_system(), path, text, 0400, err);
+	secret_wipe((void *)(uintptr_t)text.data, text.len);
+	arena_finish(&arena);
+	if (made)
+		LOG(LOG_INFO, "master_key_made", LOG_C(path, path));
+	return made;
+}
+
 static bool open_vault(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
 	bool may_make, is_empty;
 	const char *path = find_key_file(server, options, &may_make);
 
+	if (!accounts_is_empty(server->store, &is_empty, err))
+		return false;
 	if (may_make && access(path, F_OK) != 0) {
-		if (!accounts_is_empty(server->store, &is_empty, err))
-			return false;
 		if (!is_empty)
 			return error_set(err, ERROR_NOT_FOUND,
 					 "the master key %s is missing, and without it what the data "
 					 "folder holds cannot be opened; say --master-key FILE",
 					 path);
-		struct str text = vault_make_key_file(&server->arena, random_system());
-		bool made = disk_create(disk_system(), path, text, 0400, err);
-		secret_wipe((void *)(uintptr_t)text.data, text.len);
-		if (!made)
+		if (!make_key_file(path, err))
 			return false;
-		LOG(LOG_INFO, "master_key_made", LOG_C(path, path));
 	}
-	server->vault = vault_create(disk_system(), path, random_system(), err);
+	struct vault_options vault = {
+		.disk = disk_system(),
+		.key_file = path,
+		.owns_key_file = may_make,
+		.keeps_digests = !is_empty,
+		.audit_folder = arena_format(&server->arena, "%s/audit", options->data_folder).data,
+		.store = server->store,
+		.clock = clock_system(),
+		.random = random_system(),
+	};
+	server->vault = vault_create(&vault, err);
 	return server->vault != NULL;
 }
 

@@ -35,6 +35,7 @@ struct accounts *accounts_create(struct store *store, struct vault *vault,
 	accounts->random = random;
 	cache_init(&accounts->keys, CACHED_MAX, random);
 	cache_init(&accounts->accounts, CACHED_MAX, random);
+	reseal_register(accounts);
 	return accounts;
 }
 

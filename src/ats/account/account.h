@@ -196,10 +196,10 @@ bool credential_due(struct accounts *accounts, struct arena *arena,
 		    struct account **list, size_t *count,
 		    struct error *err) MUST_CHECK;
 
-/* Seals anew, under the newest master key, every credential that an older one has sealed; *count
- * tells how many. Then (and when each API key has been used once) the older key may leave the key
- * file. Safe to break off and begin again, and beside everything else. */
-bool accounts_reseal(struct accounts *accounts, size_t *count, struct error *err) MUST_CHECK;
+/* Destroys all credentials of the environment with the keys they are sealed under, then moves its
+ * accounts to needs_reauth: *count of them. Saying it again finishes one that was broken off. */
+bool accounts_revoke(struct accounts *accounts, struct str environment_id, size_t *count,
+		     struct error *err) MUST_CHECK;
 
 /* How many accounts of each status there are in all environments, for the metrics. */
 bool account_count(struct accounts *accounts, size_t counts[5], struct error *err) MUST_CHECK;

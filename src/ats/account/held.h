@@ -40,6 +40,8 @@ bool held_open(struct accounts *accounts, const struct held_account *account, st
 /* One row of HELD_COLUMNS, borrowing from the rows. */
 bool held_read_row(struct arena *arena, const struct store_rows *rows, size_t row,
 		   struct account *out, struct error *err) MUST_CHECK;
+/* Tells the vault of the column with the credentials. */
+void reseal_register(struct accounts *accounts);
 /* Where a field of a credential belongs. */
 struct vault_binding held_binding(struct arena *arena, struct str environment_id, struct str id,
 				  struct str field, int64_t version);

@@ -1,107 +1,90 @@
+/* What the vault must know of the table credential to rotate keys and to destroy them, and the
+ * revocation of an environment. */
 #include <assert.h>
 
 #include "ats/account/held.h"
 
-/* Sealing anew under the newest master key. Rows are walked by their key, so that it can be broken
- * off and begun again, and runs beside everything else. */
-enum { STEP_ROWS = 100 };
+enum { PLACE_ENVIRONMENT = 1, PLACE_ACCOUNT, PLACE_FIELD, PLACE_VERSION };
 
-struct place {
-	struct str environment_id;
-	struct str account_id;
-	struct str field;
-	int64_t version;
-};
-
-static bool query_after(struct accounts *accounts, struct arena *arena, const struct place *after,
-			struct store_rows *rows, struct error *err)
+/* Versions came with the second format. */
+static void place(struct arena *arena, const struct store_value *row, bool is_first,
+		  struct vault_binding *out)
 {
-	struct store_value values[] = {
-		store_text(after->environment_id),
-		store_text(after->account_id),
-		store_text(after->field),
-		store_int(STEP_ROWS),
-	};
-
-	return store_query(accounts->store, arena,
-			   "SELECT environment_id, account_id, field, sealed, version FROM credential"
-			   " WHERE (environment_id, account_id, field) > (?1, ?2, ?3)"
-			   " ORDER BY environment_id, account_id, field LIMIT ?4",
-			   values, 4, rows, err);
+	*out = held_binding(arena, row[PLACE_ENVIRONMENT].bytes, row[PLACE_ACCOUNT].bytes,
+			    row[PLACE_FIELD].bytes, is_first ? 0 : row[PLACE_VERSION].integer);
 }
 
-static bool replace(struct accounts *accounts, struct arena *arena, const struct place *place,
-		    struct str old, struct error *err)
+static void changed(void *context, const struct store_value *key)
 {
-	struct vault_binding binding =
-		held_binding(arena, place->environment_id, place->account_id, place->field,
-			     place->version);
-	struct secret secret;
-	struct str sealed;
-
-	if (!vault_open_sealed(accounts->vault, &binding, old, &secret, err))
-		return false;
-	bool is_sealed = vault_seal(accounts->vault, arena, &binding, secret_str(&secret), &sealed,
-				    err);
-	secret_finish(&secret);
-	if (!is_sealed)
-		return false;
-	struct store_value values[] = {
-		store_text(place->environment_id), store_text(place->account_id),
-		store_text(place->field), store_blob(old), store_blob(sealed),
-	};
-	/* Only if it is still the one that was read; else it has just been sealed anew. */
-	struct store_statement statement = {
-		.sql = "UPDATE credential SET sealed = ?5 WHERE environment_id = ?1"
-		       " AND account_id = ?2 AND field = ?3 AND sealed = ?4",
-		.parameters = values,
-		.parameter_count = 5,
-		.changes_expected = -1,
-	};
-	bool ok = store_write(accounts->store, &statement, 1, err);
-	held_forget(accounts, place->environment_id, place->account_id);
-	return ok;
+	held_forget(context, key[0].bytes, key[1].bytes);
 }
 
-static bool do_step(struct accounts *accounts, struct arena *arena, const struct store_rows *rows,
-		    struct place *last, size_t *count, struct error *err)
+void reseal_register(struct accounts *accounts)
 {
-	for (size_t i = 0; i < rows->count; i++) {
-		struct str sealed = store_cell(rows, i, 3)->bytes;
-		*last = (struct place){
-			.environment_id = store_cell(rows, i, 0)->bytes,
-			.account_id = store_cell(rows, i, 1)->bytes,
-			.field = store_cell(rows, i, 2)->bytes,
-			.version = store_cell(rows, i, 4)->integer,
-		};
-		if (vault_is_current(accounts->vault, sealed))
+	const struct vault_column column = {
+		.name = "credential",
+		.walk = "SELECT sealed, environment_id, account_id, field, version FROM credential"
+			" WHERE (environment_id, account_id, field) > (?1, ?2, ?3)"
+			" ORDER BY environment_id, account_id, field LIMIT ?4",
+		.replace = "UPDATE credential SET sealed = ?2 WHERE sealed = ?1"
+			   " AND environment_id = ?3 AND account_id = ?4 AND field = ?5",
+		.count = "SELECT iif(substr(sealed, 1, 1) = x'02', substr(sealed, 3, 8), x''),"
+			 " count(*) FROM credential WHERE environment_id = ?1 GROUP BY 1",
+		.revoke = "DELETE FROM credential WHERE environment_id = ?1",
+		.keys = 3,
+		.place = place,
+		.changed = changed,
+		.context = accounts,
+	};
+
+	vault_add_column(accounts->vault, &column);
+}
+
+/* --- revocation ----------------------------------------------------------------------------- */
+
+static bool take_active(struct accounts *accounts, const struct account *list, size_t count,
+			size_t *moved, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].status == ACCOUNT_NEEDS_REAUTH)
 			continue;
-		if (!replace(accounts, arena, last, sealed, err))
+		struct error late;
+		/* Moved or removed by somebody else meanwhile: that is as well. */
+		if (account_set_status(accounts, &list[i], ACCOUNT_NEEDS_REAUTH, &late))
+			++*moved;
+		else if (late.code != ERROR_CONFLICT && late.code != ERROR_NOT_FOUND) {
+			*err = late;
 			return false;
-		++*count;
+		}
 	}
 	return true;
 }
 
-bool accounts_reseal(struct accounts *accounts, size_t *count, struct error *err)
+bool accounts_revoke(struct accounts *accounts, struct str environment_id, size_t *count,
+		     struct error *err)
 {
-	struct arena arenas[2]; /* a step's rows, and those of the one before with its last place */
-	struct place last = {0};
-	struct store_rows rows;
+	struct account *list;
+	size_t some = LIST_MAX;
+	char after[ID_LEN] = {0};
+	size_t after_len = 0;
 	bool ok = true;
 
 	assert(accounts->magic == ACCOUNTS_MAGIC);
 	*count = 0;
-	arena_init(&arenas[0], QUERY_BYTES_MAX);
-	arena_init(&arenas[1], QUERY_BYTES_MAX);
-	for (int turn = 0; ok; turn ^= 1) {
-		arena_finish(&arenas[turn]);
-		ok = query_after(accounts, &arenas[turn], &last, &rows, err);
-		if (!ok || rows.count == 0)
-			break;
-		ok = do_step(accounts, &arenas[turn], &rows, &last, count, err);
+	if (!vault_revoke(accounts->vault, environment_id, err))
+		return false;
+	cache_clear(&accounts->accounts);
+	while (ok && some == LIST_MAX) {
+		struct arena arena;
+		arena_init(&arena, 256L * 1024 * 1024);
+		ok = account_list(accounts, &arena, environment_id, str_make(after, after_len),
+				  LIST_MAX, &list, &some, err) &&
+		     take_active(accounts, list, some, count, err);
+		if (ok && some > 0 && list[some - 1].id.len == ID_LEN) {
+			memcpy(after, list[some - 1].id.data, ID_LEN);
+			after_len = ID_LEN;
+		}
+		arena_finish(&arena);
 	}
-	arena_finish(&arenas[0]);
-	arena_finish(&arenas[1]);
 	return ok;
 }

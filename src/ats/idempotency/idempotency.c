@@ -18,6 +18,7 @@ struct idempotency *idempotency_create(struct store *store, struct vault *vault,
 	idempotency->clock = clock;
 	pthread_mutex_init(&idempotency->mutex, NULL);
 	map_init(&idempotency->running, random);
+	rows_register(vault);
 	return idempotency;
 }
 

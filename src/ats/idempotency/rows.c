@@ -225,3 +225,54 @@ void rows_expire(struct idempotency *idempotency)
 	if (!store_write_later(idempotency->store, &statement, &ignored))
 		idempotency->expired_ms = last_ms;
 }
+
+/* --- for the rotation of keys --------------------------------------------------------------- */
+
+static void place_reply(struct arena *arena, const struct store_value *row, bool is_first,
+			struct vault_binding *out)
+{
+	*out = is_first ? rows_first_binding(row[1].bytes, row[2].bytes) :
+			  rows_binding(arena, row[1].bytes, row[2].bytes, row[3].bytes, REPLY);
+}
+
+static void place_call(struct arena *arena, const struct store_value *row, bool is_first,
+		       struct vault_binding *out)
+{
+	*out = is_first ? rows_first_binding(row[1].bytes, row[2].bytes) :
+			  rows_binding(arena, row[1].bytes, row[2].bytes, row[3].bytes,
+				       row[4].integer);
+}
+
+/* Without the keys what was kept cannot be read: a write under the same Idempotency-Key is a new
+ * one then. */
+static const struct vault_column columns[] = {
+	{.name = "idempotency",
+	 .walk = "SELECT reply, environment_id, account_id, key_hash FROM idempotency"
+		 " WHERE (environment_id, account_id, key_hash) > (?1, ?2, ?3)"
+		 " AND reply IS NOT NULL ORDER BY environment_id, account_id, key_hash LIMIT ?4",
+	 .replace = "UPDATE idempotency SET reply = ?2 WHERE reply = ?1 AND environment_id = ?3"
+		    " AND account_id = ?4 AND key_hash = ?5",
+	 .count = "SELECT iif(substr(reply, 1, 1) = x'02', substr(reply, 3, 8), x''), count(*)"
+		  " FROM idempotency WHERE reply IS NOT NULL AND environment_id = ?1 GROUP BY 1",
+	 .revoke = "DELETE FROM idempotency WHERE environment_id = ?1",
+	 .keys = 3,
+	 .place = place_reply},
+	{.name = "idempotency_call",
+	 .walk = "SELECT result, environment_id, account_id, key_hash, number FROM idempotency_call"
+		 " WHERE (environment_id, account_id, key_hash, number) > (?1, ?2, ?3, ?4)"
+		 " AND result IS NOT NULL"
+		 " ORDER BY environment_id, account_id, key_hash, number LIMIT ?5",
+	 .replace = "UPDATE idempotency_call SET result = ?2 WHERE result = ?1"
+		    " AND environment_id = ?3 AND account_id = ?4 AND key_hash = ?5 AND number = ?6",
+	 .count = "SELECT iif(substr(result, 1, 1) = x'02', substr(result, 3, 8), x''), count(*)"
+		  " FROM idempotency_call WHERE result IS NOT NULL AND environment_id = ?1"
+		  " GROUP BY 1",
+	 .keys = 4,
+	 .place = place_call},
+};
+
+void rows_register(struct vault *vault)
+{
+	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+		vault_add_column(vault, &columns[i]);
+}

@@ -59,6 +59,8 @@ void rows_expire(struct idempotency *idempotency);
 /* Opens what is kept of a call, or of the reply (number -1), into the arena. */
 bool rows_open(const struct idempotency_attempt *attempt, int64_t number, struct str sealed,
 	       struct str *plain, struct error *err) MUST_CHECK;
+/* Tells the vault of the two columns. */
+void rows_register(struct vault *vault);
 /* Where they belong; and where they did in the first format. */
 struct vault_binding rows_binding(struct arena *arena, struct str environment_id,
 				  struct str account_id, struct str key_hash, int64_t number);

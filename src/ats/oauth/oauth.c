@@ -19,6 +19,7 @@ struct oauth *oauth_create(const struct oauth_options *options, struct error *er
 		oauth->options.deadline_ms = DEADLINE_MS;
 	pthread_mutex_init(&oauth->lock, NULL);
 	map_init(&oauth->flights, options->random);
+	columns_register(options->vault);
 	if (lease_end_all(oauth, err))
 		return oauth;
 	oauth_destroy(oauth);

@@ -100,4 +100,7 @@ bool refresh_run(struct oauth *oauth, struct http_client *client, const struct a
 void flight_start(struct oauth *oauth, struct http_client *client, const struct account *account,
 		  int64_t version);
 
+/* Tells the vault of the columns with sealed texts (columns.c). */
+void columns_register(struct vault *vault);
+
 #endif

@@ -1,5 +1,6 @@
 #include "ats/vault/keyring.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +104,68 @@ struct keyring *keyring_read(const struct disk *disk, const char *path, struct e
 	}
 	sodium_free(keyring);
 	return NULL;
+}
+
+/* --- writing it ----------------------------------------------------------------------------- */
+
+static bool sync_folder_of(struct arena *arena, const char *path)
+{
+	struct str folder = str_from_c(path);
+
+	while (folder.len > 0 && folder.data[folder.len - 1] != '/')
+		folder.len--;
+	int fd = open(folder.len == 0 ? "." : arena_c(arena, folder), O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Its first lines, as they are. */
+static struct str first_lines(struct str text, size_t count)
+{
+	struct str rest = text;
+
+	while (count > 0 && rest.len > 0)
+		if (str_trim(str_cut(&rest, '\n')).len > 0)
+			count--;
+	return str_slice(text, 0, text.len - rest.len);
+}
+
+static bool put_in_place(struct arena *arena, const struct disk *disk, const char *path,
+			 struct str text, struct error *err)
+{
+	const char *draft = arena_format(arena, "%s.new", path).data;
+
+	unlink(draft); /* of a rotation that was killed */
+	if (!disk_create(disk, draft, text, 0400, err))
+		return false;
+	if (rename(draft, path) == 0 && sync_folder_of(arena, path))
+		return true;
+	return error_set(err, ERROR_UNAVAILABLE, "the key file %s cannot be written", path);
+}
+
+bool keyring_write(const struct disk *disk, const char *path, bool add, size_t keep,
+		   const struct random *random, struct error *err)
+{
+	struct arena arena;
+	struct str old = {0}, added = STR(""), text = {0};
+
+	arena_init(&arena, 8L * KEY_FILE_BYTES_MAX);
+	bool ok = disk_read(disk, &arena, path, KEY_FILE_BYTES_MAX, &old, err);
+	if (ok) {
+		if (add)
+			added = vault_make_key_file(&arena, random);
+		text = arena_format(&arena, "%.*s%.*s", STR_ARGS(added),
+				    STR_ARGS(first_lines(old, keep)));
+		ok = put_in_place(&arena, disk, path, text, err);
+	}
+	secret_wipe((void *)(uintptr_t)old.data, old.len);
+	if (added.len > 0)
+		secret_wipe((void *)(uintptr_t)added.data, added.len);
+	secret_wipe((void *)(uintptr_t)text.data, text.len);
+	arena_finish(&arena);
+	return ok;
 }
 
 const struct key *keyring_find(const struct keyring *keyring, const unsigned char *id)

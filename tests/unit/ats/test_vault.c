@@ -10,16 +10,21 @@
 
 #include "../folder.h"
 #include "ats/vault/vault.h"
+#include "ats/schema/schema.h"
 #include "base/buffer.h"
 
 #define KEY_A "00000001 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 #define KEY_B "00000002 f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff000102030405060708090a0b0c0d0e0f\n"
+
+enum { STORES_MAX = 32 };
 
 struct test {
 	char folder[PATH_MAX];
 	char file[PATH_MAX + 16];
 	struct arena arena;
 	struct error err;
+	struct store *stores[STORES_MAX]; /* the last is the one in use */
+	size_t store_count;
 	struct vault *vault;
 };
 
@@ -30,10 +35,44 @@ static void write_file(struct test *test, const char *text, unsigned mode)
 	chmod(test->file, mode);
 }
 
+static void add_store(struct test *test)
+{
+	char folder[PATH_MAX + 32];
+	struct store_options options = {.folder = folder};
+
+	assert_true(test->store_count < STORES_MAX);
+	snprintf(folder, sizeof folder, "%s/data%zu", test->folder, test->store_count);
+	options.migrations = schema_migrations(&options.migration_count);
+	struct store *store = store_open(&options, &test->err);
+	assert_non_null(store);
+	test->stores[test->store_count++] = store;
+}
+
+/* On the store in use, with the key file as it is. */
+static struct vault *create_vault(struct test *test)
+{
+	struct vault_options options = {
+		.disk = disk_system(),
+		.key_file = test->file,
+		.store = test->stores[test->store_count - 1],
+		.clock = clock_system(),
+		.random = random_system(),
+	};
+
+	return vault_create(&options, &test->err);
+}
+
 static struct vault *open_vault(struct test *test, const char *text)
 {
 	write_file(test, text, 0600);
-	return vault_create(disk_system(), test->file, random_system(), &test->err);
+	return create_vault(test);
+}
+
+/* Another installation. */
+static struct vault *open_other(struct test *test, const char *text)
+{
+	add_store(test);
+	return open_vault(test, text);
 }
 
 static int set_up(void **state)
@@ -42,8 +81,8 @@ static int set_up(void **state)
 
 	folder_make(test->folder);
 	snprintf(test->file, sizeof test->file, "%s/master.key", test->folder);
-	arena_init(&test->arena, 16 * 1024 * 1024);
-	test->vault = open_vault(test, KEY_A);
+	arena_init(&test->arena, 64 * 1024 * 1024);
+	test->vault = open_other(test, KEY_A);
 	*state = test;
 	return test->vault == NULL;
 }
@@ -53,6 +92,8 @@ static int tear_down(void **state)
 	struct test *test = *state;
 
 	vault_destroy(test->vault);
+	for (size_t i = 0; i < test->store_count; i++)
+		store_close(test->stores[i]);
 	arena_finish(&test->arena);
 	folder_remove(test->folder);
 	free(test);
@@ -96,7 +137,7 @@ static void a_made_key_file_is_read(void **state)
 	struct test *test = *state;
 	struct str text = vault_make_key_file(&test->arena, random_system());
 	struct str again = vault_make_key_file(&test->arena, random_system());
-	struct vault *vault = open_vault(test, arena_c(&test->arena, text));
+	struct vault *vault = open_other(test, arena_c(&test->arena, text));
 
 	assert_int_equal(text.len, 8 + 1 + 64 + 1);
 	assert_false(str_equal(text, again));
@@ -112,13 +153,13 @@ static void a_key_file_that_others_may_use_is_refused(void **state)
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		write_file(test, KEY_A, bad[i]);
-		assert_null(vault_create(disk_system(), test->file, random_system(), &test->err));
+		assert_null(create_vault(test));
 		assert_int_equal(test->err.code, ERROR_FORBIDDEN);
 	}
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		write_file(test, KEY_A, good[i]);
 		struct vault *vault =
-			vault_create(disk_system(), test->file, random_system(), &test->err);
+			create_vault(test);
 		assert_non_null(vault);
 		vault_destroy(vault);
 	}
@@ -152,7 +193,7 @@ static void a_key_file_that_is_none_is_refused_with_its_line(void **state)
 		assert_null(strstr(test->err.message, "0c0d0e"));
 	}
 	unlink(test->file);
-	assert_null(vault_create(disk_system(), test->file, random_system(), &test->err));
+	assert_null(create_vault(test));
 	assert_int_equal(test->err.code, ERROR_NOT_FOUND);
 }
 
@@ -164,7 +205,7 @@ static void sixteen_keys_are_the_most(void **state)
 	buffer_init(&text, &test->arena, 8192);
 	for (int i = 0; i < 16; i++)
 		buffer_append_format(&text, "%08x %064x\n", i, i);
-	struct vault *vault = open_vault(test, arena_c(&test->arena, buffer_str(&text)));
+	struct vault *vault = open_other(test, arena_c(&test->arena, buffer_str(&text)));
 	assert_non_null(vault);
 	vault_destroy(vault);
 	buffer_append_format(&text, "%08x %064x\n", 16, 16);
@@ -261,47 +302,70 @@ static void the_format_is_the_documented_one(void **state)
 	struct test *test = *state;
 	struct str sealed = seal(test->vault, &test->arena, &here, STR("plain"));
 	struct str again = seal(test->vault, &test->arena, &here, STR("plain"));
-	static const unsigned char head[] = {1, 1, 0, 0, 0, 1};
 
-	assert_memory_equal(sealed.data, head, sizeof head);
-	/* A new nonce each time. */
-	assert_memory_not_equal(sealed.data + 6, again.data + 6, 24);
+	assert_int_equal(sealed.data[0], 2);
+	assert_int_equal(sealed.data[1], 1);
+	/* One data key, a new nonce each time. */
+	assert_memory_equal(sealed.data, again.data, 10);
+	assert_memory_not_equal(sealed.data + 10, again.data + 10, 24);
+	assert_memory_not_equal(sealed.data + 34, again.data + 34, 32);
+}
+
+
+static void every_environment_has_a_data_key_of_its_own(void **state)
+{
+	struct test *test = *state;
+	struct vault_binding there = here;
+
+	there.environment = STR("env_2");
+	struct str sealed = seal(test->vault, &test->arena, &here, STR("plain"));
+	struct str other = seal(test->vault, &test->arena, &there, STR("plain"));
+	assert_memory_not_equal(sealed.data + 2, other.data + 2, 8);
+	/* The same after a restart. */
+	vault_destroy(test->vault);
+	test->vault = create_vault(test);
+	assert_memory_equal(sealed.data, seal(test->vault, &test->arena, &here, STR("x")).data, 10);
+	assert_true(opens_to(test->vault, &here, sealed, STR("plain")));
+	assert_true(opens_to(test->vault, &there, other, STR("plain")));
 }
 
 static void a_second_line_rotates_the_key(void **state)
 {
 	struct test *test = *state;
 	struct str old = seal(test->vault, &test->arena, &here, STR("plain"));
-	struct str old_token = vault_seal_token(test->vault, &test->arena, &here, STR("plain"));
-	unsigned char before[VAULT_DIGEST_BYTES], now[VAULT_DIGEST_BYTES], older[VAULT_DIGEST_BYTES];
+	struct str token = vault_seal_token(test->vault, &test->arena, &here, STR("plain"));
+	unsigned char before[VAULT_DIGEST_BYTES], now[VAULT_DIGEST_BYTES];
+	struct vault_master_rotation rotation;
 	struct str out;
 
 	vault_digest(test->vault, "api_key", STR("text"), before);
-	vault_destroy(test->vault);
-	test->vault = open_vault(test, KEY_B KEY_A);
-	assert_non_null(test->vault);
+	/* The file is its owner's: nothing is done without a new line in it. */
+	assert_false(vault_rotate_master(test->vault, &rotation, &test->err));
+	assert_int_equal(test->err.code, ERROR_INVALID);
+	write_file(test, KEY_B, 0600);
+	assert_false(vault_rotate_master(test->vault, &rotation, &test->err));
 	assert_true(opens_to(test->vault, &here, old, STR("plain")));
-	assert_true(vault_open_token(test->vault, &test->arena, &here, old_token, &out, &test->err));
-	assert_false(vault_is_current(test->vault, old));
-	struct str sealed = seal(test->vault, &test->arena, &here, STR("plain"));
-	assert_true(vault_is_current(test->vault, sealed));
-	assert_int_equal(sealed.data[5], 2);
-	vault_digest(test->vault, "api_key", STR("text"), now);
-	assert_memory_not_equal(before, now, sizeof now);
-	assert_true(vault_digest_old(test->vault, 1, "api_key", STR("text"), older));
-	assert_memory_equal(before, older, sizeof older);
-	assert_false(vault_digest_old(test->vault, 2, "api_key", STR("text"), older));
+	write_file(test, KEY_B KEY_A, 0600);
+	assert_true(vault_rotate_master(test->vault, &rotation, &test->err));
+	assert_string_equal(rotation.id, "00000002");
+	assert_int_equal(rotation.keys, 3);
+	assert_true(rotation.is_clean && !rotation.is_file_ours);
 
-	/* The old key gone: the old text with it, the new one not. */
+	/* The old key gone: nothing else is. */
 	vault_destroy(test->vault);
 	test->vault = open_vault(test, KEY_B);
-	assert_false(opens_to(test->vault, &here, old, STR("plain")));
-	assert_true(opens_to(test->vault, &here, sealed, STR("plain")));
-	/* The same id with another key opens nothing either. */
+	assert_non_null(test->vault);
+	assert_true(opens_to(test->vault, &here, old, STR("plain")));
+	assert_true(vault_open_token(test->vault, &test->arena, &here, token, &out, &test->err));
+	vault_digest(test->vault, "api_key", STR("text"), now);
+	assert_memory_equal(before, now, sizeof now);
+	/* Neither the old key nor the same id with another one opens the store. */
 	vault_destroy(test->vault);
-	test->vault = open_vault(
-		test, "00000002 00000000000000000000000000000000000000000000000000000000000000ff\n");
-	assert_false(opens_to(test->vault, &here, sealed, STR("plain")));
+	test->vault = NULL;
+	assert_null(open_vault(test, KEY_A));
+	assert_int_equal(test->err.code, ERROR_INTERNAL);
+	assert_null(open_vault(
+		test, "00000002 00000000000000000000000000000000000000000000000000000000000000ff\n"));
 }
 
 /* What was stored by this version must open in all later ones: these bytes never change. */
@@ -353,7 +417,7 @@ static void tokens_are_plain_text_and_cannot_be_forged(void **state)
 	memset(huge, 'A', 1000000);
 	assert_false(token_opens(test, str_make(huge, 1000000)));
 	/* Another installation's. */
-	struct vault *theirs = open_vault(test, KEY_B);
+	struct vault *theirs = open_other(test, KEY_B);
 	assert_false(token_opens(test, vault_seal_token(theirs, &test->arena, &here, STR("page=2"))));
 	vault_destroy(theirs);
 }
@@ -383,7 +447,7 @@ static void digests_depend_on_purpose_text_and_key(void **state)
 {
 	struct test *test = *state;
 	unsigned char a[VAULT_DIGEST_BYTES], b[VAULT_DIGEST_BYTES];
-	struct vault *other = open_vault(test, KEY_B);
+	struct vault *other = open_other(test, KEY_B);
 
 	vault_digest(test->vault, "api_key", STR("text"), a);
 	vault_digest(test->vault, "api_key", STR("text"), b);
@@ -481,6 +545,7 @@ int main(void)
 		TEST(a_long_binding_counts_to_its_last_byte),
 		TEST(every_altered_bit_is_noticed),
 		TEST(the_format_is_the_documented_one),
+		TEST(every_environment_has_a_data_key_of_its_own),
 		TEST(a_second_line_rotates_the_key),
 		TEST(what_was_sealed_long_ago_still_opens),
 		TEST(tokens_are_plain_text_and_cannot_be_forged),

@@ -79,7 +79,12 @@ static inline void world_open(struct world *world)
 	bool ok = disk_create(disk_system(), key, vault_make_key_file(arena, random_system()), 0600,
 			      &err);
 	WORLD_CHECK(ok, err);
-	world->vault = vault_create(disk_system(), key, random_system(), &err);
+	struct vault_options vault = {.disk = disk_system(),
+				      .key_file = key,
+				      .store = world->store,
+				      .clock = clock_system(),
+				      .random = random_system()};
+	world->vault = vault_create(&vault, &err);
 	WORLD_CHECK(world->vault != NULL, err);
 	world->accounts = accounts_create(world->store, world->vault, &world->time.clock,
 					  random_system());
