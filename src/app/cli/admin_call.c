@@ -18,7 +18,22 @@ void target_add(struct buffer *target, const char *name, struct str value)
 	url_encode(target, value);
 }
 
-bool server_options_read(const struct cli *cli, struct server_options *options,
+static bool read_reach(struct cli *cli, struct server_options *options, struct error *err)
+{
+	const char *given[CLI_VALUES_MAX];
+	size_t count = cli_values(cli, "allow-address", given, CLI_VALUES_MAX);
+	struct http_range *ranges = arena_array(&cli->arena, count + 1, sizeof *ranges);
+
+	options->allows_http = cli_flag(cli, "allow-http");
+	options->allowed = ranges;
+	options->allowed_count = count;
+	for (size_t i = 0; i < count; i++)
+		if (!http_range_read(str_from_c(given[i]), &ranges[i], err))
+			return false;
+	return true;
+}
+
+bool server_options_read(struct cli *cli, struct server_options *options,
 			 struct server_base_url *base_urls, struct error *err)
 {
 	const char *given[CLI_VALUES_MAX];
@@ -37,7 +52,7 @@ bool server_options_read(const struct cli *cli, struct server_options *options,
 		if (!cli_pair("connector-base-url", given[i], &base_urls[i].connector,
 			      &base_urls[i].url, err))
 			return false;
-	return true;
+	return read_reach(cli, options, err);
 }
 
 /* --- over a socket -------------------------------------------------------------------------- */

@@ -71,6 +71,10 @@ void cli_print(struct str text);
 #define CLI_OPTION_BASE_URL                          \
 	{"connector-base-url", "NAME=URL", true,     \
 	 "send a connector's calls to another host, such as a sandbox"}
+#define CLI_OPTIONS_REACH                                                                \
+	{"allow-address", "ADDRESS[/BITS][:PORT]", true,                                  \
+	 "let calls go to addresses that are not public, for an ATS in your own network"}, \
+	{"allow-http", NULL, false, "let calls go to public addresses without TLS"}
 #define CLI_OPTION_SERVER \
 	{"server", "URL", false, "go through this server, with the key in TENON_API_KEY"}
 #define CLI_OPTION_JSON {"json", NULL, false, "print one JSON object"}

@@ -16,6 +16,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_MASTER_KEY,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
+	CLI_OPTIONS_REACH,
 };
 
 static struct str print(struct cli *cli, struct json value)

@@ -11,6 +11,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_MASTER_KEY,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
+	CLI_OPTIONS_REACH,
 };
 
 static bool make_target(struct cli *cli, struct str *out, struct error *err)

@@ -13,6 +13,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_MASTER_KEY,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
+	CLI_OPTIONS_REACH,
 };
 
 /* The layer's path, with `resource` behind it where there is one. */

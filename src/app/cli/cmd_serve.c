@@ -16,6 +16,7 @@ static const struct cli_option options[] = {
 	{"tls-certificate", "FILE", false,
 	 "serve HTTPS: a PEM file with the certificate and those above it"},
 	{"tls-key", "FILE", false, "the PEM file of its key; both are read anew when they change"},
+	CLI_OPTIONS_REACH,
 	{"public-url", "URL", false,
 	 "where callers reach this server, for links in answers (default: links are paths)"},
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},

@@ -19,7 +19,7 @@ extern const struct cli_command cmd_serve;
 
 /* Fills the options which `serve` and the commands without a server share; `base_urls` is room
  * for CLI_VALUES_MAX. */
-bool server_options_read(const struct cli *cli, struct server_options *options,
+bool server_options_read(struct cli *cli, struct server_options *options,
 			 struct server_base_url *base_urls, struct error *err) MUST_CHECK;
 
 /* One administrative request: through the server given by --server, or the one that runs on the

@@ -97,6 +97,38 @@ static bool set_base_urls(struct server *server, const struct server_options *op
 	return true;
 }
 
+/* The origin of a URL: all before its path. */
+static struct str origin_of(struct str url)
+{
+	ptrdiff_t scheme = str_find(url, STR("://"));
+	size_t end = (size_t)scheme + 3;
+
+	while (end < url.len && strchr("/?#", url.data[end]) == NULL)
+		end++;
+	return str_slice(url, 0, end);
+}
+
+/* What a base URL names is allowed with it. */
+static void set_reach(struct server *server, const struct server_options *options)
+{
+	struct str *origins = arena_array(&server->arena, options->base_url_count + 1,
+					  sizeof *origins);
+	struct http_range *ranges =
+		arena_array(&server->arena, options->allowed_count + 1, sizeof *ranges);
+
+	for (size_t i = 0; i < options->base_url_count; i++)
+		origins[i] = arena_str(&server->arena, origin_of(options->base_urls[i].url));
+	for (size_t i = 0; i < options->allowed_count; i++)
+		ranges[i] = options->allowed[i];
+	server->reach = (struct http_reach){
+		.ranges = ranges,
+		.range_count = options->allowed_count,
+		.origins = origins,
+		.origin_count = options->base_url_count,
+		.allows_http = options->allows_http,
+	};
+}
+
 /* --- keys ----------------------------------------------------------------------------------- */
 
 /* The file given, or the systemd credential, or one in the data folder, made at the first start. */
@@ -233,6 +265,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	    !set_base_urls(server, options, err) ||
 	    !set_public_url(server, options->public_url, err))
 		return false;
+	set_reach(server, options);
 	store.migrations = schema_migrations(&store.migration_count);
 	server->store = store_open(&store, err);
 	if (server->store == NULL || !open_vault(server, options, err))
@@ -339,6 +372,7 @@ bool server_start(struct server *server, struct error *err)
 	    !http_listen(&server->arena, local, &local_fd, 1, &ignored, err))
 		return false;
 	server->is_started = true;
+	http_reach_note_listener(&server->reach, fds[0]);
 	worker_finish(&server->workers[0]); /* server_dispatch() may have made it, on this thread */
 	for (size_t i = 0; i < server->worker_count; i++)
 		if (!worker_init(&server->workers[i], server, i, err) ||

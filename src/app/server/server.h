@@ -24,6 +24,9 @@ struct server_options {
 	size_t base_url_count;
 	const char *tls_certificate; /* PEM files; both NULL: not encrypted */
 	const char *tls_key;
+	const struct http_range *allowed; /* addresses which calls may go to beside public ones */
+	size_t allowed_count;
+	bool allows_http;            /* calls to public addresses without TLS */
 	struct str public_url;       /* "https://ats.example.com", for links; empty: they are paths */
 	int64_t call_timeout_ms;     /* 0: 60 s */
 	int64_t log_days;            /* how long calls are remembered; 0: not at all */

@@ -109,6 +109,7 @@ bool worker_init(struct worker *worker, struct server *server, size_t index, str
 	const struct http_client_options options = {
 		.user_agent = "tenon/" TENON_VERSION,
 		.calls_max = server->calls_max,
+		.reach = &server->reach,
 	};
 
 	*worker = (struct worker){.server = server, .index = index};

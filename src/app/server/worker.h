@@ -28,6 +28,7 @@ struct server {
 	struct door_counts door_counts;
 	struct str public_url;
 	struct str *base_urls; /* as connectors.items; empty: as defined */
+	struct http_reach reach;
 	const char *data_folder;
 	struct str listen;
 	struct str address;

@@ -35,10 +35,6 @@ struct http_field {
 
 /* Percent-encodes everything but RFC 3986's unreserved characters. */
 void url_encode(struct buffer *out, struct str text);
-/* Whether the address (IPv4 or IPv6) is one of the public internet: not of this machine, of a
- * private or shared network, for documentation, for many at once, nor one of these in disguise. */
-struct sockaddr;
-bool http_is_public_address(const struct sockaddr *address);
 /* False on a bad escape or an encoded NUL; '+' becomes a blank when is_form. */
 bool url_decode(struct arena *arena, struct str text, bool is_form, struct str *out) MUST_CHECK;
 /* "a=1&b[c]=2" to its fields, in order; at most fields_max of them. ERROR_INVALID, ERROR_LIMIT. */
@@ -98,8 +94,8 @@ struct http_request {
 	int64_t deadline_ns;
 	/* Of streams: how long nothing may move; 0: 30 s. */
 	int64_t idle_timeout_ms;
-	/* To public addresses only, whatever the host's name resolves to at that moment, and over
-	 * https: for URLs that somebody else has made up. HTTP_REFUSED when it has no such. */
+	/* To public addresses only, whatever the client's reach, and over https: for URLs that
+	 * somebody else has made up. HTTP_REFUSED when the host has no such. */
 	bool to_public_only;
 	/* Never again over another connection, not even when the first was closed before it could
 	 * be heard: it goes over a connection of its own. */
@@ -139,7 +135,7 @@ struct http_call {
 struct http_client {
 	/* Always fills *response; header values in it have no control bytes. True when outcome is
 	 * HTTP_COMPLETE, whatever the status; else false with *err (ERROR_UPSTREAM, ERROR_TIMEOUT,
-	 * ERROR_LIMIT or ERROR_INVALID). The message names host and reason, never a header or a
+	 * ERROR_LIMIT, ERROR_INVALID, or ERROR_FORBIDDEN for an address out of reach). The message names host and reason, never a header or a
 	 * query. Redirects are not followed. */
 	bool (*send)(struct http_client *client, struct arena *arena,
 		     const struct http_request *request, struct http_response *response,
@@ -187,12 +183,44 @@ static inline void http_client_close(struct http_call *call)
 /* An empty str when there is none; the name in lower case. */
 struct str http_response_header(const struct http_response *response, const char *name);
 
+/* NULL for an address (IPv4 or IPv6) of the public internet; else what it is: "a private address",
+ * of this machine, of a shared network, for documentation, for many at once, or one of these in
+ * disguise (IPv4 inside of IPv6). */
+struct sockaddr;
+const char *http_address_kind(const struct sockaddr *address);
+
+/* Addresses that begin with the same bits; port 0: any. */
+struct http_range {
+	unsigned char address[16];
+	unsigned char len; /* of an address: 4 or 16 bytes */
+	unsigned bits;
+	uint16_t port;
+};
+/* "10.0.0.0/8", "10.1.2.3:8443", "fd00::/8", "[fd00::1]:443". ERROR_INVALID. */
+bool http_range_read(struct str text, struct http_range *range, struct error *err) MUST_CHECK;
+
+/* Where a client's calls may go: to public addresses (over https, unless allows_http), to the
+ * ranges, and to whatever address the origins lead to. Never to the listener, which is the server
+ * itself. Judged by the address of each connection, when it is opened and when it is used again. */
+struct http_reach {
+	const struct http_range *ranges;
+	size_t range_count;
+	const struct str *origins; /* "http://127.0.0.1:9700", as URLs begin */
+	size_t origin_count;
+	bool allows_http;
+	/* The listener's, as a range of one address; len 0: none. */
+	struct http_range listener;
+};
+/* `fd` is a socket that this server listens on. */
+void http_reach_note_listener(struct http_reach *reach, int fd);
+
 struct http_client_options {
 	size_t connections_max;	 /* kept open when at rest; 0: 256 */
 	size_t calls_max;	 /* at once; more wait their turn; 0: no limit */
 	const char *unix_socket; /* NULL, or the path which every call goes through */
 	const char *user_agent;
-	int64_t connect_timeout_ms; /* 0: 10 s */
+	int64_t connect_timeout_ms; /* finding the host's address is part of it; 0: 10 s */
+	const struct http_reach *reach; /* outlives the client; NULL: anywhere */
 };
 /* A client on libcurl's multi interface, on this loop; used from its fibers only. */
 struct http_client *http_client_create(struct loop *loop, const struct http_client_options *options,

@@ -2,9 +2,13 @@
  * put into a request is decided here. */
 #include "io/http/transfer.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/in.h>
 
+#include "base/log.h"
 #include "io/http/message.h"
+#include "io/http/reach.h"
 
 enum {
 	URL_BYTES_MAX = 64 * 1024,
@@ -119,11 +123,29 @@ static int note_sending(void *context, char *peer, char *own, int peer_port, int
 {
 	struct transfer *transfer = context;
 
-	(void)peer, (void)own, (void)peer_port, (void)own_port;
+	(void)own, (void)own_port;
 	if (transfer->is_sent && !may_repeat(transfer->request->method))
+		return CURL_PREREQFUNC_ABORT;
+	/* Another call, which was free to, may have opened the connection. */
+	transfer->kept_out = reach_judge_peer(transfer->reach, transfer->request, peer, peer_port);
+	if (transfer->kept_out != NULL)
 		return CURL_PREREQFUNC_ABORT;
 	transfer->is_sent = true;
 	return CURL_PREREQFUNC_OK;
+}
+
+/* Only the operator is told which address it was. */
+static void note_refusal(const struct transfer *transfer, const struct sockaddr *address)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	const void *bytes = address->sa_family == AF_INET6
+				    ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+				    : &((const struct sockaddr_in *)address)->sin_addr;
+
+	if (address->sa_family == AF_INET || address->sa_family == AF_INET6)
+		inet_ntop(address->sa_family, bytes, text, sizeof text);
+	LOG(LOG_WARNING, "address_refused", LOG_C(address, text),
+	    LOG_C(message, transfer->kept_out));
 }
 
 /* Asked with the address itself: a name may lead elsewhere from one moment to the next. */
@@ -132,11 +154,11 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 	struct transfer *transfer = context;
 
 	(void)purpose;
-	if (transfer->request->to_public_only && !http_is_public_address(&address->addr)) {
-		transfer->is_kept_out = true;
-		return CURL_SOCKET_BAD;
-	}
-	return multi_open_socket(transfer->multis, address);
+	transfer->kept_out = reach_judge(transfer->reach, transfer->request, &address->addr);
+	if (transfer->kept_out == NULL)
+		return multi_open_socket(transfer->multis, address);
+	note_refusal(transfer, &address->addr);
+	return CURL_SOCKET_BAD;
 }
 
 /* --- the handle ---------------------------------------------------------------------------- */
@@ -187,6 +209,7 @@ struct transfer *transfer_create(const struct http_client_options *options)
 
 	if (transfer == NULL || (transfer->easy = curl_easy_init()) == NULL)
 		die("out of memory for a call");
+	transfer->reach = options->reach;
 	set_constants(transfer->easy, options);
 	set_callbacks(transfer);
 	return transfer;
@@ -350,7 +373,7 @@ static void start_fresh(struct transfer *transfer, struct arena *arena,
 	transfer->has_head = false;
 	transfer->is_reserved = false;
 	transfer->is_sent = false;
-	transfer->is_kept_out = false;
+	transfer->kept_out = NULL;
 	transfer->result = CURLE_OK;
 	buffer_init(&transfer->head, arena, TRANSFER_HEAD_BYTES_MAX);
 	buffer_init(&transfer->body, arena, request->response_bytes_max);
@@ -466,12 +489,25 @@ static enum http_outcome judge(const struct transfer *transfer, int64_t now_ns)
 			       : HTTP_NOT_SENT;
 	if (transfer->is_sent)
 		return HTTP_BROKEN;
-	if (transfer->is_kept_out)
+	if (transfer->kept_out != NULL)
 		return HTTP_REFUSED;
 	if (transfer->result == CURLE_URL_MALFORMAT ||
 	    transfer->result == CURLE_UNSUPPORTED_PROTOCOL)
 		return HTTP_REFUSED;
 	return HTTP_NOT_SENT;
+}
+
+static bool explain_refusal(const struct transfer *transfer, struct str host, struct error *err)
+{
+	if (transfer->request->to_public_only)
+		return error_set(err, ERROR_FORBIDDEN,
+				 "%.*s leads to %s; what others link to is fetched from public "
+				 "addresses only",
+				 STR_ARGS(host), transfer->kept_out);
+	return error_set(err, ERROR_FORBIDDEN,
+			 "%.*s leads to %s; whoever runs this server has to allow that "
+			 "(--allow-address, --allow-http)",
+			 STR_ARGS(host), transfer->kept_out);
 }
 
 static bool explain(const struct transfer *transfer, enum http_outcome outcome, struct error *err)
@@ -489,8 +525,8 @@ static bool explain(const struct transfer *transfer, enum http_outcome outcome, 
 	case HTTP_TIMED_OUT:
 		return error_set(err, ERROR_TIMEOUT, "%.*s did not answer in time", STR_ARGS(host));
 	case HTTP_REFUSED:
-		if (transfer->is_kept_out)
-			reason = "the host has no public address";
+		if (transfer->kept_out != NULL)
+			return explain_refusal(transfer, host, err);
 		return error_set_field(err, ERROR_INVALID, "url", NULL, "%.*s: %s", STR_ARGS(host),
 				       reason);
 	case HTTP_NOT_SENT:

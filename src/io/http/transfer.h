@@ -17,6 +17,7 @@ struct transfer {
 	CURL *easy;
 	struct transfer *next_idle;
 	struct multi_set *multis; /* which it belongs to */
+	const struct http_reach *reach;
 	long buffer_bytes; /* as the handle has it */
 	bool is_plain;	   /* so too: no content coding is asked for */
 	/* --- of the call under way ---------------------------------------------------------- */
@@ -29,7 +30,7 @@ struct transfer {
 	bool is_in_head;
 	bool has_head;	  /* of a call; nothing of it changes any more */
 	bool is_reserved; /* the body's buffer has got its first size */
-	bool is_kept_out; /* an address was not a public one */
+	const char *kept_out; /* NULL, or what the address is that it may not go to */
 	bool is_sent;	  /* a connection stood and the request was to be written to it */
 	CURLcode result;
 	struct loop_wait wait;

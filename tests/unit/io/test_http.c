@@ -470,79 +470,6 @@ static void listening_says_what_is_wrong(void **state)
 	arena_finish(&arena);
 }
 
-/* --- addresses ----------------------------------------------------------------------------- */
-
-static bool is_public(const char *text)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-
-	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-		return http_is_public_address((struct sockaddr *)&in);
-	assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-	return http_is_public_address((struct sockaddr *)&in6);
-}
-
-static void addresses_are_public_or_not(void **state)
-{
-	static const char *const open[] = {
-		"1.1.1.1",	   "9.255.255.255",   "11.0.0.0",	  "100.63.255.255",
-		"100.128.0.0",	   "172.15.255.255",  "172.32.0.0",	  "192.167.255.255",
-		"192.169.0.0",	   "198.17.255.255",  "198.20.0.0",	  "223.255.255.255",
-		"2606:4700::1111", "2001:4860::8888", "::ffff:1.1.1.1",	  "64:ff9b::1.1.1.1",
-		"2a00:1450::1",	   "2001:200::1",     "3ffe:ffff::1",
-	};
-	static const char *const closed[] = {
-		"0.0.0.0",	  "10.0.0.1",	      "100.64.0.1",	"127.0.0.1",
-		"127.255.255.254", "169.254.169.254", "172.16.0.1",	"172.31.255.255",
-		"192.168.1.1",	  "192.0.2.1",	      "198.18.0.1",	"198.51.100.1",
-		"203.0.113.9",	  "224.0.0.1",	      "255.255.255.255", "::",
-		"::1",		  "fe80::1",	      "fd00::1",	"ff02::1",
-		"::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-		"2001::1",	  "2001:db8::1",      "::127.0.0.1",	"3fff::1",
-		"192.0.0.8",	  "240.0.0.1",
-	};
-	const struct sockaddr local = {.sa_family = AF_UNIX};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof open / sizeof *open; i++)
-		if (!is_public(open[i]))
-			fail_msg("%s is public", open[i]);
-	for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
-		if (is_public(closed[i]))
-			fail_msg("%s is not public", closed[i]);
-	assert_false(http_is_public_address(&local));
-}
-
-static void call_public(void *context)
-{
-	struct stage *stage = context;
-	struct http_request request = stage_request(stage, HTTP_GET, "/");
-	struct http_response response;
-	struct error err;
-
-	request.to_public_only = true;
-	assert_false(
-		http_client_send(stage->client, &stage->arena, &request, &response, &err));
-	assert_int_equal(response.outcome, HTTP_REFUSED);
-	assert_non_null(strstr(err.message, "https://"));
-	request.url = str_slice(request.url, 4, request.url.len);
-	request.url = arena_format(&stage->arena, "https%.*s", STR_ARGS(request.url));
-	assert_false(
-		http_client_send(stage->client, &stage->arena, &request, &response, &err));
-	assert_int_equal(response.outcome, HTTP_REFUSED);
-	assert_non_null(strstr(err.message, "no public address"));
-	request.to_public_only = false;
-	assert_false(
-		http_client_send(stage->client, &stage->arena, &request, &response, &err));
-	assert_int_not_equal(response.outcome, HTTP_REFUSED);
-}
-
-static void a_call_to_the_public_alone_is_kept_from_here(void **state)
-{
-	stage_run(*state, call_public);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,9 +482,6 @@ int main(void)
 		cmocka_unit_test(handlers_may_sleep),
 		cmocka_unit_test(a_local_socket_serves_and_is_ours_alone),
 		cmocka_unit_test(listening_says_what_is_wrong),
-		cmocka_unit_test(addresses_are_public_or_not),
-		cmocka_unit_test_setup_teardown(a_call_to_the_public_alone_is_kept_from_here,
-						open_echo, close_stage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
