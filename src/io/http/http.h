@@ -135,8 +135,8 @@ struct http_call {
 struct http_client {
 	/* Always fills *response; header values in it have no control bytes. True when outcome is
 	 * HTTP_COMPLETE, whatever the status; else false with *err (ERROR_UPSTREAM, ERROR_TIMEOUT,
-	 * ERROR_LIMIT, ERROR_INVALID, or ERROR_FORBIDDEN for an address out of reach). The message names host and reason, never a header or a
-	 * query. Redirects are not followed. */
+	 * ERROR_LIMIT, ERROR_INVALID, or ERROR_FORBIDDEN for an address out of reach). The message
+	 * names host and reason, never a header or a query. Redirects are not followed. */
 	bool (*send)(struct http_client *client, struct arena *arena,
 		     const struct http_request *request, struct http_response *response,
 		     struct error *err);

@@ -138,12 +138,16 @@ static int note_sending(void *context, char *peer, char *own, int peer_port, int
 static void note_refusal(const struct transfer *transfer, const struct sockaddr *address)
 {
 	char text[INET6_ADDRSTRLEN] = "";
-	const void *bytes = address->sa_family == AF_INET6
-				    ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
-				    : &((const struct sockaddr_in *)address)->sin_addr;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
 
-	if (address->sa_family == AF_INET || address->sa_family == AF_INET6)
-		inet_ntop(address->sa_family, bytes, text, sizeof text);
+	if (address->sa_family == AF_INET) {
+		memcpy(&v4, address, sizeof v4);
+		inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+	} else if (address->sa_family == AF_INET6) {
+		memcpy(&v6, address, sizeof v6);
+		inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+	}
 	LOG(LOG_WARNING, "address_refused", LOG_C(address, text),
 	    LOG_C(message, transfer->kept_out));
 }
