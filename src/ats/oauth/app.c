@@ -70,7 +70,7 @@ static bool check_app(struct oauth *oauth, const struct oauth_app *app, struct s
 	if (connector == NULL)
 		return false;
 	for (size_t i = 0; i < connector->format_count; i++)
-		has_oauth |= connector->formats[i].kind == CREDENTIAL_OAUTH2;
+		has_oauth |= connector_is_oauth(&connector->formats[i]);
 	if (!has_oauth)
 		return error_set_field(err, ERROR_NOT_SUPPORTED, "connector", NULL,
 				       "%.*s is not linked by OAuth", STR_ARGS(connector->label));

@@ -65,6 +65,21 @@ static struct str part_scopes(struct arena *arena, struct str scopes, struct str
 	return buffer_str(&buffer);
 }
 
+/* What client credentials show is their own, but an app may say where to ask, and for what. */
+static bool open_app(struct oauth *oauth, struct arena *arena, struct str environment_id,
+		     struct provider *provider, struct oauth_app *app, struct error *err)
+{
+	struct str name = provider->connector->name;
+
+	if (provider->format->kind == CREDENTIAL_OAUTH2_CLIENT)
+		return oauth_app_find(oauth, arena, environment_id, name, app, err) ||
+		       err->code == ERROR_NOT_FOUND;
+	if (!oauth_app_open(oauth, arena, environment_id, name, app, &provider->client_secret, err))
+		return false;
+	provider->client_id = app->client_id;
+	return true;
+}
+
 bool provider_open(struct oauth *oauth, struct arena *arena, struct str environment_id,
 		   const struct connector *connector, const struct connector_format *format,
 		   struct json context, struct provider *out, struct error *err)
@@ -73,12 +88,8 @@ bool provider_open(struct oauth *oauth, struct arena *arena, struct str environm
 	struct oauth_app app = {0};
 
 	*out = (struct provider){.connector = connector, .format = format};
-	/* What client credentials show is their own. */
-	if (format->kind == CREDENTIAL_OAUTH2 &&
-	    !oauth_app_open(oauth, arena, environment_id, connector->name, &app,
-			    &out->client_secret, err))
+	if (!open_app(oauth, arena, environment_id, out, &app, err))
 		return false;
-	out->client_id = app.client_id;
 	out->scopes = part_scopes(
 		arena, app.scopes.len > 0 ? app.scopes : join_scopes(arena, settings),
 		settings->scope_separator);
