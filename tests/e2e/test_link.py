@@ -1,11 +1,10 @@
 """Linking by the customer: what the link page calls, and the files it is made of."""
 import json
 import os
-import shutil
 import threading
 import unittest
 
-from harness import COMPANY, ROOT, TOKEN, Case, Client, create_key, link_account, start_server
+from harness import COMPANY, ROOT, TOKEN, Case, Client, Process, create_key, link_account
 
 ORIGIN = "https://customer.example"
 
@@ -297,6 +296,57 @@ class Connecting(LinkCase):
         log = "".join(self.serve.log)
         for secret in ("canary-8-link-page", TOKEN, session):
             self.assertNotIn(secret, log)
+
+
+class Events(LinkCase):
+    def names(self, **query):
+        status, _, page = self.admin.get("/events", **query)
+        self.assertEqual(status, 200, page)
+        return [event["event"].removeprefix("integrated_account:") for event in page["result"]]
+
+    def test_the_life_of_an_account(self):
+        session = self.opened()["session"]
+        account = self.connect(session)[1]["integrated_account_id"]
+        self.assertEqual(self.names(), ["created", "active"])
+        self.box.stop()
+        box = Process(["sandbox", "recruitee", "--listen", self.box.host, "--token", "another",
+                       "--company", COMPANY])
+        self.addCleanup(box.kill)
+        self.assertEqual(self.admin.get("/unified/ats/tags", integrated_account_id=account)[0], 401)
+        self.assertEqual(self.names(after=2), ["authentication_error"])
+        _, _, page = self.admin.get("/events", after=2)
+        self.assertIn("Token", page["result"][0]["payload"]["last_error"]["message"])
+        made = self.token(tenant_id=None, integrated_account_id=account)
+        again = self.open(made["link_token"])[2]["session"]
+        self.assertEqual(self.ask(again, "POST", "/link/connect",
+                                  {"credentials": {"api_token": "another"}})[0], 200)
+        self.assertEqual(self.names(after=3), ["updated", "reactivated"])
+        self.admin.request("DELETE", "/integrated-account/" + account)
+        self.assertEqual(self.names(after=5), ["deleted"])
+        _, _, page = self.admin.get("/events")
+        self.assertEqual([event["number"] for event in page["result"]], [1, 2, 3, 4, 5, 6])
+        self.assertEqual({event["integrated_account_id"] for event in page["result"]}, {account})
+        self.assertNotIn(TOKEN, json.dumps(page))
+
+    def test_pages_and_filters(self):
+        first, second = [self.connect(self.opened()["session"])[1]["integrated_account_id"]
+                         for _ in range(2)]
+        seen, cursor = [], None
+        while True:
+            query = {"limit": 3, **({"next_cursor": cursor} if cursor else {})}
+            _, _, page = self.admin.get("/events", **query)
+            seen += [event["number"] for event in page["result"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        self.assertEqual(seen, [1, 2, 3, 4])
+        self.assertEqual(self.names(type="integrated_account:active"), ["active", "active"])
+        _, _, page = self.admin.get("/events", integrated_account_id=second, after=3)
+        self.assertEqual([event["number"] for event in page["result"]], [4])
+        for query in ({"after": -1}, {"after": "x"}, {"limit": 0}):
+            self.assertEqual(self.admin.get("/events", **query)[0], 400)
+        other = self.client_of(create_key(self.data, "staging", "--scope", "admin")["key"])
+        self.assertEqual(other.get("/events")[2]["result"], [])
 
 
 class Files(LinkCase):

@@ -5,6 +5,7 @@
 
 #include "ats/account/accounts.h"
 #include "ats/account/held.h"
+#include "ats/account/state.h"
 
 enum { CACHED_MAX = 10000 };
 
@@ -52,7 +53,7 @@ void accounts_destroy(struct accounts *accounts)
 
 /* --- making and removing -------------------------------------------------------------------- */
 
-static bool check_new(const struct account *account, struct json credential, struct error *err)
+bool account_check(const struct account *account, struct json credential, struct error *err)
 {
 	if (!input_is_word(account->connector))
 		return error_set_field(err, ERROR_INVALID, "connector", "1 to 64 of a-z 0-9 - _",
@@ -106,12 +107,12 @@ bool account_create_beside(struct accounts *accounts, struct arena *arena, struc
 			   struct json credential, const struct account_beside *beside,
 			   struct error *err)
 {
-	struct store_statement statements[1 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX];
+	struct store_statement statements[3 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX];
 	struct str context, limits;
 	size_t count = 0;
 
 	assert(accounts->magic == ACCOUNTS_MAGIC && beside->count <= ACCOUNT_BESIDE_MAX);
-	if (!check_new(account, credential, err) ||
+	if (!account_check(account, credential, err) ||
 	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err) ||
 	    !input_print_object(arena, account->limits, LIMITS_BYTES_MAX, "limits", &limits, err) ||
 	    !environment_check(accounts, account->environment_id, err))
@@ -127,90 +128,26 @@ bool account_create_beside(struct accounts *accounts, struct arena *arena, struc
 			return false;
 	for (size_t i = 0; i < beside->count; i++)
 		statements[count++] = beside->statements[i];
+	count += state_created(arena, account, statements + count);
 	return store_write(accounts->store, statements, count, err);
-}
-
-static struct store_statement update_account(struct arena *arena, const struct account *account,
-					     struct str context)
-{
-	struct store_value *values = arena_array(arena, 10, sizeof *values);
-
-	values[0] = store_text(account->environment_id);
-	values[1] = store_text(account->id);
-	values[2] = store_text(str_from_c(account_status_name(account->status)));
-	values[3] = store_text(context);
-	values[4] = store_int(account->updated_ms);
-	values[5] = store_text(account->authentication_method);
-	values[6] = store_text(account->scopes);
-	values[7] = store_int(account->token.version);
-	values[8] = store_int(account->token.expires_ms);
-	values[9] = store_int(account->token.refresh_ms);
-	/* Not if the token was replaced meanwhile: what is sealed is bound to the next version. */
-	return (struct store_statement){
-		.sql = "UPDATE account SET status = ?3, context = ?4, updated_ms = ?5,"
-		       " authentication_method = ?6, scopes = ?7, token_version = ?8,"
-		       " token_expires_ms = ?9, token_refresh_ms = ?10, token_refused = 0"
-		       " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?8 - 1",
-		.parameters = values,
-		.parameter_count = 10,
-		.changes_expected = 1,
-	};
-}
-
-static struct store_statement delete_credential(struct arena *arena, const struct account *account)
-{
-	struct store_value *values = arena_array(arena, 2, sizeof *values);
-
-	values[0] = store_text(account->environment_id);
-	values[1] = store_text(account->id);
-	return (struct store_statement){
-		.sql = "DELETE FROM credential WHERE environment_id = ?1 AND account_id = ?2",
-		.parameters = values,
-		.parameter_count = 2,
-		.changes_expected = -1,
-	};
-}
-
-bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
-		       struct json credential, const struct account_beside *beside,
-		       struct error *err)
-{
-	struct store_statement statements[2 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX];
-	struct str context;
-	size_t count = 0;
-
-	assert(accounts->magic == ACCOUNTS_MAGIC && beside->count <= ACCOUNT_BESIDE_MAX);
-	if (!check_new(account, credential, err) ||
-	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err))
-		return false;
-	account->status = ACCOUNT_ACTIVE;
-	account->updated_ms = clock_unix_ms(accounts->clock);
-	account->token.version++;
-	statements[count++] = update_account(arena, account, context);
-	statements[count++] = delete_credential(arena, account);
-	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
-		if (!credential_put(accounts, arena, account, &credential.members[i],
-				    account->token.version, &statements[count++], err))
-			return false;
-	for (size_t i = 0; i < beside->count; i++)
-		statements[count++] = beside->statements[i];
-	bool ok = store_write(accounts->store, statements, count, err);
-	held_forget(accounts, account->environment_id, account->id);
-	return ok;
 }
 
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
 		    struct error *err)
 {
 	struct store_value values[] = {store_text(environment_id), store_text(id)};
-	struct store_statement statement = {
+	struct store_statement statements[2] = {{
 		.sql = "DELETE FROM account WHERE environment_id = ?1 AND id = ?2",
 		.parameters = values,
 		.parameter_count = 2,
 		.changes_expected = 1, /* the credential goes with it and is not counted */
-	};
+	}};
+	struct arena arena;
 
-	bool ok = store_write(accounts->store, &statement, 1, err);
+	arena_init(&arena, 65536);
+	statements[1] = state_deleted(accounts, &arena, environment_id, id);
+	bool ok = store_write(accounts->store, statements, 2, err);
+	arena_finish(&arena);
 	held_forget(accounts, environment_id, id);
 	if (!ok && err->code == ERROR_CONFLICT)
 		return held_missing(err);
@@ -278,53 +215,7 @@ bool account_open_credential(struct accounts *accounts, const struct account *ac
 	return ok;
 }
 
-/* --- states --------------------------------------------------------------------------------- */
-
-/* The account was in another state than the caller believed, or is gone. */
-static bool explain_conflict(struct accounts *accounts, const struct account *account,
-			     enum account_status status, struct error *err)
-{
-	struct arena arena;
-	struct account now;
-
-	arena_init(&arena, QUERY_BYTES_MAX);
-	bool ok = account_find(accounts, &arena, account->environment_id, account->id, &now, err);
-	/* Somebody else brought it there meanwhile. */
-	if (ok && now.status != status)
-		ok = error_set_field(err, ERROR_CONFLICT, "status", NULL,
-				     "the account is %s now", account_status_name(now.status));
-	arena_finish(&arena);
-	return ok;
-}
-
-bool account_set_status(struct accounts *accounts, const struct account *account,
-			enum account_status status, struct error *err)
-{
-	struct store_value values[] = {
-		store_text(account->environment_id),
-		store_text(account->id),
-		store_text(str_from_c(account_status_name(account->status))),
-		store_text(str_from_c(account_status_name(status))),
-		store_int(clock_unix_ms(accounts->clock)),
-	};
-	/* From the state that the caller saw: a late "the key was refused" must not undo that the
-	 * account was linked anew. */
-	struct store_statement statement = {
-		.sql = "UPDATE account SET status = ?4, updated_ms = ?5"
-		       " WHERE environment_id = ?1 AND id = ?2 AND status = ?3",
-		.parameters = values,
-		.parameter_count = 5,
-		.changes_expected = 1,
-	};
-
-	if (account->status == status)
-		return true;
-	bool ok = store_write(accounts->store, &statement, 1, err);
-	held_forget(accounts, account->environment_id, account->id);
-	if (!ok && err->code == ERROR_CONFLICT)
-		return explain_conflict(accounts, account, status, err);
-	return ok;
-}
+/* --- counting --------------------------------------------------------------------------------- */
 
 bool account_count(struct accounts *accounts, size_t counts[5], struct error *err)
 {

@@ -152,10 +152,27 @@ bool account_list(struct accounts *accounts, struct arena *arena, struct str env
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
 		    struct error *err) MUST_CHECK;
 /* The one function which moves an account between states: from account->status, as the caller saw
- * it. True also when somebody else has brought it to `status` meanwhile; ERROR_CONFLICT when to
- * another; ERROR_NOT_FOUND as in account_find(). */
+ * it, and with the event that tells of it. `why`: a sentence, or empty. True also when somebody else
+ * has brought it to `status` meanwhile; ERROR_CONFLICT when to another; ERROR_NOT_FOUND as in
+ * account_find(). */
 bool account_set_status(struct accounts *accounts, const struct account *account,
-			enum account_status status, struct error *err) MUST_CHECK;
+			enum account_status status, struct str why, struct error *err) MUST_CHECK;
+/* Stores tenant_id, context and limits as they are in *account. `event`: a literal, such as
+ * "integrated_account:updated". ERROR_NOT_FOUND. */
+bool account_update(struct accounts *accounts, struct arena *arena, struct account *account,
+		    const char *event, struct error *err) MUST_CHECK;
+/* The ATS lets the account's credential not do this: {"resource", "method", "missing_scopes",
+ * "occurred_at"}. May be lost. */
+void account_note_forbidden(struct accounts *accounts, const struct account *account,
+			    struct json what);
+/* What the ATS last refused: objects, or null. */
+struct account_trouble {
+	struct json last_error;
+	struct json last_forbidden_error;
+};
+bool account_find_trouble(struct accounts *accounts, struct arena *arena,
+			  const struct account *account, struct account_trouble *out,
+			  struct error *err) MUST_CHECK;
 
 /* One field of the account's credential, opened; the caller must secret_finish() it.
  * ERROR_NOT_FOUND when it has none of that name. Sealed bytes are cached, opened ones never. */

@@ -43,6 +43,10 @@ bool credential_put(struct accounts *accounts, struct arena *arena, const struct
 		    const struct json_member *member, int64_t version,
 		    struct store_statement *statement, struct error *err) MUST_CHECK;
 
+/* What a new account must be (account.c). */
+bool account_check(const struct account *account, struct json credential,
+		   struct error *err) MUST_CHECK;
+
 /* Checks of inputs (input.c). Each sets ERROR_INVALID or ERROR_LIMIT with the field's name. */
 bool input_is_word(struct str s); /* 1 to 64 of a-z 0-9 - _ */
 bool input_check_text(struct str s, size_t bytes_max, const char *field,

@@ -166,7 +166,7 @@ static struct outcome judge_answer(const struct run *run, const struct native_ca
 /* --- the account ----------------------------------------------------------------------------- */
 
 /* A credential that the ATS refuses asks for its owner; one that works again does not. */
-static void keep_status(struct run *run, int status)
+static void keep_status(struct run *run, int status, const struct error *told)
 {
 	const struct account *account = run->account;
 	enum account_status next = account->status;
@@ -179,7 +179,8 @@ static void keep_status(struct run *run, int status)
 	if (next == account->status || run->is_status_told || json_is(run->credential, JSON_OBJECT))
 		return;
 	run->is_status_told = true;
-	if (!account_set_status(run->services->accounts, account, next, &err))
+	struct str why = next == ACCOUNT_ACTIVE ? STR("") : str_from_c(told->message);
+	if (!account_set_status(run->services->accounts, account, next, why, &err))
 		LOG(LOG_WARNING, "account_status_not_set", LOG_S(account_id, account->id),
 		    LOG_C(error, error_name(err.code)));
 }
@@ -370,6 +371,34 @@ static struct outcome pass_file(struct run *run, const struct native_call *call,
 	return outcome;
 }
 
+/* The account remembers what its credential was refused. */
+static struct outcome note_refusal(struct run *run, const struct native_call *call,
+				   const struct http_response *response, bool is_stale,
+				   struct error *err)
+{
+	struct outcome outcome = judge_answer(run, call, response, err);
+	struct json missing = run->result->remote_insight.missing_rights;
+	struct json_builder what;
+
+	outcome.is_stale = is_stale;
+	if (call->is_elsewhere)
+		return outcome;
+	if (!is_stale)
+		keep_status(run, response->status, err);
+	if (!json_is(missing, JSON_ARRAY) || json_is(run->credential, JSON_OBJECT))
+		return outcome;
+	json_builder_init(&what, run->arena);
+	json_builder_set(&what, STR("resource"), json_string(call->method->resource));
+	json_builder_set(&what, STR("method"), json_string(call->method->name));
+	json_builder_set(&what, STR("missing_scopes"), missing);
+	json_builder_set(&what, STR("occurred_at"),
+			 json_string(clock_format_ms(run->arena,
+						     clock_unix_ms(run->services->clock))));
+	account_note_forbidden(run->services->accounts, run->account,
+			       json_builder_object(&what));
+	return outcome;
+}
+
 static struct outcome try_once(struct run *run, const struct native_call *call, int tries,
 			       struct native_reply *reply, struct error *err)
 {
@@ -384,22 +413,20 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 	end_trace(run, trace, start_ns, &response);
 	if (!is_whole)
 		return judge_failure(call->method, &response, err);
+	bool is_good = response.status >= 200 && response.status < 300;
 	bool is_stale = response.status == 401 && has_token(run, call) &&
 			run->renewals < RENEWALS_MAX;
 	if (!call->is_elsewhere) {
-		if (!is_stale)
-			keep_status(run, response.status);
 		rate_note(run, &response);
+		if (is_good || file != NULL)
+			keep_status(run, response.status, err);
 	}
 	if (file != NULL)
 		return pass_file(run, call, &response, file, reply, err);
 	if (call->answer == ANSWER_BYTES && response.status / 100 == 3)
 		reply->location = http_response_header(&response, "location");
-	if (response.status < 200 || response.status >= 300) {
-		struct outcome outcome = judge_answer(run, call, &response, err);
-		outcome.is_stale = is_stale;
-		return outcome;
-	}
+	if (!is_good)
+		return note_refusal(run, call, &response, is_stale, err);
 	reply->link_header = http_response_header(&response, "link");
 	reply->status = response.status;
 	reply->bytes = response.body;

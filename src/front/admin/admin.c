@@ -37,6 +37,7 @@ const struct http_route admin_routes[] = {
 	{HTTP_DELETE, "/integrated-account/{id}/overrides/{resource}",
 	 admin_change_account_overrides},
 	{HTTP_GET, "/log", admin_list_calls},
+	{HTTP_GET, "/events", admin_list_events},
 	{HTTP_POST, "/link-token", admin_create_link_token},
 	{HTTP_GET, "/link-token", admin_list_link_tokens},
 	{HTTP_DELETE, "/link-token/{id}", admin_revoke_link_token},

@@ -483,7 +483,7 @@ static void expect_missing(struct test *test, struct str environment, struct str
 	assert_memory_equal(&err, &missing, sizeof err);
 	assert_false(account_remove(test->accounts, environment, id, &err));
 	assert_memory_equal(&err, &missing, sizeof err);
-	assert_false(account_set_status(test->accounts, &claimed, ACCOUNT_ACTIVE, &err));
+	assert_false(account_set_status(test->accounts, &claimed, ACCOUNT_ACTIVE, STR("why"), &err));
 	assert_memory_equal(&err, &missing, sizeof err);
 	assert_false(account_open_credential(test->accounts, &claimed, STR("api_token"), &secret,
 					     &err));
@@ -611,19 +611,19 @@ static void a_status_moves_from_what_was_seen(void **state)
 	assert_true(account_find(test->accounts, &test->arena, test->production, account.id, &account,
 				 &test->err));
 	test->now_ms += 10;
-	assert_true(account_set_status(test->accounts, &account, ACCOUNT_NEEDS_REAUTH, &test->err));
+	assert_true(account_set_status(test->accounts, &account, ACCOUNT_NEEDS_REAUTH, STR("why"), &test->err));
 	/* Seen at once, although it was cached. */
 	assert_true(account_find(test->accounts, &test->arena, test->production, account.id, &found,
 				 &test->err));
 	assert_int_equal(found.status, ACCOUNT_NEEDS_REAUTH);
 	assert_int_equal(found.updated_ms, test->now_ms);
 	/* Two who noticed the same: the second is content. */
-	assert_true(account_set_status(test->accounts, &account, ACCOUNT_NEEDS_REAUTH, &test->err));
+	assert_true(account_set_status(test->accounts, &account, ACCOUNT_NEEDS_REAUTH, STR("why"), &test->err));
 	/* One who acts on what is no longer so: refused. */
-	assert_false(account_set_status(test->accounts, &account, ACCOUNT_VALIDATION_ERROR,
+	assert_false(account_set_status(test->accounts, &account, ACCOUNT_VALIDATION_ERROR, STR("why"),
 					&test->err));
 	assert_int_equal(test->err.code, ERROR_CONFLICT);
-	assert_true(account_set_status(test->accounts, &found, ACCOUNT_ACTIVE, &test->err));
+	assert_true(account_set_status(test->accounts, &found, ACCOUNT_ACTIVE, STR("why"), &test->err));
 	link_account(test, test->staging);
 	assert_true(account_count(test->accounts, counts, &test->err));
 	assert_int_equal(counts[ACCOUNT_ACTIVE], 2);
@@ -871,9 +871,9 @@ static void a_revoked_key_is_refused_in_every_thread_at_once(void **state)
 						     .account_id = account.id, .is_revoked = &is_revoked};
 			pthread_create(&rushers[i].thread, NULL, rush, &rushers[i]);
 		}
-		assert_true(account_set_status(test->accounts, &account, ACCOUNT_NEEDS_REAUTH, &test->err));
+		assert_true(account_set_status(test->accounts, &account, ACCOUNT_NEEDS_REAUTH, STR("why"), &test->err));
 		account.status = ACCOUNT_NEEDS_REAUTH;
-		assert_true(account_set_status(test->accounts, &account, ACCOUNT_ACTIVE, &test->err));
+		assert_true(account_set_status(test->accounts, &account, ACCOUNT_ACTIVE, STR("why"), &test->err));
 		account.status = ACCOUNT_ACTIVE;
 		assert_true(api_key_revoke(test->accounts, test->production, key.id, &test->err));
 		is_revoked = true;

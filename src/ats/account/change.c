@@ -1,0 +1,124 @@
+/* Changes of an account that its owner makes: its name for the customer, context and limits, or
+ * another credential. */
+#include <assert.h>
+
+#include "ats/account/held.h"
+#include "ats/account/state.h"
+
+enum { NEWS_MAX = 2 };
+
+static struct store_statement update_account(struct arena *arena, const struct account *account,
+					     struct str context)
+{
+	struct store_value *values = arena_array(arena, 10, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	values[2] = store_text(str_from_c(account_status_name(account->status)));
+	values[3] = store_text(context);
+	values[4] = store_int(account->updated_ms);
+	values[5] = store_text(account->authentication_method);
+	values[6] = store_text(account->scopes);
+	values[7] = store_int(account->token.version);
+	values[8] = store_int(account->token.expires_ms);
+	values[9] = store_int(account->token.refresh_ms);
+	/* Not if the token was replaced meanwhile: what is sealed is bound to the next version. */
+	return (struct store_statement){
+		.sql = "UPDATE account SET status = ?3, context = ?4, updated_ms = ?5,"
+		       " authentication_method = ?6, scopes = ?7, token_version = ?8,"
+		       " token_expires_ms = ?9, token_refresh_ms = ?10, token_refused = 0,"
+		       " last_error = 'null', last_forbidden_error = 'null'"
+		       " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?8 - 1",
+		.parameters = values,
+		.parameter_count = 10,
+		.changes_expected = 1,
+	};
+}
+
+/* Its state is not the owner's to say. */
+static struct store_statement update_owned(struct arena *arena, const struct account *account,
+					   struct str context, struct str limits)
+{
+	struct store_value *values = arena_array(arena, 6, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	values[2] = store_text(account->tenant_id);
+	values[3] = store_text(context);
+	values[4] = store_text(limits);
+	values[5] = store_int(account->updated_ms);
+	return (struct store_statement){
+		.sql = "UPDATE account SET tenant_id = ?3, context = ?4, limits = ?5,"
+		       " updated_ms = ?6 WHERE environment_id = ?1 AND id = ?2",
+		.parameters = values,
+		.parameter_count = 6,
+		.changes_expected = 1,
+	};
+}
+
+static struct store_statement delete_credential(struct arena *arena, const struct account *account)
+{
+	struct store_value *values = arena_array(arena, 2, sizeof *values);
+
+	values[0] = store_text(account->environment_id);
+	values[1] = store_text(account->id);
+	return (struct store_statement){
+		.sql = "DELETE FROM credential WHERE environment_id = ?1 AND account_id = ?2",
+		.parameters = values,
+		.parameter_count = 2,
+		.changes_expected = -1,
+	};
+}
+
+bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
+		       struct json credential, const struct account_beside *beside,
+		       struct error *err)
+{
+	struct store_statement
+		statements[2 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX + 1 + NEWS_MAX];
+	enum account_status from = account->status;
+	struct str context;
+	size_t count = 0;
+
+	assert(accounts->magic == ACCOUNTS_MAGIC && beside->count <= ACCOUNT_BESIDE_MAX);
+	if (!account_check(account, credential, err) ||
+	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err))
+		return false;
+	account->status = ACCOUNT_ACTIVE;
+	account->updated_ms = clock_unix_ms(accounts->clock);
+	account->token.version++;
+	statements[count++] = update_account(arena, account, context);
+	statements[count++] = delete_credential(arena, account);
+	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
+		if (!credential_put(accounts, arena, account, &credential.members[i],
+				    account->token.version, &statements[count++], err))
+			return false;
+	for (size_t i = 0; i < beside->count; i++)
+		statements[count++] = beside->statements[i];
+	count += state_changed(arena, account, "integrated_account:updated", statements + count);
+	count += state_moved(arena, account, from, json_undefined(), statements + count);
+	bool ok = store_write(accounts->store, statements, count, err);
+	held_forget(accounts, account->environment_id, account->id);
+	return ok;
+}
+
+bool account_update(struct accounts *accounts, struct arena *arena, struct account *account,
+		    const char *event, struct error *err)
+{
+	struct store_statement statements[1 + NEWS_MAX];
+	struct str context, limits;
+
+	assert(accounts->magic == ACCOUNTS_MAGIC);
+	if (!account_check(account, json_undefined(), err) ||
+	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err) ||
+	    !input_print_object(arena, account->limits, LIMITS_BYTES_MAX, "limits", &limits, err))
+		return false;
+	account->updated_ms = clock_unix_ms(accounts->clock);
+	statements[0] = update_owned(arena, account, context, limits);
+	size_t count = 1 + state_changed(arena, account, event, statements + 1);
+	bool ok = store_write(accounts->store, statements, count, err);
+	held_forget(accounts, account->environment_id, account->id);
+	if (!ok && err->code == ERROR_CONFLICT)
+		return held_missing(err);
+	return ok;
+}
