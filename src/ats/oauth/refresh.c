@@ -157,7 +157,9 @@ static bool mark_dead(struct refresh *refresh, struct error *err)
 	if (account_find(accounts, &refresh->arena, refresh->account->environment_id,
 			 refresh->account->id, &now, &ignored) &&
 	    now.token.version == refresh->version && now.status == ACCOUNT_ACTIVE &&
-	    !account_set_status(accounts, &now, ACCOUNT_NEEDS_REAUTH, &ignored))
+	    !account_set_status(accounts, &now, ACCOUNT_NEEDS_REAUTH,
+				STR("the token has run out, and its provider gives no other"),
+				&ignored))
 		LOG(LOG_WARNING, "account_status_not_set", LOG_S(account_id, now.id),
 		    LOG_C(error, error_name(ignored.code)));
 	LOG(LOG_WARNING, "token_refused", LOG_S(account_id, refresh->account->id),
