@@ -50,7 +50,8 @@ static bool take_active(struct accounts *accounts, const struct account *list, s
 			continue;
 		struct error late;
 		/* Moved or removed by somebody else meanwhile: that is as well. */
-		if (account_set_status(accounts, &list[i], ACCOUNT_NEEDS_REAUTH, &late))
+		if (account_set_status(accounts, &list[i], ACCOUNT_NEEDS_REAUTH,
+				       STR("the credential was revoked"), &late))
 			++*moved;
 		else if (late.code != ERROR_CONFLICT && late.code != ERROR_NOT_FOUND) {
 			*err = late;
