@@ -1,0 +1,171 @@
+// The real program, a real sandbox, and a customer's site on another origin.
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+export const root = path.join(here, '../..');
+const tenon = process.env.TENON_PROGRAM ?? path.join(root, 'build/tenon');
+
+export const company = '41207';
+export const secret = 'canary-7Qd9-the-secret-of-the-sandbox';
+
+/** A program that says on its first line where it listens. */
+function start(args, env) {
+	const child = spawn(tenon, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+	const log = [];
+
+	child.stderr.on('data', (bytes) => log.push(bytes));
+	return new Promise((resolve, reject) => {
+		child.on('exit', (code) => reject(new Error(`tenon ${args[0]}: ${code} ${log.join('')}`)));
+		child.stdout.once('data', (line) => {
+			const url = new URL(/https?:\/\/\S+/.exec(String(line))[0]);
+			const stop = () => new Promise((gone) => {
+				child.removeAllListeners('exit');
+				child.once('exit', gone);
+				child.kill();
+			});
+			resolve({ url: url.origin, host: url.host, log: () => log.join(''), stop });
+		});
+	});
+}
+
+const types = { html: 'text/html', js: 'text/javascript', json: 'application/json' };
+
+/** Folders under paths: {'/': '/…/customer'}; what is not found is a 404. */
+function serveFolders(folders) {
+	return (request, response) => {
+		const { pathname } = new URL(request.url, 'http://any');
+		const prefix = Object.keys(folders).sort((a, b) => b.length - a.length)
+			.find((one) => pathname.startsWith(one));
+		const file = path.join(folders[prefix], path.normalize(pathname.slice(prefix.length)) || '');
+		const found = fs.statSync(file, { throwIfNoEntry: false });
+		const name = found?.isDirectory() ? path.join(file, 'index.html') : file;
+
+		if (!fs.existsSync(name)) {
+			response.writeHead(404).end();
+			return;
+		}
+		response.writeHead(200, { 'Content-Type': types[name.split('.').pop()] ?? 'text/plain' });
+		fs.createReadStream(name).pipe(response);
+	};
+}
+
+async function listen(handler, host) {
+	const server = http.createServer(handler);
+	await new Promise((ready) => { server.listen(0, '127.0.0.1', ready); });
+	return {
+		url: `http://${host}:${server.address().port}`,
+		stop: () => new Promise((gone) => {
+			server.closeAllConnections();
+			server.close(gone);
+		}),
+	};
+}
+
+/** Another server, which has tenon under /tools/tenon/. */
+function forward(host) {
+	return (request, response) => {
+		const { pathname, search } = new URL(request.url, 'http://any');
+		if (!pathname.startsWith('/tools/tenon/')) {
+			response.writeHead(404).end();
+			return;
+		}
+		const [hostname, port] = host.split(':');
+		const onward = http.request({ hostname, port, method: request.method, headers: request.headers,
+			path: pathname.replace('/tools/tenon', '') + search }, (answer) => {
+			response.writeHead(answer.statusCode, answer.headers);
+			answer.pipe(response);
+		});
+		onward.on('error', () => response.destroy());
+		request.pipe(onward);
+	};
+}
+
+/** More ATSs than there are: the same connector under made-up names. */
+const others = { fjord: 'Fjord', harbour: 'Harbour HR', kiln: 'Kiln', lumen: 'Lumen Talent',
+	orchard: 'Orchard' };
+
+function makeShare(folder) {
+	for (const name of ['models', 'web', 'sdk']) fs.symlinkSync(path.join(root, name),
+		path.join(folder, name));
+	fs.cpSync(path.join(root, 'connectors'), path.join(folder, 'connectors'), { recursive: true });
+	for (const [name, label] of Object.entries(others)) {
+		const copy = path.join(folder, 'connectors', name);
+		const file = path.join(copy, 'connector.yaml');
+		fs.cpSync(path.join(root, 'connectors/recruitee'), copy, { recursive: true });
+		fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^label: .*/m, `label: ${label}`)
+			.replace(/^ +logo: .*\n/m, ''));
+	}
+}
+
+export class Stage {
+	static async open() {
+		const stage = new Stage();
+		stage.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tenon-web-'));
+		stage.share = path.join(stage.folder, 'share');
+		stage.data = path.join(stage.folder, 'data');
+		fs.mkdirSync(stage.share);
+		makeShare(stage.share);
+		stage.sandbox = await start(['sandbox', 'recruitee', '--listen', '127.0.0.1:0', '--token', secret,
+			'--company', company, '--candidates', '30']);
+		await stage.serve('127.0.0.1:0');
+		stage.key = JSON.parse(execFileSync(tenon, ['key', 'create', '--environment', 'production',
+			'--scope', 'admin', '--scope', 'call', '--data', stage.data, '--json'], { encoding: 'utf8' })).key;
+		stage.customer = await listen(serveFolders({
+			'/': path.join(here, 'customer'),
+			'/sdk/': path.join(root, 'sdk/link'),
+			'/node_modules/': path.join(here, 'node_modules'),
+		}), 'localhost');
+		stage.proxy = await listen(forward(stage.server.host), '127.0.0.1');
+		return stage;
+	}
+
+	async serve(address) {
+		const bases = ['recruitee', ...Object.keys(others)].flatMap((name) =>
+			['--connector-base-url', `${name}=${this.sandbox.url}`]);
+		this.server = await start(['serve', '--listen', address, '--data', this.data, ...bases],
+			{ TENON_SHARE: this.share });
+	}
+
+	/** With `change` of the store in between, where the API has no way to that. */
+	async restart(change) {
+		await this.server.stop();
+		execFileSync('python3', ['-c', 'import glob, sqlite3, sys\n'
+			+ 'store = sqlite3.connect(glob.glob(sys.argv[1] + "/*.db")[0])\n'
+			+ 'store.execute(sys.argv[2])\nstore.commit()', this.data, change]);
+		await this.serve(this.server.host);
+	}
+
+	async api(method, where, body) {
+		const answer = await fetch(this.server.url + where, {
+			method,
+			headers: { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' },
+			body: body && JSON.stringify(body),
+		});
+		const parsed = await answer.json();
+		if (!answer.ok) throw new Error(`${method} ${where}: ${JSON.stringify(parsed)}`);
+		return parsed;
+	}
+
+	async makeToken(more = {}) {
+		const made = await this.api('POST', '/link-token', { tenant_id: 'customer 7',
+			connectors: ['recruitee'], ...more.integrated_account_id ? { tenant_id: undefined,
+				connectors: undefined } : {}, ...more });
+		return made.link_token;
+	}
+
+	async setFaults(faults) {
+		const answer = await fetch(`${this.sandbox.url}/sandbox/faults`,
+			{ method: 'PUT', body: JSON.stringify(faults) });
+		if (!answer.ok) throw new Error(await answer.text());
+	}
+
+	async close() {
+		for (const one of [this.server, this.sandbox, this.customer, this.proxy]) await one?.stop();
+		fs.rmSync(this.folder, { recursive: true, force: true });
+	}
+}
