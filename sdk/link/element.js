@@ -4,63 +4,63 @@
 import { authenticate } from './index.js';
 
 export class TenonLinkElement extends HTMLElement {
-  #button;
-  #opened = null;
+	#button;
+	#opened = null;
 
-  connectedCallback() {
-    if (this.#button) return;
-    this.#button = document.createElement('button');
-    this.#button.type = 'button';
-    this.#button.part = 'button';
-    this.#button.append(document.createElement('slot'));
-    this.attachShadow({ mode: 'open', delegatesFocus: true }).append(this.#button);
-    this.#button.addEventListener('click', () => this.open());
-  }
+	connectedCallback() {
+		if (this.#button) return;
+		this.#button = document.createElement('button');
+		this.#button.type = 'button';
+		this.#button.part = 'button';
+		this.#button.append(document.createElement('slot'));
+		this.attachShadow({ mode: 'open', delegatesFocus: true }).append(this.#button);
+		this.#button.addEventListener('click', () => this.open());
+	}
 
-  disconnectedCallback() {
-    this.close();
-  }
+	disconnectedCallback() {
+		this.close();
+	}
 
-  #options() {
-    const mode = this.getAttribute('mode');
-    return {
-      baseUrl: this.getAttribute('base-url') ?? undefined,
-      integration: this.getAttribute('integration') ?? undefined,
-      language: this.getAttribute('language') ?? undefined,
-      iframe: mode !== 'popup',
-      sameWindow: mode === 'same-window',
-      ...this.options,
-      onEvent: (name, data) => {
-        this.options?.onEvent?.(name, data);
-        this.#tell(name, data);
-      },
-    };
-  }
+	#options() {
+		const mode = this.getAttribute('mode');
+		return {
+			baseUrl: this.getAttribute('base-url') ?? undefined,
+			integration: this.getAttribute('integration') ?? undefined,
+			language: this.getAttribute('language') ?? undefined,
+			iframe: mode !== 'popup',
+			sameWindow: mode === 'same-window',
+			...this.options,
+			onEvent: (name, data) => {
+				this.options?.onEvent?.(name, data);
+				this.#tell(name, data);
+			},
+		};
+	}
 
-  #tell(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
+	#tell(name, detail) {
+		this.dispatchEvent(new CustomEvent(name, { detail }));
+	}
 
-  /** Opens it; one at a time. The result, or undefined where there is none. */
-  async open() {
-    if (this.#opened) return undefined;
-    this.#button.disabled = true;
-    try {
-      const token = this.fetchToken ? await this.fetchToken() : this.getAttribute('token');
-      this.#opened = authenticate(token, this.#options());
-      return await this.#opened;
-    } catch (problem) {
-      if (problem !== 'closed') this.#tell('failure', problem);
-      return undefined;
-    } finally {
-      this.#opened = null;
-      this.#button.disabled = false;
-    }
-  }
+	/** Opens it; one at a time. The result, or undefined where there is none. */
+	async open() {
+		if (this.#opened) return undefined;
+		this.#button.disabled = true;
+		try {
+			const token = this.fetchToken ? await this.fetchToken() : this.getAttribute('token');
+			this.#opened = authenticate(token, this.#options());
+			return await this.#opened;
+		} catch (problem) {
+			if (problem !== 'closed') this.#tell('failure', problem);
+			return undefined;
+		} finally {
+			this.#opened = null;
+			this.#button.disabled = false;
+		}
+	}
 
-  close() {
-    this.#opened?.close();
-  }
+	close() {
+		this.#opened?.close();
+	}
 }
 
 customElements.define('tenon-link', TenonLinkElement);

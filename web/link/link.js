@@ -15,210 +15,210 @@ const KEPT = 'tenon-link'; // in this tab only, in the same-window mode
 
 /** What each failure is to the one who called authenticate(). */
 function errorTypeOf(refused) {
-  if (refused.reason.startsWith('link_token_') || refused.reason.startsWith('session_')
-    || refused.reason === 'origin_refused') return 'invalid_token';
-  return refused.field === 'connectors' ? 'invalid_integration' : 'connection_error';
+	if (refused.reason.startsWith('link_token_') || refused.reason.startsWith('session_')
+		|| refused.reason === 'origin_refused') return 'invalid_token';
+	return refused.field === 'connectors' ? 'invalid_integration' : 'connection_error';
 }
 
 /** One opening of the dialog. */
 class App {
-  constructor(mode) {
-    this.mode = mode;
-    this.channel = noChannel;
-    this.options = {};
-    this.state = null;
-    this.result = null;
-    this.failure = null;
-    this.hasEnded = false;
-    this.view = createView(mode, () => this.close());
-  }
+	constructor(mode) {
+		this.mode = mode;
+		this.channel = noChannel;
+		this.options = {};
+		this.state = null;
+		this.result = null;
+		this.failure = null;
+		this.hasEnded = false;
+		this.view = createView(mode, () => this.close());
+	}
 
-  tell(step, connector = null, reason = null) {
-    this.channel.send('step', { step, integration: connector?.name ?? null, reason });
-  }
+	tell(step, connector = null, reason = null) {
+		this.channel.send('step', { step, integration: connector?.name ?? null, reason });
+	}
 
-  /** So that the tab can be loaded anew, and comes back from a sign-in. */
-  keep(attempt = null) {
-    const { opened, options, state } = this;
-    sessionStorage.setItem(KEPT, JSON.stringify({ opened, options, state, attempt }));
-  }
+	/** So that the tab can be loaded anew, and comes back from a sign-in. */
+	keep(attempt = null) {
+		const { opened, options, state } = this;
+		sessionStorage.setItem(KEPT, JSON.stringify({ opened, options, state, attempt }));
+	}
 
-  async open(token) {
-    const { options, mode, origin } = this;
-    const names = options.integration ? [options.integration] : options.integrations ?? [];
+	async open(token) {
+		const { options, mode, origin } = this;
+		const names = options.integration ? [options.integration] : options.integrations ?? [];
 
-    showWaiting(this.view);
-    try {
-      this.opened = await call('POST', 'session', {
-        origin, mode, connectors: names, language: options.language ?? null,
-      }, token);
-    } catch (refused) {
-      this.fail(refused, refused.status === 0 ? () => this.open(token) : null);
-      return;
-    }
-    if (mode === 'same_window') this.keep();
-    await this.begin();
-  }
+		showWaiting(this.view);
+		try {
+			this.opened = await call('POST', 'session', {
+				origin, mode, connectors: names, language: options.language ?? null,
+			}, token);
+		} catch (refused) {
+			this.fail(refused, refused.status === 0 ? () => this.open(token) : null);
+			return;
+		}
+		if (mode === 'same_window') this.keep();
+		await this.begin();
+	}
 
-  async begin() {
-    const { opened, options } = this;
+	async begin() {
+		const { opened, options } = this;
 
-    setSession(opened.session);
-    setTheme(opened.theme, options.theme);
-    this.view.setLogo(opened.logo);
-    await setLanguage(base, pickLanguage(opened.language, options.language,
-      ...navigator.languages));
-    this.choose();
-  }
+		setSession(opened.session);
+		setTheme(opened.theme, options.theme);
+		this.view.setLogo(opened.logo);
+		await setLanguage(base, pickLanguage(opened.language, options.language,
+			...navigator.languages));
+		this.choose();
+	}
 
-  choose() {
-    const { connectors } = this.opened;
+	choose() {
+		const { connectors } = this.opened;
 
-    if (connectors.length === 1) {
-      this.connect(connectors[0], null);
-      return;
-    }
-    this.tell('choose');
-    showChoose(this.view, connectors, (connector) =>
-      this.connect(connector, this.options.noBack ? null : () => this.choose()));
-  }
+		if (connectors.length === 1) {
+			this.connect(connectors[0], null);
+			return;
+		}
+		this.tell('choose');
+		showChoose(this.view, connectors, (connector) =>
+			this.connect(connector, this.options.noBack ? null : () => this.choose()));
+	}
 
-  connect(connector, back) {
-    const wanted = this.options.authFormat;
-    const format = connector.formats.find((one) => one.format === wanted) ?? connector.formats[0];
-    showConnect(this, connector, format, back);
-  }
+	connect(connector, back) {
+		const wanted = this.options.authFormat;
+		const format = connector.formats.find((one) => one.format === wanted) ?? connector.formats[0];
+		showConnect(this, connector, format, back);
+	}
 
-  onConnected(connector, done) {
-    const id = done.integrated_account_id;
+	onConnected(connector, done) {
+		const id = done.integrated_account_id;
 
-    this.result = { result: 'success', integrated_account_id: id, integration: connector.name };
-    this.channel.send('connected', this.result);
-    if (done.post_connect && !this.options.skipRapidForm)
-      showForm(this, connector, done.post_connect.fields, () => this.showDone(connector));
-    else this.showDone(connector);
-  }
+		this.result = { result: 'success', integrated_account_id: id, integration: connector.name };
+		this.channel.send('connected', this.result);
+		if (done.post_connect && !this.options.skipRapidForm)
+			showForm(this, connector, done.post_connect.fields, () => this.showDone(connector));
+		else this.showDone(connector);
+	}
 
-  showDone(connector) {
-    const canFinish = this.mode !== 'same_window' || this.opened.redirect_uri;
+	showDone(connector) {
+		const canFinish = this.mode !== 'same_window' || this.opened.redirect_uri;
 
-    this.tell('done', connector);
-    showDone(this.view, connector.label, canFinish ? () => this.close() : null);
-    if (this.mode === 'same_window') sessionStorage.removeItem(KEPT);
-  }
+		this.tell('done', connector);
+		showDone(this.view, connector.label, canFinish ? () => this.close() : null);
+		if (this.mode === 'same_window') sessionStorage.removeItem(KEPT);
+	}
 
-  /** True if the session has ended, and with it all that could be tried here. */
-  isOver(refused) {
-    if (!refused.reason?.startsWith('session_')) return false;
-    this.fail(refused);
-    return true;
-  }
+	/** True if the session has ended, and with it all that could be tried here. */
+	isOver(refused) {
+		if (!refused.reason?.startsWith('session_')) return false;
+		this.fail(refused);
+		return true;
+	}
 
-  fail(refused, retry = null) {
-    const canClose = this.mode !== 'same_window' || this.opened?.redirect_uri;
+	fail(refused, retry = null) {
+		const canClose = this.mode !== 'same_window' || this.opened?.redirect_uri;
 
-    this.failure = { error_type: errorTypeOf(refused), reason: refused.reason,
-      message: refused.message };
-    this.tell('failure', null, refused.reason);
-    showFailure(this.view, refused, { retry: retry && (() => { this.failure = null; retry(); }),
-      close: canClose ? () => this.close() : null });
-  }
+		this.failure = { error_type: errorTypeOf(refused), reason: refused.reason,
+			message: refused.message };
+		this.tell('failure', null, refused.reason);
+		showFailure(this.view, refused, { retry: retry && (() => { this.failure = null; retry(); }),
+			close: canClose ? () => this.close() : null });
+	}
 
-  close() {
-    if (this.hasEnded) return;
-    this.hasEnded = true;
-    if (!this.result) leave();
-    if (this.mode === 'same_window') {
-      this.goBack();
-      return;
-    }
-    if (this.result) this.channel.send('success', this.result);
-    else this.channel.send('exit', this.failure ?? {});
-    if (this.mode === 'popup') window.close();
-  }
+	close() {
+		if (this.hasEnded) return;
+		this.hasEnded = true;
+		if (!this.result) leave();
+		if (this.mode === 'same_window') {
+			this.goBack();
+			return;
+		}
+		if (this.result) this.channel.send('success', this.result);
+		else this.channel.send('exit', this.failure ?? {});
+		if (this.mode === 'popup') window.close();
+	}
 
-  /** The outcome stands behind the # of the address, which no server sees. */
-  goBack() {
-    const target = this.opened?.redirect_uri;
+	/** The outcome stands behind the # of the address, which no server sees. */
+	goBack() {
+		const target = this.opened?.redirect_uri;
 
-    sessionStorage.removeItem(KEPT);
-    if (!target) {
-      showLeft(this.view);
-      return;
-    }
-    const outcome = this.result
-      ?? (this.failure ? { result: 'error', ...this.failure } : { result: 'closed' });
-    const url = new URL(target);
-    url.hash = new URLSearchParams({ tenon_link: '1', state: this.state ?? '', ...outcome });
-    location.replace(url);
-  }
+		sessionStorage.removeItem(KEPT);
+		if (!target) {
+			showLeft(this.view);
+			return;
+		}
+		const outcome = this.result
+			?? (this.failure ? { result: 'error', ...this.failure } : { result: 'closed' });
+		const url = new URL(target);
+		url.hash = new URLSearchParams({ tenon_link: '1', state: this.state ?? '', ...outcome });
+		location.replace(url);
+	}
 }
 
 const refuse = (reason) => new Refused(400, { reason });
 
 /** In a frame or a popup the page around it has the token. */
 async function runInside(app, origin) {
-  const other = app.mode === 'iframe' ? window.parent : window.opener;
+	const other = app.mode === 'iframe' ? window.parent : window.opener;
 
-  if (!other || other === window || !origin) {
-    app.fail(refuse('opened_alone'));
-    return;
-  }
-  app.origin = origin;
-  app.channel = openChannel(other, origin);
-  const { token, options } = await app.channel.start();
-  app.options = options ?? {};
-  await app.open(token);
+	if (!other || other === window || !origin) {
+		app.fail(refuse('opened_alone'));
+		return;
+	}
+	app.origin = origin;
+	app.channel = openChannel(other, origin);
+	const { token, options } = await app.channel.start();
+	app.options = options ?? {};
+	await app.open(token);
 }
 
 /** In the same window it stands behind the #, and goes from there at once. */
 async function runAlone(app) {
-  const given = new URLSearchParams(location.hash.slice(1));
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? 'null');
+	const given = new URLSearchParams(location.hash.slice(1));
+	const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? 'null');
 
-  app.origin = null;
-  history.replaceState(null, '', location.pathname + location.search);
-  if (given.get('token')) {
-    app.state = given.get('state');
-    app.options = JSON.parse(given.get('options') ?? '{}');
-    await app.open(given.get('token'));
-  } else if (kept) {
-    Object.assign(app, { opened: kept.opened, options: kept.options, state: kept.state });
-    await app.begin();
-  } else {
-    app.fail(refuse('link_token_unknown'));
-  }
-  return kept;
+	app.origin = null;
+	history.replaceState(null, '', location.pathname + location.search);
+	if (given.get('token')) {
+		app.state = given.get('state');
+		app.options = JSON.parse(given.get('options') ?? '{}');
+		await app.open(given.get('token'));
+	} else if (kept) {
+		Object.assign(app, { opened: kept.opened, options: kept.options, state: kept.state });
+		await app.begin();
+	} else {
+		app.fail(refuse('link_token_unknown'));
+	}
+	return kept;
 }
 
 /** In the same window, back from a sign-in: goes on with what the session has become. */
 async function resume(app, result) {
-  const kept = await runAlone(app);
-  const connector = kept?.opened.connectors.find((one) => one.name === kept.attempt?.connector);
+	const kept = await runAlone(app);
+	const connector = kept?.opened.connectors.find((one) => one.name === kept.attempt?.connector);
 
-  if (result !== 'connected' || !connector) return;
-  const stand = await call('GET', 'session').catch(() => null);
-  if (stand?.status === 'connected') app.onConnected(connector, stand);
+	if (result !== 'connected' || !connector) return;
+	const stand = await call('GET', 'session').catch(() => null);
+	if (stand?.status === 'connected') app.onConnected(connector, stand);
 }
 
 async function main() {
-  const query = new URLSearchParams(location.search);
-  const mode = query.get('mode') ?? 'same_window';
-  const callback = document.querySelector('meta[name=tenon-callback]');
+	const query = new URLSearchParams(location.search);
+	const mode = query.get('mode') ?? 'same_window';
+	const callback = document.querySelector('meta[name=tenon-callback]');
 
-  setTheme();
-  if (callback && reportBack(callback.content)) return;
-  await setLanguage(base, pickLanguage(...navigator.languages));
-  if (mode === 'oauth') {
-    showWaiting(createView('popup', () => window.close()));
-    await runWindow();
-    return;
-  }
-  const app = new App(['iframe', 'popup'].includes(mode) && !callback ? mode : 'same_window');
-  showWaiting(app.view);
-  if (callback) await resume(app, callback.content);
-  else if (app.mode === 'same_window') await runAlone(app);
-  else await runInside(app, query.get('origin'));
+	setTheme();
+	if (callback && reportBack(callback.content)) return;
+	await setLanguage(base, pickLanguage(...navigator.languages));
+	if (mode === 'oauth') {
+		showWaiting(createView('popup', () => window.close()));
+		await runWindow();
+		return;
+	}
+	const app = new App(['iframe', 'popup'].includes(mode) && !callback ? mode : 'same_window');
+	showWaiting(app.view);
+	if (callback) await resume(app, callback.content);
+	else if (app.mode === 'same_window') await runAlone(app);
+	else await runInside(app, query.get('origin'));
 }
 
 main();

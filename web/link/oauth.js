@@ -13,91 +13,91 @@ const refused = (reason) => new Refused(409, { reason });
 
 /** Tells the window what to begin with, as often as it asks; what it says at last is given. */
 function talk(popup, start) {
-  return new Promise((resolve) => {
-    const hear = (event) => {
-      if (event.source !== popup || event.origin !== location.origin) return;
-      if (event.data?.tenon !== 'link-oauth') return;
-      if (event.data.type === 'ready')
-        popup.postMessage({ tenon: 'link-oauth', type: 'start', ...start }, location.origin);
-      if (event.data.type !== 'result') return;
-      removeEventListener('message', hear);
-      resolve(event.data.result);
-    };
-    addEventListener('message', hear);
-  });
+	return new Promise((resolve) => {
+		const hear = (event) => {
+			if (event.source !== popup || event.origin !== location.origin) return;
+			if (event.data?.tenon !== 'link-oauth') return;
+			if (event.data.type === 'ready')
+				popup.postMessage({ tenon: 'link-oauth', type: 'start', ...start }, location.origin);
+			if (event.data.type !== 'result') return;
+			removeEventListener('message', hear);
+			resolve(event.data.result);
+		};
+		addEventListener('message', hear);
+	});
 }
 
 /** How the session stands; an outcome, or null while it is open. */
 async function look() {
-  const stand = await call('GET', 'session').catch((error) => {
-    if (error.status === 0) return { status: 'open' };
-    throw error;
-  });
+	const stand = await call('GET', 'session').catch((error) => {
+		if (error.status === 0) return { status: 'open' };
+		throw error;
+	});
 
-  if (stand.status === 'connected') return stand;
-  if (stand.status === 'failed') throw refused(stand.error ?? 'failed');
-  return null;
+	if (stand.status === 'connected') return stand;
+	if (stand.status === 'failed') throw refused(stand.error ?? 'failed');
+	return null;
 }
 
 async function poll(popup, told) {
-  for (;;) {
-    const said = await Promise.race([told, pause(POLL_MS)]);
-    const wasClosed = popup.closed;
-    const stand = await look();
-    if (stand) return stand;
-    if (said && said !== 'connected') throw refused(said);
-    if (wasClosed) throw refused('sign_in_closed');
-  }
+	for (;;) {
+		const said = await Promise.race([told, pause(POLL_MS)]);
+		const wasClosed = popup.closed;
+		const stand = await look();
+		if (stand) return stand;
+		if (said && said !== 'connected') throw refused(said);
+		if (wasClosed) throw refused('sign_in_closed');
+	}
 }
 
 /** Signs in as `attempt` says; the account, as from connecting. Throws Refused. */
 export async function signIn(app, attempt) {
-  const { connector, format, context } = attempt;
+	const { connector, format, context } = attempt;
 
-  if (app.mode === 'same_window') {
-    const { authorize_url: url } = await call('POST', 'oauth/start', { connector, format, context });
-    app.keep(attempt);
-    location.assign(url);
-    return new Promise(() => {});
-  }
-  const popup = window.open(new URL('../link?mode=oauth', base), '', WINDOW);
-  if (!popup) throw refused('sign_in_blocked');
-  const told = talk(popup, { session: app.opened.session, connector, format, context });
-  try {
-    return await poll(popup, told);
-  } finally {
-    popup.close();
-  }
+	if (app.mode === 'same_window') {
+		const { authorize_url: url } = await call('POST', 'oauth/start', { connector, format, context });
+		app.keep(attempt);
+		location.assign(url);
+		return new Promise(() => {});
+	}
+	const popup = window.open(new URL('../link?mode=oauth', base), '', WINDOW);
+	if (!popup) throw refused('sign_in_blocked');
+	const told = talk(popup, { session: app.opened.session, connector, format, context });
+	try {
+		return await poll(popup, told);
+	} finally {
+		popup.close();
+	}
 }
 
 /** The window's own part, before it goes to the ATS. */
 export async function runWindow() {
-  const { opener } = window;
-  if (!opener) return;
-  const say = (type, rest) =>
-    opener.postMessage({ tenon: 'link-oauth', type, ...rest }, location.origin);
-  const start = await new Promise((resolve) => {
-    addEventListener('message', (event) => {
-      if (event.source !== opener || event.origin !== location.origin) return;
-      if (event.data?.tenon === 'link-oauth' && event.data.type === 'start') resolve(event.data);
-    });
-    say('ready');
-  });
+	const { opener } = window;
+	if (!opener) return;
+	const say = (type, rest) =>
+		opener.postMessage({ tenon: 'link-oauth', type, ...rest }, location.origin);
+	const start = await new Promise((resolve) => {
+		addEventListener('message', (event) => {
+			if (event.source !== opener || event.origin !== location.origin) return;
+			if (event.data?.tenon === 'link-oauth' && event.data.type === 'start') resolve(event.data);
+		});
+		say('ready');
+	});
 
-  setSession(start.session);
-  try {
-    const { connector, format, context } = start;
-    const { authorize_url: url } = await call('POST', 'oauth/start', { connector, format, context });
-    location.assign(url);
-  } catch (error) {
-    say('result', { result: error.reason ?? 'failed' });
-  }
+	setSession(start.session);
+	try {
+		const { connector, format, context } = start;
+		const { authorize_url: url } = await call('POST', 'oauth/start', { connector, format, context });
+		location.assign(url);
+	} catch (error) {
+		say('result', { result: error.reason ?? 'failed' });
+	}
 }
 
 /** Back from the ATS: true if there was a page to be told. */
 export function reportBack(result) {
-  if (!window.opener) return false;
-  window.opener.postMessage({ tenon: 'link-oauth', type: 'result', result }, location.origin);
-  window.close();
-  return true;
+	if (!window.opener) return false;
+	window.opener.postMessage({ tenon: 'link-oauth', type: 'result', result }, location.origin);
+	window.close();
+	return true;
 }

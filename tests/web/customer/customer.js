@@ -1,4 +1,5 @@
-// A customer's page: ?base=…&token=…&sdk=tenon|own|script&… opens the dialog at a click.
+// A customer's page: ?base=…&sdk=tenon|own|script&options=… opens the
+// dialog at a click, with window.token, which a real one would ask its own server for.
 const query = new URLSearchParams(location.search);
 const base = query.get('base');
 const sdk = query.get('sdk') ?? 'tenon';
@@ -26,7 +27,7 @@ options.onEvent = (name, data) => {
 };
 document.querySelector('#connect').addEventListener('click', () => {
 	outcome.textContent = '';
-	window.dialog = link.authenticate(query.get('token'), options);
+	window.dialog = link.authenticate(window.token, options);
 	window.dialog.then(show, (problem) => show(problem instanceof Error
 		? { error: true, error_type: problem.error_type, reason: problem.reason, message: problem.message }
 		: { rejected: problem }));
