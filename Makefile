@@ -1,6 +1,6 @@
 # A short front for Meson. `make` builds the release in build/, `make test` runs every test under
 # the sanitizers in build-debug/.
-.PHONY: all test unit e2e bench fuzz oracle fmt lint clean
+.PHONY: all test unit e2e web bench fuzz oracle fmt lint clean
 
 all: build/build.ninja
 	ninja -C build
@@ -29,7 +29,11 @@ tsan: build-tsan/build.ninja
 e2e: all
 	tests/e2e/run
 
-test: lint unit tsan e2e
+# The link page and its SDK in a real browser (needs Chromium and Node).
+web: all
+	tests/web/run
+
+test: lint unit tsan e2e web
 
 bench: all
 	bench/run all
@@ -54,7 +58,7 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run
+	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run
 	ninja -C build-clang
 
 clean:

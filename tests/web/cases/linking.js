@@ -130,7 +130,7 @@ export const cases = {
 		const two = await inFrame(at, { token: { connectors: null },
 			options: { integrations: ['fjord', { name: 'kiln' }], noBack: true } });
 		await step(two.dialog, 'choose').waitFor();
-		assert.deepEqual(await two.dialog.locator('.row').allTextContents(), ['Fjord', 'Kiln']);
+		assert.deepEqual(await two.dialog.locator('.row-text').allTextContents(), ['Fjord', 'Kiln']);
 		await two.dialog.getByRole('button', { name: 'Fjord' }).click();
 		await step(two.dialog, 'connect').waitFor();
 		assert.equal(await two.dialog.getByRole('button', { name: 'Back' }).count(), 0);

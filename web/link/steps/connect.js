@@ -20,7 +20,10 @@ function makeHelp(format, name) {
 	if (!help) return null;
 	const url = webAddress(help.url ?? '');
 
-	return h('details', { class: 'help' },
+	const show = (event) => event.target.open
+		&& event.target.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+
+	return h('details', { class: 'help', ontoggle: show },
 		h('summary', {}, h('span', {}, t('help.open')), icon('down')),
 		help.text ? h('p', {}, help.text) : null,
 		help.picture ? h('img', {
