@@ -37,7 +37,17 @@ void reseal_register(struct accounts *accounts)
 		.context = accounts,
 	};
 
+	/* A token which is being got while the others are destroyed is of no version any more, and
+	 * no other is asked for. */
+	const struct vault_column tokens = {
+		.name = "account_token_version",
+		.revoke = "UPDATE account SET token_version = token_version + 1,"
+			  " token_expires_ms = 1, token_refresh_ms = 0, token_refused = 1"
+			  " WHERE environment_id = ?1",
+	};
+
 	vault_add_column(accounts->vault, &column);
+	vault_add_column(accounts->vault, &tokens);
 }
 
 /* --- revocation ----------------------------------------------------------------------------- */

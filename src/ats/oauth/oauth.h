@@ -4,7 +4,7 @@
  * One new token per old one, whoever asks for it: fibers and workers wait for one flight; a lease
  * with a fence in the store keeps other processes away; what is about to be sent is noted first,
  * and what came is on the disk before it is used, in place of the very version that it was made
- * of. docs/decisions/0006-token-refresh.md says why. This room owns the tables oauth_app,
+ * of. docs/decisions/0008-token-refresh.md says why. This room owns the tables oauth_app,
  * oauth_state and credential_lease. */
 #ifndef ATS_OAUTH_OAUTH_H
 #define ATS_OAUTH_OAUTH_H

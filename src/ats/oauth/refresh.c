@@ -9,6 +9,7 @@ enum {
 	LEASE_STEP_MS = 250, /* between two looks at a lease that another process has */
 	STORE_STEP_MS = 250,
 	AGAIN_MS = 2000, /* before invalid_grant is believed */
+	CONFLICTS_MAX = 5,
 	POSTPONE_MS = 60 * 1000,
 };
 
@@ -127,14 +128,20 @@ static bool keep(struct refresh *refresh, const struct token_answer *answer, str
 		.also = lease_end_statement(arena, refresh->account, &refresh->lease),
 	};
 
-	for (;;) {
+	for (int conflicts = 0;;) {
 		if (credential_replace(refresh->oauth->options.accounts, arena, refresh->account,
 				       &change, err))
 			break;
-		if (err->code != ERROR_UNAVAILABLE || now_ms(refresh) >= refresh->lease.until_ms) {
+		if (has_moved(refresh))
+			return true;
+		/* A conflict may be that of a data key which was rotated out between the sealing
+		 * and the write: it is sealed again. */
+		bool may_pass = err->code == ERROR_UNAVAILABLE ||
+				(err->code == ERROR_CONFLICT && ++conflicts < CONFLICTS_MAX);
+		if (!may_pass || now_ms(refresh) >= refresh->lease.until_ms) {
 			LOG(LOG_ERROR, "token_lost", LOG_S(account_id, refresh->account->id),
 			    LOG_C(error, error_name(err->code)));
-			return has_moved(refresh);
+			return false;
 		}
 		loop_sleep_ms(STORE_STEP_MS);
 	}
