@@ -279,9 +279,12 @@ static void turn(struct loop *loop, int64_t until_ns)
 	if (count < 0 && errno != EINTR)
 		die("epoll_wait: %s", strerror(errno));
 	loop->now_ns = clock_monotonic_ns(loop->clock);
+	/* From here on: a timer, too, may remove a watch that there is news of. */
+	loop->events = events;
+	loop->event_count = count < 0 ? 0 : count;
 	inbox_take(loop);
 	timer_heap_ring(&loop->timers, loop->now_ns);
-	dispatch(loop, events, count < 0 ? 0 : count);
+	dispatch(loop, events, loop->event_count);
 	run_fibers(loop);
 }
 

@@ -679,6 +679,58 @@ static void a_removed_watch_is_not_called(void **state)
 		close(pair.watches[i].fd);
 }
 
+/* A timer that is due in every turn, and removes the watch in one of them. */
+struct remover {
+	struct loop *loop;
+	struct loop_timer timer;
+	struct loop_watch watch;
+	int turns, turns_left;
+	bool is_removed;
+	bool was_called_late;
+};
+
+static void remove_in_time(struct loop_timer *timer)
+{
+	struct remover *remover = timer->context;
+
+	if (++remover->turns == remover->turns_left) {
+		loop_watch_remove(remover->loop, &remover->watch);
+		remover->is_removed = true;
+	}
+	if (remover->turns < remover->turns_left + 4)
+		loop_timer_set(remover->loop, timer, loop_now_ns(remover->loop));
+	else
+		loop_stop(remover->loop);
+}
+
+static void note_late_call(struct loop_watch *watch, uint32_t events)
+{
+	struct remover *remover = watch->context;
+
+	(void)events;
+	remover->was_called_late |= remover->is_removed;
+}
+
+/* There is news of it at any time, so that the removal and the news fall into one turn. */
+static void a_watch_which_a_timer_removes_is_not_called(void **state)
+{
+	(void)state;
+	for (int i = 1; i < 12; i++) {
+		struct remover remover = {.loop = make_loop(), .turns_left = i};
+		struct error err;
+
+		remover.timer = (struct loop_timer){.callback = remove_in_time, .context = &remover};
+		remover.watch = (struct loop_watch){eventfd(1, 0), note_late_call, &remover};
+		assert_true(loop_watch_add(remover.loop, &remover.watch, EPOLLIN, &err));
+		loop_timer_set(remover.loop, &remover.timer, loop_now_ns(remover.loop));
+		loop_run(remover.loop);
+		assert_true(remover.is_removed);
+		assert_false(remover.was_called_late);
+		close(remover.watch.fd);
+		loop_destroy(remover.loop);
+	}
+}
+
 static void note_event(struct loop_watch *watch, uint32_t events)
 {
 	*(uint32_t *)watch->context = events;
@@ -755,6 +807,7 @@ int main(void)
 		cmocka_unit_test(a_signal_handler_may_stop_a_loop),
 		cmocka_unit_test(posts_that_never_ran_are_freed),
 		cmocka_unit_test(a_removed_watch_is_not_called),
+		cmocka_unit_test(a_watch_which_a_timer_removes_is_not_called),
 		cmocka_unit_test(a_watch_can_be_changed_and_a_bad_one_is_refused),
 		cmocka_unit_test(hooks_are_asked_each_turn_until_removed),
 	};
