@@ -412,10 +412,11 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 		transfer->is_plain = is_plain;
 		SET(easy, CURLOPT_ACCEPT_ENCODING, transfer->is_plain ? NULL : "gzip");
 	}
-	if (transfer->buffer_bytes != buffer_bytes) {
-		SET(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
+	/* After a call that got no connection, as of a bad URL, libcurl holds on to the old buffer
+	 * and refuses another size: that one does, too. */
+	if (transfer->buffer_bytes != buffer_bytes &&
+	    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes) == CURLE_OK)
 		transfer->buffer_bytes = buffer_bytes;
-	}
 	return true;
 }
 

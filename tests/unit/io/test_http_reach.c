@@ -280,6 +280,28 @@ static void call_public(void *context)
 	http_client_destroy(client);
 }
 
+/* Streams have smaller buffers than whole calls, and the handle is the same. */
+static void call_badly(void *context)
+{
+	struct stage *stage = context;
+	struct http_request request = stage_request(stage, HTTP_GET, "/");
+	struct http_request bad = request;
+	struct http_response response;
+	struct error err;
+
+	bad.url = STR("http://127.0.0.1:port/");
+	bad.response_bytes_max = 0;
+	assert_null(http_client_open(stage->client, &stage->arena, &bad, &response, &err));
+	assert_int_equal(response.outcome, HTTP_REFUSED);
+	assert_true(call(stage, stage->client, request, &err));
+}
+
+static void a_bad_url_spoils_no_other_call(void **state)
+{
+	(void)state;
+	play(call_badly);
+}
+
 static void what_others_link_to_is_public_whatever_is_allowed(void **state)
 {
 	(void)state;
@@ -294,6 +316,7 @@ int main(void)
 		cmocka_unit_test(calls_go_to_allowed_ranges),
 		cmocka_unit_test(a_named_origin_opens_no_way_for_others),
 		cmocka_unit_test(nothing_calls_the_server_itself),
+		cmocka_unit_test(a_bad_url_spoils_no_other_call),
 		cmocka_unit_test(what_others_link_to_is_public_whatever_is_allowed),
 	};
 
