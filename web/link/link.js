@@ -7,7 +7,7 @@ import { showChoose } from './steps/choose.js';
 import { showConnect } from './steps/connect.js';
 import { showDone, showFailure, showLeft } from './steps/end.js';
 import { showForm } from './steps/form.js';
-import { pickLanguage, setLanguage } from './texts.js';
+import { inLanguage, overFields, pickLanguage, setLanguage } from './texts.js';
 import { setTheme } from './theme.js';
 import { createView, showWaiting } from './view.js';
 
@@ -83,7 +83,8 @@ class App {
 			this.connect(connector, this.options.noBack ? null : () => this.choose()));
 	}
 
-	connect(connector, back) {
+	async connect(chosen, back) {
+		const connector = await inLanguage(base, chosen);
 		const wanted = this.options.authFormat;
 		const format = connector.formats.find((one) => one.format === wanted) ?? connector.formats[0];
 		showConnect(this, connector, format, back);
@@ -95,7 +96,8 @@ class App {
 		this.result = { result: 'success', integrated_account_id: id, integration: connector.name };
 		this.channel.send('connected', this.result);
 		if (done.post_connect && !this.options.skipRapidForm)
-			showForm(this, connector, done.post_connect.fields, () => this.showDone(connector));
+			showForm(this, connector, overFields(done.post_connect.fields, connector.texts),
+				() => this.showDone(connector));
 		else this.showDone(connector);
 	}
 
@@ -198,7 +200,7 @@ async function resume(app, result) {
 
 	if (result !== 'connected' || !connector) return;
 	const stand = await call('GET', 'session').catch(() => null);
-	if (stand?.status === 'connected') app.onConnected(connector, stand);
+	if (stand?.status === 'connected') app.onConnected(await inLanguage(base, connector), stand);
 }
 
 async function main() {

@@ -37,5 +37,33 @@ export function t(key, values = {}) {
 	return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+const over = (one, text) => ({ ...one, label: text?.label ?? one.label,
+	help: typeof text?.help === 'string' ? text.help : one.help });
+
+function overFormat(format, texts) {
+	const text = texts.formats?.[format.format];
+
+	return { ...format, label: text?.label ?? format.label,
+		help: format.help && { ...format.help, text: text?.help ?? format.help.text },
+		fields: overFields(format.fields, texts) };
+}
+
+/** The same fields with the connector's words for them in the reader's language. */
+export const overFields = (fields, texts) =>
+	fields.map((field) => over(field, texts?.fields?.[field.name]));
+
+/** The connector as it is shown in the language of the document, where it has texts in that. */
+export async function inLanguage(base, connector) {
+	const language = document.documentElement.lang;
+
+	if (!connector.languages?.includes(language)) return connector;
+	const answer = await fetch(new URL(`connectors/${connector.name}/${language}.json`, base))
+		.catch(() => null);
+	if (!answer?.ok) return connector;
+	const texts = await answer.json();
+	return { ...connector, texts,
+		formats: connector.formats.map((format) => overFormat(format, texts)) };
+}
+
 /** Whether there is such a sentence. */
 export const hasText = (key) => key in fallback;

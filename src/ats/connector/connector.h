@@ -419,6 +419,8 @@ struct connector_choice {
 
 struct connector_link {
 	struct str logo; /* a file of link/; empty: none */
+	const struct str *languages; /* "nl": link/nl.json has the page's texts in it */
+	size_t language_count;
 	const struct connector_guide *guides;
 	size_t guide_count;
 	const struct connector_reason *reasons;

@@ -1,7 +1,7 @@
 /* `link:` and `post_connect:` of connector.yaml: what the link page shows and asks. */
 #include "ats/connector/loader.h"
 
-enum { REASONS_MAX = 16, GUIDES_MAX = 8, CHOICES_MAX = 16, DEPENDS_MAX = 4 };
+enum { REASONS_MAX = 16, LANGUAGES_MAX = 64, GUIDES_MAX = 8, CHOICES_MAX = 16, DEPENDS_MAX = 4 };
 
 const char *const connector_reasons[] = {"credential_refused", "company_unknown", "right_missing",
 					 "ats_unreachable",    "rate_limited",    "invalid_field",
@@ -114,6 +114,38 @@ static void read_reasons(struct definition *definition, const struct yaml_node *
 	}
 	link->reasons = reasons;
 	link->reason_count = mapping->count;
+}
+
+static bool is_language(struct str name)
+{
+	if (name.len < 2 || name.len > 8)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (!(name.data[i] >= 'a' && name.data[i] <= 'z') && (name.data[i] != '-' || i < 2))
+			return false;
+	return true;
+}
+
+static void read_languages(struct definition *definition, const struct yaml_node *node,
+			   struct connector_link *link)
+{
+	const struct yaml_node *list = yaml_get(node, "languages");
+	struct str *languages;
+
+	if (list == NULL)
+		return;
+	if (list->kind != YAML_SEQUENCE || list->count > LANGUAGES_MAX) {
+		definition_fault(definition, list->line, "`languages` must be a list: [de, nl]");
+		return;
+	}
+	languages = arena_zero(definition->arena, (list->count + 1) * sizeof *languages);
+	for (size_t i = 0; i < list->count; i++)
+		if (definition_scalar(definition, &list->items[i], "a language", &languages[i]) &&
+		    !is_language(languages[i]))
+			definition_fault(definition, list->items[i].line,
+					 "a language is a short code in small letters: de, nl, pt-br");
+	link->languages = languages;
+	link->language_count = list->count;
 }
 
 /* --- post_connect ------------------------------------------------------------------------------ */
@@ -231,13 +263,14 @@ static void read_form(struct definition *definition, const struct yaml_node *roo
 void link_read(struct definition *definition, const struct yaml_node *root,
 	       struct connector *connector)
 {
-	static const char *const keys[] = {"logo", "formats", "reasons", NULL};
+	static const char *const keys[] = {"logo", "languages", "formats", "reasons", NULL};
 	const struct yaml_node *node = yaml_get(root, "link");
 
 	read_form(definition, root, connector);
 	if (node == NULL || !is_mapping(definition, node, "`link`", keys))
 		return;
 	read_file(definition, node, "logo", &connector->link.logo);
+	read_languages(definition, node, &connector->link);
 	read_guides(definition, node, &connector->link);
 	read_reasons(definition, node, &connector->link);
 }

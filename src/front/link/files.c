@@ -129,6 +129,12 @@ static bool add_connectors(struct link_files *files, const char *share,
 
 		if (!add_named(files, share, connector->name, connector->link.logo, err))
 			return false;
+		for (size_t k = 0; k < connector->link.language_count; k++)
+			if (!add_named(files, share, connector->name,
+				       arena_format(files->arena, "%.*s.json",
+						    STR_ARGS(connector->link.languages[k])),
+				       err))
+				return false;
 		for (size_t k = 0; k < connector->link.guide_count; k++)
 			if (!add_named(files, share, connector->name,
 				       connector->link.guides[k].picture, err))

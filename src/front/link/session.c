@@ -80,6 +80,16 @@ static struct json show_format(struct arena *arena, const struct connector *conn
 	return json_builder_object(&format);
 }
 
+static struct json show_languages(struct arena *arena, const struct connector *connector)
+{
+	struct json_builder list;
+
+	json_builder_init(&list, arena);
+	for (size_t i = 0; i < connector->link.language_count; i++)
+		json_builder_add(&list, json_string(connector->link.languages[i]));
+	return json_builder_array(&list);
+}
+
 static struct json show_connector(struct arena *arena, const struct connector *connector,
 				  struct json fixed)
 {
@@ -93,6 +103,7 @@ static struct json show_connector(struct arena *arena, const struct connector *c
 	put(&item, "name", json_string(connector->name));
 	put(&item, "label", json_string(connector->label));
 	put(&item, "logo", picture_path(arena, connector, connector->link.logo));
+	put(&item, "languages", show_languages(arena, connector));
 	put(&item, "formats", json_builder_array(&formats));
 	return json_builder_object(&item);
 }

@@ -52,6 +52,17 @@ export const cases = {
 		assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 	},
 
+	async 'in the words of its reader, the ATS’s own fields too'(at) {
+		const words = { nl: 'Bedrijfs-ID', de: 'Firmen-ID', fr: 'ID de l’entreprise',
+			es: 'ID de la empresa', ar: 'معرّف الشركة', en: 'Company ID' };
+		for (const [language, label] of Object.entries(words)) {
+			const { page, dialog } = await inFrame(at, { options: { language } });
+			await dialog.getByLabel(label).waitFor();
+			assert.equal(await dialog.locator('html').getAttribute('lang'), language);
+			await page.close();
+		}
+	},
+
 	async 'an outcome that another tab did not ask for is not believed'(at) {
 		const page = await at.context.newPage();
 		await page.goto(`${at.stage.customer.url}/?base=${encodeURIComponent(at.stage.server.url)}`
