@@ -59,7 +59,7 @@ def spell_4(address):
     a, b, c, d = address.packed
     number = int(address)
     return [
-        str(address), f"{address}.", str(number), hex(number), hex(number).upper().replace("X", "x"),
+        str(address), f"{address}.", str(number), hex(number), f"0x{number:X}",
         "0" + oct(number)[2:], f"{a}.{number & 0xffffff}", f"{a}.{b}.{number & 0xffff}",
         f"{a:#x}.{b:#x}.{c:#x}.{d:#x}", f"0{a:o}.0{b:o}.0{c:o}.0{d:o}", f"{a:#x}.{b}.0{c:o}.{d}",
         f"000{a:o}.{b}.{c}.{d}", f"{number + 2 ** 32}", str(address).replace(".", "%2e"),

@@ -53,7 +53,7 @@ class FakeAts:
 
     def __init__(self):
         self.links, self.targets, self.shapes = [], [], []
-        self.with_token = self.hops = 0
+        self.with_token = self.hops = self.requests = 0
         self.lock = threading.Lock()
         fake = self
 
@@ -66,6 +66,7 @@ class FakeAts:
             def answer(self):
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with fake.lock:
+                    fake.requests += 1
                     fake.with_token += TOKEN in (self.headers.get("Authorization") or "")
                 status, headers, body = fake.find(urllib.parse.urlsplit(self.path).path)
                 self.send_response(status)
@@ -148,7 +149,7 @@ class Outbound(Case):
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", cls.built / "outbound.so",
                         HERE / "outbound.c", "-ldl"], check=True)
 
-    def start(self, *options):
+    def start(self, *options, env=None):
         self.log = self.folder / "connected"
         self.log.touch()
         self.fake = FakeAts()
@@ -157,7 +158,8 @@ class Outbound(Case):
             ["serve", "--listen", "127.0.0.1:0", "--data", str(self.data), "--share",
              str(make_share(self.folder)), "--connector-base-url",
              f"recruitee=http://{self.fake.host}", *options],
-            env={"LD_PRELOAD": str(self.built / "outbound.so"), "OUTBOUND_LOG": str(self.log)})
+            env={"LD_PRELOAD": str(self.built / "outbound.so"), "OUTBOUND_LOG": str(self.log),
+                 **(env or {})})
         self.addCleanup(self.serve.kill)
         self.key = create_key(self.data, "production", "--scope", "admin", "--scope", "call")["key"]
         self.local = threading.local()
@@ -268,6 +270,17 @@ class Outbound(Case):
         self.assertNotIn("10.20.0.9", {place[0] for place in self.connected()})
         self.assertEqual(listener.connections, 0)
 
+    def test_no_proxy_of_the_environment_is_asked(self):
+        proxy = Sink("127.0.0.4")
+        self.addCleanup(proxy.close)
+        url = f"http://{proxy.host}"
+        self.start("--call-timeout", "2", "--allow-address", "127.0.0.0/8", env={
+            name: url for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY",
+                                   "ALL_PROXY")})
+        self.try_all(["a01010101.test", "1.1.1.2"], self.link)
+        self.assertEqual({place[0] for place in self.connected()}, {"1.1.1.1", "1.1.1.2"})
+        self.assertEqual(proxy.connections, 0)
+
     def test_the_error_tells_the_kind_and_the_flag(self):
         self.start()
         status, _, body = self.link("a0a010203.test")
@@ -277,6 +290,25 @@ class Outbound(Case):
         self.assertNotIn("10.1.2.3", json.dumps(body))
         self.assertTrue(any("10.1.2.3" in line and "address_refused" in line
                             for line in self.serve.log))
+
+    def test_control_bytes_go_nowhere(self):
+        self.start()
+        before = self.fake.requests
+        for byte, place in itertools.product([*range(0x20), 0x7f], range(3)):
+            bad = "ab"[:place] + chr(byte) + "ab"[place:]
+            for field, context, token in (("api_token", COMPANY, bad), ("company_id", bad, TOKEN)):
+                status, _, body = self.call("POST", "/integrated-account", {
+                    "connector": "recruitee", "tenant_id": "t", "context": {"company_id": context},
+                    "credentials": {"api_token": token}})
+                self.assertEqual((status, body["error"]), (400, "invalid"), bad)
+                self.assertIn(field, body["field"], bad)
+            quoted = urllib.parse.quote(bad)
+            for path in (f"/custom/a{quoted}b", f"/proxy/candidates/{quoted}",
+                         f"/unified/ats/candidates/{quoted}"):
+                status, _, body = self.call(
+                    "GET", f"{path}?integrated_account_id={self.account}")
+                self.assertIn(status, (400, 404), (path, body))
+        self.assertEqual(self.fake.requests, before)
 
     def shapes(self, sinks):
         """Answers that lead elsewhere, by all means there are."""
@@ -301,7 +333,7 @@ class Outbound(Case):
             yield 407, [("Proxy-Authenticate", "Basic")], b""
 
     def test_no_secret_goes_elsewhere(self):
-        """Though nothing else is in the way: the addresses are allowed, and TLS is not asked for."""
+        """Though nothing else is in the way: addresses are allowed, and TLS is not asked for."""
         sinks = [Sink("127.0.0.1"), Sink("127.0.0.2"), Sink("::1")]
         for sink in sinks:
             self.addCleanup(sink.close)
