@@ -99,6 +99,7 @@ static void init_doors(struct worker *worker)
 		.started_ms = server->started_ms,
 		.call_timeout_ms = server->call_timeout_ms,
 		.is_draining = &server->is_draining,
+		.has_tls = server->tls != NULL,
 		.dispatch = dispatch,
 	};
 	worker->handler = (struct http_handler){worker_handle, refuse, worker, stream_max};

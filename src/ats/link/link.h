@@ -92,6 +92,16 @@ bool link_session_begin(struct links *links, struct arena *arena, struct str tok
 bool link_session_find(struct links *links, struct arena *arena, struct str text,
 		       struct link_session *session, const char **reason,
 		       struct error *err) MUST_CHECK;
+/* The one with this id, whose token is not to be had: of an environment's callback. */
+bool link_session_find_by_id(struct links *links, struct arena *arena, struct str environment_id,
+			     struct str id, struct link_session *session, const char **reason,
+			     struct error *err) MUST_CHECK;
+/* What only one browser knows, kept in its cookie while somebody signs in elsewhere: a text, and
+ * its digest of VAULT_DIGEST_BYTES. */
+struct str link_browser_make(struct links *links, struct arena *arena);
+/* False when it is none of ours. */
+bool link_browser_digest(struct links *links, struct arena *arena, struct str text,
+			 struct str *digest) MUST_CHECK;
 /* Before a credential is tried: ERROR_RATE_LIMITED past LINK_TRIES_MAX, ERROR_CONFLICT when the
  * session is over. */
 bool link_session_try(struct links *links, const struct link_session *session,

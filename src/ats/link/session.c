@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-static const char session_purpose[] = "link_session", session_prefix[] = "tsess_";
+static const char session_purpose[] = "link_session", session_prefix[] = "tsess_",
+		  browser_prefix[] = "tbrow_";
 
 /* --- exchanging a token ----------------------------------------------------------------------- */
 
@@ -210,6 +211,27 @@ static bool read_session(struct arena *arena, const struct store_rows *rows,
 	       link_read_json(arena, store_cell(rows, 0, at + 9), &out->defaults, err);
 }
 
+#define SESSION_COLUMNS                                                                    \
+	"SELECT " TOKEN_COLUMNS ", s.id, s.origin, s.mode, s.language, s.connectors, s.status," \
+	" s.account_id, s.error, s.expires_ms, e.link FROM link_session s"                     \
+	" JOIN link_token t ON t.environment_id = s.environment_id AND t.id = s.token_id"      \
+	" JOIN environment e ON e.id = s.environment_id"
+
+static bool take_session(struct links *links, struct arena *arena, const struct store_rows *rows,
+			 struct link_session *session, const char **reason, struct error *err)
+{
+	if (rows->count == 0)
+		return refuse_session(reason, err);
+	if (!read_session(arena, rows, session, err))
+		return false;
+	if (session->token.revoked_ms != 0)
+		return refuse_session(reason, err);
+	if (session->expires_ms <= clock_unix_ms(links->clock))
+		return refuse("session_expired", reason, ERROR_GONE,
+			      "the link page was open for too long; begin again", err);
+	return true;
+}
+
 bool link_session_find(struct links *links, struct arena *arena, struct str text,
 		       struct link_session *session, const char **reason, struct error *err)
 {
@@ -220,25 +242,42 @@ bool link_session_find(struct links *links, struct arena *arena, struct str text
 	if (!token_text_check(text, session_prefix))
 		return refuse_session(reason, err);
 	struct store_value digest = link_digest(links, arena, session_purpose, text);
-	if (!store_query(links->store, arena,
-			 "SELECT " TOKEN_COLUMNS ", s.id, s.origin, s.mode, s.language,"
-			 " s.connectors, s.status, s.account_id, s.error, s.expires_ms, e.link"
-			 " FROM link_session s JOIN link_token t ON t.environment_id ="
-			 " s.environment_id AND t.id = s.token_id"
-			 " JOIN environment e ON e.id = s.environment_id WHERE s.digest = ?1",
-			 &digest, 1, &rows, err))
+	return store_query(links->store, arena, SESSION_COLUMNS " WHERE s.digest = ?1", &digest, 1,
+			   &rows, err) &&
+	       take_session(links, arena, &rows, session, reason, err);
+}
+
+bool link_session_find_by_id(struct links *links, struct arena *arena, struct str environment_id,
+			     struct str id, struct link_session *session, const char **reason,
+			     struct error *err)
+{
+	struct store_value values[] = {store_text(environment_id), store_text(id)};
+	struct store_rows rows;
+
+	*reason = NULL;
+	return store_query(links->store, arena,
+			   SESSION_COLUMNS " WHERE s.environment_id = ?1 AND s.id = ?2", values, 2,
+			   &rows, err) &&
+	       take_session(links, arena, &rows, session, reason, err);
+}
+
+/* --- browsers --------------------------------------------------------------------------------- */
+
+struct str link_browser_make(struct links *links, struct arena *arena)
+{
+	return token_text_make(links->random, arena, browser_prefix);
+}
+
+bool link_browser_digest(struct links *links, struct arena *arena, struct str text,
+			 struct str *digest)
+{
+	if (!token_text_check(text, browser_prefix))
 		return false;
-	if (rows.count == 0)
-		return refuse_session(reason, err);
-	if (!read_session(arena, &rows, session, err))
-		return false;
-	if (session->token.revoked_ms != 0)
-		return refuse_session(reason, err);
-	if (session->expires_ms <= clock_unix_ms(links->clock))
-		return refuse("session_expired", reason, ERROR_GONE,
-			      "the link page was open for too long; begin again", err);
+	*digest = link_digest(links, arena, session_purpose, text).bytes;
 	return true;
 }
+
+/* --- trying ----------------------------------------------------------------------------------- */
 
 static bool refuse_over(struct error *err)
 {

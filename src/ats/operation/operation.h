@@ -277,6 +277,10 @@ enum operation_filtering operation_filtering(const struct unified_resource *reso
 					     const struct unified_method *method,
 					     const struct model_filter *filter);
 
+/* Checks an account's context alone against its connector's fields. */
+bool operation_check_context(const struct operation_services *services, struct arena *arena,
+			     const struct account *account, struct error *err) MUST_CHECK;
+
 /* Checks an account's context and credential against its connector's fields (field named in the
  * error), and with its probe against the ATS. The account need not be stored yet. A probe which
  * the ATS answers with 401, 403 or 404 is an ERROR_INVALID too, of the field to look at first.

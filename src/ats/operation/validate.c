@@ -212,6 +212,18 @@ static bool probe_with_token(const struct operation_services *services, struct a
 	return ok;
 }
 
+bool operation_check_context(const struct operation_services *services, struct arena *arena,
+			     const struct account *account, struct error *err)
+{
+	const struct connector *connector =
+		connectors_find(services->connectors, account->connector, err);
+
+	if (connector == NULL)
+		return false;
+	struct fields context = {connector->context, connector->context_count, "context"};
+	return check_fields(services, arena, &context, account->context, err);
+}
+
 bool operation_validate(const struct operation_services *services, struct arena *arena,
 			const struct account *account, struct json credential,
 			int64_t deadline_ns, struct operation_result *result,

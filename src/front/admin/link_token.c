@@ -110,11 +110,8 @@ static bool read_token(const struct door *door, struct http_exchange *exchange,
 static struct str make_url(const struct door *door, const struct http_exchange *exchange,
 			   struct str text)
 {
-	struct str base = door->services->public_url;
-	struct str host = http_exchange_header(exchange, "host");
+	struct str base = door_base_url(door, exchange);
 
-	if (base.len == 0 && host.len > 0 && !exchange->is_local)
-		base = arena_format(exchange->arena, "http://%.*s", STR_ARGS(host));
 	return arena_format(exchange->arena, "%.*s/link#token=%.*s", STR_ARGS(base), STR_ARGS(text));
 }
 

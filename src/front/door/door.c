@@ -117,6 +117,17 @@ bool door_read_limit(struct str text, int64_t *limit, struct error *err)
 			       STR_ARGS(str_slice(text, 0, 64)));
 }
 
+struct str door_base_url(const struct door *door, const struct http_exchange *exchange)
+{
+	struct str base = door->services->public_url;
+	struct str host = http_exchange_header(exchange, "host");
+
+	if (base.len > 0 || host.len == 0 || exchange->is_local)
+		return base;
+	return arena_format(exchange->arena, "%s://%.*s", door->has_tls ? "https" : "http",
+			    STR_ARGS(host));
+}
+
 void door_reply(struct http_exchange *exchange, int status, struct json value)
 {
 	door_reply_sized(exchange, status, value, 256);

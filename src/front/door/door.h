@@ -33,6 +33,7 @@ struct door {
 	int64_t started_ms;         /* unix */
 	int64_t call_timeout_ms;    /* of one operation */
 	const _Atomic bool *is_draining;
+	bool has_tls; /* it is reached over https */
 	/* Answers a request through the server's routes, for a door whose requests hold others; in
 	 * a fiber, and the exchange need have no connection. */
 	void (*dispatch)(const struct door *door, struct http_exchange *exchange);
@@ -61,6 +62,9 @@ bool door_parse_body(struct http_exchange *exchange, struct json *out, struct er
 
 /* The text of the parameter `limit`, 1 to OPERATION_LIMIT_MAX. */
 bool door_read_limit(struct str text, int64_t *limit, struct error *err) MUST_CHECK;
+
+/* Where callers reach this server: as the operator said, or as this one did. */
+struct str door_base_url(const struct door *door, const struct http_exchange *exchange);
 
 void door_reply(struct http_exchange *exchange, int status, struct json value);
 /* The same for a large value whose printed length is about known. */

@@ -1,16 +1,5 @@
 /* A credential that somebody filled in on the link page: tried on the ATS, then kept. */
-#include "front/link/routes.h"
-
-struct attempt {
-	const struct door *door;
-	struct http_exchange *exchange;
-	struct link_session session;
-	const struct connector *connector;
-	struct account account; /* what it becomes */
-	struct json given;      /* context as filled in */
-	struct json credential;
-	const char *reason;
-};
+#include "front/link/attempt.h"
 
 static bool read_object(struct json body, const char *name, struct json *out, struct error *err)
 {
@@ -22,7 +11,7 @@ static bool read_object(struct json body, const char *name, struct json *out, st
 }
 
 /* Of several connectors the page says which; it must be one that the token is for. */
-static bool find_connector(struct attempt *attempt, struct str name, struct error *err)
+bool attempt_find_connector(struct attempt *attempt, struct str name, struct error *err)
 {
 	const struct door *door = attempt->door;
 	const struct link_session *session = &attempt->session;
@@ -41,7 +30,7 @@ static bool find_connector(struct attempt *attempt, struct str name, struct erro
 	return true;
 }
 
-static bool check_format(struct attempt *attempt, struct str name, struct error *err)
+bool attempt_find_format(struct attempt *attempt, struct str name, struct error *err)
 {
 	const struct connector_format *format =
 		connector_find_format(attempt->connector, name, err);
@@ -57,7 +46,7 @@ static bool check_format(struct attempt *attempt, struct str name, struct error 
 	return true;
 }
 
-static bool read_attempt(struct attempt *attempt, struct error *err)
+bool attempt_read(struct attempt *attempt, struct error *err)
 {
 	struct http_exchange *exchange = attempt->exchange;
 	const struct link_token *token = &attempt->session.token;
@@ -73,7 +62,8 @@ static bool read_attempt(struct attempt *attempt, struct error *err)
 	       link_read_text(body, "format", 64, &format, err) &&
 	       read_object(body, "context", &attempt->given, err) &&
 	       read_object(body, "credentials", &attempt->credential, err) &&
-	       find_connector(attempt, connector, err) && check_format(attempt, format, err);
+	       attempt_find_connector(attempt, connector, err) &&
+	       attempt_find_format(attempt, format, err);
 }
 
 /* --- the context ------------------------------------------------------------------------------ */
@@ -113,7 +103,7 @@ static struct json fixed_context(const struct attempt *attempt)
 							  : attempt->session.token.context;
 }
 
-static struct json context_for_ats(const struct attempt *attempt)
+struct json attempt_context(const struct attempt *attempt)
 {
 	struct json fixed = fixed_context(attempt);
 	struct json_builder out;
@@ -126,7 +116,7 @@ static struct json context_for_ats(const struct attempt *attempt)
 	return json_builder_object(&out);
 }
 
-static struct json whole_context(const struct attempt *attempt, struct json for_ats)
+struct json attempt_whole_context(const struct attempt *attempt, struct json for_ats)
 {
 	struct json_builder out;
 
@@ -138,7 +128,7 @@ static struct json whole_context(const struct attempt *attempt, struct json for_
 
 /* --- trying and keeping ------------------------------------------------------------------------- */
 
-static bool try_credential(struct attempt *attempt, struct error *err)
+bool attempt_try(struct attempt *attempt, struct error *err)
 {
 	const struct door *door = attempt->door;
 	struct arena *arena = attempt->exchange->arena;
@@ -146,19 +136,21 @@ static bool try_credential(struct attempt *attempt, struct error *err)
 	struct operation_result result;
 
 	trial.environment_id = attempt->session.token.environment_id;
-	trial.context = context_for_ats(attempt);
+	/* Rate limits are kept by it: one who tries too often is in nobody else's way. */
+	if (trial.id.len == 0)
+		trial.id = attempt->session.id;
+	trial.context = attempt_context(attempt);
 	bool is_good = operation_validate(
 		door->services, arena, &trial, attempt->credential,
 		attempt->exchange->started_ns + door->call_timeout_ms * 1000000, &result, err);
 	door_set_timing(door, attempt->exchange, &result);
 	if (!is_good)
 		attempt->reason = link_reason(door->services, arena, attempt->connector, &result, err);
-	attempt->account.context = whole_context(attempt, trial.context);
+	attempt->account.context = attempt_whole_context(attempt, trial.context);
 	return is_good;
 }
 
-/* The account and the session's end are one: of two that are tried at once one is kept. */
-static bool keep(struct attempt *attempt, struct error *err)
+bool attempt_keep(struct attempt *attempt, struct error *err)
 {
 	struct accounts *accounts = attempt->door->services->accounts;
 	struct arena *arena = attempt->exchange->arena;
@@ -190,9 +182,9 @@ static bool run(struct attempt *attempt, struct error *err)
 
 	if (!link_find_session(attempt->door, attempt->exchange, &attempt->session,
 			       &attempt->reason, err) ||
-	    !read_attempt(attempt, err) ||
+	    !attempt_read(attempt, err) ||
 	    !link_session_try(attempt->door->links, &attempt->session, err) ||
-	    !try_credential(attempt, err) || !keep(attempt, err))
+	    !attempt_try(attempt, err) || !attempt_keep(attempt, err))
 		return false;
 	json_builder_init(&out, attempt->exchange->arena);
 	json_builder_set(&out, STR("integrated_account_id"), json_string(attempt->account.id));

@@ -253,6 +253,21 @@ static void set_page_headers(struct http_exchange *exchange, struct str ancestor
 		http_exchange_set_header(exchange, "X-Frame-Options", STR("DENY"));
 }
 
+struct str link_page(const struct door *door, struct http_exchange *exchange, const char *name)
+{
+	const struct link_file *file =
+		find(door->link_files, arena_format(exchange->arena, "page/%s", name));
+
+	if (file == NULL)
+		return (struct str){NULL, 0};
+	set_page_headers(exchange, STR("'none'"));
+	http_exchange_set_header(exchange, "X-Content-Type-Options", STR("nosniff"));
+	http_exchange_set_header(exchange, "Referrer-Policy", STR("no-referrer"));
+	http_exchange_set_header(exchange, "Cache-Control", STR("no-store"));
+	exchange->content_type = file->type;
+	return file->bytes;
+}
+
 void link_show_page(void *context, struct http_exchange *exchange, const struct http_match *match)
 {
 	const struct door *door = context;

@@ -11,6 +11,10 @@ const struct http_route link_routes[] = {
 	{HTTP_GET, "/link/session", link_show_session},
 	{HTTP_POST, "/link/exit", link_end_session},
 	{HTTP_POST, "/link/connect", link_connect},
+	{HTTP_POST, "/link/oauth/start", link_start_oauth},
+	{HTTP_GET, "/link/callback", link_end_oauth},
+	{HTTP_GET, "/link/options", link_list_options},
+	{HTTP_POST, "/link/form", link_save_form},
 };
 const size_t link_route_count = sizeof link_routes / sizeof link_routes[0];
 

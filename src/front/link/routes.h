@@ -10,7 +10,11 @@ typedef void link_handler(void *context, struct http_exchange *exchange,
 
 link_handler link_show_page, link_show_file, link_show_picture, link_show_sdk;
 link_handler link_begin_session, link_show_session, link_end_session, link_connect;
+link_handler link_start_oauth, link_end_oauth, link_list_options, link_save_form;
 
+/* A page of the link page's own files as text, and with the headers of a page; empty: it is not
+ * there. */
+struct str link_page(const struct door *door, struct http_exchange *exchange, const char *name);
 /* The token behind "Bearer"; empty when there is none. */
 struct str link_bearer(const struct http_exchange *exchange);
 /* The session of the request. */

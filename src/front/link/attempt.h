@@ -1,0 +1,32 @@
+/* Private to this room: a credential that is tried, and what becomes of it. */
+#ifndef FRONT_LINK_ATTEMPT_H
+#define FRONT_LINK_ATTEMPT_H
+
+#include "front/link/routes.h"
+
+struct attempt {
+	const struct door *door;
+	struct http_exchange *exchange;
+	struct link_session session;
+	const struct connector *connector;
+	struct account account; /* what it becomes */
+	struct json given;      /* context as filled in */
+	struct json credential;
+	const char *reason;
+};
+
+/* Connector, format, context and credentials of the body, of attempt->session. */
+bool attempt_read(struct attempt *attempt, struct error *err) MUST_CHECK;
+/* The token's connector of this name, or the account's that is linked anew. */
+bool attempt_find_connector(struct attempt *attempt, struct str name, struct error *err) MUST_CHECK;
+bool attempt_find_format(struct attempt *attempt, struct str name, struct error *err) MUST_CHECK;
+/* What the connector asks for: the token's words go over what was filled in. */
+struct json attempt_context(const struct attempt *attempt);
+/* That, and what else the token puts into the account. */
+struct json attempt_whole_context(const struct attempt *attempt, struct json for_ats);
+/* One call to the ATS, which tells whether the credential is good. */
+bool attempt_try(struct attempt *attempt, struct error *err) MUST_CHECK;
+/* The account and the session's end are one: of two that are tried at once one is kept. */
+bool attempt_keep(struct attempt *attempt, struct error *err) MUST_CHECK;
+
+#endif
