@@ -299,6 +299,105 @@ class Connecting(LinkCase):
             self.assertNotIn(secret, log)
 
 
+class Accounts(LinkCase):
+    """What an administrator does with accounts."""
+
+    def setUp(self):
+        super().setUp()
+        self.account = self.connect(self.opened()["session"])[1]["integrated_account_id"]
+        self.path = "/integrated-account/" + self.account
+
+    def test_changed(self):
+        status, _, body = self.admin.request("PATCH", self.path, {
+            "tenant_id": "customer 8", "context": {"plan": "gold", "seats": 3},
+            "limits": {"requests": 5, "per_seconds": 1}})
+        self.assertEqual((status, body["tenant_id"], body["limits"]["requests"]),
+                         (200, "customer 8", 5), body)
+        self.assertEqual(body["context"], {"company_id": COMPANY, "plan": "gold", "seats": 3})
+        status, _, body = self.admin.request("PATCH", self.path, {"context": {"plan": None}})
+        self.assertEqual(body["context"], {"company_id": COMPANY, "seats": 3})
+        self.assertEqual(body["tenant_id"], "customer 8")
+        for change, field in (({"context": {"company_id": None}}, "company_id"),
+                              ({"context": {"company_id": "no way!"}}, "company_id"),
+                              ({"context": 1}, "context"), ({"limits": {"requests": 0}}, "limits"),
+                              ({"status": "active"}, "body")):
+            status, _, body = self.admin.request("PATCH", self.path, change)
+            self.assertEqual((status, body["field"]), (400, field), change)
+        _, _, page = self.admin.get("/events", type="integrated_account:updated")
+        self.assertEqual(page["result_count"], 2)
+        self.assertEqual(self.admin.get("/unified/ats/tags",
+                                        integrated_account_id=self.account)[0], 200)
+
+    def test_another_credential(self):
+        self.admin.request("PATCH", self.path, {"context": {"plan": "gold"}})
+        status, _, body = self.admin.request("PATCH", self.path + "/credentials",
+                                             {"credentials": {"api_token": "wrong"}})
+        self.assertEqual((status, body["field"]), (400, "api_token"))
+        status, _, body = self.admin.request("PATCH", self.path + "/credentials",
+                                             {"credentials": {"api_token": TOKEN}})
+        self.assertEqual((status, body["id"], body["context"]["plan"]), (200, self.account, "gold"))
+        self.assertEqual(self.admin.get("/unified/ats/tags",
+                                        integrated_account_id=self.account)[0], 200)
+
+    def test_found_and_removed(self):
+        other = self.connect(self.opened(tenant_id="another")["session"])[1]
+        other = other["integrated_account_id"]
+
+        def found(**query):
+            status, _, page = self.admin.get("/integrated-account", **query)
+            self.assertEqual(status, 200, page)
+            return [account["id"] for account in page["result"]]
+
+        self.assertEqual(found(tenant_id="another"), [other])
+        self.assertEqual(found(tenant_id="nobody"), [])
+        self.assertEqual(found(status="active", connector="recruitee"), [self.account, other])
+        self.assertEqual(found(status="needs_reauth"), [])
+        made = self.admin.get("/integrated-account/" + other)[2]["created_at"]
+        self.assertEqual(found(**{"created_at[lt]": made}), [self.account])
+        self.assertEqual(found(**{"created_at[gt]": made}), [])
+        for query in ({"status": "broken"}, {"created_at[gt]": "yesterday"}):
+            self.assertEqual(self.admin.get("/integrated-account", **query)[0], 400)
+        nobody = "acc_00000000000000000000000000"
+        status, _, body = self.admin.request("POST", "/integrated-account/bulk-delete",
+                                             {"ids": [other, nobody, self.account]})
+        self.assertEqual((status, body), (200, {"deleted": [other, self.account],
+                                                "not_found": [nobody]}))
+        self.assertEqual(found(), [])
+        for ids in ([], "all", [1]):
+            status, _, body = self.admin.request("POST", "/integrated-account/bulk-delete",
+                                                 {"ids": ids})
+            self.assertEqual((status, body["field"]), (400, "ids"))
+
+    def test_the_token_of_one_account(self):
+        other = self.connect(self.opened()["session"])[1]["integrated_account_id"]
+        status, _, made = self.admin.request("POST", "/integrated-account/token",
+                                             {"integrated_account_id": self.account})
+        self.assertEqual(status, 201, made)
+        browser = self.client_of(made["integrated_account_token"])
+        for path in ("/unified/ats/tags", "/proxy/tags", "/custom/tags"):
+            self.assertEqual(browser.get(path)[0], 200, path)
+            self.assertEqual(browser.get(path, integrated_account_id=self.account)[0], 200)
+            status, _, body = browser.get(path, integrated_account_id=other)
+            self.assertEqual((status, body["error"]), (403, "forbidden"))
+        status, _, body = browser.get("/integrated-account/me")
+        self.assertEqual((status, body["id"]), (200, self.account))
+        status, _, body = browser.request("PATCH", "/integrated-account/me", {"context": {"a": "b"}})
+        self.assertEqual(body["context"], {"company_id": COMPANY, "a": "b"})
+        for method, path, sent in (("GET", "/integrated-account", None), ("GET", self.path, None),
+                                   ("DELETE", self.path, None), ("GET", "/log", None),
+                                   ("GET", "/events", None), ("GET", "/api-token", None),
+                                   ("POST", "/link-token", {"tenant_id": "x"}),
+                                   ("GET", "/integration", None),
+                                   ("POST", "/batch-request",
+                                    {"integrated_account_id": self.account,
+                                     "resources": [{"resource": "ats/tags", "method": "list"}]})):
+            self.assertEqual(browser.request(method, path, sent)[0], 403, path)
+        self.assertEqual(self.admin.get("/integrated-account/me")[0], 403)
+        self.assertEqual(self.client_of("tacct_" + 38 * "0").get("/unified/ats/tags")[0], 401)
+        self.admin.request("DELETE", self.path)
+        self.assertEqual(browser.get("/unified/ats/tags")[0], 401)
+
+
 class Form(LinkCase):
     def test_choices_come_from_the_account_and_go_into_its_context(self):
         session = self.opened()["session"]

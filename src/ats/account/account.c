@@ -202,6 +202,36 @@ bool account_list(struct accounts *accounts, struct arena *arena, struct str env
 	return read_list(arena, &rows, *list, err);
 }
 
+static struct store_value text_or_null(struct str text)
+{
+	return text.data == NULL ? store_null() : store_text(text);
+}
+
+bool account_search(struct accounts *accounts, struct arena *arena,
+		    const struct account_query *query, struct account **list, size_t *count,
+		    struct error *err)
+{
+	struct store_value values[] = {
+		store_text(query->environment_id), store_text(query->after),
+		store_int((int64_t)query->limit),  text_or_null(query->tenant_id),
+		text_or_null(query->connector),	   text_or_null(query->status),
+		store_int(query->after_ms),	   store_int(query->before_ms),
+	};
+	struct store_rows rows;
+
+	assert(query->limit >= 1 && query->limit <= LIST_MAX);
+	if (!store_query(accounts->store, arena,
+			 "SELECT " HELD_COLUMNS " FROM account a WHERE environment_id = ?1 AND id > ?2"
+			 " AND (?4 IS NULL OR tenant_id = ?4) AND (?5 IS NULL OR connector = ?5)"
+			 " AND (?6 IS NULL OR status = ?6) AND created_ms > ?7 AND created_ms < ?8"
+			 " ORDER BY id LIMIT ?3",
+			 values, 8, &rows, err))
+		return false;
+	*list = arena_array(arena, rows.count, sizeof **list);
+	*count = rows.count;
+	return read_list(arena, &rows, *list, err);
+}
+
 bool account_open_credential(struct accounts *accounts, const struct account *account,
 			     struct str field, struct secret *secret, struct error *err)
 {

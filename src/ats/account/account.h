@@ -148,6 +148,18 @@ bool account_find(struct accounts *accounts, struct arena *arena, struct str env
 bool account_list(struct accounts *accounts, struct arena *arena, struct str environment_id,
 		  struct str after, size_t limit, struct account **list, size_t *count,
 		  struct error *err) MUST_CHECK;
+struct account_query {
+	struct str environment_id;
+	struct str after; /* an id; empty: from the first */
+	size_t limit;	  /* 1 to 1000 */
+	/* Where data is not NULL only those that have it so. */
+	struct str tenant_id, connector, status;
+	int64_t after_ms, before_ms; /* of being created; both exclusive */
+};
+/* Sorted by id. */
+bool account_search(struct accounts *accounts, struct arena *arena,
+		    const struct account_query *query, struct account **list, size_t *count,
+		    struct error *err) MUST_CHECK;
 /* Removes it with its credential. */
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
 		    struct error *err) MUST_CHECK;

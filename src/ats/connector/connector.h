@@ -391,6 +391,12 @@ struct connector_reason {
 	const struct jsonata *when; /* $ = {"status", "body"} */
 };
 
+struct connector;
+/* Of a context the members which the connector asks for; what else there is is the software
+ * company's own. */
+struct json connector_asked_context(struct arena *arena, const struct connector *connector,
+				    struct json context);
+
 /* The words of link.reasons, ended by NULL. */
 extern const char *const connector_reasons[];
 

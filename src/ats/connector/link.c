@@ -258,6 +258,20 @@ static void read_form(struct definition *definition, const struct yaml_node *roo
 	connector->link.choice_count = fields->count;
 }
 
+struct json connector_asked_context(struct arena *arena, const struct connector *connector,
+				    struct json context)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < connector->context_count; i++) {
+		struct str name = connector->context[i].name;
+
+		json_builder_set(&out, name, json_get(context, name));
+	}
+	return json_builder_object(&out);
+}
+
 /* --- both --------------------------------------------------------------------------------------- */
 
 void link_read(struct definition *definition, const struct yaml_node *root,

@@ -114,6 +114,22 @@ struct store_statement link_session_connected(struct arena *arena,
 bool link_session_end(struct links *links, const struct link_session *session,
 		      struct error *err) MUST_CHECK;
 
+/* --- tokens of one account -------------------------------------------------------------------- */
+
+enum { ACCOUNT_TOKEN_SECONDS = 900 };
+
+/* "tacct_…", told this once. */
+bool account_token_create(struct links *links, struct arena *arena, const struct account *account,
+			  struct str *text, int64_t *expires_ms, struct error *err) MUST_CHECK;
+/* Does it look like one? */
+bool account_token_is(struct str text) MUST_CHECK;
+/* Whose is it? ERROR_UNAUTHORIZED. */
+bool account_token_authorise(struct links *links, struct arena *arena, struct str text,
+			     struct str *environment_id, struct str *account_id,
+			     struct error *err) MUST_CHECK;
+
+/* --- helpers of the page ---------------------------------------------------------------------- */
+
 /* Is it among the names, or is the array empty? */
 bool link_names_connector(struct json names, struct str connector) MUST_CHECK;
 

@@ -21,8 +21,11 @@ static struct json show_scopes(struct arena *arena, struct str scopes)
 	return json_builder_array(&items);
 }
 
-struct json admin_show_of(struct arena *arena, const struct account *account)
+struct json admin_show_of(const struct door *door, struct arena *arena,
+			  const struct account *account)
 {
+	struct account_trouble trouble;
+	struct error ignored;
 	struct json_builder item;
 
 	json_builder_init(&item, arena);
@@ -38,6 +41,10 @@ struct json admin_show_of(struct arena *arena, const struct account *account)
 			 admin_time(arena, account->token.expires_ms));
 	json_builder_set(&item, STR("context"), account->context);
 	json_builder_set(&item, STR("limits"), account->limits);
+	if (!account_find_trouble(door->services->accounts, arena, account, &trouble, &ignored))
+		trouble = (struct account_trouble){json_null(), json_null()};
+	json_builder_set(&item, STR("last_error"), trouble.last_error);
+	json_builder_set(&item, STR("last_forbidden_error"), trouble.last_forbidden_error);
 	json_builder_set(&item, STR("created_at"), admin_time(arena, account->created_ms));
 	json_builder_set(&item, STR("updated_at"), admin_time(arena, account->updated_ms));
 	return json_builder_object(&item);
@@ -82,7 +89,7 @@ static bool check_limits(struct json limits, struct error *err)
 }
 
 /* The account keeps which format it has, also when that is the connector's usual one. */
-static bool find_format(const struct door *door, struct account *account, struct error *err)
+bool admin_find_format(const struct door *door, struct account *account, struct error *err)
 {
 	const struct connector *connector =
 		connectors_find(door->services->connectors, account->connector, err);
@@ -116,7 +123,7 @@ static bool read_account(const struct door *door, struct http_exchange *exchange
 	       read_object(body, "context", &account->context, err) &&
 	       read_object(body, "credentials", credential, err) &&
 	       read_object(body, "limits", &account->limits, err) &&
-	       check_limits(account->limits, err) && find_format(door, account, err);
+	       check_limits(account->limits, err) && admin_find_format(door, account, err);
 }
 
 static bool create(const struct door *door, struct http_exchange *exchange, struct error *err)
@@ -137,29 +144,74 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	if (!is_valid ||
 	    !account_create(door->services->accounts, exchange->arena, &account, credential, err))
 		return false;
-	door_reply(exchange, 201, admin_show_of(exchange->arena, &account));
+	door_reply(exchange, 201, admin_show_of(door, exchange->arena, &account));
 	return true;
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
+
+/* "created_at[gt]" and the like. */
+static bool read_time(const struct http_exchange *exchange, const char *name, int64_t *out,
+		      struct error *err)
+{
+	struct str text;
+	int64_t ns;
+
+	if (!http_exchange_query(exchange, name, &text))
+		return true;
+	if (!clock_parse(text, &ns))
+		return error_set_field(err, ERROR_INVALID, name, "a time, as RFC 3339 has it",
+				       "%s must be a time, such as 2026-01-31T00:00:00Z", name);
+	*out = ns / 1000000;
+	return true;
+}
+
+static bool read_filters(const struct http_exchange *exchange, struct account_query *query,
+			 struct error *err)
+{
+	struct str status;
+
+	http_exchange_query(exchange, "tenant_id", &query->tenant_id);
+	http_exchange_query(exchange, "connector", &query->connector);
+	query->before_ms = INT64_MAX;
+	query->after_ms = INT64_MIN;
+	if (!read_time(exchange, "created_at[gt]", &query->after_ms, err) ||
+	    !read_time(exchange, "created_at[lt]", &query->before_ms, err))
+		return false;
+	if (!http_exchange_query(exchange, "status", &status))
+		return true;
+	for (int i = 0; i <= ACCOUNT_POST_INSTALL_ERROR; i++)
+		if (str_equal_c(status, account_status_name((enum account_status)i)))
+			query->status = status;
+	return query->status.data != NULL ||
+	       error_set_field(err, ERROR_INVALID, "status",
+			       "connecting, active, needs_reauth, validation_error, "
+			       "post_install_error",
+			       "there is no status \"%.*s\"", STR_ARGS(str_slice(status, 0, 64)));
+}
 
 static bool list(const struct door *door, struct http_exchange *exchange, struct error *err)
 {
 	struct caller caller;
 	struct account *accounts;
 	struct json_builder items;
-	struct str after, next = {NULL, 0};
+	struct account_query query = {0};
+	struct str next = {NULL, 0};
 	int64_t limit;
 	size_t count;
 
 	if (!admin_authorise(door, exchange, &caller, err) ||
-	    !admin_read_page(exchange, &after, &limit, err) ||
-	    !account_list(door->services->accounts, exchange->arena, caller.environment_id, after,
-			  (size_t)limit, &accounts, &count, err))
+	    !admin_read_page(exchange, &query.after, &limit, err) ||
+	    !read_filters(exchange, &query, err))
+		return false;
+	query.environment_id = caller.environment_id;
+	query.limit = (size_t)limit;
+	if (!account_search(door->services->accounts, exchange->arena, &query, &accounts, &count,
+			    err))
 		return false;
 	json_builder_init(&items, exchange->arena);
 	for (size_t i = 0; i < count; i++)
-		json_builder_add(&items, admin_show_of(exchange->arena, &accounts[i]));
+		json_builder_add(&items, admin_show_of(door, exchange->arena, &accounts[i]));
 	if (count == (size_t)limit)
 		next = accounts[count - 1].id;
 	admin_reply_list(exchange, &items, next);
@@ -175,7 +227,17 @@ static bool show_one(const struct door *door, struct http_exchange *exchange, st
 	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, &caller, err) ||
 	    !door_find_account(door, exchange->arena, &caller, id, &account, err))
 		return false;
-	door_reply(exchange, 200, admin_show_of(exchange->arena, &account));
+	door_reply(exchange, 200, admin_show_of(door, exchange->arena, &account));
+	return true;
+}
+
+bool admin_remove(const struct door *door, const struct account *account, struct error *err)
+{
+	if (!account_remove(door->services->accounts, account->environment_id, account->id, err))
+		return false;
+	override_forget(door->services->overrides,
+			&(struct override_layer){account->environment_id, account->connector,
+						 account->id});
 	return true;
 }
 
@@ -188,11 +250,8 @@ static bool remove_one(const struct door *door, struct http_exchange *exchange, 
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, &caller, err) ||
 	    !door_find_account(door, exchange->arena, &caller, id, &account, err) ||
-	    !account_remove(door->services->accounts, account.environment_id, account.id, err))
+	    !admin_remove(door, &account, err))
 		return false;
-	override_forget(door->services->overrides,
-			&(struct override_layer){account.environment_id, account.connector,
-						 account.id});
 	json_builder_init(&item, exchange->arena);
 	json_builder_set(&item, STR("id"), json_string(account.id));
 	door_reply(exchange, 200, json_builder_object(&item));

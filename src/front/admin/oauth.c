@@ -195,7 +195,7 @@ static bool refresh(const struct door *door, struct http_exchange *exchange, str
 	    !account_find(services->accounts, exchange->arena, account.environment_id, account.id,
 			  &account, err))
 		return false;
-	door_reply(exchange, 200, admin_show_of(exchange->arena, &account));
+	door_reply(exchange, 200, admin_show_of(door, exchange->arena, &account));
 	return true;
 }
 

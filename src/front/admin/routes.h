@@ -9,6 +9,8 @@ typedef void admin_handler(void *context, struct http_exchange *exchange,
 
 admin_handler admin_list_environments;
 admin_handler admin_create_key, admin_list_keys, admin_revoke_key;
+admin_handler admin_change_account, admin_replace_credentials, admin_remove_accounts,
+	admin_make_account_token, admin_show_own_account, admin_change_own_account;
 admin_handler admin_create_account, admin_list_accounts, admin_show_account, admin_remove_account;
 admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
 	admin_show_environment_overrides, admin_change_environment_overrides;
@@ -37,7 +39,14 @@ bool admin_read_page(const struct http_exchange *exchange, struct str *after, in
 void admin_reply_fault(struct http_exchange *exchange, const struct error *err,
 		       const struct override_fault *fault, const struct operation_result *remote);
 /* An account as it is shown. */
-struct json admin_show_of(struct arena *arena, const struct account *account);
+struct json admin_show_of(const struct door *door, struct arena *arena,
+			  const struct account *account);
+/* Fills in the account's format of credentials. */
+bool admin_find_format(const struct door *door, struct account *account,
+		       struct error *err) MUST_CHECK;
+/* With all that hangs on it. */
+bool admin_remove(const struct door *door, const struct account *account,
+		  struct error *err) MUST_CHECK;
 /* "2026-…Z", or null for 0. */
 struct json admin_time(struct arena *arena, int64_t unix_ms);
 /* {"result": [...], "next_cursor", "prev_cursor": null, "result_count"} */

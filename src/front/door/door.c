@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "ats/link/link.h"
 #include "base/log.h"
 
 enum { REPLY_BYTES_MAX = 256 * 1024 * 1024 };
@@ -40,6 +41,27 @@ static bool read_bearer(const struct http_exchange *exchange, struct str *token)
 	return str_equal_nocase(scheme, STR("bearer")) && token->len > 0;
 }
 
+static bool is_of_account(struct str path)
+{
+	return str_starts_with(path, STR("/unified/")) || str_starts_with(path, STR("/proxy/")) ||
+	       str_starts_with(path, STR("/custom/")) ||
+	       str_equal(path, STR("/integrated-account/me"));
+}
+
+static bool authorise_account(const struct door *door, struct http_exchange *exchange,
+			      struct str token, unsigned scopes, struct caller *caller,
+			      struct error *err)
+{
+	*caller = (struct caller){.scopes = KEY_SCOPE_CALL};
+	if (!account_token_authorise(door->links, exchange->arena, token, &caller->environment_id,
+				     &caller->account_id, err))
+		return false;
+	return ((scopes & KEY_SCOPE_CALL) && is_of_account(exchange->path)) ||
+	       error_set(err, ERROR_FORBIDDEN,
+			 "the token of an account is for /unified, /proxy, /custom and "
+			 "/integrated-account/me of that account");
+}
+
 bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
 		    struct caller *caller, struct error *err)
 {
@@ -51,12 +73,16 @@ bool door_authorise(const struct door *door, struct http_exchange *exchange, uns
 	if (!read_bearer(exchange, &token))
 		return error_set_field(err, ERROR_UNAUTHORIZED, "authorization", "Bearer API_KEY",
 				       "an API key is wanted in the Authorization header");
+	if (account_token_is(token))
+		return authorise_account(door, exchange, token, scopes, caller, err);
 	if (!api_key_authorise(door->services->accounts, exchange->arena, token, &key, err))
 		return false;
 	if (!(key.scopes & scopes))
 		return error_set(err, ERROR_FORBIDDEN, "this API key may not do that; it wants the scope %s",
 				 scopes == KEY_SCOPE_ADMIN ? "admin" : "call");
-	*caller = (struct caller){key.environment_id, key.id, key.scopes};
+	*caller = (struct caller){.environment_id = key.environment_id,
+				  .key_id = key.id,
+				  .scopes = key.scopes};
 	return true;
 }
 
@@ -83,6 +109,12 @@ static bool find_anywhere(const struct door *door, struct arena *arena, struct s
 bool door_find_account(const struct door *door, struct arena *arena, const struct caller *caller,
 		       struct str id, struct account *account, struct error *err)
 {
+	if (caller->account_id.len > 0) {
+		if (id.len > 0 && !str_equal(id, caller->account_id))
+			return error_set_field(err, ERROR_FORBIDDEN, "integrated_account_id", NULL,
+					       "the token is for another account");
+		id = caller->account_id;
+	}
 	if (id.len == 0)
 		return error_set_field(err, ERROR_INVALID, "integrated_account_id",
 				       "the id of an integrated account",

@@ -42,11 +42,13 @@ struct door {
 /* Who calls: an environment, and what they may do. */
 struct caller {
 	struct str environment_id; /* empty: a local caller who named none */
-	struct str key_id;         /* empty: local */
+	struct str key_id;         /* empty: local, or by the token of an account */
+	struct str account_id;     /* of such a token: no other account is to be had */
 	unsigned scopes;
 };
 
-/* A caller over the unix socket is trusted, and names the environment in the query
+/* By the token of one account only calls of that account are made, which need not name it.
+ * A caller over the unix socket is trusted, and names the environment in the query
  * (`environment=NAME`) where one is wanted; all others show an API key as a bearer token with
  * one of the scopes. ERROR_UNAUTHORIZED or ERROR_FORBIDDEN. */
 bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
