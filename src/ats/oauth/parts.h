@@ -75,7 +75,7 @@ struct json token_credential(struct arena *arena, const struct token_answer *ans
 struct lease {
 	int64_t fence;
 	int64_t until_ms;
-	int64_t lost_version; /* sent off by the last holder, and what came is not known; -1: none */
+	int64_t lost_version; /* the last holder sent it, and what came is not known; or -1 */
 };
 /* Takes the lease and notes that `version` is about to be sent. ERROR_CONFLICT: another has it. */
 bool lease_take(struct oauth *oauth, const struct account *account, int64_t version,

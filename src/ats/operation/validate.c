@@ -194,8 +194,8 @@ static bool probe_with_token(const struct operation_services *services, struct a
 {
 	struct oauth_grant grant;
 	struct json_builder out;
-	bool ok = oauth_obtain(services->oauth, services->client, arena, account, credential, &grant,
-			       err);
+	bool ok = oauth_obtain(services->oauth, services->client, arena, account, credential,
+			       &grant, err);
 
 	json_builder_init(&out, arena);
 	for (size_t i = 0; i < credential.count; i++)
