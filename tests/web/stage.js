@@ -35,10 +35,42 @@ function start(args, env) {
 
 const types = { html: 'text/html', js: 'text/javascript', json: 'application/json' };
 
+/** React as a module: it comes as files that require each other. */
+function serveReact(names) {
+	const files = { react: 'react/cjs/react.production.js',
+		scheduler: 'scheduler/cjs/scheduler.production.js',
+		'react-dom': 'react-dom/cjs/react-dom.production.js',
+		'react-dom/client': 'react-dom/cjs/react-dom-client.production.js' };
+	const bodies = Object.entries(files).map(([name, file]) =>
+		`${JSON.stringify(name)}(module, exports, require) {\n${
+			fs.readFileSync(path.join(here, 'node_modules', file), 'utf8')}\n}`);
+
+	return `const process = { env: {} };
+const bodies = {${bodies.join(',')}};
+const known = globalThis.reactModules ??= {};
+function require(name) {
+	if (!known[name]) {
+		known[name] = { exports: {} };
+		bodies[name](known[name], known[name].exports, require);
+	}
+	return known[name].exports;
+}
+export const { ${names.join(', ')} } = require(
+	new URL(import.meta.url).search.slice(1));`;
+}
+
+const reactNames = { react: ['createElement', 'useCallback', 'useEffect', 'useRef', 'useState'],
+	'react-dom/client': ['createRoot'] };
+
 /** Folders under paths: {'/': '/…/customer'}; what is not found is a 404. */
 function serveFolders(folders) {
 	return (request, response) => {
-		const { pathname } = new URL(request.url, 'http://any');
+		const { pathname, search } = new URL(request.url, 'http://any');
+		if (pathname === '/react.js') {
+			response.writeHead(200, { 'Content-Type': 'text/javascript' });
+			response.end(serveReact(reactNames[search.slice(1)]));
+			return;
+		}
 		const prefix = Object.keys(folders).sort((a, b) => b.length - a.length)
 			.find((one) => pathname.startsWith(one));
 		const file = path.join(folders[prefix], path.normalize(pathname.slice(prefix.length)) || '');

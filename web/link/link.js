@@ -5,7 +5,7 @@ import { noChannel, openChannel } from './channel.js';
 import { reportBack, runWindow } from './oauth.js';
 import { showChoose } from './steps/choose.js';
 import { showConnect } from './steps/connect.js';
-import { showDone, showFailure, showLeft } from './steps/end.js';
+import { showDone, showFailure, showLeft, showReturned } from './steps/end.js';
 import { showForm } from './steps/form.js';
 import { inLanguage, overFields, pickLanguage, setLanguage } from './texts.js';
 import { setTheme } from './theme.js';
@@ -68,26 +68,26 @@ class App {
 		this.view.setLogo(opened.logo);
 		await setLanguage(base, pickLanguage(opened.language, options.language,
 			...navigator.languages));
-		this.choose();
+		await this.choose();
 	}
 
-	choose() {
+	async choose() {
 		const { connectors } = this.opened;
 
 		if (connectors.length === 1) {
-			this.connect(connectors[0], null);
+			await this.connect(connectors[0]);
 			return;
 		}
 		this.tell('choose');
-		showChoose(this.view, connectors, (connector) =>
-			this.connect(connector, this.options.noBack ? null : () => this.choose()));
+		showChoose(this.view, connectors, (connector) => this.connect(connector));
 	}
 
-	async connect(chosen, back) {
+	async connect(chosen, wanted = this.options.authFormat, problem = null) {
 		const connector = await inLanguage(base, chosen);
-		const wanted = this.options.authFormat;
 		const format = connector.formats.find((one) => one.format === wanted) ?? connector.formats[0];
-		showConnect(this, connector, format, back);
+		const isOnly = this.opened.connectors.length === 1;
+		showConnect(this, connector, format,
+			isOnly || this.options.noBack ? null : () => this.choose(), problem);
 	}
 
 	onConnected(connector, done) {
@@ -95,6 +95,7 @@ class App {
 
 		this.result = { result: 'success', integrated_account_id: id, integration: connector.name };
 		this.channel.send('connected', this.result);
+		if (this.mode === 'same_window') this.keep({ connector: connector.name });
 		if (done.post_connect && !this.options.skipRapidForm)
 			showForm(this, connector, overFields(done.post_connect.fields, connector.texts),
 				() => this.showDone(connector));
@@ -173,10 +174,30 @@ async function runInside(app, origin) {
 	await app.open(token);
 }
 
+/**
+ * The tab was loaded anew, or comes back from a sign-in with a `result`: it goes on with what the
+ * session has become.
+ */
+async function resume(app, result = null) {
+	const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? 'null');
+
+	if (!kept) {
+		showReturned(app.view, result);
+		window.close();
+		return;
+	}
+	Object.assign(app, { opened: kept.opened, options: kept.options, state: kept.state });
+	await app.begin();
+	const stand = await call('GET', 'session').catch((refused) => app.isOver(refused));
+	const connector = kept.opened.connectors.find((one) => one.name === kept.attempt?.connector);
+	if (!connector) return;
+	if (stand?.status === 'connected') app.onConnected(await inLanguage(base, connector), stand);
+	else if (stand && result) await app.connect(connector, kept.attempt.format, refuse(result));
+}
+
 /** In the same window it stands behind the #, and goes from there at once. */
 async function runAlone(app) {
 	const given = new URLSearchParams(location.hash.slice(1));
-	const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? 'null');
 
 	app.origin = null;
 	history.replaceState(null, '', location.pathname + location.search);
@@ -184,23 +205,11 @@ async function runAlone(app) {
 		app.state = given.get('state');
 		app.options = JSON.parse(given.get('options') ?? '{}');
 		await app.open(given.get('token'));
-	} else if (kept) {
-		Object.assign(app, { opened: kept.opened, options: kept.options, state: kept.state });
-		await app.begin();
+	} else if (sessionStorage.getItem(KEPT)) {
+		await resume(app);
 	} else {
 		app.fail(refuse('link_token_unknown'));
 	}
-	return kept;
-}
-
-/** In the same window, back from a sign-in: goes on with what the session has become. */
-async function resume(app, result) {
-	const kept = await runAlone(app);
-	const connector = kept?.opened.connectors.find((one) => one.name === kept.attempt?.connector);
-
-	if (result !== 'connected' || !connector) return;
-	const stand = await call('GET', 'session').catch(() => null);
-	if (stand?.status === 'connected') app.onConnected(await inLanguage(base, connector), stand);
 }
 
 async function main() {
@@ -218,7 +227,7 @@ async function main() {
 	}
 	const app = new App(['iframe', 'popup'].includes(mode) && !callback ? mode : 'same_window');
 	showWaiting(app.view);
-	if (callback) await resume(app, callback.content);
+	if (callback) await resume(app, callback.content || 'sign_in_failed');
 	else if (app.mode === 'same_window') await runAlone(app);
 	else await runInside(app, query.get('origin'));
 }

@@ -1,10 +1,11 @@
 // Signing in at the ATS. A frame may not be sent there, and its cookies are not the first party's:
-// a window of the page's own is opened at the click, asks for the address itself, and goes there. When it
-// comes back it tells the page which opened it. The page asks the server besides, because the ATS's
-// own headers may have cut the two windows apart.
+// a window of the page's own is opened at the click, asks for the address itself, and goes there.
+// When it comes back it tells the page which opened it. The page asks the server besides, because
+// the ATS's own headers may have cut the two windows apart.
 import { base, call, Refused, setSession } from './api.js';
 
 const POLL_MS = 1500;
+const LATE_POLLS = 400;
 const WINDOW = 'popup,width=600,height=720';
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -50,8 +51,21 @@ async function poll(popup, told) {
 	}
 }
 
-/** Signs in as `attempt` says; the account, as from connecting. Throws Refused. */
-export async function signIn(app, attempt) {
+/** A window that was cut off looks like one that was closed: what it does may still come. */
+async function waitForLate(app) {
+	for (let i = 0; i < LATE_POLLS && !app.result && !app.hasEnded; i += 1) {
+		await pause(POLL_MS);
+		const stand = await look().catch(() => null);
+		if (stand) return stand;
+	}
+	return null;
+}
+
+/**
+ * Signs in as `attempt` says; the account, as from connecting. Throws Refused; should it come to an
+ * account nevertheless, `late` gets it.
+ */
+export async function signIn(app, attempt, late) {
 	const { connector, format, context } = attempt;
 
 	if (app.mode === 'same_window') {
@@ -65,6 +79,10 @@ export async function signIn(app, attempt) {
 	const told = talk(popup, { session: app.opened.session, connector, format, context });
 	try {
 		return await poll(popup, told);
+	} catch (error) {
+		if (error.reason === 'sign_in_closed')
+			waitForLate(app).then((stand) => stand && !app.result && late(stand));
+		throw error;
 	} finally {
 		popup.close();
 	}

@@ -96,7 +96,8 @@ async function run(app, connector, format, parts) {
 	app.tell('checking', connector);
 	try {
 		const attempt = makeAttempt(connector, format, fields);
-		const done = isSignIn ? await signIn(app, attempt) : await call('POST', 'connect', attempt);
+		const done = isSignIn ? await signIn(app, attempt, (late) => app.onConnected(connector, late))
+			: await call('POST', 'connect', attempt);
 		app.onConnected(connector, done);
 	} catch (refused) {
 		setBusy(button, false, t(isSignIn ? 'connect.oauth' : 'connect.button', { name }));
@@ -113,8 +114,11 @@ async function run(app, connector, format, parts) {
 	}
 }
 
-/** The form for one connector; `back` is null where there is nothing to go back to. */
-export function showConnect(app, connector, format, back) {
+/**
+ * The form for one connector; `back` is null where there is nothing to go back to, `problem` what went
+ * wrong before.
+ */
+export function showConnect(app, connector, format, back, problem = null) {
 	const name = connector.label;
 	const isSignIn = format.format === 'oauth2';
 	const kind = app.opened.reconnect ? 'reconnect' : isSignIn ? 'oauth' : 'connect';
@@ -140,4 +144,5 @@ export function showConnect(app, connector, format, back) {
 		back,
 	});
 	app.tell('connect', connector);
+	if (problem) alert.show(problem, name);
 }

@@ -42,3 +42,12 @@ export function showFailure(view, refused, { retry = null, close = null }) {
 export function showLeft(view) {
 	view.show({ name: 'left', title: t('left.title'), text: t('left.text'), closable: false });
 }
+
+/** Back from the ATS in a window whose page cannot be told; it sees by itself. */
+export function showReturned(view, result) {
+	const { title, text } = result === 'connected'
+		? { title: t('returned.title'), text: t('left.text') }
+		: sentencesOf({ reason: result }, '');
+
+	view.show({ name: 'left', title, text, closable: false });
+}
