@@ -8,7 +8,8 @@ const axe = fs.readFileSync(`${root}/tests/web/node_modules/axe-core/axe.min.js`
 /** The customer's page, ready to be clicked. */
 export async function openCustomer({ stage, context }, { token, options = {}, sdk, base } = {}) {
 	const page = await context.newPage();
-	const query = new URLSearchParams({ base: base ?? stage.server.url, options: JSON.stringify(options), ...sdk ? { sdk } : {} });
+	const query = new URLSearchParams({ base: base ?? stage.server.url,
+		options: JSON.stringify(options), ...sdk ? { sdk } : {} });
 	await page.goto(`${stage.customer.url}/?${query}`);
 	await page.locator('body[data-ready]').waitFor();
 	await page.evaluate((text) => { window.token = text; }, token);

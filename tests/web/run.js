@@ -12,13 +12,14 @@ const pictures = at >= 0 ? args.splice(at, 2)[1] : null;
 const wanted = args;
 
 async function loadCases() {
-	const files = fs.readdirSync(path.join(here, 'cases')).filter((name) => name.endsWith('.js')).sort();
+	const files = fs.readdirSync(path.join(here, 'cases')).sort()
+		.filter((name) => name.endsWith('.js'));
 	const cases = [];
 	for (const file of files) {
 		if (file === 'screenshots.js' && !pictures) continue;
 		const module = await import(pathToFileURL(path.join(here, 'cases', file)));
 		for (const [name, run] of Object.entries(module.cases))
-			cases.push({ name: `${file.replace('.js', '')}: ${name}`, run, profile: module.profile ?? {} });
+			cases.push({ name: `${file.replace('.js', '')}: ${name}`, run });
 	}
 	return cases.filter(({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one)));
 }
@@ -38,7 +39,7 @@ function watch(context, faults) {
 }
 
 async function runCase(browser, stage, one) {
-	const context = await browser.newContext({ locale: 'en-GB', ...one.profile });
+	const context = await browser.newContext({ locale: 'en-GB' });
 	const faults = [];
 
 	context.setDefaultTimeout(15000);

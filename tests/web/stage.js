@@ -15,7 +15,8 @@ export const secret = 'canary-7Qd9-the-secret-of-the-sandbox';
 
 /** A program that says on its first line where it listens. */
 function start(args, env) {
-	const child = spawn(tenon, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+	const child = spawn(tenon, args,
+		{ stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
 	const log = [];
 
 	child.stderr.on('data', (bytes) => log.push(bytes));
@@ -142,11 +143,12 @@ export class Stage {
 		stage.data = path.join(stage.folder, 'data');
 		fs.mkdirSync(stage.share);
 		makeShare(stage.share);
-		stage.sandbox = await start(['sandbox', 'recruitee', '--listen', '127.0.0.1:0', '--token', secret,
-			'--company', company, '--candidates', '30']);
+		stage.sandbox = await start(['sandbox', 'recruitee', '--listen', '127.0.0.1:0',
+			'--token', secret, '--company', company, '--candidates', '30']);
 		await stage.serve('127.0.0.1:0');
 		stage.key = JSON.parse(execFileSync(tenon, ['key', 'create', '--environment', 'production',
-			'--scope', 'admin', '--scope', 'call', '--data', stage.data, '--json'], { encoding: 'utf8' })).key;
+			'--scope', 'admin', '--scope', 'call', '--data', stage.data, '--json'],
+		{ encoding: 'utf8' })).key;
 		stage.customer = await listen(serveFolders({
 			'/': path.join(here, 'customer'),
 			'/sdk/': path.join(root, 'sdk/link'),

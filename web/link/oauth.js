@@ -12,6 +12,12 @@ const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 const refused = (reason) => new Refused(409, { reason });
 
+/** Where to sign in. */
+async function askAddress({ connector, format, context }) {
+	const body = { connector, format, context };
+	return (await call('POST', 'oauth/start', body)).authorize_url;
+}
+
 /** Tells the window what to begin with, as often as it asks; what it says at last is given. */
 function talk(popup, start) {
 	return new Promise((resolve) => {
@@ -66,17 +72,16 @@ async function waitForLate(app) {
  * account nevertheless, `late` gets it.
  */
 export async function signIn(app, attempt, late) {
-	const { connector, format, context } = attempt;
-
 	if (app.mode === 'same_window') {
-		const { authorize_url: url } = await call('POST', 'oauth/start', { connector, format, context });
+		const url = await askAddress(attempt);
 		app.keep(attempt);
 		location.assign(url);
 		return new Promise(() => {});
 	}
 	const popup = window.open(new URL('../link?mode=oauth', base), '', WINDOW);
 	if (!popup) throw refused('sign_in_blocked');
-	const told = talk(popup, { session: app.opened.session, connector, format, context });
+	const told = talk(popup, { session: app.opened.session, connector: attempt.connector,
+		format: attempt.format, context: attempt.context });
 	try {
 		return await poll(popup, told);
 	} catch (error) {
@@ -104,8 +109,7 @@ export async function runWindow() {
 
 	setSession(start.session);
 	try {
-		const { connector, format, context } = start;
-		const { authorize_url: url } = await call('POST', 'oauth/start', { connector, format, context });
+		const url = await askAddress(start);
 		location.assign(url);
 	} catch (error) {
 		say('result', { result: error.reason ?? 'failed' });

@@ -50,7 +50,8 @@ function makeAlert() {
 			const { title, text } = sentencesOf(refused, name);
 			box.replaceChildren(icon('alert'), h('div', {}, h('strong', {}, title), h('p', {}, text),
 				refused.reference && refused.status >= 500
-					? h('p', { class: 'reference' }, t('reference', { id: refused.reference })) : null));
+					? h('p', { class: 'reference' }, t('reference', { id: refused.reference }))
+				: null));
 			box.hidden = false;
 			box.scrollIntoView({ block: 'nearest' });
 			box.focus({ preventScroll: true });

@@ -31,7 +31,8 @@ export function showFailure(view, refused, { retry = null, close = null }) {
 		closable: close !== null,
 		content: [
 			retry && makeButton(t('retry'), { onclick: retry }),
-			close && makeButton(t('close'), { class: retry ? 'button plain' : 'button', onclick: close }),
+			close && makeButton(t('close'),
+				{ class: retry ? 'button plain' : 'button', onclick: close }),
 			refused.reference
 				? h('p', { class: 'reference' }, t('reference', { id: refused.reference })) : null,
 		],
