@@ -20,7 +20,7 @@ static struct str insert(struct arena *arena, const char *before, int place, uns
 	buffer_append_c(&out, before);
 	buffer_append(&out, str_make("abcd", (size_t)place));
 	buffer_append_byte(&out, (char)byte);
-	buffer_append(&out, str_make("abcd" + place, (size_t)(4 - place)));
+	buffer_append(&out, str_make(&"abcd"[place], (size_t)(4 - place)));
 	return buffer_str(&out);
 }
 
