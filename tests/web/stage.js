@@ -1,5 +1,6 @@
 // The real program, a real sandbox, and a customer's site on another origin.
 import { execFileSync, spawn } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -118,8 +119,62 @@ function forward(host) {
 	};
 }
 
+/** Where one signs in: its page allows or declines; tokens are given for the right verifier only. */
+function makeProvider() {
+	const codes = new Map();
+	const digest = (text) => crypto.createHash('sha256').update(text).digest('base64url');
+
+	function ask(query, response) {
+		const back = (values) => {
+			const url = new URL(query.get('redirect_uri'));
+			for (const [name, value] of Object.entries({ ...values, state: query.get('state') }))
+				url.searchParams.set(name, value);
+			return url.href.replaceAll('&', '&amp;');
+		};
+		const code = crypto.randomUUID();
+		codes.set(code, query);
+		response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8',
+			...query.get('client_id') === 'apart' ? { 'Cross-Origin-Opener-Policy': 'same-origin' } : {} });
+		response.end(`<!doctype html><title>Sign in</title><link rel="icon" href="data:,">
+			<a href="${back({ code })}">Allow</a>
+			<a href="${back({ error: 'access_denied' })}">Decline</a>`);
+	}
+	function give(form, response) {
+		const asked = codes.get(form.get('code'));
+		const isRight = asked?.get('code_challenge') === digest(form.get('code_verifier') ?? '')
+			&& asked.get('redirect_uri') === form.get('redirect_uri');
+		codes.delete(form.get('code'));
+		response.writeHead(isRight ? 200 : 400, { 'Content-Type': 'application/json' });
+		response.end(JSON.stringify(isRight ? { access_token: secret, token_type: 'Bearer',
+			expires_in: 3600, refresh_token: 'refresh-1' } : { error: 'invalid_grant' }));
+	}
+	return (request, response) => {
+		const { pathname, searchParams } = new URL(request.url, 'http://any');
+		if (pathname === '/authorize') {
+			ask(searchParams, response);
+			return;
+		}
+		let body = '';
+		request.on('data', (bytes) => { body += bytes; });
+		request.on('end', () => give(new URLSearchParams(body), response));
+	};
+}
+
+/** An ATS with two ways to connect, of which one is to sign in there. */
+function addSignIn(text) {
+	return text.replace(/^credentials:\n( .*\n)+/m, `credentials:
+  - format: oauth2
+    authorize_url: https://login.meadow.example/authorize
+    token_url: https://login.meadow.example/token
+    scopes: [all]
+  - format: api_key
+    fields: {api_token: {label: Personal API token, secret: true, required: true}}
+    headers: {Authorization: 'Bearer {api_token}'}
+`).replace(/^headers: .*\n/m, '');
+}
+
 /** More ATSs than there are: the same connector under made-up names. */
-const others = { fjord: 'Fjord', harbour: 'Harbour HR', kiln: 'Kiln', lumen: 'Lumen Talent',
+const others = { fjord: 'Fjord', harbour: 'Harbour HR', kiln: 'Kiln', meadow: 'Meadow',
 	orchard: 'Orchard' };
 
 function makeShare(folder) {
@@ -130,8 +185,9 @@ function makeShare(folder) {
 		const copy = path.join(folder, 'connectors', name);
 		const file = path.join(copy, 'connector.yaml');
 		fs.cpSync(path.join(root, 'connectors/recruitee'), copy, { recursive: true });
-		fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^label: .*/m, `label: ${label}`)
-			.replace(/^ +logo: .*\n/m, ''));
+		const text = fs.readFileSync(file, 'utf8').replace(/^label: .*/m, `label: ${label}`)
+			.replace(/^ +logo: .*\n/m, '');
+		fs.writeFileSync(file, name === 'meadow' ? addSignIn(text) : text);
 	}
 }
 
@@ -154,6 +210,7 @@ export class Stage {
 			'/sdk/': path.join(root, 'sdk/link'),
 			'/node_modules/': path.join(here, 'node_modules'),
 		}), 'localhost');
+		stage.provider = await listen(makeProvider(), '127.0.0.1');
 		stage.proxy = await listen(forward(stage.server.host), '127.0.0.1');
 		return stage;
 	}
@@ -161,7 +218,8 @@ export class Stage {
 	async serve(address) {
 		const bases = ['recruitee', ...Object.keys(others)].flatMap((name) =>
 			['--connector-base-url', `${name}=${this.sandbox.url}`]);
-		this.server = await start(['serve', '--listen', address, '--data', this.data, ...bases],
+		this.server = await start(['serve', '--listen', address, '--data', this.data,
+			'--allow-address', '127.0.0.1/32', ...bases],
 			{ TENON_SHARE: this.share });
 	}
 
@@ -199,7 +257,8 @@ export class Stage {
 	}
 
 	async close() {
-		for (const one of [this.server, this.sandbox, this.customer, this.proxy]) await one?.stop();
+		for (const one of [this.server, this.sandbox, this.customer, this.proxy,
+			this.provider]) await one?.stop();
 		fs.rmSync(this.folder, { recursive: true, force: true });
 	}
 }

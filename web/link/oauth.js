@@ -74,7 +74,7 @@ async function waitForLate(app) {
 export async function signIn(app, attempt, late) {
 	if (app.mode === 'same_window') {
 		const url = await askAddress(attempt);
-		app.keep(attempt);
+		app.keep({ connector: attempt.connector, format: attempt.format });
 		location.assign(url);
 		return new Promise(() => {});
 	}
