@@ -119,9 +119,11 @@ export const cases = {
 		const page = await begin(at, { options: { authFormat: 'api_key' } });
 		const dialog = await openFrame(page);
 		await dialog.getByRole('textbox', { name: 'Personal API token' }).waitFor();
-		await dialog.getByText('Sign in', { exact: true }).click();
+		await dialog.getByRole('radio', { name: 'Sign in' }).check();
+		assert.ok(await dialog.getByRole('radio', { name: 'Sign in' })
+			.evaluate((one) => one === document.activeElement));
 		await dialog.getByRole('button', { name: 'Continue with Meadow' }).waitFor();
-		await dialog.getByText('Personal API token', { exact: true }).click();
+		await dialog.getByRole('radio', { name: 'Personal API token' }).check();
 		await dialog.getByRole('textbox', { name: 'Personal API token' }).fill(secret);
 		await submit(dialog);
 		await finish(at, page, dialog);

@@ -127,8 +127,12 @@ export function showConnect(app, connector, format, back, problem = null) {
 	const alert = makeAlert();
 	const button = makeButton(t(isSignIn ? 'connect.oauth' : 'connect.button', { name }),
 		{ type: 'submit' });
+	const formats = makeFormats(connector.formats, format, (other) => {
+		showConnect(app, connector, other, back);
+		document.querySelector('.formats input:checked').focus();
+	});
 	const form = h('form', { novalidate: true, autocomplete: 'off' },
-		makeFormats(connector.formats, format, (other) => showConnect(app, connector, other, back)),
+		formats,
 		alert.box, ...fields.map((field) => field.element), makeHelp(format, name), button,
 		h('p', { class: 'safe' }, icon('lock'), t(isSignIn ? 'oauth.safe' : 'connect.safe', { name })));
 
