@@ -8,7 +8,8 @@ from harness import TENON, Case, Client, create_key, link_account
 
 # Which thing a path's {id} names, by the path's beginning; those of ATSs are theirs, not an
 # environment's. A new kind of thing must be told here: the test fails on what it cannot place.
-THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token"}
+THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token",
+          "/environment/{id}": "environment"}
 OF_THE_ATS = ("/unified/", "/proxy/")
 # What stands for parameters that are no ids of things.
 PLAIN = {"resource": "candidates", "model": "ats", "method": "list", "connector": "recruitee",
@@ -134,7 +135,8 @@ class Isolation(Case):
         status, _, token = self.other.request("POST", "/link-token", {"tenant_id": "theirs"})
         self.assertEqual(status, 201, token)
         return {"account": account, "key": create_key(self.data, "staging")["id"],
-                "link token": token["id"]}
+                "link token": token["id"],
+                "environment": self.other.get("/integrated-account/" + account)[2]["environment_id"]}
 
     def answer(self, place, identifier, operation, client=None):
         target, body = place.request(identifier,

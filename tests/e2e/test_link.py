@@ -4,7 +4,7 @@ import os
 import threading
 import unittest
 
-from harness import COMPANY, ROOT, TOKEN, Case, Client, Process, create_key, link_account
+from harness import COMPANY, ROOT, TOKEN, Case, Client, Process, create_key, link_account, run_tenon
 
 ORIGIN = "https://customer.example"
 
@@ -297,6 +297,52 @@ class Connecting(LinkCase):
         log = "".join(self.serve.log)
         for secret in ("canary-8-link-page", TOKEN, session):
             self.assertNotIn(secret, log)
+
+
+class Environments(LinkCase):
+    def test_what_an_environment_has_for_its_links(self):
+        account = self.connect(self.opened()["session"])[1]["integrated_account_id"]
+        own = self.admin.get("/integrated-account/" + account)[2]["environment_id"]
+        path = "/environment/" + own
+        logo = "data:image/png;base64,iVBORw0KGgo="
+        status, _, body = self.admin.request("PATCH", path, {"link": {
+            "allowed_origins": [ORIGIN], "theme": {"accent": "#123456"}, "logo": logo}})
+        self.assertEqual((status, body["link"]["logo"]), (200, logo), body)
+        token = self.token()["link_token"]
+        status, _, body = self.open(token, origin="https://evil.example")
+        self.assertEqual((status, body["reason"]), (403, "origin_refused"))
+        status, _, body = self.open(token)
+        self.assertEqual((status, body["logo"], body["theme"]), (201, logo, {"accent": "#123456"}))
+        status, _, body = self.admin.request("PATCH", path, {"name": "live", "link": {"logo": None}})
+        self.assertEqual((body["name"], set(body["link"])), ("live", {"allowed_origins", "theme"}))
+        self.assertEqual(self.admin.get(path)[2], body)
+        for change, field in (({"link": {"logo": "https://a.example/x.png"}}, "logo"),
+                              ({"link": {"allowed_origins": ["*"]}}, "allowed_origins"),
+                              ({"link": {"theme": "dark"}}, "theme"), ({"link": []}, "link"),
+                              ({"name": "No Way"}, "name"), ({"id": "x"}, "body")):
+            status, _, body = self.admin.request("PATCH", path, change)
+            self.assertEqual((status, body["field"]), (400, field), change)
+        create_key(self.data, "staging")
+        self.assertEqual(self.admin.request("PATCH", path, {"name": "staging"})[0], 409)
+        self.assertEqual(self.admin.request("POST", "/environment", {"name": "x"})[0], 403)
+
+    def test_commands(self):
+        def run(*words, check=True):
+            return run_tenon(*words, "--data", str(self.data), check=check)
+
+        self.assertRegex(run("environment", "create", "staging").stdout, "^env_")
+        self.assertNotEqual(run("environment", "create", "staging", check=False).returncode, 0)
+        self.assertIn("staging", run("environment", "list").stdout)
+        made = json.loads(run("link-token", "create", "--environment", "production", "--tenant",
+                              "customer 7", "--connector", "recruitee", "--set",
+                              f"company_id={COMPANY}", "--origin", ORIGIN, "--json").stdout)
+        self.assertIn(made["id"] + "  valid", run("link-token", "list", "--environment",
+                                                  "production").stdout)
+        session = self.open(made["link_token"])[2]["session"]
+        self.assertEqual(self.connect(session)[0], 200)
+        self.assertIn("used", run("link-token", "list", "--environment", "production").stdout)
+        run("link-token", "revoke", made["id"], "--environment", "production")
+        self.assertEqual(self.ask(session, "GET", "/link/session")[0], 401)
 
 
 class Accounts(LinkCase):

@@ -48,6 +48,15 @@ bool environment_find(struct accounts *accounts, struct arena *arena, struct str
 bool environment_list(struct accounts *accounts, struct arena *arena, struct environment **list,
 		      size_t *count, struct error *err) MUST_CHECK;
 
+/* By its id, with what it has for its links: {"allowed_origins"?, "theme"?, "logo"?}. */
+bool environment_show(struct accounts *accounts, struct arena *arena, struct str id,
+		      struct environment *out, struct json *link, struct error *err) MUST_CHECK;
+enum { ENVIRONMENT_LINK_BYTES_MAX = 96 * 1024 };
+/* Stores its name and what it has for its links. ERROR_CONFLICT: another has the name. */
+bool environment_change(struct accounts *accounts, struct arena *arena,
+			const struct environment *environment, struct json link,
+			struct error *err) MUST_CHECK;
+
 /* --- API keys ------------------------------------------------------------------------------- */
 
 enum key_scope { KEY_SCOPE_CALL = 1, KEY_SCOPE_ADMIN = 2 };

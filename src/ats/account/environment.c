@@ -109,3 +109,48 @@ bool accounts_is_empty(struct store *store, bool *is_empty, struct error *err)
 	arena_finish(&arena);
 	return ok;
 }
+
+/* --- what it has for its links ---------------------------------------------------------------- */
+
+bool environment_show(struct accounts *accounts, struct arena *arena, struct str id,
+		      struct environment *out, struct json *link, struct error *err)
+{
+	struct store_value by_id = store_text(id);
+	struct store_rows rows;
+
+	if (!store_query(accounts->store, arena,
+			 "SELECT id, name, created_ms, link FROM environment WHERE id = ?1", &by_id, 1,
+			 &rows, err))
+		return false;
+	if (rows.count == 0)
+		return error_set_field(err, ERROR_NOT_FOUND, "environment", NULL,
+				       "there is no such environment");
+	*out = read_environment(&rows, 0);
+	return json_parse(arena, store_cell(&rows, 0, 3)->bytes, &json_limits_default, link, err);
+}
+
+bool environment_change(struct accounts *accounts, struct arena *arena,
+			const struct environment *environment, struct json link, struct error *err)
+{
+	struct str text;
+
+	if (!input_is_word(environment->name))
+		return error_set_field(err, ERROR_INVALID, "name", "1 to 64 of a-z 0-9 - _",
+				       "this cannot be the name of an environment");
+	if (!input_print_object(arena, link, ENVIRONMENT_LINK_BYTES_MAX, "link", &text, err))
+		return false;
+	struct store_value values[] = {store_text(environment->id), store_text(environment->name),
+				       store_text(text)};
+	struct store_statement statement = {
+		.sql = "UPDATE environment SET name = ?2, link = ?3 WHERE id = ?1",
+		.parameters = values,
+		.parameter_count = 3,
+		.changes_expected = 1,
+	};
+	if (store_write(accounts->store, &statement, 1, err))
+		return true;
+	return err->code == ERROR_CONFLICT
+		       ? error_set_field(err, ERROR_CONFLICT, "name", NULL,
+					 "there is an environment of this name already")
+		       : false;
+}

@@ -6,6 +6,9 @@ enum { LIST_DEFAULT = 100, LIST_MAX = 1000 };
 
 const struct http_route admin_routes[] = {
 	{HTTP_GET, "/environment", admin_list_environments},
+	{HTTP_POST, "/environment", admin_create_environment},
+	{HTTP_GET, "/environment/{id}", admin_show_environment},
+	{HTTP_PATCH, "/environment/{id}", admin_change_environment},
 	{HTTP_POST, "/api-token", admin_create_key},
 	{HTTP_GET, "/api-token", admin_list_keys},
 	{HTTP_DELETE, "/api-token/{id}", admin_revoke_key},

@@ -7,7 +7,8 @@
 typedef void admin_handler(void *context, struct http_exchange *exchange,
 			   const struct http_match *match);
 
-admin_handler admin_list_environments;
+admin_handler admin_list_environments, admin_create_environment, admin_show_environment,
+	admin_change_environment;
 admin_handler admin_create_key, admin_list_keys, admin_revoke_key;
 admin_handler admin_change_account, admin_replace_credentials, admin_remove_accounts,
 	admin_make_account_token, admin_show_own_account, admin_change_own_account;
