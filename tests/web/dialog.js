@@ -67,8 +67,10 @@ export async function assertLinked(stage, outcome) {
 	assert.ok(page.result[0].name);
 }
 
-/** axe finds nothing on what is shown; `frame` is a Page or a Frame. */
+/** axe finds nothing on what is shown, and no sentence has a gap; `frame` is a Page or a Frame. */
 export async function assertAccessible(frame) {
+	const shown = await frame.locator('main').innerText();
+	assert.ok(!/\{\w+\}/.test(shown), shown);
 	await frame.evaluate(async () => {
 		await Promise.all(document.getAnimations().map((one) =>
 			one.effect.getTiming().iterations === Infinity ? one.cancel() : one.finished));

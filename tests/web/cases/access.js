@@ -153,6 +153,8 @@ export const cases = {
 			return [Math.max(document.documentElement.scrollWidth, card.scrollWidth), innerWidth];
 		});
 		assert.equal(wide, seen);
+		const { y, height } = await dialog.locator('.card').boundingBox();
+		assert.deepEqual([y, height], [0, 480]);
 	},
 
 	async 'a theme: colours, shape and mode; what is on the accent can be read'(at) {

@@ -11,9 +11,11 @@ function makeNote(field, id) {
 }
 
 function makeSelect(field, id, options) {
-	return h('select', { id, class: 'input', 'aria-describedby': `${id}-note` },
-		h('option', { value: '' }, t('form.choose')),
-		...options.map((one) => h('option', { value: one.value }, one.label)));
+	return h('div', { class: 'select-box' },
+		h('select', { id, class: 'input', 'aria-describedby': `${id}-note` },
+			h('option', { value: '' }, t('form.choose')),
+			...options.map((one) => h('option', { value: one.value }, one.label))),
+		icon('down'));
 }
 
 function makeChecks(field, options, onChange) {
@@ -169,7 +171,7 @@ export function showForm(app, connector, fields, done) {
 	});
 	app.view.show({
 		name: 'form', above: makeSign('check'), title: t('form.title', { name: connector.label }),
-		text: t('form.text'), content: [form],
+		text: t('form.text', { name: connector.label }), content: [form],
 	});
 	app.tell('form', connector);
 }
