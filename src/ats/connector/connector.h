@@ -54,7 +54,6 @@ struct connector_header {
 struct connector_oauth {
 	struct template authorize_url; /* none of client credentials */
 	struct template token_url;
-	struct template revoke_url; /* no parts: there is none */
 	struct str issuer;	    /* what `iss` of a callback must be; empty: not known */
 	const struct str *scopes;
 	size_t scope_count;

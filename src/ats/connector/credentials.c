@@ -171,13 +171,11 @@ static void default_header(struct definition *definition, struct connector_forma
 
 static const char *const plain_keys[] = {"format", "fields", "headers", "query", NULL};
 static const char *const oauth_keys[] = {
-	"format",	   "fields",	    "headers",		"query",
-	"authorize_url",   "token_url",	    "revoke_url",	"issuer",
-	"scopes",	   "scope_separator", "client_auth",	"authorize_params",
-	"token_params",	   NULL};
-static const char *const client_keys[] = {"format",	 "fields",	"headers",
-					  "query",	 "token_url",	"revoke_url",
-					  "scopes",	 "scope_separator", "client_auth",
+	"format",    "fields",	  "headers",	     "query",	    "authorize_url",
+	"token_url", "issuer",	  "scopes",	     "scope_separator", "client_auth",
+	"authorize_params", "token_params", NULL};
+static const char *const client_keys[] = {"format",    "fields", "headers",	      "query",
+					  "token_url", "scopes", "scope_separator", "client_auth",
 					  "token_params", NULL};
 
 static const char *const *keys_of(enum credential_kind kind)

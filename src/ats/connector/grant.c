@@ -67,7 +67,6 @@ void oauth_read(struct definition *definition, const struct yaml_node *node,
 		definition_require(definition, node, "this format", "authorize_url");
 	address_read(definition, node, "authorize_url", connector, &oauth->authorize_url);
 	address_read(definition, node, "token_url", connector, &oauth->token_url);
-	address_read(definition, node, "revoke_url", connector, &oauth->revoke_url);
 	definition_text(definition, node, "issuer", &oauth->issuer);
 	definition_choice(definition, node, "client_auth", places, &place);
 	oauth->is_client_in_body = place == 1;
