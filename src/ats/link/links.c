@@ -3,6 +3,23 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* What ends when all credentials of an environment are revoked. */
+static void register_columns(struct vault *vault)
+{
+	static const struct vault_column columns[] = {
+		{.name = "link_token",
+		 .revoke = "UPDATE link_token SET revoked_ms = ?2 WHERE environment_id = ?1"
+			   " AND revoked_ms = 0",
+		 .revoke_wants_now = true},
+		{.name = "link_session", .revoke = "DELETE FROM link_session WHERE environment_id = ?1"},
+		{.name = "account_token",
+		 .revoke = "DELETE FROM account_token WHERE environment_id = ?1"},
+	};
+
+	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+		vault_add_column(vault, &columns[i]);
+}
+
 struct links *links_create(struct accounts *accounts, struct store *store, struct vault *vault,
 			   const struct clock *clock, const struct random *random)
 {
@@ -11,6 +28,7 @@ struct links *links_create(struct accounts *accounts, struct store *store, struc
 	if (links == NULL)
 		die("out of memory for the links");
 	*links = (struct links){LINKS_MAGIC, accounts, store, vault, clock, random};
+	register_columns(vault);
 	return links;
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sodium.h>
 
+#include "ats/vault/audit.h"
 #include "ats/vault/envelope.h"
 #include "ats/vault/keyring.h"
 #include "ats/vault/slab.h"
@@ -58,6 +59,7 @@ struct vault {
 	struct slab *slab;
 	struct data_keys keys;
 	struct data_key *digest_key;  /* sodium_malloc() */
+	struct audit *audit;          /* NULL: nothing is noted */
 	pthread_mutex_t lock;         /* for adding a purpose */
 	struct purpose *purposes;     /* sodium_malloc(); filled once each, never changed */
 	_Atomic size_t purpose_count;

@@ -216,6 +216,14 @@ static bool finish_rotation(struct vault *vault, struct str environment, size_t 
 			 environment, err);
 }
 
+/* Before something is done with keys as before a secret is used. */
+static bool note(struct vault *vault, const char *use, struct str environment, struct error *err)
+{
+	const struct vault_binding binding = {.environment = environment};
+
+	return vault->audit == NULL || audit_note(vault->audit, use, &binding, err);
+}
+
 bool vault_rotate(struct vault *vault, struct str environment, size_t *count, struct error *err)
 {
 	bool is_resumed;
@@ -223,7 +231,8 @@ bool vault_rotate(struct vault *vault, struct str environment, size_t *count, st
 	*count = 0;
 	if (!begin(vault, err))
 		return false;
-	bool ok = has_old_keys(vault, environment, &is_resumed, err) &&
+	bool ok = note(vault, "rotate", environment, err) &&
+		  has_old_keys(vault, environment, &is_resumed, err) &&
 		  (is_resumed || data_key_replace(vault, environment, err)) &&
 		  finish_rotation(vault, environment, count, err);
 	end(vault);
@@ -245,7 +254,8 @@ bool vault_revoke(struct vault *vault, struct str environment, struct error *err
 	if (!begin(vault, err))
 		return false;
 	arena_init(&arena, 1024 * 1024);
-	bool ok = store_query(vault->options.store, &arena,
+	bool ok = note(vault, "revoke", environment, err) &&
+		  store_query(vault->options.store, &arena,
 			      "SELECT id FROM data_key WHERE environment_id = ?1", values, 1, &ids,
 			      err);
 	statements[count++] = (struct store_statement){
@@ -358,7 +368,8 @@ bool vault_rotate_master(struct vault *vault, struct vault_master_rotation *out,
 	*out = (struct vault_master_rotation){.is_file_ours = vault->options.owns_key_file};
 	if (!begin(vault, err))
 		return false;
-	bool ok = take_new_key(vault, out, err) && leave_old_keys(vault, out, err);
+	bool ok = note(vault, "rotate-master", STR(""), err) && take_new_key(vault, out, err) &&
+		  leave_old_keys(vault, out, err);
 	if (ok && out->is_file_ours && vault->keyring->count > 1)
 		ok = keyring_write(vault->options.disk, vault->options.key_file, false, 1,
 				   vault->options.random, err) &&

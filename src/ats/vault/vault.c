@@ -76,6 +76,11 @@ static bool open_own_keys(struct vault *vault, struct error *err)
 	bool ok = data_key_current(vault, KEY_DIGESTS, STR(""), kept, vault->digest_key, err) &&
 		  data_key_current(vault, KEY_TOKENS, STR(""), NULL, &key, err);
 
+	if (ok && vault->options.audit_folder != NULL) {
+		ok = data_key_current(vault, KEY_AUDIT, STR(""), NULL, &key, err);
+		vault->audit = ok ? audit_open(&vault->options, key.bytes, err) : NULL;
+		ok = vault->audit != NULL;
+	}
 	sodium_memzero(&key, sizeof key);
 	return ok;
 }
@@ -98,6 +103,7 @@ void vault_destroy(struct vault *vault)
 	if (vault == NULL)
 		return;
 	assert(vault->magic == VAULT_MAGIC);
+	audit_close(vault->audit);
 	sodium_free(vault->purposes);
 	sodium_free(vault->digest_key);
 	sodium_free(vault->keyring);
@@ -189,7 +195,9 @@ bool vault_open_for(struct vault *vault, const char *use, const struct vault_bin
 	struct secret opened = {0};
 	int64_t len = plain_len(sealed);
 
-	(void)use;
+	/* First the line, then the secret. */
+	if (vault->audit != NULL && !audit_note(vault->audit, use, binding, err))
+		return false;
 	if (len >= 0) {
 		opened.len = (size_t)len;
 		opened.bytes = slab_take(vault->slab, opened.len + 1);
@@ -339,4 +347,24 @@ bool vault_digest_old(struct vault *vault, size_t age, const char *purpose, stru
 	if (is_there)
 		end_digest(&state, text, digest);
 	return is_there;
+}
+
+/* --- the audit log -------------------------------------------------------------------------- */
+
+static bool check_audit(const struct vault *vault, struct error *err)
+{
+	return vault->audit != NULL || error_set(err, ERROR_NOT_FOUND, "there is no audit log");
+}
+
+bool vault_audit_verify(struct vault *vault, int64_t from, struct vault_audit_report *out,
+			struct error *err)
+{
+	return check_audit(vault, err) && audit_verify(vault->audit, from, out, err);
+}
+
+bool vault_audit_list(struct vault *vault, struct arena *arena, int64_t after, size_t limit,
+		      struct str **lines, size_t *count, struct error *err)
+{
+	return check_audit(vault, err) &&
+	       audit_list(vault->audit, arena, after, limit, lines, count, err);
 }

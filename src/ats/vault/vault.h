@@ -163,4 +163,20 @@ bool vault_rotate_master(struct vault *vault, struct vault_master_rotation *out,
  * Nothing brings that back but a backup with the master key. */
 bool vault_revoke(struct vault *vault, struct str environment, struct error *err) MUST_CHECK;
 
+/* --- the audit log (docs/vault.md) ----------------------------------------------------------- */
+
+struct vault_audit_report {
+	int64_t first, last; /* lines that were looked at; 0: there are none */
+	int64_t head;        /* the latest line that the store knows of */
+	bool is_whole;
+	int64_t at;          /* the line where it is not */
+	char problem[96];
+};
+/* Whether no line was altered, added, moved or taken out since line `from` (1: the first). */
+bool vault_audit_verify(struct vault *vault, int64_t from, struct vault_audit_report *out,
+			struct error *err) MUST_CHECK;
+/* Lines behind that number, as they are in the files. */
+bool vault_audit_list(struct vault *vault, struct arena *arena, int64_t after, size_t limit,
+		      struct str **lines, size_t *count, struct error *err) MUST_CHECK;
+
 #endif
