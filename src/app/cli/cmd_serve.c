@@ -1,5 +1,7 @@
 #include <signal.h>
 
+#include <sys/prctl.h>
+
 #include "app/cli/commands.h"
 #include "ats/calls/calls.h"
 #include "base/log.h"
@@ -21,6 +23,7 @@ static const struct cli_option options[] = {
 	 "where callers reach this server, for links in answers (default: links are paths)"},
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
 	{"log-days", "DAYS", false, "how long calls are kept in the log (default: 30; 0: not at all)"},
+	{"allow-dumps", NULL, false, "let the process be dumped and debugged by its user"},
 	{"log-level", "LEVEL", false, "debug, info, warning, error or silent (default: info)"},
 };
 
@@ -85,6 +88,9 @@ static int run(struct cli *cli)
 		return cli_fail_usage(cli, "serve takes options only");
 	if (!read_options(cli, &server_options, base_urls, &err))
 		return cli_fail(&err);
+	/* Nobody of the same user attaches to it, and a crash leaves no image of its memory. */
+	if (!cli_flag(cli, "allow-dumps") && prctl(PR_SET_DUMPABLE, 0) != 0)
+		return cli_fail_usage(cli, "this system lets the process be dumped; say --allow-dumps");
 	block_signals();
 	struct server *server = server_open(&server_options, &err);
 	if (server == NULL || !server_start(server, &err)) {
