@@ -2,9 +2,12 @@
 import base64
 import json
 import pathlib
+import shutil
+import subprocess
+import unittest
 import urllib.parse
 
-from harness import TOKEN, Case, Client, link_account
+from harness import TOKEN, Case, Client, link_account, run_tenon
 
 
 def spellings(secret):
@@ -17,6 +20,12 @@ def spellings(secret):
         yield base64.urlsafe_b64encode(raw[cut:])[:-4]
     yield urllib.parse.quote(secret, safe="").replace("-", "%2D").encode()
     yield raw.decode().encode("utf-16-le")
+
+
+def read_all(folder):
+    """Each file in it but the master key's own."""
+    return b"".join(p.read_bytes() for p in sorted(folder.rglob("*"))
+                    if p.is_file() and p.name != "master.key")
 
 
 class Canary(Case):
@@ -35,9 +44,9 @@ class Canary(Case):
         seen.append(self.client.get("/metrics"))
         arguments = pathlib.Path(f"/proc/{self.serve.pid}/cmdline").read_bytes()
         environment = pathlib.Path(f"/proc/{self.serve.pid}/environ").read_bytes()
-        running = b"".join(p.read_bytes() for p in sorted(self.data.iterdir()) if p.is_file())
+        running = read_all(self.data)
         self.serve.stop()
-        stopped = b"".join(p.read_bytes() for p in sorted(self.data.iterdir()) if p.is_file())
+        stopped = read_all(self.data)
         places = {
             "replies": repr(seen).encode() + json.dumps([str(s) for s in seen]).encode(),
             "log": "".join(self.serve.log).encode(),
@@ -52,3 +61,32 @@ class Canary(Case):
             for secret in (TOKEN, self.key):
                 for spelling in spellings(secret):
                     self.assertNotIn(spelling, found, f"{secret[:6]}… in the {place}")
+
+    @unittest.skipUnless(shutil.which("gcore"), "gdb is not installed")
+    def test_the_master_key_is_in_no_core_dump(self):
+        """Nor in the log, the database, the audit log or a reply; after a rotation neither is the new
+        one, nor the one before."""
+        self.linked("--candidates", "20", server_options=("--log-level", "debug"))
+        seen = repr([self.list("candidates", limit=5), self.client.get("/metrics")]).encode()
+        keys = [(self.data / "master.key").read_text()]
+        run_tenon("vault", "rotate", "--master", "--data", str(self.data))
+        run_tenon("vault", "rotate", "--environment", "production", "--data", str(self.data))
+        keys.append((self.data / "master.key").read_text())
+        self.assertNotEqual(*keys)
+        seen += repr([self.list("candidates", limit=5)]).encode()
+        image = self.folder / "image"
+        subprocess.run(["gcore", "-o", str(image), str(self.serve.pid)], check=True,
+                       capture_output=True, timeout=120)
+        core = pathlib.Path(f"{image}.{self.serve.pid}").read_bytes()
+        self.assertIn(self.account.encode(), core)  # the search finds what is there
+        self.serve.stop()
+        places = {"core dump": core, "replies": seen, "data folder": read_all(self.data),
+                  "log": "".join(self.serve.log).encode()}
+        for line in keys:
+            text = line.split()[1]
+            raw = bytes.fromhex(text)
+            for place, found in places.items():
+                self.assertNotIn(raw, found, f"a master key in the {place}")
+                self.assertNotIn(raw[:16], found, f"half of a master key in the {place}")
+                for spelling in (*spellings(text), base64.b64encode(raw)[:-4]):
+                    self.assertNotIn(spelling, found, f"a master key in the {place}")
