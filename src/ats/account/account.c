@@ -51,7 +51,7 @@ void accounts_destroy(struct accounts *accounts)
 	free(accounts);
 }
 
-/* --- making and removing -------------------------------------------------------------------- */
+/* --- making and removing --------------------------------------------------------------------- */
 
 bool account_check(const struct account *account, struct json credential, struct error *err)
 {
@@ -154,7 +154,7 @@ bool account_remove(struct accounts *accounts, struct str environment_id, struct
 	return ok;
 }
 
-/* --- finding -------------------------------------------------------------------------------- */
+/* --- finding --------------------------------------------------------------------------------- */
 
 bool account_find(struct accounts *accounts, struct arena *arena, struct str environment_id,
 		  struct str id, struct account *out, struct error *err)
@@ -245,7 +245,7 @@ bool account_open_credential(struct accounts *accounts, const struct account *ac
 	return ok;
 }
 
-/* --- counting --------------------------------------------------------------------------------- */
+/* --- counting -------------------------------------------------------------------------------- */
 
 bool account_count(struct accounts *accounts, size_t counts[5], struct error *err)
 {

@@ -173,8 +173,8 @@ bool account_search(struct accounts *accounts, struct arena *arena,
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
 		    struct error *err) MUST_CHECK;
 /* The one function which moves an account between states: from account->status, as the caller saw
- * it, and with the event that tells of it. `why`: a sentence, or empty. True also when somebody else
- * has brought it to `status` meanwhile; ERROR_CONFLICT when to another; ERROR_NOT_FOUND as in
+ * it, and with the event that tells of it. `why`: a sentence, or empty. True also when somebody
+ * else has brought it to `status` meanwhile; ERROR_CONFLICT when to another; ERROR_NOT_FOUND as in
  * account_find(). */
 bool account_set_status(struct accounts *accounts, const struct account *account,
 			enum account_status status, struct str why, struct error *err) MUST_CHECK;

@@ -55,7 +55,7 @@ bool token_text_check(struct str text, const char *prefix)
 
 	if (text.len != body_len + CHECK_LEN || memcmp(text.data, prefix, prefix_len) != 0)
 		return false;
-	/* Whether the rest are base62 digits, the digest will tell: a token that we made has them. */
+	/* Whether the rest are base62 digits, the digest will tell: one that we made has them. */
 	write_check(text.data, body_len, check);
 	return memcmp(text.data + body_len, check, CHECK_LEN) == 0;
 }

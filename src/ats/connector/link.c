@@ -51,7 +51,7 @@ static bool open_mapping(struct definition *definition, const struct yaml_node *
 				what, max);
 }
 
-/* --- link ------------------------------------------------------------------------------------- */
+/* --- link ------------------------------------------------------------------------------------ */
 
 static void read_guide(struct definition *definition, const struct yaml_entry *entry,
 		       struct connector_guide *guide)
@@ -148,7 +148,7 @@ static void read_languages(struct definition *definition, const struct yaml_node
 	link->language_count = list->count;
 }
 
-/* --- post_connect ------------------------------------------------------------------------------ */
+/* --- post_connect ---------------------------------------------------------------------------- */
 
 static void read_depends(struct definition *definition, const struct yaml_node *node,
 			 struct connector_choice *choice)
@@ -272,7 +272,7 @@ struct json connector_asked_context(struct arena *arena, const struct connector 
 	return json_builder_object(&out);
 }
 
-/* --- both --------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------ */
 
 void link_read(struct definition *definition, const struct yaml_node *root,
 	       struct connector *connector)

@@ -78,7 +78,7 @@ struct link_opening {
 	struct str origin;
 	struct str mode;
 	struct str language;
-	struct json connectors; /* array of names: no others than these; empty: all of the token's */
+	struct json connectors; /* array of names: no others; empty: all of the token's */
 };
 
 /* Exchanges a token, which is used up by that: of two at once one wins. False with *reason for

@@ -5,7 +5,7 @@
 
 enum { BULK_MAX = 1000 };
 
-/* --- the context ------------------------------------------------------------------------------ */
+/* --- the context ----------------------------------------------------------------------------- */
 
 /* Shallow: a member takes the place of what was there, null removes it. */
 static struct json merge(struct arena *arena, struct json old, struct json changes)
@@ -93,7 +93,7 @@ static bool change(const struct door *door, struct http_exchange *exchange, stru
 	return save(door, exchange, &account, err);
 }
 
-/* --- another credential ----------------------------------------------------------------------- */
+/* --- another credential ---------------------------------------------------------------------- */
 
 static bool replace(const struct door *door, struct http_exchange *exchange, struct str id,
 		    struct error *err)
@@ -136,7 +136,7 @@ static bool replace(const struct door *door, struct http_exchange *exchange, str
 	return true;
 }
 
-/* --- many at once ----------------------------------------------------------------------------- */
+/* --- many at once ---------------------------------------------------------------------------- */
 
 static bool remove_listed(const struct door *door, struct http_exchange *exchange,
 			  const struct caller *caller, struct json ids, struct error *err)
@@ -185,7 +185,7 @@ static bool remove_many(const struct door *door, struct http_exchange *exchange,
 	return remove_listed(door, exchange, &caller, ids, err);
 }
 
-/* --- tokens ------------------------------------------------------------------------------------ */
+/* --- tokens ---------------------------------------------------------------------------------- */
 
 static bool make_token(const struct door *door, struct http_exchange *exchange, struct error *err)
 {
@@ -238,7 +238,7 @@ static bool change_own(const struct door *door, struct http_exchange *exchange, 
 	       save(door, exchange, &account, err);
 }
 
-/* --- handlers ---------------------------------------------------------------------------------- */
+/* --- handlers -------------------------------------------------------------------------------- */
 
 void admin_change_account(void *context, struct http_exchange *exchange,
 			  const struct http_match *match)

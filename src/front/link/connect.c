@@ -66,7 +66,7 @@ bool attempt_read(struct attempt *attempt, struct error *err)
 	       attempt_find_format(attempt, format, err);
 }
 
-/* --- the context ------------------------------------------------------------------------------ */
+/* --- the context ----------------------------------------------------------------------------- */
 
 static struct str key_of(const struct json_member *member)
 {
@@ -126,7 +126,7 @@ struct json attempt_whole_context(const struct attempt *attempt, struct json for
 	return json_builder_object(&out);
 }
 
-/* --- trying and keeping ------------------------------------------------------------------------- */
+/* --- trying and keeping ---------------------------------------------------------------------- */
 
 bool attempt_try(struct attempt *attempt, struct error *err)
 {
@@ -145,7 +145,8 @@ bool attempt_try(struct attempt *attempt, struct error *err)
 		attempt->exchange->started_ns + door->call_timeout_ms * 1000000, &result, err);
 	door_set_timing(door, attempt->exchange, &result);
 	if (!is_good)
-		attempt->reason = link_reason(door->services, arena, attempt->connector, &result, err);
+		attempt->reason =
+			link_reason(door->services, arena, attempt->connector, &result, err);
 	attempt->account.context = attempt_whole_context(attempt, trial.context);
 	return is_good;
 }
@@ -167,8 +168,8 @@ bool attempt_keep(struct attempt *attempt, struct error *err)
 	struct store_statement connected =
 		link_session_connected(arena, &attempt->session, account->id);
 	const struct account_beside beside = {&connected, 1};
-	bool ok = is_again ? account_reconnect(accounts, arena, account, attempt->credential, &beside,
-					       err)
+	bool ok = is_again ? account_reconnect(accounts, arena, account, attempt->credential,
+					       &beside, err)
 			   : account_create_beside(accounts, arena, account, attempt->credential,
 						   &beside, err);
 	if (!ok && err->code == ERROR_CONFLICT)

@@ -144,7 +144,8 @@ static struct json show_connectors(const struct showing *showing)
 	for (size_t i = 0; i < connectors->count; i++) {
 		const struct connector *connector = connectors->items[i];
 		bool is_shown = is_again ? str_equal(connector->name, showing->account.connector)
-					 : link_names_connector(session->connectors, connector->name);
+					 : link_names_connector(session->connectors,
+								connector->name);
 
 		if (is_shown)
 			json_builder_add(&list, show_connector(showing->arena, connector, fixed));
