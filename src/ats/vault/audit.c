@@ -432,7 +432,9 @@ static bool add_line(void *context, struct str text)
 bool audit_list(struct audit *audit, struct arena *arena, int64_t after, size_t limit,
 		struct str **lines, size_t *count, struct error *err)
 {
-	struct listing listing = {arena, arena_array(arena, limit, sizeof **lines), 0, limit, after};
+	struct listing listing = {.arena = arena, .limit = limit, .after = after};
+
+	listing.lines = arena_array(arena, limit, sizeof **lines);
 	bool ok = walk(audit, after + 1, add_line, &listing, err);
 
 	*lines = listing.lines;

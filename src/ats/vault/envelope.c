@@ -59,8 +59,8 @@ static void derive(const unsigned char *key, const unsigned char *nonce,
 		"tenon-envelope-2";
 
 	crypto_generichash_blake2b_salt_personal(derived, DERIVED_BYTES, nonce,
-						 ENVELOPE_NONCE_BYTES, key, ENVELOPE_KEY_BYTES, NULL,
-						 personal);
+						 ENVELOPE_NONCE_BYTES, key, ENVELOPE_KEY_BYTES,
+						 NULL, personal);
 }
 
 void envelope_seal(const unsigned char key[ENVELOPE_KEY_BYTES], const struct random *random,

@@ -25,8 +25,8 @@ struct keyring {
 /* In memory of sodium_malloc(), read-only; free with sodium_free(). */
 struct keyring *keyring_read(const struct disk *disk, const char *path,
 			     struct error *err) MUST_CHECK;
-/* Writes the file anew: a new key, where `add`, and then the first `keep` lines of what it is now. The
- * bytes are on the disk under another name before they take the place of the old ones. */
+/* Writes the file anew: a new key, where `add`, and then the first `keep` lines of what it is
+ * now. The bytes are on the disk under another name before they take the place of the old ones. */
 bool keyring_write(const struct disk *disk, const char *path, bool add, size_t keep,
 		   const struct random *random, struct error *err) MUST_CHECK;
 /* NULL when there is none. */

@@ -142,7 +142,8 @@ static bool unseal_first(struct vault *vault, enum key_use use,
 	if (sealed.len < FIRST_OVERHEAD)
 		return false;
 	pthread_rwlock_rdlock(&vault->master_lock);
-	const struct key *key = keyring_find(vault->keyring, (const unsigned char *)sealed.data + 2);
+	const unsigned char *id = (const unsigned char *)sealed.data + 2;
+	const struct key *key = keyring_find(vault->keyring, id);
 	bool ok = key != NULL && envelope_open_first(key->uses[use], binding, sealed, plain);
 	pthread_rwlock_unlock(&vault->master_lock);
 	return ok;

@@ -151,7 +151,7 @@ struct vault_master_rotation {
 	bool is_resumed;   /* one that was broken off has been finished */
 	size_t keys;       /* wrapped anew */
 	size_t texts;      /* of the first format, sealed anew */
-	bool is_file_ours; /* then the old keys are out of the file; else its owner may take them out */
+	bool is_file_ours; /* the old keys are out of the file; else its owner may take them out */
 	bool is_clean;     /* nothing wants an older master key any more */
 };
 /* Goes over to a new master key: one that is made, where the key file is ours, or else the one that

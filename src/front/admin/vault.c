@@ -186,10 +186,9 @@ static bool verify(const struct door *door, struct http_exchange *exchange, stru
 	json_builder_set(&item, STR("last"), json_int(report.last));
 	json_builder_set(&item, STR("head"), json_int(report.head));
 	json_builder_set(&item, STR("at"), report.is_whole ? json_null() : json_int(report.at));
+	struct str problem = arena_str(exchange->arena, str_from_c(report.problem));
 	json_builder_set(&item, STR("problem"),
-			 report.is_whole ?
-				 json_null() :
-				 json_string(arena_str(exchange->arena, str_from_c(report.problem))));
+			 report.is_whole ? json_null() : json_string(problem));
 	door_reply(exchange, 200, json_builder_object(&item));
 	return true;
 }
