@@ -38,6 +38,11 @@ function watch(context, faults) {
 	});
 }
 
+/** A browser that hangs fails the case, not the suite; not all that is waited for has a limit. */
+const tooLong = () => new Promise((_, reject) => {
+	setTimeout(() => reject(new Error('the case took over two minutes')), 120000).unref();
+});
+
 async function runCase(browser, stage, one) {
 	const context = await browser.newContext({ locale: 'en-GB' });
 	const faults = [];
@@ -46,7 +51,8 @@ async function runCase(browser, stage, one) {
 	watch(context, faults);
 	try {
 		const forgiven = [];
-		await one.run({ stage, context, browser, pictures, forgive: (what) => forgiven.push(what) });
+		await Promise.race([tooLong(),
+			one.run({ stage, context, browser, pictures, forgive: (what) => forgiven.push(what) })]);
 		const left = faults.filter((fault) => !forgiven.some((what) => what.test(fault)));
 		if (left.length > 0) throw new Error(left.join('\n'));
 		return null;
