@@ -326,6 +326,18 @@ class Environments(LinkCase):
         self.assertEqual(self.admin.request("PATCH", path, {"name": "staging"})[0], 409)
         self.assertEqual(self.admin.request("POST", "/environment", {"name": "x"})[0], 403)
 
+    def test_revocation_takes_the_tokens_too(self):
+        session = self.opened()["session"]
+        account = self.connect(self.opened()["session"])[1]["integrated_account_id"]
+        made = self.admin.request("POST", "/integrated-account/token",
+                                  {"integrated_account_id": account})[2]
+        unused = self.token()["link_token"]
+        run_tenon("vault", "revoke", "--environment", "production", "--data", str(self.data))
+        self.assertEqual(self.ask(session, "GET", "/link/session")[0], 401)
+        self.assertEqual(self.open(unused)[0], 401)
+        browser = self.client_of(made["integrated_account_token"])
+        self.assertEqual(browser.get("/integrated-account/me")[0], 401)
+
     def test_commands(self):
         def run(*words, check=True):
             return run_tenon(*words, "--data", str(self.data), check=check)

@@ -55,6 +55,9 @@ bool link_token_revoke(struct links *links, struct str environment_id, struct st
  * browsers write an origin. */
 bool link_is_origin(struct str text) MUST_CHECK;
 
+/* All link tokens of the environment, their sessions, and all tokens of its accounts. */
+bool links_revoke(struct links *links, struct str environment_id, struct error *err) MUST_CHECK;
+
 /* --- sessions ------------------------------------------------------------------------------- */
 
 enum { LINK_SESSION_SECONDS = 1800, LINK_TRIES_MAX = 50 };

@@ -267,3 +267,26 @@ bool link_token_revoke(struct links *links, struct str environment_id, struct st
 					 "the environment has no such link token")
 		       : false;
 }
+
+bool links_revoke(struct links *links, struct str environment_id, struct error *err)
+{
+	struct store_value values[] = {store_text(environment_id),
+				       store_int(clock_unix_ms(links->clock))};
+	const struct store_statement statements[] = {
+		{
+			.sql = "UPDATE link_token SET revoked_ms = ?2 WHERE environment_id = ?1"
+			       " AND revoked_ms = 0",
+			.parameters = values,
+			.parameter_count = 2,
+			.changes_expected = -1,
+		},
+		{
+			.sql = "DELETE FROM account_token WHERE environment_id = ?1",
+			.parameters = values,
+			.parameter_count = 1,
+			.changes_expected = -1,
+		},
+	};
+
+	return store_write(links->store, statements, 2, err);
+}
