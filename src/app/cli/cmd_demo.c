@@ -248,7 +248,8 @@ static bool run_demo(struct demo *demo, struct error *err)
 	cli_print(STR("Starting a sandbox, a server on an empty data folder, and linking an account …"));
 	if (!find_ats(demo, err) || !start_sandbox(demo, err) ||
 	    !open_server(demo, &base_url, err) || !link_account(demo, err) ||
-	    !make_link_token(demo, err) || !show_record(demo, err) || !start_server(demo, &base_url, err))
+	    !make_link_token(demo, err) || !show_record(demo, err) ||
+	    !start_server(demo, &base_url, err))
 		return false;
 	tell(demo);
 	tell_link(demo);
