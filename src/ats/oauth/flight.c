@@ -21,6 +21,7 @@ struct flight {
 	bool is_under_way;
 	struct waiter *waiters;
 	int failures;
+	int64_t failed_version; /* of the token: what comes in its place is tried at once */
 	int64_t not_before_ns;
 	struct error err; /* of the last failure */
 };
@@ -65,6 +66,9 @@ static void note_failure(const struct job *job, const struct error *err)
 	struct flight *flight = job->flight;
 	int64_t pause_ms = PAUSE_MAX_MS;
 
+	if (flight->failed_version != job->version)
+		flight->failures = 0;
+	flight->failed_version = job->version;
 	if (flight->failures < 5)
 		pause_ms = (int64_t)1000 << flight->failures;
 	flight->failures++;
@@ -139,13 +143,21 @@ static void take_off(struct oauth *oauth, struct http_client *client, struct fli
 	loop_spawn(loop_current(), fly, job);
 }
 
+/* How long to wait before another try for this version, after one that failed. Under the lock. */
+static int64_t pause_ns(struct oauth *oauth, const struct flight *flight, int64_t version)
+{
+	int64_t left_ns = flight->not_before_ns - clock_monotonic_ns(oauth->options.clock);
+
+	return flight->failures == 0 || flight->failed_version != version || left_ns < 0 ? 0
+											  : left_ns;
+}
+
 void flight_start(struct oauth *oauth, struct http_client *client, const struct account *account,
 		  int64_t version)
 {
 	pthread_mutex_lock(&oauth->lock);
 	struct flight *flight = find_flight(oauth, account);
-	if (!flight->is_under_way &&
-	    clock_monotonic_ns(oauth->options.clock) >= flight->not_before_ns)
+	if (!flight->is_under_way && pause_ns(oauth, flight, version) == 0)
 		take_off(oauth, client, flight, account, version);
 	pthread_mutex_unlock(&oauth->lock);
 }
@@ -171,15 +183,16 @@ static void leave(struct waiter *waiter)
 }
 
 /* One that failed a moment ago is not tried again at once. Under the lock. */
-static bool check_pause(struct oauth *oauth, const struct flight *flight, struct error *err)
+static bool check_pause(struct oauth *oauth, const struct flight *flight, int64_t version,
+			struct error *err)
 {
-	int64_t now_ns = clock_monotonic_ns(oauth->options.clock);
+	int64_t left_ns = pause_ns(oauth, flight, version);
 
-	if (flight->is_under_way || now_ns >= flight->not_before_ns)
+	if (flight->is_under_way || left_ns == 0)
 		return true;
 	*err = flight->err;
 	if (err->code != ERROR_UNAUTHORIZED)
-		err->retry_after_ms = (flight->not_before_ns - now_ns) / 1000000 + 1;
+		err->retry_after_ms = left_ns / 1000000 + 1;
 	return false;
 }
 
@@ -209,7 +222,7 @@ bool oauth_refresh(struct oauth *oauth, struct http_client *client, const struct
 		return is_other;
 	pthread_mutex_lock(&oauth->lock);
 	struct flight *flight = find_flight(oauth, account);
-	if (!check_pause(oauth, flight, err)) {
+	if (!check_pause(oauth, flight, version, err)) {
 		pthread_mutex_unlock(&oauth->lock);
 		return false;
 	}

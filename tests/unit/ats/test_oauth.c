@@ -627,6 +627,31 @@ static void test_another_has_replaced_it(void **state)
 	world_run(run_moved);
 }
 
+/* What failed with the token of before is no reason to wait with the one that was linked since. */
+static void run_linked_anew(struct world *world)
+{
+	struct provider provider;
+	struct error err;
+	static const struct reply down = {503, "down", 10};
+
+	open_provider(world, &provider);
+	link_token(&provider);
+	set_script(&provider, &down, 1);
+	assert_false(refresh(&provider, 1, &err));
+	replace_meanwhile(&provider);
+	set_script(&provider, &given, 1);
+	assert_true(refresh(&provider, 2, &err));
+	assert_int_equal(provider.requests, 1);
+	assert_int_equal(now(&provider).token.version, 3);
+	close_provider(&provider);
+}
+
+static void test_linked_anew(void **state)
+{
+	(void)state;
+	world_run(run_linked_anew);
+}
+
 /* --- before calls ------------------------------------------------------------------------------ */
 
 /* Hours, with a coarser clock. */
@@ -722,6 +747,7 @@ int main(void)
 		cmocka_unit_test(test_another_process_has_the_lease),
 		cmocka_unit_test(test_a_stale_fence_writes_nothing),
 		cmocka_unit_test(test_another_has_replaced_it),
+		cmocka_unit_test(test_linked_anew),
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_sweep),
 	};
