@@ -1,4 +1,4 @@
-// Runs the cases one after another, each in a browser profile of its own.
+// Runs the cases, each in a browser profile of its own; some files at once, each on a stage of its own.
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import fs from 'node:fs';
@@ -11,17 +11,21 @@ const at = args.indexOf('--screenshots');
 const pictures = at >= 0 ? args.splice(at, 2)[1] : null;
 const wanted = args;
 
-async function loadCases() {
+const LANES = 3;
+
+/** The cases of each file, the largest first. */
+async function loadFiles() {
 	const files = fs.readdirSync(path.join(here, 'cases')).sort()
 		.filter((name) => name.endsWith('.js'));
-	const cases = [];
+	const found = [];
 	for (const file of files) {
 		if (file === 'screenshots.js' && !pictures) continue;
 		const module = await import(pathToFileURL(path.join(here, 'cases', file)));
-		for (const [name, run] of Object.entries(module.cases))
-			cases.push({ name: `${file.replace('.js', '')}: ${name}`, run });
+		found.push(Object.entries(module.cases)
+			.map(([name, run]) => ({ name: `${file.replace('.js', '')}: ${name}`, run }))
+			.filter(({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one))));
 	}
-	return cases.filter(({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one)));
+	return found.filter((cases) => cases.length > 0).sort((a, b) => b.length - a.length);
 }
 
 /** Nothing of a page may fail unseen: faults of scripts and of the CSP fail the case. */
@@ -63,28 +67,41 @@ async function runCase(browser, stage, one) {
 	}
 }
 
-async function main() {
-	const cases = await loadCases();
-	const stage = await Stage.open();
-	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-		args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+/** Takes files until there are none; how many cases failed. */
+async function runLane(browser, files) {
 	let failed = 0;
 
-	for (const one of cases) {
-		const error = await runCase(browser, stage, one);
-		console.log(`${error ? 'FAILED' : 'ok    '} ${one.name}`);
-		if (error) console.log(error.stack.replace(/^/gm, '       '));
-		failed += error ? 1 : 0;
+	for (let cases = files.shift(); cases; cases = files.shift()) {
+		const stage = await Stage.open();
+		for (const one of cases) {
+			const began = performance.now();
+			const error = await runCase(browser, stage, one);
+			const seconds = ((performance.now() - began) / 1000).toFixed(1);
+			console.log(`${error ? 'FAILED' : 'ok    '} ${one.name} (${seconds} s)`);
+			if (error) console.log(error.stack.replace(/^/gm, '       '));
+			failed += error ? 1 : 0;
+		}
+		const log = stage.server.log();
+		await stage.close();
+		if (/tlink_\w{20}|tsess_\w{20}/.test(log)) {
+			failed += 1;
+			console.log('FAILED a token stands in the log of the server');
+		}
 	}
-	const log = stage.server.log();
+	return failed;
+}
+
+async function main() {
+	const files = await loadFiles();
+	const count = files.reduce((sum, cases) => sum + cases.length, 0);
+	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+	const lanes = Array.from({ length: LANES }, () => runLane(browser, files));
+	const failed = (await Promise.all(lanes)).reduce((sum, one) => sum + one, 0);
+
 	await browser.close();
-	await stage.close();
-	if (/tlink_\w{20}|tsess_\w{20}/.test(log)) {
-		failed += 1;
-		console.log('FAILED a token stands in the log of the server');
-	}
-	console.log(`web tests: ${cases.length - failed} passed, ${failed} failed, 0 skipped`);
-	process.exit(failed > 0 || cases.length === 0 ? 1 : 0);
+	console.log(`web tests: ${count - failed} passed, ${failed} failed, 0 skipped`);
+	process.exit(failed > 0 || count === 0 ? 1 : 0);
 }
 
 main();
