@@ -44,15 +44,6 @@ static struct str digest_state(struct oauth *oauth, struct arena *arena, struct 
 	return str_make((char *)digest, VAULT_DIGEST_BYTES);
 }
 
-static struct vault_binding binding_of(struct str environment_id, struct str connector)
-{
-	return (struct vault_binding){
-		.environment = environment_id,
-		.subject = connector,
-		.field = STR("oauth_state.verifier"),
-	};
-}
-
 /* --- the beginning ------------------------------------------------------------------------- */
 
 static const struct connector_format *find_format(const struct connector *connector,
@@ -82,7 +73,8 @@ static bool keep_state(struct oauth *oauth, struct arena *arena, const struct oa
 		       const struct connector_format *format, struct str state,
 		       struct str verifier, struct error *err)
 {
-	struct vault_binding binding = binding_of(begin->environment_id, begin->connector);
+	struct str digest = digest_state(oauth, arena, state);
+	struct vault_binding binding = state_binding(arena, begin->environment_id, digest);
 	int64_t now_ms = clock_unix_ms(oauth->options.clock);
 	struct buffer context;
 
@@ -95,7 +87,7 @@ static bool keep_state(struct oauth *oauth, struct arena *arena, const struct oa
 	struct store_value now = store_int(now_ms);
 	struct store_value values[] = {
 		store_text(begin->environment_id),
-		store_blob(digest_state(oauth, arena, state)),
+		store_blob(digest),
 		store_text(begin->connector),
 		store_text(format->name),
 		store_text(buffer_str(&context)),
@@ -189,6 +181,7 @@ struct state {
 	struct str browser;
 	struct str verifier; /* sealed */
 	struct str environment_id;
+	struct str digest; /* of the row */
 	int64_t expires_ms;
 };
 
@@ -221,6 +214,7 @@ static bool read_state(struct oauth *oauth, struct arena *arena, struct str dige
 	out->session_id = store_cell(&rows, 0, 6)->bytes;
 	state->verifier = store_cell(&rows, 0, 7)->bytes;
 	state->expires_ms = store_cell(&rows, 0, 8)->integer;
+	state->digest = digest;
 	return json_parse(arena, store_cell(&rows, 0, 3)->bytes, &json_limits_default,
 			  &out->context, err);
 }
@@ -284,8 +278,7 @@ static enum token_outcome exchange_code(struct oauth *oauth, struct http_client 
 	struct vault_binding binding;
 	struct secret verifier;
 
-	/* The row's own environment and connector: it opens nowhere else. */
-	binding = binding_of(state->environment_id, provider->connector->name);
+	binding = state_binding(arena, state->environment_id, state->digest);
 	if (!vault_open_sealed(oauth->options.vault, &binding, state->verifier, &verifier, err))
 		return TOKEN_FAILED;
 	const struct http_field fields[] = {

@@ -1,4 +1,6 @@
 /* What the vault must know of this room's tables to rotate keys and to destroy them. */
+#include <sodium.h>
+
 #include "ats/oauth/parts.h"
 
 static void place_secret(struct arena *arena, const struct store_value *row, bool is_first,
@@ -13,16 +15,25 @@ static void place_secret(struct arena *arena, const struct store_value *row, boo
 	};
 }
 
+/* Of its row, which its state finds, and no other: the digest is the row's name. */
+struct vault_binding state_binding(struct arena *arena, struct str environment_id,
+				   struct str digest)
+{
+	char *hex = arena_alloc(arena, 2 * digest.len + 1);
+
+	sodium_bin2hex(hex, 2 * digest.len + 1, (const unsigned char *)digest.data, digest.len);
+	return (struct vault_binding){
+		.environment = environment_id,
+		.subject = str_make(hex, 2 * digest.len),
+		.field = STR("oauth_state.verifier"),
+	};
+}
+
 static void place_verifier(struct arena *arena, const struct store_value *row, bool is_first,
 			   struct vault_binding *out)
 {
-	(void)arena;
 	(void)is_first;
-	*out = (struct vault_binding){
-		.environment = row[1].bytes,
-		.subject = row[3].bytes,
-		.field = STR("oauth_state.verifier"),
-	};
+	*out = state_binding(arena, row[1].bytes, row[2].bytes);
 }
 
 /* A revoked application's secret must be set anew: without it none is registered. */
@@ -40,7 +51,7 @@ static const struct vault_column columns[] = {
 	 .keys = 2,
 	 .place = place_secret},
 	{.name = "oauth_state",
-	 .walk = "SELECT verifier, environment_id, digest, connector FROM oauth_state"
+	 .walk = "SELECT verifier, environment_id, digest FROM oauth_state"
 		 " WHERE (environment_id, digest) > (?1, ?2)"
 		 " ORDER BY environment_id, digest LIMIT ?3",
 	 .replace = "UPDATE oauth_state SET verifier = ?2 WHERE verifier = ?1"

@@ -102,5 +102,8 @@ void flight_start(struct oauth *oauth, struct http_client *client, const struct 
 
 /* Tells the vault of the columns with sealed texts (columns.c). */
 void columns_register(struct vault *vault);
+/* Where the verifier of an authorization under way belongs; `digest` is its row's. */
+struct vault_binding state_binding(struct arena *arena, struct str environment_id,
+				   struct str digest);
 
 #endif
