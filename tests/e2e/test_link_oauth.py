@@ -3,6 +3,7 @@ and comes back to the callback. Here a small client stands for the browser."""
 import http.client
 import os
 import re
+import threading
 import unittest
 import urllib.parse
 
@@ -47,6 +48,14 @@ class Browser:
             jar[name] = value
 
 
+INSTALL = '''error_message: error
+post_install: {call: user.get, context: {user_id: $string(id)}}
+'''
+USER = '''  user:
+    get: {request: GET /user, item: user, describe: Show who signed in. Requires nothing. Returns id.}
+'''
+
+
 class SigningIn(OAuthCase):
     def setUp(self):
         os.environ["REDIRECT_URI"] = PUBLIC + "/link/callback"
@@ -61,6 +70,10 @@ class SigningIn(OAuthCase):
     def start(self, workers="2"):
         (self.share / "web" / "link").mkdir(parents=True, exist_ok=True)
         (self.share / "web" / "link" / "callback.html").write_text(PAGE)
+        path = self.share / "connectors" / "grantly" / "connector.yaml"
+        text = path.read_text()
+        if INSTALL not in text:
+            path.write_text(text.replace("resources:\n", INSTALL + "resources:\n" + USER))
         super().start(workers)
 
     def session(self, **asked):
@@ -117,6 +130,131 @@ class SigningIn(OAuthCase):
         self.assertEqual(self.stand(again)["integrated_account_id"], account)
         status, _, page = self.client.get("/unified/ats/candidates", integrated_account_id=account)
         self.assertEqual(status, 200, page)
+
+    def events(self, account):
+        _, _, page = self.client.get("/events", integrated_account_id=account)
+        return [one["event"].removeprefix("integrated_account:") for one in page["result"]]
+
+    def sign_in(self, session):
+        return self.outcome(self.browser.get(self.begin(session))[2])
+
+    def show(self, account):
+        return self.client.get("/integrated-account/" + account)[2]
+
+    def refuse(self, **faults):
+        self.provider.ask("faults", **{"/ats/" + path: status for path, status in faults.items()})
+
+    def test_tokens_are_kept_though_the_check_fails(self):
+        session = self.session()
+        self.refuse(candidates=403)
+        self.assertEqual(self.sign_in(session), "right_missing")
+        stand = self.stand(session)
+        account = stand["integrated_account_id"]
+        self.assertEqual((stand["status"], stand["account_status"], stand["error"],
+                          stand["post_connect"]),
+                         ("open", "validation_error", "right_missing", None))
+        shown = self.show(account)
+        self.assertEqual((shown["status"], shown["tenant_id"]), ("validation_error", "customer 7"))
+        self.assertIn("not now", shown["last_error"]["message"])
+        self.assertEqual(self.events(account), ["created", "validation_error"])
+        # A form belongs to an account that is linked.
+        status, _, refusal = self.ask(session, "POST", "/link/form", {"values": {}})
+        self.assertEqual(status, 409, refusal)
+        # Another try in the same page is for the same account.
+        self.assertEqual(self.sign_in(session), "right_missing")
+        self.refuse()
+        self.assertEqual(self.sign_in(session), "connected")
+        stand = self.stand(session)
+        self.assertEqual((stand["status"], stand["account_status"], stand["error"],
+                          stand["integrated_account_id"]), ("connected", "active", None, account))
+        shown = self.show(account)
+        self.assertEqual((shown["status"], shown["last_error"]), ("active", None))
+        self.assertEqual(shown["context"]["user_id"], "7")
+        self.assertEqual(self.events(account),
+                         ["created", "validation_error", "updated", "validation_error", "updated",
+                          "reactivated", "updated"])
+
+    def broken(self, status=403):
+        """An account which the ATS did not take."""
+        session = self.session()
+        self.refuse(candidates=status)
+        self.sign_in(session)
+        account = self.stand(session)["integrated_account_id"]
+        self.assertEqual(self.show(account)["status"], "validation_error")
+        return account
+
+    def test_a_call_that_succeeds_makes_it_active(self):
+        account = self.broken(500)
+        status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=account)
+        self.assertEqual((status, self.show(account)["status"]), (502, "validation_error"))
+        self.refuse()
+        status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=account)
+        self.assertEqual((status, self.show(account)["status"]), (200, "active"))
+
+    def test_a_refresh_checks_again(self):
+        account = self.broken()
+        path = f"/integrated-account/{account}/refresh-credentials"
+        status, _, shown = self.client.request("POST", path)
+        self.assertEqual((status, shown["status"]), (200, "validation_error"), shown)
+        self.refuse()
+        status, _, shown = self.client.request("POST", path)
+        self.assertEqual((status, shown["status"], shown["context"].get("user_id")),
+                         (200, "active", "7"), shown)
+
+    def test_other_credentials_are_another_try(self):
+        account = self.broken()
+        body = {"authentication_method": "oauth2", "credentials": self.provider.ask("grant")}
+        path = f"/integrated-account/{account}/credentials"
+        self.assertEqual(self.client.request("PATCH", path, body)[0], 400)
+        self.refuse()
+        status, _, shown = self.client.request("PATCH", path, body)
+        self.assertEqual((status, shown["status"]), (200, "active"), shown)
+
+    def test_what_is_asked_afterwards_fails(self):
+        session = self.session()
+        self.refuse(user=403)
+        self.assertEqual(self.sign_in(session), "connected")
+        stand = self.stand(session)
+        account = stand["integrated_account_id"]
+        self.assertEqual((stand["status"], stand["account_status"]),
+                         ("connected", "post_install_error"))
+        shown = self.show(account)
+        self.assertEqual(shown["status"], "post_install_error")
+        self.assertIn("not now", shown["last_error"]["message"])
+        self.assertEqual(self.events(account), ["created", "active", "post_install_error"])
+        # It can be used all the same, which does not mend it.
+        status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=account)
+        self.assertEqual((status, self.show(account)["status"]), (200, "post_install_error"))
+        # Linking it anew asks again.
+        self.refuse()
+        again = self.session(tenant_id=None, integrated_account_id=account)
+        self.assertEqual(self.sign_in(again), "connected")
+        shown = self.show(account)
+        self.assertEqual((shown["status"], shown["context"]), ("active", {"user_id": "7"}))
+        self.assertEqual(self.events(account)[3:], ["updated", "reactivated", "updated"])
+
+    def test_a_server_that_dies_during_the_check_has_the_tokens(self):
+        session = self.session()
+        back, _, _ = self.browser.get(self.begin(session), stop_at=PUBLIC)
+        self.provider.ask("faults", **{"/ats/candidates": -1})  # no answer
+        asking = threading.Thread(target=self.go, args=(back,))
+        asking.start()
+        self.provider.ask("wait")
+        account = self.stand(session)["integrated_account_id"]
+        self.assertEqual(self.show(account)["status"], "connecting")
+        self.serve.process.kill()
+        asking.join()
+        self.refuse()
+        self.restart()
+        self.assertEqual(self.show(account)["status"], "connecting")
+        status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=account)
+        self.assertEqual((status, self.show(account)["status"]), (200, "active"))
+
+    def go(self, url):
+        try:
+            self.browser.get(url)
+        except (OSError, http.client.HTTPException):
+            pass
 
     def test_a_callback_is_good_once_and_for_its_own_browser(self):
         session = self.session()

@@ -86,6 +86,12 @@ function answer(response, status, body) {
   response.end(JSON.stringify(body));
 }
 
+// Paths of the ATS which answer another status than 200.
+let faults = {};
+// A request has come that gets no answer.
+let begun;
+const hanging = new Promise((done) => { begun = done; });
+
 // The ATS: the last token that it took is the one that `expire` ends.
 let last;
 async function ats(request, response) {
@@ -97,7 +103,16 @@ async function ats(request, response) {
     return;
   }
   last = token;
-  answer(response, 200, { candidates: [{ id: 1, name: 'Ada' }], who: token.clientId });
+  const { pathname } = new URL(request.url, issuer);
+  if (faults[pathname] < 0) {
+    begun();
+    return;
+  }
+  if (faults[pathname]) {
+    answer(response, faults[pathname], { error: 'not now' });
+    return;
+  }
+  answer(response, 200, { candidates: [{ id: 1, name: 'Ada' }], user: { id: 7 } });
 }
 
 async function control(request, response) {
@@ -108,6 +123,8 @@ async function control(request, response) {
     case '/control/grant': answer(response, 200, await makeGrant()); return;
     case '/control/delay': Object.assign(delay, given); answer(response, 200, delay); return;
     case '/control/counts': answer(response, 200, counts); return;
+    case '/control/faults': faults = given; answer(response, 200, faults); return;
+    case '/control/wait': await hanging; answer(response, 200, {}); return;
     case '/control/expire':
       await last?.destroy();
       answer(response, 200, { expired: last !== undefined });

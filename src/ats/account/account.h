@@ -143,12 +143,13 @@ struct account_beside {
 bool account_create_beside(struct accounts *accounts, struct arena *arena, struct account *account,
 			   struct json credential, const struct account_beside *beside,
 			   struct error *err) MUST_CHECK;
-/* Other fields in place of all that the account's credential has, and *account's context; it is
- * active then, with the id that it had. account->token.version is that of the credential whose
- * place it takes: ERROR_CONFLICT when that has been replaced meanwhile. */
+/* Other fields in place of all that the account's credential has, and *account's context; it has
+ * `status` then (active, or connecting while it is yet to be checked), and the id that it had.
+ * account->token.version is that of the credential whose place it takes: ERROR_CONFLICT when that
+ * has been replaced meanwhile. */
 bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
-		       struct json credential, const struct account_beside *beside,
-		       struct error *err) MUST_CHECK;
+		       enum account_status status, struct json credential,
+		       const struct account_beside *beside, struct error *err) MUST_CHECK;
 /* ERROR_NOT_FOUND (field "integrated_account_id") when this environment has none of that id: the
  * same answer whether it exists elsewhere or not. Everything in *out lives in the arena. */
 bool account_find(struct accounts *accounts, struct arena *arena, struct str environment_id,
@@ -182,8 +183,8 @@ bool account_set_status(struct accounts *accounts, const struct account *account
  * "integrated_account:updated". ERROR_NOT_FOUND. */
 bool account_update(struct accounts *accounts, struct arena *arena, struct account *account,
 		    const char *event, struct error *err) MUST_CHECK;
-/* The ATS lets the account's credential not do this: {"resource", "method", "missing_scopes",
- * "occurred_at"}. May be lost. */
+/* The ATS lets the account's credential not do this: {"resource", "method", "missing_scopes"}; the
+ * time is put to it. The same is written once a minute. May be lost. */
 void account_note_forbidden(struct accounts *accounts, const struct account *account,
 			    struct json what);
 /* What the ATS last refused: objects, or null. */
@@ -227,7 +228,7 @@ bool credential_refuse(struct accounts *accounts, const struct account *account,
 		       struct error *err) MUST_CHECK;
 bool credential_postpone(struct accounts *accounts, const struct account *account, int64_t version,
 			 int64_t refresh_ms, struct error *err) MUST_CHECK;
-/* Active accounts of all environments whose tokens of this format are to be replaced by now, the
+/* Accounts of all environments, but those that need their owner, whose tokens of this format are to be replaced by now, the
  * longest due first. */
 bool credential_due(struct accounts *accounts, struct arena *arena,
 		    struct str authentication_method, int64_t now_ms, size_t limit,

@@ -18,6 +18,8 @@ enum {
 	CREDENTIAL_FIELDS_MAX = 16,
 	CREDENTIAL_BYTES_MAX = 8 * 1024, /* of one field */
 	LIST_MAX = 1000,
+	REFUSALS = 1024,
+	REFUSAL_EACH_MS = 60 * 1000,
 	QUERY_BYTES_MAX = 4 * 1024 * 1024, /* for the rows of one look-up */
 };
 
@@ -29,6 +31,12 @@ struct accounts {
 	const struct random *random;
 	struct cache keys;     /* by digest */
 	struct cache accounts; /* by environment and id */
+	/* What was refused of late, by a digest of it: when it was written last. Two that fall on
+	 * one place are written more often than need be. */
+	struct refusal {
+		_Atomic uint64_t digest;
+		_Atomic int64_t written_ms;
+	} refusals[REFUSALS];
 };
 
 /* Of id_make(): 48 bits of time and 80 random ones in lower-case Crockford base32. */

@@ -71,8 +71,8 @@ static struct store_statement delete_credential(struct arena *arena, const struc
 }
 
 bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
-		       struct json credential, const struct account_beside *beside,
-		       struct error *err)
+		       enum account_status status, struct json credential,
+		       const struct account_beside *beside, struct error *err)
 {
 	struct store_statement
 		statements[2 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX + 1 + NEWS_MAX];
@@ -84,7 +84,7 @@ bool account_reconnect(struct accounts *accounts, struct arena *arena, struct ac
 	if (!account_check(account, credential, err) ||
 	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err))
 		return false;
-	account->status = ACCOUNT_ACTIVE;
+	account->status = status;
 	account->updated_ms = clock_unix_ms(accounts->clock);
 	account->token.version++;
 	statements[count++] = update_account(arena, account, context);

@@ -166,7 +166,7 @@ bool credential_due(struct accounts *accounts, struct arena *arena,
 	if (!store_query(accounts->store, arena,
 			 "SELECT " HELD_COLUMNS " FROM account a WHERE token_refresh_ms > 0"
 			 " AND token_refresh_ms <= ?1 AND authentication_method = ?2"
-			 " AND token_refused = 0 AND status = 'active'"
+			 " AND token_refused = 0 AND status <> 'needs_reauth'"
 			 " ORDER BY token_refresh_ms LIMIT ?3",
 			 values, 3, &rows, err))
 		return false;

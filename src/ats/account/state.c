@@ -43,13 +43,15 @@ size_t state_changed(struct arena *arena, const struct account *account, const c
 }
 
 /* NULL: a state that is no news. */
-static const char *name_of_move(enum account_status from, enum account_status to)
+static const char *name_of_move(const struct account *account, enum account_status from)
 {
-	switch (to) {
+	/* Linked anew it is checked as if it were new. */
+	bool is_first = from == ACCOUNT_ACTIVE ||
+			(from == ACCOUNT_CONNECTING && account->token.version <= 1);
+
+	switch (account->status) {
 	case ACCOUNT_ACTIVE:
-		return from == ACCOUNT_CONNECTING || from == ACCOUNT_ACTIVE
-			       ? "integrated_account:active"
-			       : "integrated_account:reactivated";
+		return is_first ? "integrated_account:active" : "integrated_account:reactivated";
 	case ACCOUNT_NEEDS_REAUTH:
 		return "integrated_account:authentication_error";
 	case ACCOUNT_VALIDATION_ERROR:
@@ -65,7 +67,7 @@ static const char *name_of_move(enum account_status from, enum account_status to
 size_t state_moved(struct arena *arena, const struct account *account, enum account_status from,
 		   struct json last_error, struct store_statement *statements)
 {
-	const char *name = name_of_move(from, account->status);
+	const char *name = name_of_move(account, from);
 
 	if (name == NULL)
 		return 0;
@@ -180,17 +182,53 @@ bool account_set_status(struct accounts *accounts, const struct account *account
 
 /* --- what was refused ------------------------------------------------------------------------- */
 
-void account_note_forbidden(struct accounts *accounts, const struct account *account,
-			    struct json what)
+static uint64_t add_digest(uint64_t digest, struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		digest = (digest ^ (unsigned char)text.data[i]) * 0x100000001b3;
+	return (digest ^ 0xff) * 0x100000001b3;
+}
+
+/* A program that goes on asking for what it may not have must not keep the disk busy. Another
+ * credential may be refused the same, which is news. */
+static bool is_news(struct accounts *accounts, const struct account *account, struct str what,
+		    int64_t now_ms)
+{
+	uint64_t digest = 0xcbf29ce484222325 ^ (uint64_t)account->token.version;
+
+	digest = add_digest(digest, account->environment_id);
+	digest = add_digest(add_digest(digest, account->id), what);
+	struct refusal *refusal = &accounts->refusals[digest % REFUSALS];
+	int64_t written_ms = refusal->written_ms;
+
+	if (refusal->digest == digest && written_ms <= now_ms &&
+	    now_ms - written_ms < REFUSAL_EACH_MS)
+		return false;
+	refusal->written_ms = now_ms;
+	refusal->digest = digest;
+	return true;
+}
+
+static struct json add_time(struct arena *arena, struct json what, int64_t now_ms)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < what.count; i++)
+		json_builder_set(&out, str_make(what.members[i].key, what.members[i].key_len),
+				 what.members[i].value);
+	json_builder_set(&out, STR("occurred_at"), json_string(clock_format_ms(arena, now_ms)));
+	return json_builder_object(&out);
+}
+
+static void write_forbidden(struct accounts *accounts, struct arena *arena,
+			    const struct account *account, struct json what)
 {
 	struct error err;
-	struct arena arena;
-
-	arena_init(&arena, QUERY_BYTES_MAX);
 	struct store_value values[] = {
 		store_text(account->environment_id),
 		store_text(account->id),
-		print(&arena, what),
+		print(arena, what),
 	};
 	struct store_statement statement = {
 		.sql = "UPDATE account SET last_forbidden_error = ?3 WHERE environment_id = ?1"
@@ -201,6 +239,17 @@ void account_note_forbidden(struct accounts *accounts, const struct account *acc
 	};
 	if (!store_write_later(accounts->store, &statement, &err))
 		err.code = ERROR_NONE; /* nothing hangs on it */
+}
+
+void account_note_forbidden(struct accounts *accounts, const struct account *account,
+			    struct json what)
+{
+	int64_t now_ms = clock_unix_ms(accounts->clock);
+	struct arena arena;
+
+	arena_init(&arena, QUERY_BYTES_MAX);
+	if (is_news(accounts, account, print(&arena, what).bytes, now_ms))
+		write_forbidden(accounts, &arena, account, add_time(&arena, what, now_ms));
 	arena_finish(&arena);
 }
 

@@ -434,6 +434,17 @@ struct connector_link {
 	size_t choice_count;
 };
 
+/* What is asked once an account is linked: a call that needs nothing, and what its answer gives to
+ * the account's context. */
+struct connector_install {
+	const struct native_method *method; /* NULL: nothing is asked */
+	const struct connector_install_member {
+		struct str name;
+		const struct jsonata *value; /* $ = the record of the answer */
+	} *members;
+	size_t member_count;
+};
+
 struct connector {
 	struct str name;
 	struct str label;
@@ -445,6 +456,7 @@ struct connector {
 	struct connector_limits limits;
 	struct connector_link link;
 	const struct native_method *probe; /* a cheap call which proves a credential */
+	struct connector_install install;
 	struct str references_path; /* where sideloaded records stand in a body; empty: nowhere */
 	struct str reference_type;  /* their member which tells the type */
 	/* Of the body of an error; NULL: none. */

@@ -41,18 +41,8 @@ static void read_probe(struct definition *definition, const struct yaml_node *ro
 {
 	const struct yaml_node *node = yaml_get(root, "probe");
 
-	if (node == NULL)
-		return;
-	connector->probe = natives_find(definition, connector, node);
-	if (connector->probe == NULL)
-		return;
-	const struct template *path = &connector->probe->path;
-	for (size_t i = 0; i < path->count; i++)
-		if (path->parts[i].is_name &&
-		    natives_has_path(connector, connector->probe, path->parts[i].text))
-			definition_fault(definition, node->line,
-					 "`probe` must need nothing; its path has {%.*s}",
-					 STR_ARGS(path->parts[i].text));
+	if (node != NULL)
+		connector->probe = natives_find_bare(definition, connector, node, "probe");
 }
 
 static bool read_connector(struct arena *arena, const struct disk *disk, struct str path,
@@ -62,7 +52,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 					   "headers",	"probe",    "limits",	  "references",
 					   "error_message", "missing_fields",
 					   "missing_rights", "rate_limited",
-					   "link", "post_connect",
+					   "link", "post_connect", "post_install",
 					   "resources", NULL};
 	static const char *const required[] = {"label", "base_url", "credentials", "resources"};
 	struct definition definition;
@@ -89,6 +79,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 		natives_read(&definition, yaml_get(&root, "resources"), connector);
 	read_probe(&definition, &root, connector);
 	link_read(&definition, &root, connector);
+	install_read(&definition, &root, connector);
 	return definition_close(&definition);
 }
 

@@ -48,6 +48,9 @@ const struct jsonata *expression_compile_pattern(struct definition *definition,
 /* `link:` and `post_connect:` of connector.yaml into connector->link. */
 void link_read(struct definition *definition, const struct yaml_node *root,
 	       struct connector *connector);
+/* `post_install:` into connector->install; the context and the calls were read before. */
+void install_read(struct definition *definition, const struct yaml_node *root,
+		  struct connector *connector);
 /* Are the lists there, which its options come from? Once the resources are. Faults go to `path`. */
 bool link_check(struct arena *arena, struct str path, const struct connector *connector,
 		struct buffer *faults);
@@ -59,6 +62,10 @@ void natives_read(struct definition *definition, const struct yaml_node *resourc
 const struct native_method *natives_find(struct definition *definition,
 					 const struct connector *connector,
 					 const struct yaml_node *node);
+/* The same of a call that is made by itself: a fault when its path has parameters. */
+const struct native_method *natives_find_bare(struct definition *definition,
+					      const struct connector *connector,
+					      const struct yaml_node *node, const char *what);
 /* Is the name a path parameter of the method (and not a field of the context)? */
 bool natives_has_path(const struct connector *connector, const struct native_method *method,
 		      struct str name);

@@ -321,3 +321,18 @@ const struct native_method *natives_find(struct definition *definition,
 			 STR_ARGS(name), STR_ARGS(buffer_str(&names)));
 	return NULL;
 }
+
+const struct native_method *natives_find_bare(struct definition *definition,
+					      const struct connector *connector,
+					      const struct yaml_node *node, const char *what)
+{
+	const struct native_method *method = natives_find(definition, connector, node);
+
+	for (size_t i = 0; method != NULL && i < method->path.count; i++)
+		if (method->path.parts[i].is_name &&
+		    natives_has_path(connector, method, method->path.parts[i].text))
+			definition_fault(definition, node->line,
+					 "`%s` must need nothing; its path has {%.*s}", what,
+					 STR_ARGS(method->path.parts[i].text));
+	return method;
+}

@@ -71,7 +71,7 @@ struct link_session {
 	struct json connectors; /* array of names; empty: all that there are */
 	struct str status;	/* "open", "connected", "failed", "ended" */
 	struct str account_id;
-	struct str error; /* a reason, of a session that failed */
+	struct str error; /* a reason: why the last try failed */
 	int64_t expires_ms;
 	struct json defaults; /* object: what the environment has for all its links */
 };
@@ -109,10 +109,19 @@ bool link_browser_digest(struct links *links, struct arena *arena, struct str te
  * session is over. */
 bool link_session_try(struct links *links, const struct link_session *session,
 		      struct error *err) MUST_CHECK;
-/* The statement which goes with the account's: from open to connected, once. */
+/* The statement which goes with the account's: from open to connected, once. It finds its row only
+ * while the session has the account that *session has, or none as that. */
 struct store_statement link_session_connected(struct arena *arena,
 					      const struct link_session *session,
 					      struct str account_id);
+/* The same for an account that is yet to be checked: the session stays open. */
+struct store_statement link_session_bind(struct arena *arena, const struct link_session *session,
+					 struct str account_id);
+/* The account has passed; or it has not, for this reason, and another try may be made. */
+bool link_session_finish(struct links *links, const struct link_session *session,
+			 struct error *err) MUST_CHECK;
+bool link_session_refuse(struct links *links, const struct link_session *session,
+			 const char *reason, struct error *err) MUST_CHECK;
 /* From open to "ended". */
 bool link_session_end(struct links *links, const struct link_session *session,
 		      struct error *err) MUST_CHECK;

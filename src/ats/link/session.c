@@ -313,7 +313,7 @@ bool link_session_try(struct links *links, const struct link_session *session, s
 		store_int(LINK_TRIES_MAX),
 	};
 	struct store_statement statement = {
-		.sql = "UPDATE link_session SET tries = tries + 1 WHERE environment_id = ?1"
+		.sql = "UPDATE link_session SET tries = tries + 1, error = '' WHERE environment_id = ?1"
 		       " AND id = ?2 AND status = 'open' AND tries < ?3",
 		.parameters = values,
 		.parameter_count = 3,
@@ -327,22 +327,70 @@ bool link_session_try(struct links *links, const struct link_session *session, s
 	return err->code == ERROR_CONFLICT ? explain_try(links, session, err) : false;
 }
 
-struct store_statement link_session_connected(struct arena *arena,
-					      const struct link_session *session,
-					      struct str account_id)
+/* From open to `status`, by one that has seen it with this account. */
+static struct store_statement take_account(struct arena *arena, const struct link_session *session,
+					   struct str account_id, struct str status)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
+	struct store_value *values = arena_array(arena, 5, sizeof *values);
 
 	values[0] = store_text(session->token.environment_id);
 	values[1] = store_text(session->id);
 	values[2] = store_text(account_id);
+	values[3] = store_text(session->account_id);
+	values[4] = store_text(status);
 	return (struct store_statement){
-		.sql = "UPDATE link_session SET status = 'connected', account_id = ?3, error = ''"
-		       " WHERE environment_id = ?1 AND id = ?2 AND status = 'open'",
+		.sql = "UPDATE link_session SET status = ?5, account_id = ?3, error = ''"
+		       " WHERE environment_id = ?1 AND id = ?2 AND status = 'open'"
+		       " AND account_id = ?4",
 		.parameters = values,
-		.parameter_count = 3,
+		.parameter_count = 5,
 		.changes_expected = 1,
 	};
+}
+
+struct store_statement link_session_connected(struct arena *arena,
+					      const struct link_session *session,
+					      struct str account_id)
+{
+	return take_account(arena, session, account_id, STR("connected"));
+}
+
+struct store_statement link_session_bind(struct arena *arena, const struct link_session *session,
+					 struct str account_id)
+{
+	return take_account(arena, session, account_id, STR("open"));
+}
+
+bool link_session_finish(struct links *links, const struct link_session *session,
+			 struct error *err)
+{
+	struct arena arena;
+
+	arena_init(&arena, 65536);
+	struct store_statement statement =
+		link_session_connected(&arena, session, session->account_id);
+	bool ok = store_write(links->store, &statement, 1, err);
+	arena_finish(&arena);
+	return ok;
+}
+
+bool link_session_refuse(struct links *links, const struct link_session *session,
+			 const char *reason, struct error *err)
+{
+	struct store_value values[] = {
+		store_text(session->token.environment_id),
+		store_text(session->id),
+		store_text(str_from_c(reason)),
+	};
+	struct store_statement statement = {
+		.sql = "UPDATE link_session SET error = ?3 WHERE environment_id = ?1 AND id = ?2"
+		       " AND status = 'open'",
+		.parameters = values,
+		.parameter_count = 3,
+		.changes_expected = -1,
+	};
+
+	return store_write(links->store, &statement, 1, err);
 }
 
 bool link_session_end(struct links *links, const struct link_session *session, struct error *err)

@@ -163,7 +163,7 @@ static bool mark_dead(struct refresh *refresh, struct error *err)
 		return false;
 	if (account_find(accounts, &refresh->arena, refresh->account->environment_id,
 			 refresh->account->id, &now, &ignored) &&
-	    now.token.version == refresh->version && now.status == ACCOUNT_ACTIVE &&
+	    now.token.version == refresh->version && now.status != ACCOUNT_NEEDS_REAUTH &&
 	    !account_set_status(accounts, &now, ACCOUNT_NEEDS_REAUTH,
 				STR("the token has run out, and its provider gives no other"),
 				&ignored))

@@ -289,4 +289,17 @@ bool operation_validate(const struct operation_services *services, struct arena 
 			const struct account *account, struct json credential, int64_t deadline_ns,
 			struct operation_result *result, struct error *err) MUST_CHECK;
 
+/* Tries the credential that a stored account has, and moves the account to what came of it: active
+ * (and then as operation_install()), needs_reauth or validation_error. *account is as it is then.
+ * Nothing is done where it is active already. */
+bool operation_check_again(const struct operation_services *services, struct arena *arena,
+			   struct account *account, int64_t deadline_ns,
+			   struct error *err) MUST_CHECK;
+
+/* Of an active account that was linked just now: the connector's `post_install`, where it has one.
+ * What it gives is in the stored account's context, and in *account, afterwards; when it fails the
+ * account has post_install_error, and the reason is logged. It is linked all the same. */
+void operation_install(const struct operation_services *services, struct arena *arena,
+		       struct account *account, int64_t deadline_ns);
+
 #endif

@@ -165,17 +165,21 @@ static struct outcome judge_answer(const struct run *run, const struct native_ca
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-/* A credential that the ATS refuses asks for its owner; one that works again does not. */
+/* A credential that the ATS refuses asks for its owner; one that works again does not. What is
+ * wrong after an account was linked is not mended by a call that works. */
+static enum account_status judge_account(enum account_status now, int status)
+{
+	if (status == 401)
+		return now == ACCOUNT_VALIDATION_ERROR ? now : ACCOUNT_NEEDS_REAUTH;
+	return status >= 300 || now == ACCOUNT_POST_INSTALL_ERROR ? now : ACCOUNT_ACTIVE;
+}
+
 static void keep_status(struct run *run, int status, const struct error *told)
 {
 	const struct account *account = run->account;
-	enum account_status next = account->status;
+	enum account_status next = judge_account(account->status, status);
 	struct error err;
 
-	if (status == 401)
-		next = ACCOUNT_NEEDS_REAUTH;
-	else if (status < 300 && account->status == ACCOUNT_NEEDS_REAUTH)
-		next = ACCOUNT_ACTIVE;
 	if (next == account->status || run->is_status_told || json_is(run->credential, JSON_OBJECT))
 		return;
 	run->is_status_told = true;
@@ -391,9 +395,6 @@ static struct outcome note_refusal(struct run *run, const struct native_call *ca
 	json_builder_set(&what, STR("resource"), json_string(call->method->resource));
 	json_builder_set(&what, STR("method"), json_string(call->method->name));
 	json_builder_set(&what, STR("missing_scopes"), missing);
-	json_builder_set(&what, STR("occurred_at"),
-			 json_string(clock_format_ms(run->arena,
-						     clock_unix_ms(run->services->clock))));
 	account_note_forbidden(run->services->accounts, run->account,
 			       json_builder_object(&what));
 	return outcome;

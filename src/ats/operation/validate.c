@@ -212,6 +212,40 @@ static bool probe_with_token(const struct operation_services *services, struct a
 	return ok;
 }
 
+static bool reload(const struct operation_services *services, struct arena *arena,
+		   struct account *account, struct error *err)
+{
+	return account_find(services->accounts, arena, account->environment_id, account->id, account,
+			    err);
+}
+
+bool operation_check_again(const struct operation_services *services, struct arena *arena,
+			   struct account *account, int64_t deadline_ns, struct error *err)
+{
+	const struct connector *connector =
+		connectors_find(services->connectors, account->connector, err);
+	enum account_status next = ACCOUNT_ACTIVE;
+	struct operation_result result = {0};
+	struct error fault = {0};
+
+	if (connector == NULL || account->status == ACCOUNT_ACTIVE)
+		return connector != NULL;
+	if (connector->probe != NULL && !probe(services, arena, account, json_undefined(),
+					       deadline_ns, &result, &fault))
+		next = ACCOUNT_VALIDATION_ERROR;
+	/* The call itself may have moved it. */
+	if (!reload(services, arena, account, err))
+		return false;
+	if (next == ACCOUNT_VALIDATION_ERROR && account->status == ACCOUNT_NEEDS_REAUTH)
+		return true;
+	if (!account_set_status(services->accounts, account, next, str_from_c(fault.message), err) ||
+	    !reload(services, arena, account, err))
+		return false;
+	if (next == ACCOUNT_ACTIVE)
+		operation_install(services, arena, account, deadline_ns);
+	return true;
+}
+
 bool operation_check_context(const struct operation_services *services, struct arena *arena,
 			     const struct account *account, struct error *err)
 {

@@ -144,6 +144,7 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	if (!is_valid ||
 	    !account_create(door->services->accounts, exchange->arena, &account, credential, err))
 		return false;
+	operation_install(door->services, exchange->arena, &account, deadline_ns);
 	door_reply(exchange, 201, admin_show_of(door, exchange->arena, &account));
 	return true;
 }

@@ -101,6 +101,7 @@ static bool replace(const struct door *door, struct http_exchange *exchange, str
 	static const char *const known[] = {"authentication_method", "credentials"};
 	static const struct account_beside nothing = {NULL, 0};
 	const struct operation_services *services = door->services;
+	int64_t deadline_ns = exchange->started_ns + door->call_timeout_ms * 1000000;
 	struct operation_result result;
 	struct account account, trial;
 	struct json body, credential;
@@ -126,12 +127,12 @@ static bool replace(const struct door *door, struct http_exchange *exchange, str
 		exchange->arena, connectors_find(services->connectors, account.connector, err),
 		account.context);
 	bool is_good = operation_validate(services, exchange->arena, &trial, credential,
-					  exchange->started_ns + door->call_timeout_ms * 1000000,
-					  &result, err);
+					  deadline_ns, &result, err);
 	door_set_timing(door, exchange, &result);
 	if (!is_good || !account_reconnect(services->accounts, exchange->arena, &account,
-					   credential, &nothing, err))
+					   ACCOUNT_ACTIVE, credential, &nothing, err))
 		return false;
+	operation_install(services, exchange->arena, &account, deadline_ns);
 	door_reply(exchange, 200, admin_show_of(door, exchange->arena, &account));
 	return true;
 }

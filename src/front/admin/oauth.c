@@ -193,7 +193,8 @@ static bool refresh(const struct door *door, struct http_exchange *exchange, str
 	if (!oauth_refresh(services->oauth, services->client, &account, account.token.version,
 			   deadline_ns, err) ||
 	    !account_find(services->accounts, exchange->arena, account.environment_id, account.id,
-			  &account, err))
+			  &account, err) ||
+	    !operation_check_again(services, exchange->arena, &account, deadline_ns, err))
 		return false;
 	door_reply(exchange, 200, admin_show_of(door, exchange->arena, &account));
 	return true;

@@ -211,12 +211,14 @@ static const char *status_note(enum account_status status)
 		return "The ATS refused the credential. Calls are tried all the same, and the "
 		       "first "
 		       "that it takes makes the account active again; else link it again.";
+	case ACCOUNT_POST_INSTALL_ERROR:
+		return "Linking it is not done, but calls can be made.";
 	case ACCOUNT_CONNECTING:
 	case ACCOUNT_VALIDATION_ERROR:
-	case ACCOUNT_POST_INSTALL_ERROR:
 		break;
 	}
-	return "Linking it is not done. Calls are tried all the same.";
+	return "Linking it is not done. Calls are tried all the same, and the first that works "
+	       "makes the account active.";
 }
 
 static struct json show_account(struct arena *arena, const struct account *account,

@@ -10,20 +10,40 @@ static bool read_object(struct json body, const char *name, struct json *out, st
 	       error_set_field(err, ERROR_INVALID, name, "an object", "%s must be an object", name);
 }
 
+bool attempt_find_account(struct attempt *attempt, struct str connector, struct error *err)
+{
+	const struct link_session *session = &attempt->session;
+	bool is_told = session->token.account_id.len > 0;
+	struct str id = is_told ? session->token.account_id : session->account_id;
+
+	attempt->is_again = id.len > 0 && account_find(attempt->door->services->accounts,
+						       attempt->exchange->arena,
+						       session->token.environment_id, id,
+						       &attempt->account, err);
+	if (is_told || !attempt->is_again)
+		return attempt->is_again || id.len == 0 ||
+		       (!is_told && err->code == ERROR_NOT_FOUND);
+	/* Another ATS was chosen meanwhile: that one stays as it is. */
+	if (connector.len > 0 && !str_equal(connector, attempt->account.connector)) {
+		attempt->account = (struct account){0};
+		attempt->is_again = false;
+	}
+	return true;
+}
+
 /* Of several connectors the page says which; it must be one that the token is for. */
 bool attempt_find_connector(struct attempt *attempt, struct str name, struct error *err)
 {
 	const struct door *door = attempt->door;
 	const struct link_session *session = &attempt->session;
-	bool is_again = session->token.account_id.len > 0;
 
-	if (is_again && name.len == 0)
+	if (attempt->is_again && name.len == 0)
 		name = attempt->account.connector;
 	attempt->connector = connectors_find(door->services->connectors, name, err);
 	if (attempt->connector == NULL)
 		return false;
-	if (is_again ? !str_equal(name, attempt->account.connector)
-		     : !link_names_connector(session->connectors, name))
+	if (attempt->is_again ? !str_equal(name, attempt->account.connector)
+			      : !link_names_connector(session->connectors, name))
 		return error_set_field(err, ERROR_FORBIDDEN, "connector", NULL,
 				       "the link token is not for this connector");
 	attempt->account.connector = attempt->connector->name;
@@ -49,19 +69,15 @@ bool attempt_find_format(struct attempt *attempt, struct str name, struct error 
 bool attempt_read(struct attempt *attempt, struct error *err)
 {
 	struct http_exchange *exchange = attempt->exchange;
-	const struct link_token *token = &attempt->session.token;
 	struct str connector, format;
 	struct json body;
 
-	if (token->account_id.len > 0 &&
-	    !account_find(attempt->door->services->accounts, exchange->arena,
-			  token->environment_id, token->account_id, &attempt->account, err))
-		return false;
 	return door_parse_body(exchange, &body, err) &&
 	       link_read_text(body, "connector", 64, &connector, err) &&
 	       link_read_text(body, "format", 64, &format, err) &&
 	       read_object(body, "context", &attempt->given, err) &&
 	       read_object(body, "credentials", &attempt->credential, err) &&
+	       attempt_find_account(attempt, connector, err) &&
 	       attempt_find_connector(attempt, connector, err) &&
 	       attempt_find_format(attempt, format, err);
 }
@@ -128,6 +144,11 @@ struct json attempt_whole_context(const struct attempt *attempt, struct json for
 
 /* --- trying and keeping ---------------------------------------------------------------------- */
 
+int64_t attempt_deadline_ns(const struct attempt *attempt)
+{
+	return attempt->exchange->started_ns + attempt->door->call_timeout_ms * 1000000;
+}
+
 bool attempt_try(struct attempt *attempt, struct error *err)
 {
 	const struct door *door = attempt->door;
@@ -140,9 +161,8 @@ bool attempt_try(struct attempt *attempt, struct error *err)
 	if (trial.id.len == 0)
 		trial.id = attempt->session.id;
 	trial.context = attempt_context(attempt);
-	bool is_good = operation_validate(
-		door->services, arena, &trial, attempt->credential,
-		attempt->exchange->started_ns + door->call_timeout_ms * 1000000, &result, err);
+	bool is_good = operation_validate(door->services, arena, &trial, attempt->credential,
+					  attempt_deadline_ns(attempt), &result, err);
 	door_set_timing(door, attempt->exchange, &result);
 	if (!is_good)
 		attempt->reason =
@@ -151,29 +171,31 @@ bool attempt_try(struct attempt *attempt, struct error *err)
 	return is_good;
 }
 
-bool attempt_keep(struct attempt *attempt, struct error *err)
+bool attempt_keep(struct attempt *attempt, enum account_status status, struct error *err)
 {
 	struct accounts *accounts = attempt->door->services->accounts;
 	struct arena *arena = attempt->exchange->arena;
-	const struct link_token *token = &attempt->session.token;
+	struct link_session *session = &attempt->session;
 	struct account *account = &attempt->account;
-	bool is_again = token->account_id.len > 0;
 
-	if (!is_again) {
+	if (!attempt->is_again) {
 		account->id = id_make(accounts, arena, "acc_");
-		account->environment_id = token->environment_id;
-		account->tenant_id = token->tenant_id;
-		account->status = ACCOUNT_ACTIVE;
+		account->environment_id = session->token.environment_id;
+		account->tenant_id = session->token.tenant_id;
+		account->status = status;
 	}
-	struct store_statement connected =
-		link_session_connected(arena, &attempt->session, account->id);
-	const struct account_beside beside = {&connected, 1};
-	bool ok = is_again ? account_reconnect(accounts, arena, account, attempt->credential,
-					       &beside, err)
-			   : account_create_beside(accounts, arena, account, attempt->credential,
-						   &beside, err);
+	struct store_statement linked = status == ACCOUNT_ACTIVE
+						? link_session_connected(arena, session, account->id)
+						: link_session_bind(arena, session, account->id);
+	const struct account_beside beside = {&linked, 1};
+	bool ok = attempt->is_again ? account_reconnect(accounts, arena, account, status,
+							attempt->credential, &beside, err)
+				    : account_create_beside(accounts, arena, account,
+							    attempt->credential, &beside, err);
 	if (!ok && err->code == ERROR_CONFLICT)
 		return error_set(err, ERROR_CONFLICT, "this session of the link page is over");
+	if (ok)
+		session->account_id = account->id;
 	return ok;
 }
 
@@ -185,8 +207,10 @@ static bool run(struct attempt *attempt, struct error *err)
 			       &attempt->reason, err) ||
 	    !attempt_read(attempt, err) ||
 	    !link_session_try(attempt->door->links, &attempt->session, err) ||
-	    !attempt_try(attempt, err) || !attempt_keep(attempt, err))
+	    !attempt_try(attempt, err) || !attempt_keep(attempt, ACCOUNT_ACTIVE, err))
 		return false;
+	operation_install(attempt->door->services, attempt->exchange->arena, &attempt->account,
+			  attempt_deadline_ns(attempt));
 	json_builder_init(&out, attempt->exchange->arena);
 	json_builder_set(&out, STR("integrated_account_id"), json_string(attempt->account.id));
 	json_builder_set(&out, STR("status"),

@@ -20,7 +20,7 @@ static bool open_filling(struct filling *filling, struct error *err)
 
 	if (!link_find_session(door, filling->exchange, &session, &filling->reason, err))
 		return false;
-	if (session.account_id.len == 0)
+	if (session.account_id.len == 0 || !str_equal(session.status, STR("connected")))
 		return error_set(err, ERROR_CONFLICT, "no account is linked yet in this session");
 	if (!account_find(door->services->accounts, arena, session.token.environment_id,
 			  session.account_id, &filling->account, err))

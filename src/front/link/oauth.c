@@ -1,5 +1,6 @@
 /* Signing in at the ATS: the browser is sent there and comes back with a code. A cookie, which only
  * the callback gets to see, tells that it is the same browser. */
+#include "base/log.h"
 #include "front/link/attempt.h"
 
 enum { COOKIE_SECONDS = 600 };
@@ -128,21 +129,58 @@ static struct oauth_callback read_callback(const struct door *door, struct http_
 
 static bool take_grant(struct attempt *attempt, const struct oauth_grant *grant, struct error *err)
 {
-	const struct door *door = attempt->door;
-	struct arena *arena = attempt->exchange->arena;
-	const struct link_token *token = &attempt->session.token;
-
-	if (!link_session_find_by_id(door->links, arena, grant->environment_id, grant->session_id,
-				     &attempt->session, &attempt->reason, err))
-		return false;
-	if (token->account_id.len > 0 &&
-	    !account_find(door->services->accounts, arena, token->environment_id,
-			  token->account_id, &attempt->account, err))
+	if (!link_session_find_by_id(attempt->door->links, attempt->exchange->arena,
+				     grant->environment_id, grant->session_id, &attempt->session,
+				     &attempt->reason, err))
 		return false;
 	attempt->given = grant->context;
 	attempt->credential = grant->credential;
-	return attempt_find_connector(attempt, grant->connector, err) &&
-	       attempt_find_format(attempt, grant->format, err) && attempt_try(attempt, err);
+	if (!attempt_find_account(attempt, grant->connector, err) ||
+	    !attempt_find_connector(attempt, grant->connector, err) ||
+	    !attempt_find_format(attempt, grant->format, err))
+		return false;
+	int64_t version = attempt->account.token.version;
+
+	oauth_grant_apply(grant, &attempt->account);
+	attempt->account.token.version = version;
+	attempt->account.context = attempt_whole_context(attempt, attempt_context(attempt));
+	return true;
+}
+
+/* What the check has shown counts, whatever the account was brought to meanwhile. */
+static void move(struct attempt *attempt, enum account_status status, struct str why)
+{
+	struct accounts *accounts = attempt->door->services->accounts;
+	struct account *account = &attempt->account;
+	struct error err;
+
+	if (!account_set_status(accounts, account, status, why, &err) &&
+	    (err.code != ERROR_CONFLICT ||
+	     !account_find(accounts, attempt->exchange->arena, account->environment_id, account->id,
+			   account, &err) ||
+	     !account_set_status(accounts, account, status, why, &err)))
+		LOG(LOG_WARNING, "account_status_not_set", LOG_S(account_id, account->id),
+		    LOG_C(error, error_name(err.code)));
+	account->status = status;
+}
+
+/* The tokens are kept before anything else: a provider may not give them twice. */
+static bool check_account(struct attempt *attempt, struct error *err)
+{
+	struct links *links = attempt->door->links;
+	struct error ignored;
+
+	if (!attempt_try(attempt, err)) {
+		move(attempt, ACCOUNT_VALIDATION_ERROR, str_from_c(err->message));
+		if (!link_session_refuse(links, &attempt->session, attempt->reason, &ignored))
+			LOG(LOG_WARNING, "link_session_not_written",
+			    LOG_C(error, error_name(ignored.code)));
+		return false;
+	}
+	move(attempt, ACCOUNT_ACTIVE, STR(""));
+	operation_install(attempt->door->services, attempt->exchange->arena, &attempt->account,
+			  attempt_deadline_ns(attempt));
+	return link_session_finish(links, &attempt->session, err);
 }
 
 static bool complete(struct attempt *attempt, struct error *err)
@@ -156,14 +194,8 @@ static bool complete(struct attempt *attempt, struct error *err)
 
 	if (!ok && err->code == ERROR_FORBIDDEN)
 		attempt->reason = "sign_in_declined";
-	ok = ok && take_grant(attempt, &grant, err);
-	if (ok) {
-		int64_t version = attempt->account.token.version;
-
-		oauth_grant_apply(&grant, &attempt->account);
-		attempt->account.token.version = version;
-		ok = attempt_keep(attempt, err);
-	}
+	ok = ok && take_grant(attempt, &grant, err) &&
+	     attempt_keep(attempt, ACCOUNT_CONNECTING, err) && check_account(attempt, err);
 	oauth_grant_wipe(&grant);
 	return ok;
 }

@@ -289,19 +289,26 @@ struct json link_show_form(struct arena *arena, const struct connector *connecto
 	return json_builder_object(&form);
 }
 
-static struct json form_of_account(const struct door *door, struct arena *arena,
-				   const struct link_session *session)
+/* What is told of the account that the session has, if it has one. */
+static void put_account(struct json_builder *out, const struct door *door, struct arena *arena,
+			const struct link_session *session)
 {
-	const struct connector *connector;
+	struct json status = json_null(), form = json_null();
+	const struct connector *connector = NULL;
 	struct account account;
 	struct error ignored;
 
-	if (session->account_id.len == 0 ||
-	    !account_find(door->services->accounts, arena, session->token.environment_id,
-			  session->account_id, &account, &ignored))
-		return json_null();
-	connector = connectors_find(door->services->connectors, account.connector, &ignored);
-	return connector == NULL ? json_null() : link_show_form(arena, connector);
+	if (session->account_id.len > 0 &&
+	    account_find(door->services->accounts, arena, session->token.environment_id,
+			 session->account_id, &account, &ignored)) {
+		status = json_string_c(account_status_name(account.status));
+		connector = connectors_find(door->services->connectors, account.connector, &ignored);
+	}
+	/* The questions come once it is linked. */
+	if (connector != NULL && str_equal(session->status, STR("connected")))
+		form = link_show_form(arena, connector);
+	put(out, "account_status", status);
+	put(out, "post_connect", form);
 }
 
 void link_show_session(void *context, struct http_exchange *exchange,
@@ -322,7 +329,7 @@ void link_show_session(void *context, struct http_exchange *exchange,
 	json_builder_init(&out, exchange->arena);
 	put(&out, "status", json_string(session.status));
 	put(&out, "integrated_account_id", or_null(session.account_id));
-	put(&out, "post_connect", form_of_account(door, exchange->arena, &session));
+	put_account(&out, door, exchange->arena, &session);
 	put(&out, "error", or_null(session.error));
 	door_reply(exchange, 200, json_builder_object(&out));
 }
