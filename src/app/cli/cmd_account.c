@@ -1,123 +1,37 @@
-#include <unistd.h>
-
 #include "app/cli/commands.h"
-
-enum { CREDENTIAL_BYTES_MAX = 65536 };
 
 static const struct cli_option options[] = {
 	CLI_OPTION_ENVIRONMENT,
 	{"set", "NAME=VALUE", true, "a context field of the connector, such as company_id=41207"},
-	{"tenant", "ID", false, "your own name for the customer"},
+	{"unset", "NAME", true, "change: a context field to be removed"},
+	{"tenant", "ID", false, "your own name for the customer; list: of this one only"},
+	{"connector", "NAME", false, "list: of this ATS only"},
+	{"status", "STATE", false, "list: in this state only, such as needs_reauth"},
+	{"cursor", "TEXT", false, "list: go on from there"},
 	{"format", "NAME", false, "the format of the credential, where the connector has several"},
 	{"limit", "NAME=N", true, "requests, per_seconds or concurrent, over the connector's own"},
-	CLI_OPTION_JSON,
-	CLI_OPTION_DATA,
-	CLI_OPTION_SERVER,
-	CLI_OPTION_MASTER_KEY,
-	CLI_OPTION_SHARE,
+	CLI_OPTIONS_ADMIN,
 	CLI_OPTION_BASE_URL,
 	CLI_OPTIONS_REACH,
 };
 
-static struct str print(struct cli *cli, struct json value)
-{
-	struct buffer text;
-
-	buffer_init(&text, &cli->arena, SIZE_MAX / 4);
-	json_print(&text, value);
-	return buffer_str(&text);
-}
-
-static struct str make_target(struct cli *cli, const char *path, const char *id)
-{
-	struct buffer target;
-
-	buffer_init(&target, &cli->arena, 8192);
-	buffer_append_c(&target, path);
-	if (id != NULL)
-		url_encode(&target, str_from_c(id));
-	if (cli_value(cli, "environment") != NULL)
-		target_add(&target, "environment", str_from_c(cli_value(cli, "environment")));
-	return buffer_str(&target);
-}
-
-/* Standard input: a JSON object with the connector's credential fields. */
-static bool read_credential(struct cli *cli, struct json *credential, struct error *err)
-{
-	char *text = arena_alloc(&cli->arena, CREDENTIAL_BYTES_MAX);
-	size_t len = 0;
-	ssize_t got;
-
-	while ((got = read(STDIN_FILENO, text + len, CREDENTIAL_BYTES_MAX - len)) > 0)
-		len += (size_t)got;
-	if (len == CREDENTIAL_BYTES_MAX)
-		return error_set(err, ERROR_LIMIT, "the credential is larger than %d bytes",
-				 CREDENTIAL_BYTES_MAX - 1);
-	if (json_parse(&cli->arena, str_make(text, len), &json_limits_default, credential, err) &&
-	    json_is(*credential, JSON_OBJECT))
-		return true;
-	/* The parser's own words could quote a secret. */
-	return error_set(err, ERROR_INVALID,
-			 "standard input must have the credential as a JSON object, such as {\"api_token\": \"…\"}");
-}
-
-static bool make_context(struct cli *cli, struct json *out, struct error *err)
-{
-	const char *given[CLI_VALUES_MAX];
-	size_t count = cli_values(cli, "set", given, CLI_VALUES_MAX);
-	struct json_builder context;
-	struct str name, value;
-
-	json_builder_init(&context, &cli->arena);
-	for (size_t i = 0; i < count; i++) {
-		if (!cli_pair("set", given[i], &name, &value, err))
-			return false;
-		json_builder_set(&context, name, json_string(value));
-	}
-	*out = json_builder_object(&context);
-	return true;
-}
-
-static bool make_limits(struct cli *cli, struct json *out, struct error *err)
-{
-	const char *given[CLI_VALUES_MAX];
-	size_t count = cli_values(cli, "limit", given, CLI_VALUES_MAX);
-	struct json_builder limits;
-	struct str name, value;
-	int64_t number;
-
-	json_builder_init(&limits, &cli->arena);
-	for (size_t i = 0; i < count; i++) {
-		if (!cli_pair("limit", given[i], &name, &value, err))
-			return false;
-		if (!str_to_int64(value, &number))
-			return error_set(err, ERROR_INVALID, "--limit %.*s wants a whole number",
-					 STR_ARGS(name));
-		json_builder_set(&limits, name, json_int(number));
-	}
-	*out = json_builder_object(&limits);
-	return true;
-}
+static const char credential_wanted[] =
+	"the credential as a JSON object, such as {\"api_token\": \"…\"}";
 
 static bool make_body(struct cli *cli, struct str *out, struct error *err)
 {
-	struct json credential, context, limits;
+	struct json credential;
 	struct json_builder body;
 
-	if (!make_context(cli, &context, err) || !make_limits(cli, &limits, err) ||
-	    !read_credential(cli, &credential, err))
-		return false;
 	json_builder_init(&body, &cli->arena);
 	json_builder_set(&body, STR("connector"), json_string_c(cli->words[1]));
-	json_builder_set(&body, STR("context"), context);
+	admin_put_text(cli, &body, "format", "authentication_method");
+	admin_put_text(cli, &body, "tenant", "tenant_id");
+	if (!admin_put_context(cli, &body, err) || !admin_put_limits(cli, &body, err) ||
+	    !admin_read_object(cli, credential_wanted, &credential, err))
+		return false;
 	json_builder_set(&body, STR("credentials"), credential);
-	json_builder_set(&body, STR("limits"), limits);
-	if (cli_value(cli, "format") != NULL)
-		json_builder_set(&body, STR("authentication_method"),
-				 json_string_c(cli_value(cli, "format")));
-	if (cli_value(cli, "tenant") != NULL)
-		json_builder_set(&body, STR("tenant_id"), json_string_c(cli_value(cli, "tenant")));
-	*out = print(cli, json_builder_object(&body));
+	*out = admin_json(cli, json_builder_object(&body));
 	return true;
 }
 
@@ -129,78 +43,146 @@ static int link_account(struct cli *cli)
 
 	if (cli->word_count != 2)
 		return cli_fail_usage(cli, "link wants the name of a connector");
-	if (cli_value(cli, "environment") == NULL && cli_value(cli, "server") == NULL)
+	if (admin_lacks_environment(cli))
 		return cli_fail_usage(cli, "--environment NAME is missing");
 	if (!make_body(cli, &body, &err) ||
-	    !admin_call(cli, HTTP_POST, make_target(cli, "/integrated-account", NULL), body, &reply,
-			&err))
+	    !admin_call(cli, HTTP_POST, admin_target(cli, "/integrated-account", NULL, NULL), body,
+			&reply, &err))
 		return cli_fail(&err);
-	cli_print(cli_flag(cli, "json") ? print(cli, reply) : json_get_str(reply, "id"));
+	cli_print(cli_flag(cli, "json") ? admin_json(cli, reply) : json_get_str(reply, "id"));
 	return 0;
+}
+
+static struct str account_line(struct cli *cli, struct json account)
+{
+	return arena_format(&cli->arena, "%.*s  %.*s  %.*s  %.*s",
+			    STR_ARGS(json_get_str(account, "id")),
+			    STR_ARGS(json_get_str(account, "connector")),
+			    STR_ARGS(json_get_str(account, "status")),
+			    STR_ARGS(json_get_str(account, "tenant_id")));
 }
 
 static int list(struct cli *cli)
 {
+	struct str target = admin_target(cli, "/integrated-account", NULL, NULL);
+
+	target = admin_filter(cli, target, "tenant", "tenant_id");
+	target = admin_filter(cli, target, "connector", "connector");
+	target = admin_filter(cli, target, "status", "status");
+	target = admin_filter(cli, target, "cursor", "next_cursor");
+	return admin_list(cli, target, account_line, "--cursor");
+}
+
+static int show(struct cli *cli, enum http_method method)
+{
 	struct json reply;
 	struct error err;
 
-	if (!admin_call(cli, HTTP_GET, make_target(cli, "/integrated-account", NULL),
+	if (!admin_call(cli, method, admin_target(cli, "/integrated-account/", cli->words[1], NULL),
 			(struct str){NULL, 0}, &reply, &err))
 		return cli_fail(&err);
-	if (cli_flag(cli, "json")) {
-		cli_print(print(cli, reply));
-		return 0;
-	}
-	struct json accounts = json_get_c(reply, "result");
-	for (size_t i = 0; i < accounts.count; i++) {
-		struct json account = json_at(accounts, i);
-		cli_print(arena_format(&cli->arena, "%.*s  %.*s  %.*s  %.*s",
-				       STR_ARGS(json_get_str(account, "id")),
-				       STR_ARGS(json_get_str(account, "connector")),
-				       STR_ARGS(json_get_str(account, "status")),
-				       STR_ARGS(json_get_str(account, "tenant_id"))));
-	}
-	if (json_is(json_get_c(reply, "next_cursor"), JSON_STRING))
-		cli_print(STR("(there are more: see --json)"));
+	struct str text = admin_json(cli, reply);
+	cli_print(cli_flag(cli, "json") ? text : cli_indent(cli, text));
 	return 0;
 }
 
-static int show_or_remove(struct cli *cli, enum http_method method)
+/* Those that were there are gone, also where others were not: these make it a failure. */
+static int remove_several(struct cli *cli)
 {
-	struct json reply;
-	struct buffer text;
+	struct json_builder body, ids;
+	struct json reply, missing;
 	struct error err;
 
-	if (cli->word_count != 2)
-		return cli_fail_usage(cli, "the id of an account is wanted");
-	if (!admin_call(cli, method, make_target(cli, "/integrated-account/", cli->words[1]),
-			(struct str){NULL, 0}, &reply, &err))
+	json_builder_init(&body, &cli->arena);
+	json_builder_init(&ids, &cli->arena);
+	for (size_t i = 1; i < cli->word_count; i++)
+		json_builder_add(&ids, json_string_c(cli->words[i]));
+	json_builder_set(&body, STR("ids"), json_builder_array(&ids));
+	if (!admin_call(cli, HTTP_POST,
+			admin_target(cli, "/integrated-account/bulk-delete", NULL, NULL),
+			admin_json(cli, json_builder_object(&body)), &reply, &err))
 		return cli_fail(&err);
-	buffer_init(&text, &cli->arena, SIZE_MAX / 4);
+	missing = json_get_c(reply, "not_found");
 	if (cli_flag(cli, "json"))
-		json_print(&text, reply);
+		cli_print(admin_json(cli, reply));
 	else
-		json_print_pretty(&text, reply);
-	cli_print(buffer_str(&text));
-	return 0;
+		cli_print(arena_format(&cli->arena, "%zu removed",
+				       (size_t)json_get_c(reply, "deleted").count));
+	if (missing.count == 0)
+		return 0;
+	error_set(&err, ERROR_NOT_FOUND, "there is no account %.*s",
+		  STR_ARGS(json_str(json_at(missing, 0))));
+	return cli_fail(&err);
+}
+
+static int remove_accounts(struct cli *cli)
+{
+	return cli->word_count == 2 ? show(cli, HTTP_DELETE) : remove_several(cli);
 }
 
 static int refresh(struct cli *cli)
 {
-	struct json reply;
-	struct buffer path;
+	return admin_do(cli, HTTP_POST,
+			admin_target(cli, "/integrated-account/", cli->words[1],
+				     "/refresh-credentials"),
+			STR("{}"), STR("refreshed"));
+}
+
+/* --- changes -------------------------------------------------------------------------------- */
+
+static int change(struct cli *cli)
+{
+	struct json_builder body;
+	struct json changes;
 	struct error err;
 
-	if (cli->word_count != 2)
-		return cli_fail_usage(cli, "the id of an account is wanted");
-	buffer_init(&path, &cli->arena, 8192);
-	buffer_append_c(&path, "/integrated-account/");
-	url_encode(&path, str_from_c(cli->words[1]));
-	buffer_append_c(&path, "/refresh-credentials");
-	buffer_append_byte(&path, '\0');
-	if (!admin_call(cli, HTTP_POST, make_target(cli, path.data, NULL), STR("{}"), &reply, &err))
+	json_builder_init(&body, &cli->arena);
+	admin_put_text(cli, &body, "tenant", "tenant_id");
+	if (!admin_put_context(cli, &body, &err) || !admin_put_limits(cli, &body, &err))
 		return cli_fail(&err);
-	cli_print(cli_flag(cli, "json") ? print(cli, reply) : STR("refreshed"));
+	changes = json_builder_object(&body);
+	if (changes.count == 0)
+		return cli_fail_usage(cli, "one of --tenant, --set, --unset, --limit is wanted");
+	return admin_do(cli, HTTP_PATCH,
+			admin_target(cli, "/integrated-account/", cli->words[1], NULL),
+			admin_json(cli, changes), STR("changed"));
+}
+
+static int credentials(struct cli *cli)
+{
+	struct json_builder body;
+	struct json credential;
+	struct error err;
+
+	if (!admin_read_object(cli, credential_wanted, &credential, &err))
+		return cli_fail(&err);
+	json_builder_init(&body, &cli->arena);
+	json_builder_set(&body, STR("credentials"), credential);
+	admin_put_text(cli, &body, "format", "authentication_method");
+	return admin_do(
+		cli, HTTP_PATCH,
+		admin_target(cli, "/integrated-account/", cli->words[1], "/credentials"),
+		admin_json(cli, json_builder_object(&body)), STR("replaced"));
+}
+
+static int token(struct cli *cli)
+{
+	struct json_builder body;
+	struct json reply;
+	struct error err;
+
+	json_builder_init(&body, &cli->arena);
+	json_builder_set(&body, STR("integrated_account_id"), json_string_c(cli->words[1]));
+	if (!admin_call(cli, HTTP_POST, admin_target(cli, "/integrated-account/token", NULL, NULL),
+			admin_json(cli, json_builder_object(&body)), &reply, &err))
+		return cli_fail(&err);
+	if (cli_flag(cli, "json"))
+		cli_print(admin_json(cli, reply));
+	else
+		cli_print(arena_format(&cli->arena,
+				       "%.*s\nThis is shown once; it is good until %.*s.",
+				       STR_ARGS(json_get_str(reply, "integrated_account_token")),
+				       STR_ARGS(json_get_str(reply, "expires_at"))));
 	return 0;
 }
 
@@ -210,24 +192,34 @@ static int run(struct cli *cli)
 
 	if (strcmp(what, "link") == 0)
 		return link_account(cli);
-	if (strcmp(what, "list") == 0)
+	if (strcmp(what, "list") == 0 && cli->word_count == 1)
 		return list(cli);
+	if (strcmp(what, "remove") == 0 && cli->word_count >= 2)
+		return remove_accounts(cli);
+	if (cli->word_count != 2)
+		return cli_fail_usage(cli, "say what to do, and the id of an account");
 	if (strcmp(what, "show") == 0)
-		return show_or_remove(cli, HTTP_GET);
-	if (strcmp(what, "remove") == 0)
-		return show_or_remove(cli, HTTP_DELETE);
+		return show(cli, HTTP_GET);
+	if (strcmp(what, "change") == 0)
+		return change(cli);
+	if (strcmp(what, "credentials") == 0)
+		return credentials(cli);
+	if (strcmp(what, "token") == 0)
+		return token(cli);
 	if (strcmp(what, "refresh") == 0)
 		return refresh(cli);
-	return cli_fail_usage(cli, "say link CONNECTOR, list, show ID, refresh ID or remove ID");
+	return cli_fail_usage(cli, "there is no such thing to do");
 }
 
 const struct cli_command cmd_account = {
 	.name = "account",
-	.arguments = "link CONNECTOR|list|show ID|refresh ID|remove ID",
-	.summary = "link ATS accounts, list, show and remove them",
-	.details = "link reads the credential from standard input, as a JSON object with the\n"
-		   "connector's field names, and checks it against the ATS. refresh gets a new token\n"
-		   "for an account that was linked by OAuth.",
+	.arguments = "link CONNECTOR|list|show ID|change ID|credentials ID|refresh ID|token ID"
+		     "|remove ID …",
+	.summary = "link ATS accounts, list, show, change and remove them",
+	.details = "link and credentials read the credential from standard input, as a JSON object\n"
+		   "with the connector's field names, and check it against the ATS. refresh gets a\n"
+		   "new token for an account that was linked by OAuth. token prints a token with\n"
+		   "which a browser may call for this account, for a quarter of an hour.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.run = run,

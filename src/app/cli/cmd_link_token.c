@@ -9,74 +9,10 @@ static const struct cli_option options[] = {
 	{"origin", "ORIGIN", true, "which pages may have the dialog, as https://customer.example"},
 	{"redirect-uri", "URL", false, "where the browser goes back to in the same window"},
 	{"expires-in", "SECONDS", false, "60 to 86400 (default: 900)"},
+	{"cursor", "TEXT", false, "list: go on from there"},
 	{"language", "TAG", false, "of the page; without it the browser's"},
-	CLI_OPTION_JSON,
-	CLI_OPTION_DATA,
-	CLI_OPTION_SERVER,
-	CLI_OPTION_MASTER_KEY,
-	CLI_OPTION_SHARE,
+	CLI_OPTIONS_ADMIN,
 };
-
-static struct str make_target(struct cli *cli, const char *path, const char *id)
-{
-	struct buffer target;
-
-	buffer_init(&target, &cli->arena, 8192);
-	buffer_append_c(&target, path);
-	if (id != NULL)
-		url_encode(&target, str_from_c(id));
-	if (cli_value(cli, "environment") != NULL)
-		target_add(&target, "environment", str_from_c(cli_value(cli, "environment")));
-	return buffer_str(&target);
-}
-
-static struct str print(struct cli *cli, struct json value)
-{
-	struct buffer text;
-
-	buffer_init(&text, &cli->arena, SIZE_MAX / 4);
-	json_print(&text, value);
-	return buffer_str(&text);
-}
-
-static void put_text(struct cli *cli, struct json_builder *body, const char *option,
-		     const char *member)
-{
-	if (cli_value(cli, option) != NULL)
-		json_builder_set(body, str_from_c(member), json_string_c(cli_value(cli, option)));
-}
-
-static void put_list(struct cli *cli, struct json_builder *body, const char *option,
-		     const char *member)
-{
-	const char *given[CLI_VALUES_MAX];
-	size_t count = cli_values(cli, option, given, CLI_VALUES_MAX);
-	struct json_builder list;
-
-	json_builder_init(&list, &cli->arena);
-	for (size_t i = 0; i < count; i++)
-		json_builder_add(&list, json_string_c(given[i]));
-	if (count > 0)
-		json_builder_set(body, str_from_c(member), json_builder_array(&list));
-}
-
-static bool put_context(struct cli *cli, struct json_builder *body, struct error *err)
-{
-	const char *given[CLI_VALUES_MAX];
-	size_t count = cli_values(cli, "set", given, CLI_VALUES_MAX);
-	struct json_builder context;
-	struct str name, value;
-
-	json_builder_init(&context, &cli->arena);
-	for (size_t i = 0; i < count; i++) {
-		if (!cli_pair("set", given[i], &name, &value, err))
-			return false;
-		json_builder_set(&context, name, json_string(value));
-	}
-	if (count > 0)
-		json_builder_set(body, STR("context"), json_builder_object(&context));
-	return true;
-}
 
 static bool make_body(struct cli *cli, struct str *out, struct error *err)
 {
@@ -86,16 +22,16 @@ static bool make_body(struct cli *cli, struct str *out, struct error *err)
 	if (!cli_number(cli, "expires-in", 60, 86400, 900, &seconds, err))
 		return false;
 	json_builder_init(&body, &cli->arena);
-	put_text(cli, &body, "tenant", "tenant_id");
-	put_text(cli, &body, "account", "integrated_account_id");
-	put_text(cli, &body, "redirect-uri", "redirect_uri");
-	put_text(cli, &body, "language", "language");
-	put_list(cli, &body, "connector", "connectors");
-	put_list(cli, &body, "origin", "allowed_origins");
+	admin_put_text(cli, &body, "tenant", "tenant_id");
+	admin_put_text(cli, &body, "account", "integrated_account_id");
+	admin_put_text(cli, &body, "redirect-uri", "redirect_uri");
+	admin_put_text(cli, &body, "language", "language");
+	admin_put_list(cli, &body, "connector", "connectors");
+	admin_put_list(cli, &body, "origin", "allowed_origins");
 	json_builder_set(&body, STR("expires_in"), json_int(seconds));
-	if (!put_context(cli, &body, err))
+	if (!admin_put_context(cli, &body, err))
 		return false;
-	*out = print(cli, json_builder_object(&body));
+	*out = admin_json(cli, json_builder_object(&body));
 	return true;
 }
 
@@ -105,13 +41,14 @@ static int create(struct cli *cli)
 	struct error err;
 	struct str body;
 
-	if (cli_value(cli, "environment") == NULL && cli_value(cli, "server") == NULL)
+	if (admin_lacks_environment(cli))
 		return cli_fail_usage(cli, "--environment NAME is missing");
 	if (!make_body(cli, &body, &err) ||
-	    !admin_call(cli, HTTP_POST, make_target(cli, "/link-token", NULL), body, &reply, &err))
+	    !admin_call(cli, HTTP_POST, admin_target(cli, "/link-token", NULL, NULL), body, &reply,
+			&err))
 		return cli_fail(&err);
 	if (cli_flag(cli, "json"))
-		cli_print(print(cli, reply));
+		cli_print(admin_json(cli, reply));
 	else
 		cli_print(arena_format(&cli->arena,
 				       "%.*s\n%.*s\nThis is shown once, and opens the page once; its id is "
@@ -122,46 +59,30 @@ static int create(struct cli *cli)
 	return 0;
 }
 
+static struct str token_line(struct cli *cli, struct json token)
+{
+	return arena_format(&cli->arena, "%.*s  %.*s  %.*s  %.*s%.*s",
+			    STR_ARGS(json_get_str(token, "id")),
+			    STR_ARGS(json_get_str(token, "status")),
+			    STR_ARGS(json_get_str(token, "expires_at")),
+			    STR_ARGS(json_get_str(token, "tenant_id")),
+			    STR_ARGS(json_get_str(token, "integrated_account_id")));
+}
+
 static int list(struct cli *cli)
 {
-	struct json reply, tokens;
-	struct error err;
+	struct str target = admin_target(cli, "/link-token", NULL, NULL);
 
-	if (!admin_call(cli, HTTP_GET, make_target(cli, "/link-token", NULL),
-			(struct str){NULL, 0}, &reply, &err))
-		return cli_fail(&err);
-	if (cli_flag(cli, "json")) {
-		cli_print(print(cli, reply));
-		return 0;
-	}
-	tokens = json_get_c(reply, "result");
-	for (size_t i = 0; i < tokens.count; i++) {
-		struct json token = json_at(tokens, i);
-
-		cli_print(arena_format(&cli->arena, "%.*s  %.*s  %.*s  %.*s%.*s",
-				       STR_ARGS(json_get_str(token, "id")),
-				       STR_ARGS(json_get_str(token, "status")),
-				       STR_ARGS(json_get_str(token, "expires_at")),
-				       STR_ARGS(json_get_str(token, "tenant_id")),
-				       STR_ARGS(json_get_str(token, "integrated_account_id"))));
-	}
-	if (json_is(json_get_c(reply, "next_cursor"), JSON_STRING))
-		cli_print(STR("(there are more: see --json)"));
-	return 0;
+	target = admin_filter(cli, target, "cursor", "next_cursor");
+	return admin_list(cli, target, token_line, "--cursor");
 }
 
 static int revoke(struct cli *cli)
 {
-	struct json reply;
-	struct error err;
-
 	if (cli->word_count != 2)
 		return cli_fail_usage(cli, "revoke wants the id of a link token");
-	if (!admin_call(cli, HTTP_DELETE, make_target(cli, "/link-token/", cli->words[1]),
-			(struct str){NULL, 0}, &reply, &err))
-		return cli_fail(&err);
-	cli_print(cli_flag(cli, "json") ? print(cli, reply) : STR("revoked"));
-	return 0;
+	return admin_do(cli, HTTP_DELETE, admin_target(cli, "/link-token/", cli->words[1], NULL),
+			(struct str){NULL, 0}, STR("revoked"));
 }
 
 static int run(struct cli *cli)

@@ -10,9 +10,11 @@ extern const struct cli_command cmd_call;
 extern const struct cli_command cmd_connector;
 extern const struct cli_command cmd_demo;
 extern const struct cli_command cmd_environment;
+extern const struct cli_command cmd_event;
 extern const struct cli_command cmd_jsonata;
 extern const struct cli_command cmd_key;
 extern const struct cli_command cmd_link_token;
+extern const struct cli_command cmd_log;
 extern const struct cli_command cmd_oauth_app;
 extern const struct cli_command cmd_openapi;
 extern const struct cli_command cmd_override;
@@ -36,6 +38,40 @@ bool admin_call_raw(struct cli *cli, enum http_method method, struct str target,
 		    int *status, struct str *reply, struct error *err) MUST_CHECK;
 /* Appends "name=value", encoded, with ? or & before it. */
 void target_add(struct buffer *target, const char *name, struct str value);
+
+/* --- requests which administrative commands share (admin_request.c) ------------------------- */
+
+/* Where an administrative command finds its server. */
+#define CLI_OPTIONS_ADMIN                                                                  \
+	CLI_OPTION_JSON, CLI_OPTION_DATA, CLI_OPTION_SERVER, CLI_OPTION_MASTER_KEY,         \
+		CLI_OPTION_SHARE
+
+/* The value as JSON text, on one line. */
+struct str admin_json(struct cli *cli, struct json value);
+/* The path, then `id` encoded and `rest` (either may be NULL), then the environment if given. */
+struct str admin_target(struct cli *cli, const char *path, const char *id, const char *rest);
+/* Adds an option's value to the target as the parameter `name`, where it is given. */
+struct str admin_filter(struct cli *cli, struct str target, const char *option, const char *name);
+/* Puts options into a body where they are given: a text, all values of one that repeats,
+ * NAME=VALUE pairs of --set (and null for --unset) as `context`, whole numbers of --limit. */
+void admin_put_text(struct cli *cli, struct json_builder *body, const char *option,
+		    const char *member);
+void admin_put_list(struct cli *cli, struct json_builder *body, const char *option,
+		    const char *member);
+bool admin_put_context(struct cli *cli, struct json_builder *body, struct error *err) MUST_CHECK;
+bool admin_put_limits(struct cli *cli, struct json_builder *body, struct error *err) MUST_CHECK;
+/* A JSON object from standard input; `wanted` says what it must have. Never quotes it. */
+bool admin_read_object(struct cli *cli, const char *wanted, struct json *out,
+		       struct error *err) MUST_CHECK;
+/* Whether --environment is missing, which over the network the key tells. */
+bool admin_lacks_environment(const struct cli *cli);
+/* One request; prints the reply with --json, else `done`. Returns the exit code. */
+int admin_do(struct cli *cli, enum http_method method, struct str target, struct str body,
+	     struct str done);
+/* One GET of a list: prints the reply with --json, else each item as `line` makes it and that
+ * there are more, with the option that goes on. Returns the exit code. */
+int admin_list(struct cli *cli, struct str target,
+	       struct str (*line)(struct cli *cli, struct json item), const char *onward);
 
 /* A handler served by a loop on a thread of its own: the sandbox, in `sandbox` and `demo`. */
 struct listener;

@@ -1,0 +1,153 @@
+"""Commands do what the API does: through a server that runs, and on the data folder alone."""
+import json
+import unittest
+
+from harness import COMPANY, TOKEN, Case, Client, create_key, link_account, run_tenon
+
+
+class CommandCase(Case):
+    """A linked account; `self.run_command` goes through the server that runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.box = self.sandbox("--candidates", "5")
+        self.serve = self.server(self.box)
+        self.account = self.link()
+
+    def link(self, *options):
+        return json.loads(link_account(self.data, self.box, "production", *options).stdout)["id"]
+
+    def command(self, *words, stdin=None, check=True):
+        return run_tenon(*words, "--environment", "production", "--data", str(self.data),
+                         stdin=stdin, check=check)
+
+    def json_of(self, *words, stdin=None):
+        return json.loads(self.command(*words, "--json", stdin=stdin).stdout)
+
+    def show(self, account=None):
+        return self.json_of("account", "show", account or self.account)
+
+    def client(self, key):
+        client = Client(self.serve.host, key)
+        self.addCleanup(client.close)
+        return client
+
+
+class Accounts(CommandCase):
+    def test_changed(self):
+        done = self.command("account", "change", self.account, "--tenant", "customer 9",
+                            "--set", "region=north", "--limit", "concurrent=2")
+        self.assertEqual(done.stdout, "changed\n")
+        account = self.show()
+        self.assertEqual(account["tenant_id"], "customer 9")
+        self.assertEqual(account["context"], {"company_id": COMPANY, "region": "north"})
+        self.assertEqual(account["limits"], {"concurrent": 2})
+        account = self.json_of("account", "change", self.account, "--unset", "region")
+        self.assertEqual(account["context"], {"company_id": COMPANY})
+        self.assertEqual(account["tenant_id"], "customer 9")
+
+    def test_a_change_names_something(self):
+        done = self.command("account", "change", self.account, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--unset", done.stderr)
+        done = self.command("account", "change", self.account, "--unset", "company_id", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("company_id", done.stderr)
+        self.assertEqual(self.show()["context"], {"company_id": COMPANY})
+
+    def test_credentials_from_standard_input(self):
+        done = self.command("account", "credentials", self.account,
+                            stdin='{"api_token": "canary-wrong"}', check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertNotIn("canary-wrong", done.stderr + done.stdout)
+        done = self.command("account", "credentials", self.account, stdin='{"api_token": canary}',
+                            check=False)
+        self.assertIn("as a JSON object", done.stderr)
+        self.assertNotIn("canary", done.stderr + done.stdout)
+        done = self.command("account", "credentials", self.account,
+                            stdin=json.dumps({"api_token": TOKEN}))
+        self.assertEqual(done.stdout, "replaced\n")
+        self.assertEqual(self.show()["status"], "active")
+
+    def test_without_a_server(self):
+        self.serve.stop()
+        self.command("account", "change", self.account, "--tenant", "customer 3")
+        base = f"recruitee=http://{self.box.host}"
+        self.command("account", "credentials", self.account, "--connector-base-url", base,
+                     stdin=json.dumps({"api_token": TOKEN}))
+        self.assertEqual(self.show()["tenant_id"], "customer 3")
+        self.assertIn("integrated_account:updated", self.command("event", "list").stdout)
+
+    def test_listed_by_tenant(self):
+        other = self.link("--tenant", "customer 2")
+        done = self.command("account", "list", "--tenant", "customer 2")
+        self.assertEqual(done.stdout.split()[0], other)
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertEqual(self.command("account", "list", "--status", "needs_reauth").stdout, "")
+
+    def test_several_removed(self):
+        other, third = self.link(), self.link()
+        self.assertEqual(self.command("account", "remove", other, self.account).stdout,
+                         "2 removed\n")
+        done = self.command("account", "remove", third, "acc_none", check=False)
+        self.assertEqual((done.returncode, done.stdout), (5, "1 removed\n"))
+        self.assertIn("acc_none", done.stderr)
+        self.assertEqual(self.command("account", "list").stdout, "")
+
+    def test_token(self):
+        other = self.link()
+        text = self.command("account", "token", self.account).stdout.splitlines()[0]
+        client = self.client(text)
+        self.assertEqual(client.request("GET", "/integrated-account/me")[2]["id"], self.account)
+        self.assertEqual(client.request("GET", f"/integrated-account/{other}")[0], 403)
+        made = self.json_of("account", "token", self.account)
+        self.assertEqual(sorted(made), ["expires_at", "integrated_account_token"])
+
+
+class Events(CommandCase):
+    def test_listed_from_a_number_on(self):
+        self.command("account", "change", self.account, "--tenant", "customer 9")
+        lines = [line.split() for line in self.command("event", "list").stdout.splitlines()]
+        self.assertEqual([line[0] for line in lines], [str(n + 1) for n in range(len(lines))])
+        self.assertEqual(lines[-1][2:], ["integrated_account:updated", self.account])
+        self.assertEqual(self.command("event", "list", "--after", lines[-1][0]).stdout, "")
+        done = self.command("event", "list", "--limit", "1").stdout
+        self.assertIn("(there are more: --after 1)", done)
+        after = self.json_of("event", "list", "--after", "1", "--type",
+                             "integrated_account:updated", "--account", self.account)
+        self.assertEqual([str(event["number"]) for event in after["result"]], [lines[-1][0]])
+
+
+class Log(CommandCase):
+    def test_listed(self):
+        client = self.client(create_key(self.data)["key"])
+        client.get("/unified/ats/candidates", integrated_account_id=self.account)
+        client.get("/unified/ats/candidates/none", integrated_account_id=self.account)
+        calls = self.json_of("log", "list", "--account", self.account)["result"]
+        self.assertEqual([call["status"] for call in calls], [404, 200])
+        lines = self.command("log", "list", "--status", "4xx", "--resource", "candidates",
+                             "--door", "unified").stdout.splitlines()
+        self.assertEqual(len(lines), 1)
+        self.assertIn(f"404  not_found  {self.account}  candidates/get", lines[0])
+        self.assertTrue(lines[0].endswith(calls[0]["request_id"]))
+        done = self.command("log", "list", "--limit", "1").stdout
+        cursor = done.rsplit("--cursor ", 1)[1].rstrip(")\n")
+        self.assertEqual(self.json_of("log", "list", "--cursor", cursor)["result"], calls[1:])
+        self.assertEqual(self.command("log", "list", "--until", calls[1]["created_at"]).stdout, "")
+
+
+class Keys(CommandCase):
+    def test_that_end(self):
+        key = self.json_of("key", "create", "--expires", "2100-01-01T00:00:00Z")
+        self.assertTrue(key["expires_at"].startswith("2100-01-01T00:00:00"))
+        line = next(line for line in self.command("key", "list").stdout.splitlines()
+                    if line.startswith(key["id"]))
+        self.assertIn("valid  call  ends 2100-01-01", line)
+        self.assertTrue(line.endswith("used never"))
+        done = self.command("key", "create", "--expires", "2001-01-01T00:00:00Z", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("later time", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
