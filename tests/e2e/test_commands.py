@@ -1,4 +1,5 @@
 """Commands do what the API does: through a server that runs, and on the data folder alone."""
+import base64
 import json
 import unittest
 
@@ -52,7 +53,7 @@ class Accounts(CommandCase):
         self.assertIn("--unset", done.stderr)
         done = self.command("account", "change", self.account, "--unset", "company_id", check=False)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("company_id", done.stderr)
+        self.assertIn("Company ID", done.stderr)
         self.assertEqual(self.show()["context"], {"company_id": COMPANY})
 
     def test_credentials_from_standard_input(self):
@@ -102,6 +103,68 @@ class Accounts(CommandCase):
         self.assertEqual(client.request("GET", f"/integrated-account/{other}")[0], 403)
         made = self.json_of("account", "token", self.account)
         self.assertEqual(sorted(made), ["expires_at", "integrated_account_token"])
+
+
+class Environments(Case):
+    """On the data folder alone; over the network at the end."""
+
+    def command(self, *words, check=True, env=None):
+        return run_tenon("environment", *words, "--data", str(self.data), check=check, env=env)
+
+    def show(self, name):
+        return json.loads(self.command("show", name, "--json").stdout)
+
+    def file(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content)
+        return str(path)
+
+    def test_changed(self):
+        made = self.command("create", "first").stdout.strip()
+        self.command("create", "second")
+        picture = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+        done = self.command("change", "first", "--name", "third", "--origin", "https://a.example",
+                            "--origin", "https://b.example",
+                            "--theme", self.file("theme.json", b'{"accent": "#123456"}'),
+                            "--logo", self.file("logo.svg", picture))
+        self.assertEqual(done.stdout, "changed\n")
+        shown = self.show(made)
+        self.assertEqual((shown["id"], shown["name"]), (made, "third"))
+        self.assertEqual(shown["link"], {
+            "allowed_origins": ["https://a.example", "https://b.example"],
+            "theme": {"accent": "#123456"},
+            "logo": "data:image/svg+xml;base64," + base64.b64encode(picture).decode()})
+        self.assertEqual(self.show("second")["link"], {})
+        self.command("change", "third", "--origin", "", "--logo", "")
+        self.assertEqual(self.show("third")["link"], {"theme": {"accent": "#123456"}})
+
+    def test_refused(self):
+        self.command("create", "first")
+        for words, code, said in (
+                (("first",), 2, "--origin"),
+                (("none", "--name", "other"), 5, "no environment none"),
+                (("first", "--origin", "customer"), 2, "allowed_origins"),
+                (("first", "--theme", self.file("theme", b"[]")), 2, "theme"),
+                (("first", "--logo", self.file("logo.pdf", b"x")), 2, ".svg"),
+                (("first", "--logo", self.file("logo.png", b"x" * 50000)), None, "logo.png")):
+            done = self.command("change", *words, check=False)
+            self.assertIn(said, done.stderr)
+            self.assertNotEqual(done.returncode, 0)
+            if code is not None:
+                self.assertEqual(done.returncode, code, words)
+        self.assertEqual(self.show("first")["link"], {})
+
+    def test_over_the_network(self):
+        serve = self.server(self.sandbox())
+        key = create_key(self.data, "production", "--scope", "admin")
+        words = ("--origin", "https://a.example", "--server", f"http://{serve.host}")
+        env = {"TENON_API_KEY": key["key"]}
+        self.command("change", key["environment_id"], *words, env=env)
+        self.assertEqual(self.show("production")["link"],
+                         {"allowed_origins": ["https://a.example"]})
+        self.command("create", "second")
+        other = self.show("second")["id"]
+        self.assertEqual(self.command("change", other, *words, env=env, check=False).returncode, 5)
 
 
 class Events(CommandCase):
