@@ -27,6 +27,8 @@ export interface LinkError extends Error {
 	error_type: LinkErrorType;
 	/** More exactly: link_token_used, link_token_expired, origin_refused … */
 	reason?: string;
+	/** Of a validation_error: the account is there with its tokens, but the ATS does not take them. */
+	integrated_account_id?: string;
 }
 
 export interface LinkSuccess {
@@ -34,6 +36,8 @@ export interface LinkSuccess {
 	integrated_account_id: string;
 	/** The connector that was chosen. */
 	integration: string;
+	/** Linked; of post_install_error all but what the connector reads afterwards. */
+	status: 'active' | 'post_install_error';
 }
 
 export interface LinkStep {
@@ -81,7 +85,8 @@ export function authenticate(linkToken: string, options?: LinkOptions): LinkHand
 export type LinkReturn =
 	| LinkSuccess
 	| { result: 'closed' }
-	| { result: 'error'; error_type: LinkErrorType; reason: string; message: string };
+	| { result: 'error'; error_type: LinkErrorType; reason: string; message: string;
+		integrated_account_id?: string };
 
 /** On the page of the redirect_uri, once; null where nobody comes back from linking. */
 export function linkResult(): LinkReturn | null;

@@ -14,8 +14,8 @@ const forPage = ({ integration, integrations, noBack, authFormat, skipRapidForm,
 	({ integration, integrations: listOf(integrations), noBack, authFormat, skipRapidForm, language,
 		theme });
 
-const failure = ({ message, error_type, reason }) =>
-	Object.assign(new Error(message || error_type), { error_type, reason });
+const failure = ({ message, error_type, reason, integrated_account_id }) =>
+	Object.assign(new Error(message || error_type), { error_type, reason, integrated_account_id });
 
 function openFrame(url) {
 	const dialog = page.createElement('dialog');
@@ -75,7 +75,7 @@ function openHere(base, token, options) {
 }
 
 /**
- * Lets the customer link an account. The promise gives {result, integrated_account_id, integration},
+ * Lets the customer link an account. The promise gives {result, integrated_account_id, integration, status},
  * or is refused with 'closed', 'blocked', or an Error that has an error_type. It has close().
  */
 export function authenticate(linkToken, options = {}) {

@@ -145,7 +145,8 @@ function makeProvider() {
 			&& asked.get('redirect_uri') === form.get('redirect_uri');
 		codes.delete(form.get('code'));
 		response.writeHead(isRight ? 200 : 400, { 'Content-Type': 'application/json' });
-		response.end(JSON.stringify(isRight ? { access_token: secret, token_type: 'Bearer',
+		const token = asked?.get('client_id') === 'untaken' ? 'a token of nothing' : secret;
+		response.end(JSON.stringify(isRight ? { access_token: token, token_type: 'Bearer',
 			expires_in: 3600, refresh_token: 'refresh-1' } : { error: 'invalid_grant' }));
 	}
 	return (request, response) => {
@@ -173,6 +174,11 @@ function addSignIn(text) {
 `).replace(/^headers: .*\n/m, '');
 }
 
+/** What is asked once an account is linked, and cannot be read. */
+const addInstall = (text) => `${text.replace(/^post_connect:\n( .*\n)+/m, '')}
+post_install: {call: admin.get, context: {admin_id: $error("no")}}
+`;
+
 /** More ATSs than there are: the same connector under made-up names. */
 const others = { fjord: 'Fjord', harbour: 'Harbour HR', kiln: 'Kiln', meadow: 'Meadow',
 	orchard: 'Orchard' };
@@ -187,7 +193,8 @@ function makeShare(folder) {
 		fs.cpSync(path.join(root, 'connectors/recruitee'), copy, { recursive: true });
 		const text = fs.readFileSync(file, 'utf8').replace(/^label: .*/m, `label: ${label}`)
 			.replace(/^ +logo: .*\n/m, '');
-		fs.writeFileSync(file, name === 'meadow' ? addSignIn(text) : text);
+		const changed = { meadow: addSignIn, orchard: addInstall }[name]?.(text) ?? text;
+		fs.writeFileSync(file, changed);
 	}
 }
 

@@ -92,8 +92,10 @@ class App {
 
 	onConnected(connector, done) {
 		const id = done.integrated_account_id;
+		const status = done.account_status ?? done.status;
 
-		this.result = { result: 'success', integrated_account_id: id, integration: connector.name };
+		this.result = { result: 'success', integrated_account_id: id, integration: connector.name,
+			status };
 		this.channel.send('connected', this.result);
 		if (this.mode === 'same_window') this.keep({ connector: connector.name });
 		if (done.post_connect && !this.options.skipRapidForm)
@@ -104,10 +106,18 @@ class App {
 
 	showDone(connector) {
 		const canFinish = this.mode !== 'same_window' || this.opened.redirect_uri;
+		const isWhole = this.result.status !== 'post_install_error';
 
-		this.tell('done', connector);
-		showDone(this.view, connector.label, canFinish ? () => this.close() : null);
+		this.tell('done', connector, isWhole ? null : this.result.status);
+		showDone(this.view, connector.label, canFinish ? () => this.close() : null, isWhole);
 		if (this.mode === 'same_window') sessionStorage.removeItem(KEPT);
+	}
+
+	/** Somebody has signed in, but the ATS does not take the tokens: the account is there. */
+	noteUntaken(stand, reason) {
+		if (stand?.account_status !== 'validation_error') return;
+		this.failure = { error_type: 'validation_error', reason, message: reason,
+			integrated_account_id: stand.integrated_account_id };
 	}
 
 	/** True if the session has ended, and with it all that could be tried here. */
@@ -192,7 +202,10 @@ async function resume(app, result = null) {
 	const connector = kept.opened.connectors.find((one) => one.name === kept.attempt?.connector);
 	if (!connector) return;
 	if (stand?.status === 'connected') app.onConnected(await inLanguage(base, connector), stand);
-	else if (stand && result) await app.connect(connector, kept.attempt.format, refuse(result));
+	else if (stand && result) {
+		app.noteUntaken(stand, result);
+		await app.connect(connector, kept.attempt.format, refuse(result));
+	}
 }
 
 /** In the same window it stands behind the #, and goes from there at once. */

@@ -34,8 +34,11 @@ function talk(popup, start) {
 	});
 }
 
-/** How the session stands; an outcome, or null while it is open. */
-async function look() {
+/**
+ * How the session stands; an outcome, or null while it is open. What a try before this one failed
+ * for is no outcome: `seen.none` is true once nothing was there.
+ */
+async function look(seen) {
 	const stand = await call('GET', 'session').catch((error) => {
 		if (error.status === 0) return { status: 'open' };
 		throw error;
@@ -43,14 +46,18 @@ async function look() {
 
 	if (stand.status === 'connected') return stand;
 	if (stand.status === 'failed') throw refused(stand.error ?? 'failed');
+	if (stand.error && seen.none) throw refused(stand.error);
+	seen.none ||= !stand.error;
 	return null;
 }
 
 async function poll(popup, told) {
+	const seen = {};
+
 	for (;;) {
 		const said = await Promise.race([told, pause(POLL_MS)]);
 		const wasClosed = popup.closed;
-		const stand = await look();
+		const stand = await look(seen);
 		if (stand) return stand;
 		if (said && said !== 'connected') throw refused(said);
 		if (wasClosed) throw refused('sign_in_closed');
@@ -61,7 +68,7 @@ async function poll(popup, told) {
 async function waitForLate(app) {
 	for (let i = 0; i < LATE_POLLS && !app.result && !app.hasEnded; i += 1) {
 		await pause(POLL_MS);
-		const stand = await look().catch(() => null);
+		const stand = await look({}).catch(() => null);
 		if (stand) return stand;
 	}
 	return null;
@@ -87,6 +94,7 @@ export async function signIn(app, attempt, late) {
 	} catch (error) {
 		if (error.reason === 'sign_in_closed')
 			waitForLate(app).then((stand) => stand && !app.result && late(stand));
+		else app.noteUntaken(await call('GET', 'session').catch(() => null), error.reason);
 		throw error;
 	} finally {
 		popup.close();

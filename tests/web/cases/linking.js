@@ -139,6 +139,15 @@ export const cases = {
 		await assertLinked(at.stage, outcome);
 	},
 
+	async 'what is read after linking cannot be read'(at) {
+		const { page, dialog } = await inFrame(at, { token: { connectors: ['orchard'] } });
+		await connect(dialog);
+		await dialog.getByText('a setting could not be read from Orchard').waitFor();
+		const outcome = await finish(page, dialog);
+		assert.equal(outcome.status, 'post_install_error');
+		await assertLinked(at.stage, outcome);
+	},
+
 	async 'integration, integrations and noBack'(at) {
 		const one = await inFrame(at, { token: { connectors: null }, options: { integration: 'fjord' } });
 		await one.dialog.getByRole('heading', { name: 'Connect Fjord' }).waitFor();

@@ -71,6 +71,32 @@ export const cases = {
 		await finish(at, page, dialog);
 	},
 
+	async 'the ATS does not take the tokens: the account is there, and is told of'(at) {
+		const page = await begin(at, { client: 'untaken' });
+		const dialog = await openFrame(page);
+		await (await signIn(page, dialog)).getByRole('link', { name: 'Allow' }).click();
+		await dialog.getByRole('alert').getByText('Meadow did not accept these details').waitFor();
+		await dialog.getByRole('button', { name: 'Close' }).click();
+		const outcome = await outcomeOf(page);
+		assert.equal(outcome.error_type, 'validation_error');
+		assert.equal(outcome.reason, 'credential_refused');
+		const account = await at.stage.api('GET',
+			`/integrated-account/${outcome.integrated_account_id}`);
+		assert.equal(account.status, 'validation_error');
+	},
+
+	async 'the ATS does not take the tokens, and then it does'(at) {
+		const page = await begin(at, { client: 'untaken' });
+		const dialog = await openFrame(page);
+		await (await signIn(page, dialog)).getByRole('link', { name: 'Allow' }).click();
+		await dialog.getByRole('alert').getByText('Meadow did not accept these details').waitFor();
+		await at.stage.api('PUT', '/environment/oauth-apps/meadow', { client_id: 'northwind',
+			client_secret: 's3cret', authorize_url: `${at.stage.provider.url}/authorize`,
+			token_url: `${at.stage.provider.url}/token` });
+		await (await signIn(page, dialog)).getByRole('link', { name: 'Allow' }).click();
+		await finish(at, page, dialog);
+	},
+
 	async 'declined in the same window'(at) {
 		const page = await begin(at, { options: { sameWindow: true } });
 		await page.locator('#connect').click();

@@ -29,7 +29,8 @@ document.querySelector('#connect').addEventListener('click', () => {
 	outcome.textContent = '';
 	window.dialog = link.authenticate(window.token, options);
 	window.dialog.then(show, (problem) => show(problem instanceof Error
-		? { error: true, error_type: problem.error_type, reason: problem.reason, message: problem.message }
+		? { error: true, error_type: problem.error_type, reason: problem.reason, message: problem.message,
+			integrated_account_id: problem.integrated_account_id }
 		: { rejected: problem }));
 });
 if (link.linkResult) {

@@ -4,15 +4,18 @@ import { t } from '../texts.js';
 import { makeSign } from '../view.js';
 import { sentencesOf } from './connect.js';
 
-/** `finish` closes the dialog or goes back; null where the tab is all there is. */
-export function showDone(view, name, finish) {
+/**
+ * `finish` closes the dialog or goes back; null where the tab is all there is. `isWhole`: what the
+ * connector asks after linking went well.
+ */
+export function showDone(view, name, finish, isWhole = true) {
 	const button = finish && makeButton(t('done.button'), { onclick: finish });
 
 	view.show({
 		name: 'done',
 		above: makeSign('check'),
 		title: t('done.title', { name }),
-		text: t(finish ? 'done.text' : 'done.tab'),
+		text: t(!isWhole ? 'done.partly' : finish ? 'done.text' : 'done.tab', { name }),
 		content: [button],
 		closable: finish !== null,
 		focus: button,
