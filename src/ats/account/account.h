@@ -228,8 +228,8 @@ bool credential_refuse(struct accounts *accounts, const struct account *account,
 		       struct error *err) MUST_CHECK;
 bool credential_postpone(struct accounts *accounts, const struct account *account, int64_t version,
 			 int64_t refresh_ms, struct error *err) MUST_CHECK;
-/* Accounts of all environments, but those that need their owner, whose tokens of this format are to be replaced by now, the
- * longest due first. */
+/* Accounts of all environments, but those that need their owner, whose tokens of this format are
+ * to be replaced by now, the longest due first. */
 bool credential_due(struct accounts *accounts, struct arena *arena,
 		    struct str authentication_method, int64_t now_ms, size_t limit,
 		    struct account **list, size_t *count,

@@ -215,8 +215,8 @@ static bool probe_with_token(const struct operation_services *services, struct a
 static bool reload(const struct operation_services *services, struct arena *arena,
 		   struct account *account, struct error *err)
 {
-	return account_find(services->accounts, arena, account->environment_id, account->id, account,
-			    err);
+	return account_find(services->accounts, arena, account->environment_id, account->id,
+			    account, err);
 }
 
 bool operation_check_again(const struct operation_services *services, struct arena *arena,
@@ -238,7 +238,8 @@ bool operation_check_again(const struct operation_services *services, struct are
 		return false;
 	if (next == ACCOUNT_VALIDATION_ERROR && account->status == ACCOUNT_NEEDS_REAUTH)
 		return true;
-	if (!account_set_status(services->accounts, account, next, str_from_c(fault.message), err) ||
+	if (!account_set_status(services->accounts, account, next, str_from_c(fault.message),
+				err) ||
 	    !reload(services, arena, account, err))
 		return false;
 	if (next == ACCOUNT_ACTIVE)

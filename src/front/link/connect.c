@@ -184,9 +184,9 @@ bool attempt_keep(struct attempt *attempt, enum account_status status, struct er
 		account->tenant_id = session->token.tenant_id;
 		account->status = status;
 	}
-	struct store_statement linked = status == ACCOUNT_ACTIVE
-						? link_session_connected(arena, session, account->id)
-						: link_session_bind(arena, session, account->id);
+	struct store_statement linked =
+		status == ACCOUNT_ACTIVE ? link_session_connected(arena, session, account->id)
+					 : link_session_bind(arena, session, account->id);
 	const struct account_beside beside = {&linked, 1};
 	bool ok = attempt->is_again ? account_reconnect(accounts, arena, account, status,
 							attempt->credential, &beside, err)

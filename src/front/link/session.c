@@ -302,7 +302,8 @@ static void put_account(struct json_builder *out, const struct door *door, struc
 	    account_find(door->services->accounts, arena, session->token.environment_id,
 			 session->account_id, &account, &ignored)) {
 		status = json_string_c(account_status_name(account.status));
-		connector = connectors_find(door->services->connectors, account.connector, &ignored);
+		connector = connectors_find(door->services->connectors, account.connector,
+					    &ignored);
 	}
 	/* The questions come once it is linked. */
 	if (connector != NULL && str_equal(session->status, STR("connected")))

@@ -898,6 +898,44 @@ static void ids_sort_by_time(void **state)
 	}
 }
 
+/* When it was written, in ms; what is queued is written before what is written afterwards. */
+static int64_t forbidden_at(struct test *test, const struct account *account, const char *what)
+{
+	struct account_trouble trouble;
+	struct account now = *account;
+	int64_t ns;
+
+	account_note_forbidden(test->accounts, account, parse(test, what));
+	assert_true(account_update(test->accounts, &test->arena, &now, "integrated_account:updated",
+				   &test->err));
+	assert_true(account_find_trouble(test->accounts, &test->arena, account, &trouble,
+					 &test->err));
+	assert_true(clock_parse(json_str(json_get_c(trouble.last_forbidden_error, "occurred_at")),
+				&ns));
+	return ns / 1000000;
+}
+
+static void a_refusal_is_written_once_a_minute(void **state)
+{
+	const char *jobs = "{\"resource\": \"jobs\", \"missing_scopes\": []}";
+	const char *offers = "{\"resource\": \"offers\", \"missing_scopes\": []}";
+	struct test *test = *state;
+	struct account account = link_account(test, test->production);
+	struct account other = link_account(test, test->production);
+	int64_t first = test->now_ms;
+
+	assert_int_equal(forbidden_at(test, &account, jobs), first);
+	test->now_ms += 59999;
+	assert_int_equal(forbidden_at(test, &account, jobs), first);
+	assert_int_equal(forbidden_at(test, &other, jobs), first + 59999);
+	assert_int_equal(forbidden_at(test, &account, offers), first + 59999);
+	test->now_ms += 1;
+	assert_int_equal(forbidden_at(test, &account, jobs), first + 60000);
+	account.token.version++;
+	test->now_ms += 1;
+	assert_int_equal(forbidden_at(test, &account, jobs), first + 60001);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -927,6 +965,7 @@ int main(void)
 		TEST(a_new_master_key_takes_over),
 		TEST(a_revoked_key_is_refused_in_every_thread_at_once),
 		TEST(ids_sort_by_time),
+		TEST(a_refusal_is_written_once_a_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
