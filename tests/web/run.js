@@ -95,7 +95,9 @@ async function main() {
 	const files = await loadFiles();
 	const count = files.reduce((sum, cases) => sum + cases.length, 0);
 	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-		args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+		args: ['--no-sandbox', '--disable-dev-shm-usage'],
+		// The popup blocker that people have.
+		ignoreDefaultArgs: ['--disable-popup-blocking'] });
 	const lanes = Array.from({ length: LANES }, () => runLane(browser, files));
 	const failed = (await Promise.all(lanes)).reduce((sum, one) => sum + one, 0);
 

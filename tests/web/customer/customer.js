@@ -1,5 +1,6 @@
 // A customer's page: ?base=…&sdk=tenon|own|script&options=… opens the
-// dialog at a click, with window.token, which a real one would ask its own server for.
+// dialog at a click, with window.token, which a real one would ask its own server for. With &early it
+// does so without a click, and says on the console what came of it.
 const query = new URLSearchParams(location.search);
 const base = query.get('base');
 const sdk = query.get('sdk') ?? 'tenon';
@@ -36,5 +37,11 @@ document.querySelector('#connect').addEventListener('click', () => {
 if (link.linkResult) {
 	const came = link.linkResult();
 	if (came) show({ back: came, again: link.linkResult() });
+}
+if (query.has('early')) {
+	const clicked = navigator.userActivation.hasBeenActive;
+	link.authenticate('any', options).catch(String).then((came) => {
+		console.info(`early: ${JSON.stringify({ clicked, came })}`);
+	});
 }
 document.body.dataset.ready = 'yes';
