@@ -190,6 +190,7 @@ static bool open_vault(struct server *server, const struct server_options *optio
 		.store = server->store,
 		.clock = clock_system(),
 		.random = random_system(),
+		.key_grace_ms = 2 * server->call_timeout_ms,
 	};
 	server->vault = vault_create(&vault, err);
 	return server->vault != NULL;

@@ -1,4 +1,5 @@
-/* Tokens of accounts that nobody calls: a refresh token that is not used for long dies too. */
+/* Tokens of accounts that nobody calls: a refresh token that is not used for long dies too. And data
+ * keys that were rotated out are wiped. */
 #include "ats/oauth/parts.h"
 #include "base/log.h"
 
@@ -32,6 +33,7 @@ static void run(void *context)
 		struct loop_wait wait;
 
 		sweep_once(sweep);
+		vault_tend(sweep->oauth->options.vault);
 		loop_wait_init(&wait);
 		sweep->wait = &wait;
 		loop_wait(&wait, clock_monotonic_ns(sweep->oauth->options.clock) +

@@ -150,6 +150,46 @@ void data_keys_forget(struct vault *vault, const struct store_rows *ids)
 	pthread_rwlock_unlock(&vault->keys.lock);
 }
 
+void data_keys_retire(struct vault *vault, const struct store_rows *ids)
+{
+	int64_t ends_ms =
+		clock_monotonic_ms(vault->options.clock) + vault->options.key_grace_ms;
+
+	pthread_rwlock_wrlock(&vault->keys.lock);
+	for (size_t i = 0; i < ids->count; i++) {
+		struct data_key *key = map_get(&vault->keys.by_id, store_cell(ids, i, 0)->bytes);
+		if (key != NULL)
+			key->ends_ms = ends_ms;
+	}
+	pthread_rwlock_unlock(&vault->keys.lock);
+}
+
+static struct data_key *find_ended(struct data_keys *keys, int64_t now_ms)
+{
+	struct str id;
+	void *key;
+
+	for (size_t at = 0; map_next(&keys->by_id, &at, &id, &key);)
+		if (((struct data_key *)key)->ends_ms > 0 &&
+		    ((struct data_key *)key)->ends_ms <= now_ms)
+			return key;
+	return NULL;
+}
+
+void vault_tend(struct vault *vault)
+{
+	struct data_keys *keys = &vault->keys;
+	int64_t now_ms = clock_monotonic_ms(vault->options.clock);
+	struct data_key *key;
+
+	pthread_rwlock_wrlock(&keys->lock);
+	while ((key = find_ended(keys, now_ms)) != NULL) {
+		map_remove(&keys->by_id, id_str(key->id));
+		slab_give(key);
+	}
+	pthread_rwlock_unlock(&keys->lock);
+}
+
 /* --- in the store --------------------------------------------------------------------------- */
 
 /* A row of: environment_id, id, purpose, wrapped. */
@@ -165,6 +205,7 @@ static bool read_row(struct vault *vault, const struct store_rows *rows, struct 
 		if (str_equal_c(purpose, purpose_names[i]))
 			out->purpose = (enum key_purpose)i;
 	memcpy(out->id, id.data, DATA_KEY_ID_BYTES);
+	out->ends_ms = 0;
 	return unwrap(vault, &binding, store_cell(rows, 0, 3)->bytes, out->bytes);
 }
 

@@ -32,6 +32,7 @@ struct data_key {
 	unsigned char id[DATA_KEY_ID_BYTES];
 	unsigned char bytes[ENVELOPE_KEY_BYTES];
 	enum key_purpose purpose;
+	int64_t ends_ms; /* rotated out: then it may be wiped; 0: it is in use */
 };
 
 /* Those that were needed so far, in locked memory. Under the lock; who looks for one copies it. */
@@ -84,6 +85,8 @@ bool data_key_replace(struct vault *vault, struct str environment, struct error 
 /* After its row changed or went. */
 void data_keys_forget_current(struct vault *vault, struct str environment);
 void data_keys_forget(struct vault *vault, const struct store_rows *ids);
+/* To be wiped by and by. */
+void data_keys_retire(struct vault *vault, const struct store_rows *ids);
 /* Wraps those anew which another than the newest master key has wrapped. */
 bool data_keys_wrap_anew(struct vault *vault, size_t *count, struct error *err) MUST_CHECK;
 struct store_statement data_key_insert(struct vault *vault, struct arena *arena,

@@ -190,9 +190,30 @@ static bool has_old_keys(struct vault *vault, struct str environment, bool *has,
 	return ok;
 }
 
+/* Who has just read a text under it still finds it in memory for a while. */
+static bool delete_closed(struct vault *vault, struct str environment, struct error *err)
+{
+	struct store_value value = store_text(environment);
+	struct store_rows ids;
+	struct arena arena;
+
+	arena_init(&arena, 1024 * 1024);
+	bool ok = store_query(vault->options.store, &arena,
+			      "SELECT id FROM data_key WHERE environment_id = ?1"
+			      " AND purpose = 'sealing' AND is_closing = 1",
+			      &value, 1, &ids, err) &&
+		  write_one(vault,
+			    "DELETE FROM data_key WHERE environment_id = ?1"
+			    " AND purpose = 'sealing' AND is_closing = 1",
+			    environment, err);
+	if (ok)
+		data_keys_retire(vault, &ids);
+	arena_finish(&arena);
+	return ok;
+}
+
 /* Once over everything while texts sealed just before the change of keys may still arrive; then
- * the old key is closed, so that none can any more, and once again for those that did. The old
- * key stays in memory for who has just read a text under it, until the process ends. */
+ * the old key is closed, so that none can any more, and once again for those that did. */
 static bool finish_rotation(struct vault *vault, struct str environment, size_t *count,
 			    struct error *err)
 {
@@ -210,10 +231,7 @@ static bool finish_rotation(struct vault *vault, struct str environment, size_t 
 			 " AND purpose = 'sealing' AND is_current = 0",
 			 environment, err) &&
 	       seal_all_anew(vault, environment, current, count, err) &&
-	       write_one(vault,
-			 "DELETE FROM data_key WHERE environment_id = ?1"
-			 " AND purpose = 'sealing' AND is_closing = 1",
-			 environment, err);
+	       delete_closed(vault, environment, err);
 }
 
 /* Before something is done with keys as before a secret is used. */

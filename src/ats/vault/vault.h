@@ -54,6 +54,9 @@ struct vault_options {
 	struct store *store;      /* with the tables of db/ */
 	const struct clock *clock;
 	const struct random *random;
+	/* How long a data key that was rotated out stays in memory, for who has just read a text
+	 * under it: longer than a call. */
+	int64_t key_grace_ms;
 };
 
 /* ERROR_INVALID with the line when the key file is none; ERROR_FORBIDDEN when group or others may
@@ -145,6 +148,9 @@ bool vault_read_status(struct vault *vault, struct arena *arena, struct str envi
  * rotation runs. `*count` texts were sealed anew. */
 bool vault_rotate(struct vault *vault, struct str environment, size_t *count,
 		  struct error *err) MUST_CHECK;
+
+/* Wipes from memory data keys that were rotated out and whose time is over. Every now and then. */
+void vault_tend(struct vault *vault);
 
 struct vault_master_rotation {
 	char id[9];        /* the newest master key's */

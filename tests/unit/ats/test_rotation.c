@@ -275,7 +275,7 @@ static void a_data_key_does_not_open_in_another_environment(void **state)
 	run_sql(test,
 		"UPDATE data_key SET wrapped = (SELECT wrapped FROM data_key other WHERE"
 		" other.purpose = 'sealing' AND other.id <> data_key.id) WHERE purpose = 'sealing'"
-		" AND environment_id = (SELECT min(environment_id) FROM environment)",
+		" AND environment_id = (SELECT min(id) FROM environment)",
 		-1);
 	reopen(test);
 	assert_int_equal(count_open(test), ROWS / 2);
@@ -310,6 +310,27 @@ static void a_rotation_seals_everything_anew(void **state)
 	struct store_statement late = put_sealed(test, 0, before[0]);
 	assert_false(store_write(test->store, &late, 1, &test->err));
 	assert_int_equal(test->err.code, ERROR_CONFLICT);
+}
+
+/* For who has read a text under it just before; then it is wiped. */
+static void a_key_that_was_rotated_out_leaves_memory(void **state)
+{
+	struct test *test = *state;
+	struct vault_binding binding = {.subject = STR("s"), .field = STR("f")};
+	struct secret secret;
+	struct str sealed;
+	size_t count;
+
+	link_all(test);
+	binding.environment = test->environments[0];
+	assert_true(vault_seal(test->vault, &test->arena, &binding, STR("text"), &sealed,
+			       &test->err));
+	assert_true(vault_rotate(test->vault, binding.environment, &count, &test->err));
+	assert_true(vault_open_sealed(test->vault, &binding, sealed, &secret, &test->err));
+	secret_finish(&secret);
+	vault_tend(test->vault);
+	assert_false(vault_open_sealed(test->vault, &binding, sealed, &secret, &test->err));
+	assert_int_equal(count_open(test), ROWS);
 }
 
 static void a_rotation_that_was_broken_off_is_finished(void **state)
@@ -665,6 +686,7 @@ int main(void)
 		TEST(every_missing_line_of_the_log_is_found),
 		TEST(half_a_line_at_the_end_is_mended),
 		TEST(no_secret_without_its_line),
+		TEST(a_key_that_was_rotated_out_leaves_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
