@@ -3,6 +3,7 @@ import base64
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import unittest
 import urllib.parse
@@ -20,12 +21,26 @@ def spellings(secret):
         yield base64.urlsafe_b64encode(raw[cut:])[:-4]
     yield urllib.parse.quote(secret, safe="").replace("-", "%2D").encode()
     yield raw.decode().encode("utf-16-le")
+    yield "".join(f"\\u{byte:04x}" for byte in raw).encode()
+    yield "".join(f"\\u{byte:04X}" for byte in raw).encode()
+    yield secret.replace("-", "\\u002d").encode()
 
 
 def read_all(folder):
     """Each file in it but the master key's own."""
     return b"".join(p.read_bytes() for p in sorted(folder.rglob("*"))
                     if p.is_file() and p.name != "master.key")
+
+
+def back_up(data, path):
+    """As an operator does it with SQLite's own backup while the server runs."""
+    (database,) = (file for file in data.iterdir()
+                   if file.is_file() and file.read_bytes()[:15] == b"SQLite format 3")
+    source, target = sqlite3.connect(database), sqlite3.connect(path)
+    with target:
+        source.backup(target)
+    source.close()
+    target.close()
 
 
 class Canary(Case):
@@ -45,6 +60,10 @@ class Canary(Case):
         arguments = pathlib.Path(f"/proc/{self.serve.pid}/cmdline").read_bytes()
         environment = pathlib.Path(f"/proc/{self.serve.pid}/environ").read_bytes()
         running = read_all(self.data)
+        copy = self.folder / "copy"
+        shutil.copytree(self.data, copy, ignore=lambda _, names: {"tenon.sock"} & set(names))
+        backup = self.folder / "backup.db"
+        back_up(self.data, backup)
         self.serve.stop()
         stopped = read_all(self.data)
         places = {
@@ -54,9 +73,12 @@ class Canary(Case):
             "environment": environment,
             "data folder": running,
             "data folder after the end": stopped,
+            "copy of the data folder": read_all(copy),
+            "backup": backup.read_bytes(),
         }
         self.assertGreater(len(places["log"]), 1000)
-        self.assertIn(self.account.encode(), places["data folder"])
+        for place in ("data folder", "copy of the data folder", "backup"):
+            self.assertIn(self.account.encode(), places[place])
         for place, found in places.items():
             for secret in (TOKEN, self.key):
                 for spelling in spellings(secret):
@@ -74,6 +96,11 @@ class Canary(Case):
         keys.append((self.data / "master.key").read_text())
         self.assertNotEqual(*keys)
         seen += repr([self.list("candidates", limit=5)]).encode()
+        failed = [self.client.get("/unified/ats/nothing"), self.client.get("/integrated-account"),
+                  Client(self.serve.host, self.key + "x").get("/unified/ats/tags")]
+        seen += repr(failed).encode()
+        backup = self.folder / "backup.db"
+        back_up(self.data, backup)
         image = self.folder / "image"
         subprocess.run(["gcore", "-o", str(image), str(self.serve.pid)], check=True,
                        capture_output=True, timeout=120)
@@ -81,7 +108,8 @@ class Canary(Case):
         self.assertIn(self.account.encode(), core)  # the search finds what is there
         self.serve.stop()
         places = {"core dump": core, "replies": seen, "data folder": read_all(self.data),
-                  "log": "".join(self.serve.log).encode()}
+                  "log": "".join(self.serve.log).encode(), "backup": backup.read_bytes()}
+        self.assertIn(self.account.encode(), places["backup"])
         for line in keys:
             text = line.split()[1]
             raw = bytes.fromhex(text)
