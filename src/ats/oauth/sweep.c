@@ -1,5 +1,5 @@
-/* Tokens of accounts that nobody calls: a refresh token that is not used for long dies too. And data
- * keys that were rotated out are wiped. */
+/* Tokens of accounts that nobody calls: a refresh token that is not used for long dies too. And
+ * data keys that were rotated out are wiped. */
 #include "ats/oauth/parts.h"
 #include "base/log.h"
 
