@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import fs from 'node:fs';
+import os from 'node:os';
 import { chromium } from 'playwright-core';
 import { Stage } from './stage.js';
 
@@ -11,7 +12,7 @@ const at = args.indexOf('--screenshots');
 const pictures = at >= 0 ? args.splice(at, 2)[1] : null;
 const wanted = args;
 
-const LANES = 3;
+const LANES = Math.min(4, Math.max(2, os.availableParallelism()));
 
 /** The cases of each file, the largest first. */
 async function loadFiles() {
