@@ -386,6 +386,27 @@ class Accounts(LinkCase):
         self.assertEqual(self.admin.get("/unified/ats/tags",
                                         integrated_account_id=self.account)[0], 200)
 
+    def test_changes_at_once_lose_nothing(self):
+        def change(part):
+            client = Client(self.serve.host, self.admin.key)
+            for number in range(25):
+                status, _, body = client.request("PATCH", self.path,
+                                                 {"context": {f"{part}{number}": number}})
+                told.append((status, body))
+            client.close()
+
+        told = []
+        callers = [threading.Thread(target=change, args=(part,)) for part in "abcd"]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        done = [body for status, body in told if status == 200]
+        self.assertEqual({status for status, _ in told} - {409}, {200})
+        context = self.admin.get(self.path)[2]["context"]
+        self.assertEqual(len(context), 1 + len(done))
+        self.assertGreater(len(done), 90)
+
     def test_another_credential(self):
         self.admin.request("PATCH", self.path, {"context": {"plan": "gold"}})
         status, _, body = self.admin.request("PATCH", self.path + "/credentials",

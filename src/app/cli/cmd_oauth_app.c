@@ -28,7 +28,7 @@ static bool make_body(struct cli *cli, struct str *out, struct error *err)
 	json_builder_init(&body, &cli->arena);
 	for (size_t i = 0; i < secret.count; i++)
 		json_builder_set(&body,
-				 str_make(secret.members[i].key, secret.members[i].key_len),
+				 json_name(&secret.members[i]),
 				 secret.members[i].value);
 	admin_put_list(cli, &body, "scope", "scopes");
 	admin_put_text(cli, &body, "client-id", "client_id");

@@ -135,7 +135,7 @@ static struct variables read_bindings(struct arena *arena, struct json bindings)
 	variables.values = arena_array(arena, variables.count, sizeof *variables.values);
 	for (size_t i = 0; i < variables.count; i++) {
 		const struct json_member *m = &bindings.members[i];
-		variables.names[i] = str_make(m->key, m->key_len);
+		variables.names[i] = json_name(m);
 		variables.values[i] = m->value;
 	}
 	return variables;
@@ -149,7 +149,7 @@ static bool read_limits(struct json given, struct jsonata_limits *limits, struct
 	limits->bytes_max = BYTES_MAX;
 	for (uint32_t i = 0; given.type == JSON_OBJECT && i < given.count; i++) {
 		const struct json_member *m = &given.members[i];
-		if (!jsonata_run_limit(limits, str_make(m->key, m->key_len), m->value, err))
+		if (!jsonata_run_limit(limits, json_name(m), m->value, err))
 			return false;
 	}
 	return true;

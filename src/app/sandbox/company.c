@@ -270,8 +270,8 @@ static int compare_members(const void *a, const void *b)
 {
 	const struct json_member *left = a, *right = b;
 
-	return str_compare(str_make(left->key, left->key_len),
-			   str_make(right->key, right->key_len));
+	return str_compare(json_name(left),
+			   json_name(right));
 }
 
 static bool show_fields(struct company *company, struct record *record, const struct view *view,
@@ -284,8 +284,7 @@ static bool show_fields(struct company *company, struct record *record, const st
 	json_builder_init(&known, arena);
 	for (size_t i = 0; i < record->made.count; i++)
 		json_builder_set(&known,
-				 str_make(record->made.members[i].key,
-					  record->made.members[i].key_len),
+				 json_name(&record->made.members[i]),
 				 record->made.members[i].value);
 	for (size_t i = 0; i < view->fields.count; i++) {
 		const struct field *field = &view->fields.items[i];

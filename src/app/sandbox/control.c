@@ -198,7 +198,7 @@ static void change_faults(struct sandbox *sandbox, struct http_exchange *exchang
 		const struct json_member *member = &body.members[i];
 		double value = json_to_double(member->value);
 		enum sandbox_fault kind;
-		if (!fault_from_name(str_make(member->key, member->key_len), &kind, &err)) {
+		if (!fault_from_name(json_name(member), &kind, &err)) {
 			reply_error(exchange, 400, err.message);
 			return;
 		}

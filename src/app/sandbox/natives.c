@@ -135,7 +135,7 @@ static bool native_weighted(void *context, struct arena *arena, const struct jso
 	at = draw_within(context, total, arguments[1]);
 	for (uint32_t i = 0; i < weights.count; i++) {
 		const struct json_member *member = &weights.members[i];
-		*out = json_string(str_make(member->key, member->key_len));
+		*out = json_string(json_name(member));
 		at -= json_to_double(member->value);
 		if (at < 0)
 			break;

@@ -168,7 +168,7 @@ static void mark_changed(struct company *company, const struct record *record,
 	for (uint32_t i = 0; i < fields.count; i++)
 		company_member_changed(
 			company, record->collection,
-			str_make(fields.members[i].key, fields.members[i].key_len));
+			json_name(&fields.members[i]));
 	for (size_t i = 0; i < removed_count; i++)
 		company_member_changed(company, record->collection, removed[i]);
 	if (record->collection->definition->is_shared)
@@ -185,7 +185,7 @@ static void merge_made(struct company *company, struct record *record, struct js
 	json_builder_init(&merged, &company->arena);
 	for (uint32_t i = 0; i < record->made.count; i++) {
 		const struct json_member *member = &record->made.members[i];
-		struct str key = str_make(member->key, member->key_len);
+		struct str key = json_name(member);
 		struct json given = json_get_hashed(fields, key, member->key_hash);
 		if (!json_is(given, JSON_UNDEFINED))
 			json_builder_set(&merged, key, json_copy(&company->arena, given));
@@ -194,7 +194,7 @@ static void merge_made(struct company *company, struct record *record, struct js
 	}
 	for (uint32_t i = 0; i < fields.count; i++) {
 		const struct json_member *member = &fields.members[i];
-		struct str key = str_make(member->key, member->key_len);
+		struct str key = json_name(member);
 		if (json_is(json_get_hashed(record->made, key, member->key_hash), JSON_UNDEFINED))
 			json_builder_set(&merged, arena_str(&company->arena, key),
 					 json_copy(&company->arena, member->value));

@@ -194,7 +194,7 @@ static struct json company_with_id(struct sandbox *sandbox)
 						      ? json_int(id)
 						      : json_string(sandbox->company_id));
 	for (uint32_t i = 0; i < company.count; i++) {
-		struct str key = str_make(company.members[i].key, company.members[i].key_len);
+		struct str key = json_name(&company.members[i]);
 		if (!str_equal_c(key, "id"))
 			json_builder_set(&members, key, company.members[i].value);
 	}

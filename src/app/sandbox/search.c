@@ -43,7 +43,7 @@ static void add_condition(struct listing *listing, struct str entity, struct str
 	if (facet == NULL || listing->condition_count == CONDITIONS_MAX)
 		return;
 	listing->conditions[listing->condition_count++] = (struct search_condition){
-		entity, facet, str_make(member->key, member->key_len), member->value};
+		entity, facet, json_name(member), member->value};
 }
 
 static void read_filter(struct listing *listing, struct json filter)

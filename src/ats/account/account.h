@@ -179,10 +179,13 @@ bool account_remove(struct accounts *accounts, struct str environment_id, struct
  * account_find(). */
 bool account_set_status(struct accounts *accounts, const struct account *account,
 			enum account_status status, struct str why, struct error *err) MUST_CHECK;
-/* Stores tenant_id, context and limits as they are in *account. `event`: a literal, such as
- * "integrated_account:updated". ERROR_NOT_FOUND. */
-bool account_update(struct accounts *accounts, struct arena *arena, struct account *account,
-		    const char *event, struct error *err) MUST_CHECK;
+/* Stores tenant_id, context and limits as they are in *account, in place of those of *before, as
+ * it was read: ERROR_CONFLICT when they are others by now, for what somebody else has changed
+ * would be lost; read it again then. `event`: a literal, such as "integrated_account:updated".
+ * ERROR_NOT_FOUND. */
+enum { ACCOUNT_UPDATE_TRIES = 8 };
+bool account_update(struct accounts *accounts, struct arena *arena, const struct account *before,
+		    struct account *account, const char *event, struct error *err) MUST_CHECK;
 /* The ATS lets the account's credential not do this: {"resource", "method", "missing_scopes"}; the
  * time is put to it. The same is written once a minute. May be lost. */
 void account_note_forbidden(struct accounts *accounts, const struct account *account,

@@ -45,6 +45,8 @@ bool id_check(struct str id, const char *prefix) MUST_CHECK;
 /* Whether the environment exists; ERROR_NOT_FOUND (field "environment") when not. */
 bool environment_check(struct accounts *accounts, struct str id, struct error *err) MUST_CHECK;
 
+/* Removes all fields of the account's credential (credential.c). */
+struct store_statement credential_clear(struct arena *arena, const struct account *account);
 /* Storing one field of a credential, which the account has or has not yet, bound to the version
  * that the account's token gets by it (credential.c). */
 bool credential_put(struct accounts *accounts, struct arena *arena, const struct account *account,

@@ -35,38 +35,43 @@ static struct store_statement update_account(struct arena *arena, const struct a
 	};
 }
 
-/* Its state is not the owner's to say. */
-static struct store_statement update_owned(struct arena *arena, const struct account *account,
-					   struct str context, struct str limits)
-{
-	struct store_value *values = arena_array(arena, 6, sizeof *values);
+/* What the owner says of it, as it stands in the row. */
+struct owned {
+	struct str tenant_id, context, limits;
+};
 
-	values[0] = store_text(account->environment_id);
-	values[1] = store_text(account->id);
-	values[2] = store_text(account->tenant_id);
-	values[3] = store_text(context);
-	values[4] = store_text(limits);
-	values[5] = store_int(account->updated_ms);
-	return (struct store_statement){
-		.sql = "UPDATE account SET tenant_id = ?3, context = ?4, limits = ?5,"
-		       " updated_ms = ?6 WHERE environment_id = ?1 AND id = ?2",
-		.parameters = values,
-		.parameter_count = 6,
-		.changes_expected = 1,
-	};
+static bool print_owned(struct arena *arena, const struct account *account, struct owned *out,
+			struct error *err)
+{
+	out->tenant_id = account->tenant_id;
+	return input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context",
+				  &out->context, err) &&
+	       input_print_object(arena, account->limits, LIMITS_BYTES_MAX, "limits", &out->limits,
+				  err);
 }
 
-static struct store_statement delete_credential(struct arena *arena, const struct account *account)
+/* Its state is not the owner's to say. JSON that was read is printed as it stood. */
+static struct store_statement update_owned(struct arena *arena, const struct account *account,
+					   const struct owned *before, const struct owned *after)
 {
-	struct store_value *values = arena_array(arena, 2, sizeof *values);
+	struct store_value *values = arena_array(arena, 9, sizeof *values);
 
 	values[0] = store_text(account->environment_id);
 	values[1] = store_text(account->id);
+	values[2] = store_text(after->tenant_id);
+	values[3] = store_text(after->context);
+	values[4] = store_text(after->limits);
+	values[5] = store_int(account->updated_ms);
+	values[6] = store_text(before->tenant_id);
+	values[7] = store_text(before->context);
+	values[8] = store_text(before->limits);
 	return (struct store_statement){
-		.sql = "DELETE FROM credential WHERE environment_id = ?1 AND account_id = ?2",
+		.sql = "UPDATE account SET tenant_id = ?3, context = ?4, limits = ?5,"
+		       " updated_ms = ?6 WHERE environment_id = ?1 AND id = ?2"
+		       " AND tenant_id = ?7 AND context = ?8 AND limits = ?9",
 		.parameters = values,
-		.parameter_count = 2,
-		.changes_expected = -1,
+		.parameter_count = 9,
+		.changes_expected = 1,
 	};
 }
 
@@ -88,7 +93,7 @@ bool account_reconnect(struct accounts *accounts, struct arena *arena, struct ac
 	account->updated_ms = clock_unix_ms(accounts->clock);
 	account->token.version++;
 	statements[count++] = update_account(arena, account, context);
-	statements[count++] = delete_credential(arena, account);
+	statements[count++] = credential_clear(arena, account);
 	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
 		if (!credential_put(accounts, arena, account, &credential.members[i],
 				    account->token.version, &statements[count++], err))
@@ -102,23 +107,31 @@ bool account_reconnect(struct accounts *accounts, struct arena *arena, struct ac
 	return ok;
 }
 
-bool account_update(struct accounts *accounts, struct arena *arena, struct account *account,
-		    const char *event, struct error *err)
+static bool explain_conflict(struct accounts *accounts, struct arena *arena,
+			     const struct account *account, struct error *err)
+{
+	struct account now;
+
+	return account_find(accounts, arena, account->environment_id, account->id, &now, err) &&
+	       error_set(err, ERROR_CONFLICT, "the account was changed meanwhile; ask again");
+}
+
+bool account_update(struct accounts *accounts, struct arena *arena, const struct account *before,
+		    struct account *account, const char *event, struct error *err)
 {
 	struct store_statement statements[1 + NEWS_MAX];
-	struct str context, limits;
+	struct owned was, is;
 
 	assert(accounts->magic == ACCOUNTS_MAGIC);
 	if (!account_check(account, json_undefined(), err) ||
-	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err) ||
-	    !input_print_object(arena, account->limits, LIMITS_BYTES_MAX, "limits", &limits, err))
+	    !print_owned(arena, before, &was, err) || !print_owned(arena, account, &is, err))
 		return false;
 	account->updated_ms = clock_unix_ms(accounts->clock);
-	statements[0] = update_owned(arena, account, context, limits);
+	statements[0] = update_owned(arena, account, &was, &is);
 	size_t count = 1 + state_changed(arena, account, event, statements + 1);
 	bool ok = store_write(accounts->store, statements, count, err);
 	held_forget(accounts, account->environment_id, account->id);
 	if (!ok && err->code == ERROR_CONFLICT)
-		return held_missing(err);
+		return explain_conflict(accounts, arena, account, err);
 	return ok;
 }

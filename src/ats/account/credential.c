@@ -8,7 +8,7 @@ bool credential_put(struct accounts *accounts, struct arena *arena, const struct
 		    const struct json_member *member, int64_t version,
 		    struct store_statement *statement, struct error *err)
 {
-	struct str field = str_make(member->key, member->key_len);
+	struct str field = json_name(member);
 	struct vault_binding binding =
 		held_binding(arena, account->environment_id, account->id, field, version);
 	struct store_value *values = arena_array(arena, 5, sizeof *values);
@@ -57,7 +57,7 @@ static struct store_statement move_version(struct arena *arena, const struct acc
 	};
 }
 
-static struct store_statement remove_fields(struct arena *arena, const struct account *account)
+struct store_statement credential_clear(struct arena *arena, const struct account *account)
 {
 	struct store_value *values = arena_array(arena, 2, sizeof *values);
 
@@ -85,7 +85,7 @@ bool credential_replace(struct accounts *accounts, struct arena *arena,
 		return false;
 	statements[count++] = move_version(arena, accounts, account, change);
 	if (change->is_whole)
-		statements[count++] = remove_fields(arena, account);
+		statements[count++] = credential_clear(arena, account);
 	for (size_t i = 0; json_is(*credential, JSON_OBJECT) && i < credential->count; i++)
 		if (!credential_put(accounts, arena, account, &credential->members[i],
 				    change->version + 1, &statements[count++], err))

@@ -62,7 +62,7 @@ bool input_check_limits(struct json limits, struct error *err)
 	if (!json_is(limits, JSON_OBJECT))
 		return true; /* input_print_object() tells */
 	for (size_t i = 0; i < limits.count; i++) {
-		struct str key = str_make(limits.members[i].key, limits.members[i].key_len);
+		struct str key = json_name(&limits.members[i]);
 		if (!str_equal_c(key, "requests") && !str_equal_c(key, "per_seconds") &&
 		    !str_equal_c(key, "concurrent"))
 			return error_set_field(err, ERROR_INVALID, "limits", allowed,
@@ -92,7 +92,7 @@ static bool is_field_name(struct str s)
  * request's head when it is sent, so it is refused here already. */
 static bool check_credential_field(const struct json_member *member, struct error *err)
 {
-	struct str name = str_make(member->key, member->key_len);
+	struct str name = json_name(member);
 	char field[NAME_BYTES_MAX + 16];
 
 	if (!is_field_name(name))

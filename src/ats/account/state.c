@@ -214,9 +214,7 @@ static struct json add_time(struct arena *arena, struct json what, int64_t now_m
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	for (size_t i = 0; i < what.count; i++)
-		json_builder_set(&out, str_make(what.members[i].key, what.members[i].key_len),
-				 what.members[i].value);
+	json_builder_set_others(&out, what, json_undefined());
 	json_builder_set(&out, STR("occurred_at"), json_string(clock_format_ms(arena, now_ms)));
 	return json_builder_object(&out);
 }

@@ -158,7 +158,7 @@ struct json contract_record(struct arena *arena, const struct model_resource *re
 
 	json_builder_init(&properties, arena);
 	for (size_t i = 0; i < own.count; i++)
-		json_builder_set(&properties, str_make(own.members[i].key, own.members[i].key_len),
+		json_builder_set(&properties, json_name(&own.members[i]),
 				 own.members[i].value);
 	json_builder_init(&remote, arena);
 	put_c(&remote, "type", "object");

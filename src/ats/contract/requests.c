@@ -94,7 +94,7 @@ struct json contract_body(struct arena *arena, const struct model_method *method
 	json_builder_init(&properties, arena);
 	for (size_t i = 0; i < fields.count; i++)
 		json_builder_set(&properties,
-				 str_make(fields.members[i].key, fields.members[i].key_len),
+				 json_name(&fields.members[i]),
 				 fields.members[i].value);
 	add_own(&properties, method);
 	json_builder_init(&out, arena);

@@ -183,7 +183,7 @@ static const struct model_field *find_field(const struct model_field *fields, si
 {
 	for (size_t i = 0; i < count; i++)
 		if (fields[i].hash == member->key_hash && !fields[i].is_remote_word &&
-		    str_equal(fields[i].name, str_make(member->key, member->key_len)))
+		    str_equal(fields[i].name, json_name(member)))
 			return &fields[i];
 	return NULL;
 }
@@ -217,7 +217,7 @@ static bool check_object(const struct checker *checker, const struct place *plac
 	for (size_t i = 0; i < value.count; i++) {
 		const struct json_member *member = &value.members[i];
 		const struct model_field *field = find_field(fields, count, member);
-		struct place at = {place, str_make(member->key, member->key_len), 0};
+		struct place at = {place, json_name(member), 0};
 
 		if (field == NULL)
 			return refuse_unknown(checker, &at, fields, count);

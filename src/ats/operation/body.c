@@ -118,7 +118,7 @@ static struct json merge(struct arena *arena, struct json under, struct json ove
 		return over;
 	json_builder_init(&members, arena);
 	for (size_t i = 0; i < under.count; i++) {
-		struct str key = str_make(under.members[i].key, under.members[i].key_len);
+		struct str key = json_name(&under.members[i]);
 		struct json given = json_get(over, key);
 
 		json_builder_set(&members, key,
@@ -127,7 +127,7 @@ static struct json merge(struct arena *arena, struct json under, struct json ove
 					 : merge(arena, under.members[i].value, given));
 	}
 	for (size_t i = 0; i < over.count; i++) {
-		struct str key = str_make(over.members[i].key, over.members[i].key_len);
+		struct str key = json_name(&over.members[i]);
 
 		if (json_is(json_get(under, key), JSON_UNDEFINED))
 			json_builder_set(&members, key, over.members[i].value);
@@ -277,7 +277,7 @@ static bool append_member(struct form *form, const struct model_field *field, st
 		return append_file(form, name, value);
 	if (json_is(value, JSON_OBJECT)) {
 		for (size_t i = 0; i < value.count; i++) {
-			struct str key = str_make(value.members[i].key, value.members[i].key_len);
+			struct str key = json_name(&value.members[i]);
 
 			if (!append_member(form,
 					   field == NULL
@@ -322,7 +322,7 @@ static bool spell_form(struct write *write, const struct native_method *method, 
 		.err = err};
 
 	for (size_t i = 0; i < body.count; i++) {
-		struct str key = str_make(body.members[i].key, body.members[i].key_len);
+		struct str key = json_name(&body.members[i]);
 
 		if (!append_member(&form, model_find_among(method->body, method->body_count, key),
 				   key, body.members[i].value))

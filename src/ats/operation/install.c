@@ -20,14 +20,9 @@ static bool add_members(const struct run *run, struct json record, struct accoun
 			struct error *err)
 {
 	const struct connector_install *install = &run->connector->install;
-	struct json_builder out;
+	struct json_builder found, out;
 
-	json_builder_init(&out, run->arena);
-	for (size_t i = 0; i < account->context.count; i++)
-		json_builder_set(&out,
-				 str_make(account->context.members[i].key,
-					  account->context.members[i].key_len),
-				 account->context.members[i].value);
+	json_builder_init(&found, run->arena);
 	for (size_t i = 0; i < install->member_count; i++) {
 		struct json value;
 
@@ -36,21 +31,37 @@ static bool add_members(const struct run *run, struct json record, struct accoun
 					 "%.*s answers what makes no \"%.*s\" of the context",
 					 STR_ARGS(run->connector->label),
 					 STR_ARGS(install->members[i].name));
-		if (!json_is(value, JSON_UNDEFINED))
-			json_builder_set(&out, install->members[i].name, value);
+		json_builder_set(&found, install->members[i].name, value);
 	}
+	json_builder_init(&out, run->arena);
+	json_builder_set_others(&out, account->context, json_builder_object(&found));
+	json_builder_set_others(&out, json_builder_object(&found), json_undefined());
 	account->context = json_builder_object(&out);
 	return true;
 }
 
 static bool install(struct run *run, struct account *account, struct error *err)
 {
+	struct accounts *accounts = run->services->accounts;
+	struct account before = *account;
 	struct json record;
+	bool ok = ask(run, &record, err);
 
-	return ask(run, &record, err) && add_members(run, record, account, err) &&
-	       (run->connector->install.member_count == 0 ||
-		account_update(run->services->accounts, run->arena, account,
-			       "integrated_account:updated", err));
+	if (!ok || run->connector->install.member_count == 0)
+		return ok;
+	/* Its owner may change the context, too. */
+	for (int tries = 0; tries < ACCOUNT_UPDATE_TRIES; tries++) {
+		if (!add_members(run, record, account, err))
+			return false;
+		ok = account_update(accounts, run->arena, &before, account,
+				    "integrated_account:updated", err);
+		if (ok || err->code != ERROR_CONFLICT ||
+		    !account_find(accounts, run->arena, account->environment_id, account->id,
+				  account, err))
+			return ok;
+		before = *account;
+	}
+	return error_set(err, ERROR_CONFLICT, "the account is changed all the time");
 }
 
 /* The call may have moved the account itself, as by a 401: what it is in now counts. */

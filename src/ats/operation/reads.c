@@ -129,7 +129,7 @@ static void keep(struct write *write, struct str name, struct json value)
 	json_builder_init(&members, write->run->arena);
 	for (size_t i = 0; json_is(*steps, JSON_OBJECT) && i < steps->count; i++)
 		json_builder_set(&members,
-				 str_make(steps->members[i].key, steps->members[i].key_len),
+				 json_name(&steps->members[i]),
 				 steps->members[i].value);
 	json_builder_set(&members, name, value);
 	*steps = json_builder_object(&members);

@@ -94,7 +94,7 @@ static bool check_fields(const struct operation_services *services, struct arena
 		return error_set_field(err, ERROR_INVALID, fields->what, "an object",
 				       "the %s must be an object", fields->what);
 	for (size_t i = 0; json_is(given, JSON_OBJECT) && i < given.count; i++) {
-		struct str name = str_make(given.members[i].key, given.members[i].key_len);
+		struct str name = json_name(&given.members[i]);
 
 		if (!is_known(fields, name))
 			return refuse_unknown(fields, name, err);
@@ -198,10 +198,7 @@ static bool probe_with_token(const struct operation_services *services, struct a
 			       &grant, err);
 
 	json_builder_init(&out, arena);
-	for (size_t i = 0; i < credential.count; i++)
-		json_builder_set(
-			&out, str_make(credential.members[i].key, credential.members[i].key_len),
-			credential.members[i].value);
+	json_builder_set_others(&out, credential, json_undefined());
 	if (ok) {
 		json_builder_set(&out, STR(CONNECTOR_ACCESS_TOKEN),
 				 json_get_c(grant.credential, CONNECTOR_ACCESS_TOKEN));

@@ -140,7 +140,7 @@ static struct json take_extras(struct write *write, struct json body)
 
 	json_builder_init(&rest, write->run->arena);
 	for (size_t i = 0; i < body.count; i++) {
-		struct str key = str_make(body.members[i].key, body.members[i].key_len);
+		struct str key = json_name(&body.members[i]);
 
 		if (str_equal(key, STR("remote_data")))
 			write->remote = body.members[i].value;

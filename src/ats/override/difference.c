@@ -40,13 +40,13 @@ static void compare_objects(struct difference *difference, struct str path, stru
 	struct arena *arena = difference->arena;
 
 	for (size_t i = 0; i < before.count; i++) {
-		struct str key = str_make(before.members[i].key, before.members[i].key_len);
+		struct str key = json_name(&before.members[i]);
 
 		compare(difference, join(arena, path, key), before.members[i].value,
 			json_get(after, key), depth);
 	}
 	for (size_t i = 0; i < after.count; i++) {
-		struct str key = str_make(after.members[i].key, after.members[i].key_len);
+		struct str key = json_name(&after.members[i]);
 
 		if (json_is(json_get(before, key), JSON_UNDEFINED))
 			add(difference, join(arena, path, key), json_undefined(),

@@ -32,7 +32,7 @@ struct str override_path(struct arena *arena, const struct override *override)
 
 static struct str member_key(const struct json_member *member)
 {
-	return str_make(member->key, member->key_len);
+	return json_name(member);
 }
 
 static bool refuse(struct reader *reader, struct str place, const char *allowed)

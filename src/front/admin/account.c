@@ -69,7 +69,7 @@ static bool check_limits(struct json limits, struct error *err)
 	int64_t number;
 
 	for (size_t i = 0; i < limits.count; i++) {
-		struct str key = str_make(limits.members[i].key, limits.members[i].key_len);
+		struct str key = json_name(&limits.members[i]);
 		size_t k = 0;
 		while (k < 3 && !str_equal_c(key, known[k]))
 			k++;

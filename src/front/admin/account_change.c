@@ -13,18 +13,11 @@ static struct json merge(struct arena *arena, struct json old, struct json chang
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	for (size_t i = 0; i < old.count; i++) {
-		struct str key = str_make(old.members[i].key, old.members[i].key_len);
-
-		if (json_is(json_get(changes, key), JSON_UNDEFINED))
-			json_builder_set(&out, key, old.members[i].value);
-	}
+	json_builder_set_others(&out, old, changes);
 	for (size_t i = 0; i < changes.count; i++)
 		if (!json_is(changes.members[i].value, JSON_NULL))
-			json_builder_set(
-				&out,
-				str_make(changes.members[i].key, changes.members[i].key_len),
-				changes.members[i].value);
+			json_builder_set(&out, json_name(&changes.members[i]),
+					 changes.members[i].value);
 	return json_builder_object(&out);
 }
 
@@ -61,10 +54,10 @@ static bool change_limits(struct json limits, struct account *account, struct er
 	return true;
 }
 
-static bool save(const struct door *door, struct http_exchange *exchange, struct account *account,
-		 struct error *err)
+static bool save(const struct door *door, struct http_exchange *exchange,
+		 const struct account *before, struct account *account, struct error *err)
 {
-	if (!account_update(door->services->accounts, exchange->arena, account,
+	if (!account_update(door->services->accounts, exchange->arena, before, account,
 			    "integrated_account:updated", err))
 		return false;
 	door_reply(exchange, 200, admin_show_of(door, exchange->arena, account));
@@ -75,14 +68,16 @@ static bool change(const struct door *door, struct http_exchange *exchange, stru
 		   struct error *err)
 {
 	static const char *const known[] = {"tenant_id", "context", "limits"};
-	struct account account;
+	struct account before, account;
 	struct caller caller;
 	struct json body;
 	struct str tenant;
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_ADMIN, &caller, err) ||
-	    !door_find_account(door, exchange->arena, &caller, id, &account, err) ||
-	    !door_parse_body(exchange, &body, err) ||
+	    !door_find_account(door, exchange->arena, &caller, id, &before, err))
+		return false;
+	account = before;
+	if (!door_parse_body(exchange, &body, err) ||
 	    !admin_check_members(body, known, 3, "tenant_id, context, limits", err) ||
 	    !admin_read_text(body, "tenant_id", 200, &tenant, err) ||
 	    !change_context(door, exchange, json_get_c(body, "context"), &account, err) ||
@@ -90,7 +85,7 @@ static bool change(const struct door *door, struct http_exchange *exchange, stru
 		return false;
 	if (!json_is(json_get_c(body, "tenant_id"), JSON_UNDEFINED))
 		account.tenant_id = tenant;
-	return save(door, exchange, &account, err);
+	return save(door, exchange, &before, &account, err);
 }
 
 /* --- another credential ---------------------------------------------------------------------- */
@@ -230,13 +225,16 @@ static bool find_own(const struct door *door, struct http_exchange *exchange,
 static bool change_own(const struct door *door, struct http_exchange *exchange, struct error *err)
 {
 	static const char *const known[] = {"context"};
-	struct account account;
+	struct account before, account;
 	struct json body;
 
-	return find_own(door, exchange, &account, err) && door_parse_body(exchange, &body, err) &&
+	if (!find_own(door, exchange, &before, err))
+		return false;
+	account = before;
+	return door_parse_body(exchange, &body, err) &&
 	       admin_check_members(body, known, 1, "context", err) &&
 	       change_context(door, exchange, json_get_c(body, "context"), &account, err) &&
-	       save(door, exchange, &account, err);
+	       save(door, exchange, &before, &account, err);
 }
 
 /* --- handlers -------------------------------------------------------------------------------- */
@@ -245,8 +243,13 @@ void admin_change_account(void *context, struct http_exchange *exchange,
 			  const struct http_match *match)
 {
 	struct error err;
+	bool ok;
+	int tries = 0;
 
-	if (!change(context, exchange, match->parts[0], &err))
+	do
+		ok = change(context, exchange, match->parts[0], &err);
+	while (!ok && err.code == ERROR_CONFLICT && ++tries < ACCOUNT_UPDATE_TRIES);
+	if (!ok)
 		door_reply_error(exchange, &err, NULL);
 }
 
@@ -300,7 +303,13 @@ void admin_change_own_account(void *context, struct http_exchange *exchange,
 {
 	struct error err;
 
+	bool ok;
+	int tries = 0;
+
 	(void)match;
-	if (!change_own(context, exchange, &err))
+	do
+		ok = change_own(context, exchange, &err);
+	while (!ok && err.code == ERROR_CONFLICT && ++tries < ACCOUNT_UPDATE_TRIES);
+	if (!ok)
 		door_reply_error(exchange, &err, NULL);
 }

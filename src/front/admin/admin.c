@@ -78,7 +78,7 @@ bool admin_check_members(struct json body, const char *const *known, size_t coun
 			 const char *allowed, struct error *err)
 {
 	for (size_t i = 0; i < body.count; i++) {
-		struct str key = str_make(body.members[i].key, body.members[i].key_len);
+		struct str key = json_name(&body.members[i]);
 		size_t k = 0;
 		while (k < count && !str_equal_c(key, known[k]))
 			k++;

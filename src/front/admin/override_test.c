@@ -34,7 +34,7 @@ static bool read_query(struct test *test, struct json query, struct error *err)
 		if (!json_is(member->value, JSON_STRING))
 			return error_set_field(err, ERROR_INVALID, "query", "texts",
 					       "the filters in query must be texts");
-		filters[i] = (struct operation_filter){str_make(member->key, member->key_len),
+		filters[i] = (struct operation_filter){json_name(member),
 						       json_str(member->value)};
 	}
 	test->operation.filters = filters;

@@ -110,7 +110,7 @@ static bool fill_object(const struct filling *filling, struct json value, int de
 			return false;
 		if (!json_is(item, JSON_UNDEFINED))
 			json_builder_set(&members,
-					 str_make(value.members[i].key, value.members[i].key_len),
+					 json_name(&value.members[i]),
 					 item);
 	}
 	*out = json_builder_object(&members);

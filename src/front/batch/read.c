@@ -36,7 +36,7 @@ static bool check_members(const struct batch *batch, struct json object, const c
 			  size_t count, const char *allowed, size_t number, struct error *err)
 {
 	for (size_t i = 0; i < object.count; i++) {
-		struct str name = str_make(object.members[i].key, object.members[i].key_len);
+		struct str name = json_name(&object.members[i]);
 		const char *c_name = arena_c(batch->exchange->arena, str_slice(name, 0, 64));
 
 		if (!is_known(name, known, count))

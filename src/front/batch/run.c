@@ -128,7 +128,7 @@ static bool make_query(const struct batch *batch, const struct task *task, struc
 	if (!parts_fill(batch, field, task->record, task->part->query, &query, err))
 		return false;
 	for (size_t i = 0; json_is(query, JSON_OBJECT) && i < query.count; i++) {
-		struct str name = str_make(query.members[i].key, query.members[i].key_len);
+		struct str name = json_name(&query.members[i]);
 
 		if (!add_query(call, arena, name, query.members[i].value, QUERY_MAX))
 			return error_set_field(
@@ -241,7 +241,7 @@ static void fail(const struct batch *batch, struct task *task, struct json error
 
 	json_builder_init(&out, batch->exchange->arena);
 	for (size_t i = 0; i < error.count; i++)
-		json_builder_set(&out, str_make(error.members[i].key, error.members[i].key_len),
+		json_builder_set(&out, json_name(&error.members[i]),
 				 error.members[i].value);
 	if (task->part->loop_on != NULL)
 		json_builder_set(&out, STR("item"), json_int((int64_t)task->item));

@@ -33,7 +33,7 @@ static struct json parameter_schemas(struct arena *arena, struct json parameters
 		json_builder_set(&named, json_get_str(parameter, "name"),
 				 json_builder_object(&schema));
 		json_builder_set(&out,
-				 str_make(parameters.members[i].key, parameters.members[i].key_len),
+				 json_name(&parameters.members[i]),
 				 json_builder_object(&named));
 	}
 	return json_builder_object(&out);
@@ -54,7 +54,7 @@ static struct json with_aliases(struct arena *arena, struct json parameter,
 						aliases->items[i].is_negated ? ", negated" : "");
 	json_builder_init(&out, arena);
 	for (size_t i = 0; i < parameter.count; i++) {
-		struct str key = str_make(parameter.members[i].key, parameter.members[i].key_len);
+		struct str key = json_name(&parameter.members[i]);
 
 		json_builder_set(&out, key,
 				 str_equal(key, STR("description")) ? json_string(describe)
@@ -71,7 +71,7 @@ static void add_aliases(struct document *document, const struct model_aliases *a
 
 	json_builder_init(&out, document->arena);
 	for (size_t i = 0; i < all.count; i++)
-		json_builder_set(&out, str_make(all.members[i].key, all.members[i].key_len),
+		json_builder_set(&out, json_name(&all.members[i]),
 				 with_aliases(document->arena, all.members[i].value, aliases));
 	*parameters = out;
 }

@@ -22,7 +22,7 @@ void document_put_c(struct json_builder *out, const char *name, const char *text
 
 static struct str key_of(const struct json_member *member)
 {
-	return str_make(member->key, member->key_len);
+	return json_name(member);
 }
 
 void document_copy(struct json_builder *out, struct json object)

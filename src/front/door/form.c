@@ -107,7 +107,7 @@ static bool take_json(struct form *form, struct error *err)
 		return error_set_field(err, ERROR_INVALID, "body", "a JSON object",
 				       "the part \"body\" is JSON, but no object");
 	for (size_t i = 0; i < value.count; i++)
-		if (!add_member(form, str_make(value.members[i].key, value.members[i].key_len),
+		if (!add_member(form, json_name(&value.members[i]),
 				value.members[i].value, err))
 			return false;
 	return true;
@@ -237,15 +237,8 @@ static struct json merge(struct arena *arena, struct json under, struct json ove
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	for (size_t i = 0; i < under.count; i++) {
-		struct str key = str_make(under.members[i].key, under.members[i].key_len);
-
-		if (json_is(json_get(over, key), JSON_UNDEFINED))
-			json_builder_set(&out, key, under.members[i].value);
-	}
-	for (size_t i = 0; i < over.count; i++)
-		json_builder_set(&out, str_make(over.members[i].key, over.members[i].key_len),
-				 over.members[i].value);
+	json_builder_set_others(&out, under, over);
+	json_builder_set_others(&out, over, json_undefined());
 	return json_builder_object(&out);
 }
 

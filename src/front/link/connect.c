@@ -84,11 +84,6 @@ bool attempt_read(struct attempt *attempt, struct error *err)
 
 /* --- the context ----------------------------------------------------------------------------- */
 
-static struct str key_of(const struct json_member *member)
-{
-	return str_make(member->key, member->key_len);
-}
-
 static bool is_asked(const struct connector *connector, struct str name)
 {
 	for (size_t i = 0; i < connector->context_count; i++)
@@ -103,7 +98,7 @@ static void add_members(struct json_builder *out, struct json object, struct jso
 			const struct connector *connector, bool asked)
 {
 	for (size_t i = 0; i < object.count; i++) {
-		struct str key = key_of(&object.members[i]);
+		struct str key = json_name(&object.members[i]);
 
 		if (is_asked(connector, key) == asked &&
 		    json_is(json_get(over, key), JSON_UNDEFINED))

@@ -191,7 +191,7 @@ static bool check_answers(const struct filling *filling, struct json values, str
 
 	for (size_t i = 0; i < values.count; i++)
 		if (find_choice(filling->connector,
-				str_make(values.members[i].key, values.members[i].key_len),
+				json_name(&values.members[i]),
 				err) == NULL)
 			return false;
 	for (size_t i = 0; i < link->choice_count; i++)
@@ -207,16 +207,10 @@ static struct json merge(struct arena *arena, struct json context, struct json v
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	for (size_t i = 0; i < context.count; i++) {
-		struct str key = str_make(context.members[i].key, context.members[i].key_len);
-
-		if (json_is(json_get(values, key), JSON_UNDEFINED))
-			json_builder_set(&out, key, context.members[i].value);
-	}
+	json_builder_set_others(&out, context, values);
 	for (size_t i = 0; i < values.count; i++)
 		if (!is_empty(values.members[i].value))
-			json_builder_set(&out,
-					 str_make(values.members[i].key, values.members[i].key_len),
+			json_builder_set(&out, json_name(&values.members[i]),
 					 values.members[i].value);
 	return json_builder_object(&out);
 }
@@ -226,9 +220,11 @@ static bool save_form(struct filling *filling, struct error *err)
 	struct http_exchange *exchange = filling->exchange;
 	struct json_builder out;
 	struct json body, values;
+	struct account before;
 
 	if (!open_filling(filling, err) || !door_parse_body(exchange, &body, err))
 		return false;
+	before = filling->account;
 	values = json_get_c(body, "values");
 	if (!json_is(values, JSON_OBJECT))
 		return error_set_field(err, ERROR_INVALID, "values", "an object",
@@ -236,8 +232,8 @@ static bool save_form(struct filling *filling, struct error *err)
 	if (!check_answers(filling, values, err))
 		return false;
 	filling->account.context = merge(exchange->arena, filling->account.context, values);
-	if (!account_update(filling->door->services->accounts, exchange->arena, &filling->account,
-			    "integrated_account:post_connect_form_submitted", err))
+	if (!account_update(filling->door->services->accounts, exchange->arena, &before,
+			    &filling->account, "integrated_account:post_connect_form_submitted", err))
 		return false;
 	json_builder_init(&out, exchange->arena);
 	json_builder_set(&out, STR("integrated_account_id"), json_string(filling->account.id));
@@ -249,8 +245,13 @@ void link_save_form(void *context, struct http_exchange *exchange, const struct 
 {
 	struct filling filling = {.door = context, .exchange = exchange};
 	struct error err;
+	bool ok;
+	int tries = 0;
 
 	(void)match;
-	if (!save_form(&filling, &err))
+	do
+		ok = save_form(&filling, &err);
+	while (!ok && err.code == ERROR_CONFLICT && ++tries < ACCOUNT_UPDATE_TRIES);
+	if (!ok)
 		link_reply_error(exchange, &err, filling.reason);
 }

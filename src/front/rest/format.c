@@ -170,7 +170,7 @@ static struct json make_debug(struct arena *arena, const struct operation *opera
 	if (operation->method != OPERATION_LIST)
 		json_builder_set(&out, STR("result"), unified);
 	for (size_t i = 0; operation->method == OPERATION_LIST && i < unified.count; i++)
-		json_builder_set(&out, str_make(unified.members[i].key, unified.members[i].key_len),
+		json_builder_set(&out, json_name(&unified.members[i]),
 				 unified.members[i].value);
 	json_builder_set(&out, STR("debug"), json_builder_object(&debug));
 	return json_builder_object(&out);

@@ -66,7 +66,7 @@ static void copy_next(struct arena *arena, struct stack *frames, struct copy_fra
 	struct json_member *to = (struct json_member *)frame->to + i;
 
 	*to = *from;
-	to->key = arena_str(arena, str_make(from->key, from->key_len)).data;
+	to->key = arena_str(arena, json_name(from)).data;
 	to->value = copy_within(arena, frames, from->value);
 }
 

@@ -197,6 +197,11 @@ static inline struct json_member json_member(struct str key, struct json value)
 				    value};
 }
 
+static inline struct str json_name(const struct json_member *member)
+{
+	return str_make(member->key, member->key_len);
+}
+
 /* Gathers items or members that come one by one; grows in the arena. */
 struct json_builder {
 	struct arena *arena;
@@ -208,6 +213,8 @@ void json_builder_init(struct json_builder *builder, struct arena *arena);
 void json_builder_add(struct json_builder *builder, struct json item);
 /* Does not look for an equal key: the caller knows. An undefined value is not added. */
 void json_builder_set(struct json_builder *builder, struct str key, struct json value);
+/* Those members of an object whose names `but` (an object, or undefined) has not. */
+void json_builder_set_others(struct json_builder *builder, struct json object, struct json but);
 struct json json_builder_array(const struct json_builder *builder);
 struct json json_builder_object(const struct json_builder *builder);
 

@@ -214,7 +214,7 @@ static void print_next(struct printer *printer, struct print_frame *frame)
 	}
 	const struct json_member *member = &frame->container.members[i];
 
-	print_string(out, str_make(member->key, member->key_len));
+	print_string(out, json_name(member));
 	put_byte(out, ':');
 	if (printer->is_pretty)
 		put_byte(out, ' ');

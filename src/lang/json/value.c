@@ -110,6 +110,16 @@ void json_builder_set(struct json_builder *builder, struct str key, struct json 
 	*place = json_member(key, value);
 }
 
+void json_builder_set_others(struct json_builder *builder, struct json object, struct json but)
+{
+	for (size_t i = 0; i < object.count; i++) {
+		struct str name = json_name(&object.members[i]);
+
+		if (json_is(json_get(but, name), JSON_UNDEFINED))
+			json_builder_set(builder, name, object.members[i].value);
+	}
+}
+
 struct json json_builder_array(const struct json_builder *builder)
 {
 	return json_array(builder->items, builder->count);

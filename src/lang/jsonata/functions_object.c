@@ -148,7 +148,7 @@ struct json jsonata_builtin_keys(struct evaluation *e, const struct json *a,
 		return value_failed();
 	struct json all = jsonata_in_order(e, json_object(m.items, m.count));
 	for (uint32_t i = 0; i < all.count; i++) {
-		struct str key = str_make(all.members[i].key, all.members[i].key_len);
+		struct str key = json_name(&all.members[i]);
 		if (!jsonata_push(e, value_text(key, jsonata_text_flags(key))))
 			return value_failed();
 	}
@@ -225,7 +225,7 @@ struct json jsonata_builtin_merge(struct evaluation *e, const struct json *a,
 
 static struct json key_text(const struct json_member *member)
 {
-	struct str key = str_make(member->key, member->key_len);
+	struct str key = json_name(member);
 
 	return value_text(key, jsonata_text_flags(key));
 }

@@ -112,9 +112,9 @@ static struct json equal_member(struct evaluation *e, struct json b, const struc
 				uint32_t i)
 {
 	const struct json_member *other = &b.members[i];
-	struct str key = str_make(m->key, m->key_len);
+	struct str key = json_name(m);
 
-	if (other->key_hash == m->key_hash && str_equal(str_make(other->key, other->key_len), key))
+	if (other->key_hash == m->key_hash && str_equal(json_name(other), key))
 		return other->value;
 	return jsonata_member(e, b, key, m->key_hash);
 }

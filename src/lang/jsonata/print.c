@@ -105,7 +105,7 @@ static bool print_object(struct printer *p, struct json object, uint32_t depth)
 			buffer_append_byte(&p->buffer, ',');
 		is_first = false;
 		print_line(p, depth + 1);
-		json_print(&p->buffer, json_string(str_make(m->key, m->key_len)));
+		json_print(&p->buffer, json_string(json_name(m)));
 		buffer_append(&p->buffer, p->is_pretty ? STR(": ") : STR(":"));
 		if (!print_value(p, m->value, depth + 1))
 			return false;

@@ -107,7 +107,7 @@ static struct json merge(struct evaluation *e, struct json object, struct json u
 static bool is_listed(struct json names, const struct json_member *member)
 {
 	for (uint32_t i = 0; i < names.count; i++)
-		if (str_equal(json_str(names.items[i]), str_make(member->key, member->key_len)))
+		if (str_equal(json_str(names.items[i]), json_name(member)))
 			return true;
 	return false;
 }
