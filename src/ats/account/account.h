@@ -145,10 +145,11 @@ bool account_create_beside(struct accounts *accounts, struct arena *arena, struc
 			   struct error *err) MUST_CHECK;
 /* Other fields in place of all that the account's credential has, and *account's context; it has
  * `status` then (active, or connecting while it is yet to be checked), and the id that it had.
- * account->token.version is that of the credential whose place it takes: ERROR_CONFLICT when that
- * has been replaced meanwhile. */
-bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
-		       enum account_status status, struct json credential,
+ * account->token.version is that of the credential whose place it takes, `before` the context that
+ * the new one was made of: ERROR_CONFLICT with the field "integrated_account_id" when either has
+ * been replaced meanwhile, without a field when it was for what goes beside it. */
+bool account_reconnect(struct accounts *accounts, struct arena *arena, struct json before,
+		       struct account *account, enum account_status status, struct json credential,
 		       const struct account_beside *beside, struct error *err) MUST_CHECK;
 /* ERROR_NOT_FOUND (field "integrated_account_id") when this environment has none of that id: the
  * same answer whether it exists elsewhere or not. Everything in *out lives in the arena. */

@@ -8,9 +8,9 @@
 enum { NEWS_MAX = 2 };
 
 static struct store_statement update_account(struct arena *arena, const struct account *account,
-					     struct str context)
+					     struct str known, struct str context)
 {
-	struct store_value *values = arena_array(arena, 10, sizeof *values);
+	struct store_value *values = arena_array(arena, 11, sizeof *values);
 
 	values[0] = store_text(account->environment_id);
 	values[1] = store_text(account->id);
@@ -22,15 +22,18 @@ static struct store_statement update_account(struct arena *arena, const struct a
 	values[7] = store_int(account->token.version);
 	values[8] = store_int(account->token.expires_ms);
 	values[9] = store_int(account->token.refresh_ms);
-	/* Not if the token was replaced meanwhile: what is sealed is bound to the next version. */
+	values[10] = store_text(known);
+	/* Not if the token was replaced meanwhile: what is sealed is bound to the next version. Nor
+	 * over a context that is not the one which this one was made of. */
 	return (struct store_statement){
 		.sql = "UPDATE account SET status = ?3, context = ?4, updated_ms = ?5,"
 		       " authentication_method = ?6, scopes = ?7, token_version = ?8,"
 		       " token_expires_ms = ?9, token_refresh_ms = ?10, token_refused = 0,"
 		       " last_error = 'null', last_forbidden_error = 'null'"
-		       " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?8 - 1",
+		       " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?8 - 1"
+		       " AND context = ?11",
 		.parameters = values,
-		.parameter_count = 10,
+		.parameter_count = 11,
 		.changes_expected = 1,
 	};
 }
@@ -75,24 +78,43 @@ static struct store_statement update_owned(struct arena *arena, const struct acc
 	};
 }
 
-bool account_reconnect(struct accounts *accounts, struct arena *arena, struct account *account,
-		       enum account_status status, struct json credential,
+/* Whether it was the account that is another by now, and not what goes beside it. */
+static bool explain_reconnect(struct accounts *accounts, struct arena *arena,
+			      const struct account *account, struct str known, struct error *err)
+{
+	struct error conflict = *err;
+	struct account now;
+	struct str context;
+
+	if (!account_find(accounts, arena, account->environment_id, account->id, &now, err) ||
+	    !input_print_object(arena, now.context, CONTEXT_BYTES_MAX, "context", &context, err))
+		return false;
+	if (now.token.version + 1 != account->token.version || !str_equal(context, known))
+		return error_set_field(err, ERROR_CONFLICT, "integrated_account_id", NULL,
+				       "the account was changed meanwhile; try again");
+	*err = conflict;
+	return false;
+}
+
+bool account_reconnect(struct accounts *accounts, struct arena *arena, struct json before,
+		       struct account *account, enum account_status status, struct json credential,
 		       const struct account_beside *beside, struct error *err)
 {
 	struct store_statement
 		statements[2 + CREDENTIAL_FIELDS_MAX + ACCOUNT_BESIDE_MAX + 1 + NEWS_MAX];
 	enum account_status from = account->status;
-	struct str context;
+	struct str known, context;
 	size_t count = 0;
 
 	assert(accounts->magic == ACCOUNTS_MAGIC && beside->count <= ACCOUNT_BESIDE_MAX);
 	if (!account_check(account, credential, err) ||
+	    !input_print_object(arena, before, CONTEXT_BYTES_MAX, "context", &known, err) ||
 	    !input_print_object(arena, account->context, CONTEXT_BYTES_MAX, "context", &context, err))
 		return false;
 	account->status = status;
 	account->updated_ms = clock_unix_ms(accounts->clock);
 	account->token.version++;
-	statements[count++] = update_account(arena, account, context);
+	statements[count++] = update_account(arena, account, known, context);
 	statements[count++] = credential_clear(arena, account);
 	for (size_t i = 0; json_is(credential, JSON_OBJECT) && i < credential.count; i++)
 		if (!credential_put(accounts, arena, account, &credential.members[i],
@@ -104,6 +126,8 @@ bool account_reconnect(struct accounts *accounts, struct arena *arena, struct ac
 	count += state_moved(arena, account, from, json_undefined(), statements + count);
 	bool ok = store_write(accounts->store, statements, count, err);
 	held_forget(accounts, account->environment_id, account->id);
+	if (!ok && err->code == ERROR_CONFLICT)
+		return explain_reconnect(accounts, arena, account, known, err);
 	return ok;
 }
 

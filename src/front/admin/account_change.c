@@ -124,7 +124,8 @@ static bool replace(const struct door *door, struct http_exchange *exchange, str
 	bool is_good = operation_validate(services, exchange->arena, &trial, credential,
 					  deadline_ns, &result, err);
 	door_set_timing(door, exchange, &result);
-	if (!is_good || !account_reconnect(services->accounts, exchange->arena, &account,
+	if (!is_good || !account_reconnect(services->accounts, exchange->arena,
+					   account.context, &account,
 					   ACCOUNT_ACTIVE, credential, &nothing, err))
 		return false;
 	operation_install(services, exchange->arena, &account, deadline_ns);

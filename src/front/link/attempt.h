@@ -10,6 +10,7 @@ struct attempt {
 	struct link_session session;
 	const struct connector *connector;
 	struct account account; /* what it becomes */
+	struct json before;     /* the context of the account that is linked anew, as it was read */
 	struct json given;      /* context as filled in */
 	struct json credential;
 	bool is_again; /* the account is there, and linked anew */

@@ -20,6 +20,8 @@ bool attempt_find_account(struct attempt *attempt, struct str connector, struct 
 						       attempt->exchange->arena,
 						       session->token.environment_id, id,
 						       &attempt->account, err);
+	if (attempt->is_again)
+		attempt->before = attempt->account.context;
 	if (is_told || !attempt->is_again)
 		return attempt->is_again || id.len == 0 ||
 		       (!is_told && err->code == ERROR_NOT_FOUND);
@@ -183,11 +185,11 @@ bool attempt_keep(struct attempt *attempt, enum account_status status, struct er
 		status == ACCOUNT_ACTIVE ? link_session_connected(arena, session, account->id)
 					 : link_session_bind(arena, session, account->id);
 	const struct account_beside beside = {&linked, 1};
-	bool ok = attempt->is_again ? account_reconnect(accounts, arena, account, status,
-							attempt->credential, &beside, err)
+	bool ok = attempt->is_again ? account_reconnect(accounts, arena, attempt->before, account,
+							status, attempt->credential, &beside, err)
 				    : account_create_beside(accounts, arena, account,
 							    attempt->credential, &beside, err);
-	if (!ok && err->code == ERROR_CONFLICT)
+	if (!ok && err->code == ERROR_CONFLICT && err->field[0] == '\0')
 		return error_set(err, ERROR_CONFLICT, "this session of the link page is over");
 	if (ok)
 		session->account_id = account->id;
