@@ -21,6 +21,9 @@ CREATE TABLE link_token (
 	PRIMARY KEY (environment_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- How many are valid, and which ended long ago, is asked whenever one is made.
+CREATE INDEX link_token_expires ON link_token (environment_id, expires_ms);
+
 CREATE TABLE link_session (
 	environment_id TEXT NOT NULL,
 	id TEXT NOT NULL,

@@ -185,9 +185,9 @@ class SigningIn(OAuthCase):
         return account
 
     def test_a_call_that_succeeds_makes_it_active(self):
-        account = self.broken(500)
+        account = self.broken()
         status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=account)
-        self.assertEqual((status, self.show(account)["status"]), (502, "validation_error"))
+        self.assertEqual((status, self.show(account)["status"]), (403, "validation_error"))
         self.refuse()
         status, _, _ = self.client.get("/unified/ats/candidates", integrated_account_id=account)
         self.assertEqual((status, self.show(account)["status"]), (200, "active"))
