@@ -326,6 +326,35 @@ class Environments(LinkCase):
         self.assertEqual(self.admin.request("PATCH", path, {"name": "staging"})[0], 409)
         self.assertEqual(self.admin.request("POST", "/environment", {"name": "x"})[0], 403)
 
+    def test_changes_at_once_lose_nothing(self):
+        account = self.connect(self.opened()["session"])[1]["integrated_account_id"]
+        here = self.admin.get("/integrated-account/" + account)[2]["environment_id"]
+
+        def change(name, values):
+            client = Client(self.serve.host, self.admin.key)
+            for value in values:
+                status, _, body = client.request("PATCH", f"/environment/{here}",
+                                                 {"link": {name: value}})
+                if status != 200:
+                    told.append((status, body))
+                    continue
+                # Nobody else changes this one.
+                now = client.get(f"/environment/{here}")[2]["link"].get(name)
+                if now != value:
+                    told.append((now, value))
+            client.close()
+
+        told = []
+        callers = [threading.Thread(target=change, args=pair) for pair in (
+            ("theme", [{"accent": f"#0000{n}"} for n in range(10, 50)]),
+            ("allowed_origins", [[f"https://a{n}.example"] for n in range(40)]))]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        self.assertEqual([one for one in told if one[0] != 409], [])
+        self.assertLess(len(told), 20)
+
     def test_revocation_takes_the_tokens_too(self):
         session = self.opened()["session"]
         account = self.connect(self.opened()["session"])[1]["integrated_account_id"]

@@ -52,10 +52,16 @@ bool environment_list(struct accounts *accounts, struct arena *arena, struct env
 bool environment_show(struct accounts *accounts, struct arena *arena, struct str id,
 		      struct environment *out, struct json *link, struct error *err) MUST_CHECK;
 enum { ENVIRONMENT_LINK_BYTES_MAX = 96 * 1024 };
-/* Stores its name and what it has for its links. ERROR_CONFLICT: another has the name. */
-bool environment_change(struct accounts *accounts, struct arena *arena,
-			const struct environment *environment, struct json link,
-			struct error *err) MUST_CHECK;
+/* What may be changed of one. */
+struct environment_owned {
+	struct str name;
+	struct json link;
+};
+/* Stores `after` in place of `before`, as that was read. ERROR_CONFLICT: another environment has
+ * the name (field "name"), or it is not as it was read any more; read it again then. */
+bool environment_change(struct accounts *accounts, struct arena *arena, struct str id,
+			const struct environment_owned *before,
+			const struct environment_owned *after, struct error *err) MUST_CHECK;
 
 /* --- API keys ------------------------------------------------------------------------------- */
 

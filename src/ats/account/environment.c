@@ -129,28 +129,45 @@ bool environment_show(struct accounts *accounts, struct arena *arena, struct str
 	return json_parse(arena, store_cell(&rows, 0, 3)->bytes, &json_limits_default, link, err);
 }
 
-bool environment_change(struct accounts *accounts, struct arena *arena,
-			const struct environment *environment, struct json link, struct error *err)
+/* Another has the name, or it was not as the caller had read it. */
+static bool explain_change(struct accounts *accounts, struct arena *arena, struct str id,
+			   const struct environment_owned *before, struct error *err)
 {
-	struct str text;
+	struct environment now;
+	struct json link;
 
-	if (!input_is_word(environment->name))
+	if (!environment_show(accounts, arena, id, &now, &link, err))
+		return false;
+	if (str_equal(now.name, before->name) && json_equal(link, before->link))
+		return error_set_field(err, ERROR_CONFLICT, "name", NULL,
+				       "there is an environment of this name already");
+	return error_set(err, ERROR_CONFLICT, "the environment was changed meanwhile; ask again");
+}
+
+bool environment_change(struct accounts *accounts, struct arena *arena, struct str id,
+			const struct environment_owned *before,
+			const struct environment_owned *after, struct error *err)
+{
+	struct str was, is;
+
+	if (!input_is_word(after->name))
 		return error_set_field(err, ERROR_INVALID, "name", "1 to 64 of a-z 0-9 - _",
 				       "this cannot be the name of an environment");
-	if (!input_print_object(arena, link, ENVIRONMENT_LINK_BYTES_MAX, "link", &text, err))
+	if (!input_print_object(arena, before->link, ENVIRONMENT_LINK_BYTES_MAX, "link", &was, err) ||
+	    !input_print_object(arena, after->link, ENVIRONMENT_LINK_BYTES_MAX, "link", &is, err))
 		return false;
-	struct store_value values[] = {store_text(environment->id), store_text(environment->name),
-				       store_text(text)};
+	struct store_value values[] = {store_text(id), store_text(after->name), store_text(is),
+				       store_text(before->name), store_text(was)};
 	struct store_statement statement = {
-		.sql = "UPDATE environment SET name = ?2, link = ?3 WHERE id = ?1",
+		.sql = "UPDATE environment SET name = ?2, link = ?3 WHERE id = ?1"
+		       " AND name = ?4 AND link = ?5",
 		.parameters = values,
-		.parameter_count = 3,
+		.parameter_count = 5,
 		.changes_expected = 1,
 	};
 	if (store_write(accounts->store, &statement, 1, err))
 		return true;
-	return err->code == ERROR_CONFLICT
-		       ? error_set_field(err, ERROR_CONFLICT, "name", NULL,
-					 "there is an environment of this name already")
-		       : false;
+	if (err->code != ERROR_CONFLICT)
+		return false;
+	return explain_change(accounts, arena, id, before, err);
 }

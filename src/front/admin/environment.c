@@ -162,18 +162,23 @@ static bool change(const struct door *door, struct http_exchange *exchange, stru
 {
 	static const char *const known[] = {"name", "link"};
 	struct environment environment;
+	struct environment_owned before, after;
 	struct json body, link;
 	struct str name;
 
-	if (!find(door, exchange, id, &environment, &link, err) ||
-	    !door_parse_body(exchange, &body, err) ||
+	if (!find(door, exchange, id, &environment, &link, err))
+		return false;
+	before = (struct environment_owned){environment.name, link};
+	if (!door_parse_body(exchange, &body, err) ||
 	    !admin_check_members(body, known, 2, "name, link", err) ||
 	    !admin_read_text(body, "name", 64, &name, err) ||
 	    !change_link(exchange->arena, json_get_c(body, "link"), &link, err))
 		return false;
 	if (name.len > 0)
 		environment.name = name;
-	if (!environment_change(door->services->accounts, exchange->arena, &environment, link, err))
+	after = (struct environment_owned){environment.name, link};
+	if (!environment_change(door->services->accounts, exchange->arena, id, &before, &after,
+				err))
 		return false;
 	door_reply(exchange, 200, show(exchange->arena, &environment, link));
 	return true;
@@ -218,7 +223,12 @@ void admin_change_environment(void *context, struct http_exchange *exchange,
 			      const struct http_match *match)
 {
 	struct error err;
+	bool ok;
+	int tries = 0;
 
-	if (!change(context, exchange, match->parts[0], &err))
+	do
+		ok = change(context, exchange, match->parts[0], &err);
+	while (!ok && err.code == ERROR_CONFLICT && ++tries < ACCOUNT_UPDATE_TRIES);
+	if (!ok)
 		door_reply_error(exchange, &err, NULL);
 }
