@@ -120,6 +120,18 @@ struct operation_journal {
 		    struct error *err);
 };
 
+/* Who wants only so much of a list: asked for each record in turn, before it is taken. False ends
+ * the page before it, and next_cursor goes on with it; but the first is always taken. */
+struct operation_budget {
+	bool (*has_room)(struct operation_budget *budget, struct json record);
+};
+
+/* Told while an operation runs: native calls that were answered so far, and records. In the
+ * operation's fiber; it may write to the caller. */
+struct operation_progress {
+	void (*told)(struct operation_progress *progress, uint32_t calls, size_t records);
+};
+
 /* A field by which a list is sorted. */
 struct operation_sort {
 	struct str path;
@@ -165,6 +177,8 @@ struct operation {
 	size_t remote_query_count;
 	/* Of unified methods: in place of the overrides which the account has; NULL: by these. */
 	const struct overriding *overriding;
+	struct operation_budget *budget;     /* lists, unified or proxied; NULL: the limit alone */
+	struct operation_progress *progress; /* NULL: nobody wants to know */
 	int64_t deadline_ns;
 };
 

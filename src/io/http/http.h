@@ -315,6 +315,12 @@ bool http_exchange_write(struct http_exchange *exchange, struct str bytes,
  * caller does not take what came for a whole body. So it is too when bytes are missing. */
 void http_exchange_break(struct http_exchange *exchange);
 
+/* From now on the exchange's work ends when its caller closes the connection: the handler's fiber
+ * is interrupted (loop_interrupt()), and http_exchange_is_gone() is true. Otherwise a request is
+ * carried out to its end although nobody waits for the answer. */
+void http_exchange_end_with_caller(struct http_exchange *exchange);
+bool http_exchange_is_gone(const struct http_exchange *exchange);
+
 /* Runs in a fiber of its own for each request. When limits or framing refuse a request before it
  * is whole, `refuse` is called instead, outside of a fiber, to give the same error shape; the
  * exchange then has the status that fits best (400, 413, 414, 431), which it may keep. What

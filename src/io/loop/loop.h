@@ -63,6 +63,15 @@ bool loop_wait(struct loop_wait *wait, int64_t deadline_ns);
 /* From any thread. */
 void loop_wake(struct loop_wait *wait);
 
+/* Ends what a fiber waits for, as though its deadline had come: now and from now on each of its
+ * waits that has a deadline returns false at once; waits without one (a commit that is under way)
+ * are waited for. How an interrupted operation ends is how one ends that ran out of time. On the
+ * fiber's own loop. */
+struct fiber;
+void loop_interrupt(struct loop *loop, struct fiber *fiber);
+/* Was the running fiber interrupted? */
+bool loop_is_interrupted(void);
+
 /* A counter of fibers that a fiber waits for: add before the spawn, done at each end, and one
  * fiber joins. On one loop only. */
 struct loop_group {
