@@ -1,10 +1,16 @@
 """Runs the test_*.py beside it and ends with "end-to-end tests: N passed, N failed, N skipped"."""
+import concurrent.futures
+import os
 import pathlib
+import re
+import subprocess
 import sys
 import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
+LANES = int(os.environ.get("TENON_TEST_LANES", len(os.sched_getaffinity(0))))
+LONG = ["test_canary", "test_outbound", "test_bad_input", "test_link_oauth", "test_paging", "test_oauth"]
 
 
 class Result(unittest.TextTestResult):
@@ -35,9 +41,8 @@ class Result(unittest.TextTestResult):
         print(f"skipped {test.id()}: {reason}", flush=True)
 
 
-def main():
-    sys.path.insert(0, str(HERE))
-    names = sys.argv[1:] or sorted(path.stem for path in HERE.glob("test_*.py"))
+def run_here(names):
+    """Of these tests, in this process: how many passed, failed, were skipped."""
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     runner = unittest.TextTestRunner(resultclass=Result, verbosity=0, stream=sys.stdout)
     result = runner.run(suite)
@@ -45,9 +50,33 @@ def main():
     failed = len({getattr(test, "test_case", test).id()
                   for test, _ in result.failures + result.errors})
     skipped = len(result.skipped)
-    passed = result.testsRun - failed - skipped
-    print(f"end-to-end tests: {passed} passed, {failed} failed, {skipped} skipped")
-    sys.exit(1 if failed or passed == 0 else 0)
+    return result.testsRun - failed - skipped, failed, skipped
+
+
+def run_apart(name):
+    """The same in a process of its own, whose output is shown when it ends."""
+    process = subprocess.run([sys.executable, "-u", __file__, name], capture_output=True, text=True)
+    *lines, last = process.stdout.splitlines() or [""]
+    counts = re.findall(r"(\d+) (?:passed|failed|skipped)", last)
+    if len(counts) != 3:
+        counts, lines = (0, 1, 0), [*lines, last, f"FAILED  {name} ended by itself"]
+    print("\n".join(lines + process.stderr.splitlines()), flush=True)
+    return tuple(map(int, counts))
+
+
+def run_in_lanes(names):
+    """Files side by side, one for each processor; what takes long begins first."""
+    names = sorted(names, key=lambda name: LONG.index(name) if name in LONG else len(LONG))
+    with concurrent.futures.ThreadPoolExecutor(LANES) as lanes:
+        return tuple(map(sum, zip(*lanes.map(run_apart, names))))
+
+
+def main():
+    sys.path.insert(0, str(HERE))
+    names = sys.argv[1:] or sorted(path.stem for path in HERE.glob("test_*.py"))
+    counts = run_here(names) if len(names) == 1 or LANES == 1 else run_in_lanes(names)
+    print("end-to-end tests: {} passed, {} failed, {} skipped".format(*counts))
+    sys.exit(1 if counts[1] or counts[0] == 0 else 0)
 
 
 if __name__ == "__main__":
