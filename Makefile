@@ -1,6 +1,6 @@
 # A short front for Meson. `make` builds the release in build/, `make test` runs every test under
 # the sanitizers in build-debug/.
-.PHONY: all test unit e2e web bench fuzz oracle fmt lint clean
+.PHONY: all test unit e2e web mcp bench fuzz oracle fmt lint clean
 
 all: build/build.ninja
 	ninja -C build
@@ -33,6 +33,10 @@ e2e: all
 web: all
 	tests/web/run
 
+# Clients and suites of the Model Context Protocol (needs npm): make mcp KINDS=clients
+mcp: all
+	tests/mcp/run $(KINDS)
+
 test: lint unit tsan e2e web
 
 bench: all
@@ -58,7 +62,7 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run
+	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run
 	ninja -C build-clang
 
 clean:

@@ -9,19 +9,20 @@ import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.join(here, '../..');
-const tenon = process.env.TENON_PROGRAM ?? path.join(root, 'build/tenon');
+export const tenon = process.env.TENON_PROGRAM ?? path.join(root, 'build/tenon');
 
 export const company = '41207';
 export const secret = 'canary-7Qd9-the-secret-of-the-sandbox';
 
 /** A program that says on its first line where it listens. */
-function start(args, env) {
-	const child = spawn(tenon, args,
+export function start(args, env, program = tenon) {
+	const child = spawn(program, args,
 		{ stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
 	const log = [];
 
 	child.stderr.on('data', (bytes) => log.push(bytes));
 	return new Promise((resolve, reject) => {
+		child.on('error', reject);
 		child.on('exit', (code) => reject(new Error(`tenon ${args[0]}: ${code} ${log.join('')}`)));
 		child.stdout.once('data', (line) => {
 			const url = new URL(/https?:\/\/\S+/.exec(String(line))[0]);
