@@ -1,0 +1,161 @@
+/* Schemas as clients take them, and a tool's text as tools/list shows it. */
+#include "ats/tool/parts.h"
+
+/* "string" of ["string", "null"]. */
+static struct json plain_type(struct json type)
+{
+	for (size_t i = 0; json_is(type, JSON_ARRAY) && i < type.count; i++)
+		if (!str_equal(json_str(json_at(type, i)), STR("null")))
+			return json_at(type, i);
+	return type;
+}
+
+static struct json without_null(struct arena *arena, struct json values)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < values.count; i++)
+		if (!json_is(json_at(values, i), JSON_NULL))
+			json_builder_add(&out, json_at(values, i));
+	return json_builder_array(&out);
+}
+
+static struct json plain_members(struct arena *arena, struct json properties)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < properties.count; i++)
+		json_builder_set(&out, json_name(&properties.members[i]),
+				 schema_plain(arena, properties.members[i].value));
+	return json_builder_object(&out);
+}
+
+struct json schema_plain(struct arena *arena, struct json schema)
+{
+	struct json type = plain_type(json_get_c(schema, "type"));
+	struct json values = json_get_c(schema, "enum"), items = json_get_c(schema, "items");
+	struct json properties = json_get_c(schema, "properties");
+	struct str format = json_get_str(schema, "format");
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	/* Any value: what has a form of its own there is an object. */
+	json_builder_set(&out, STR("type"),
+			 json_is(type, JSON_UNDEFINED) ? json_string(STR("object")) : type);
+	json_builder_set(&out, STR("description"), json_get_c(schema, "description"));
+	if (str_starts_with(format, STR("date")))
+		json_builder_set(&out, STR("format"), json_string(format));
+	if (json_is(values, JSON_ARRAY))
+		json_builder_set(&out, STR("enum"), without_null(arena, values));
+	if (json_is(items, JSON_OBJECT))
+		json_builder_set(&out, STR("items"), schema_plain(arena, items));
+	if (json_is(properties, JSON_OBJECT)) {
+		json_builder_set(&out, STR("properties"), plain_members(arena, properties));
+		json_builder_set(&out, STR("required"), json_get_c(schema, "required"));
+	}
+	return json_builder_object(&out);
+}
+
+/* --- what a tool takes and gives -------------------------------------------------------------- */
+
+static struct json input_schema(const struct maker *maker)
+{
+	struct json_builder out, properties, required;
+
+	json_builder_init(&out, maker->arena);
+	json_builder_init(&properties, maker->arena);
+	json_builder_init(&required, maker->arena);
+	for (size_t i = 0; i < maker->count; i++) {
+		const struct tool_parameter *parameter = &maker->parameters[i];
+
+		json_builder_set(&properties, parameter->name, parameter->schema);
+		if (parameter->is_required)
+			json_builder_add(&required, json_string(parameter->name));
+	}
+	json_builder_set(&out, STR("type"), json_string(STR("object")));
+	if (properties.count > 0)
+		json_builder_set(&out, STR("properties"), json_builder_object(&properties));
+	if (required.count > 0)
+		json_builder_set(&out, STR("required"), json_builder_array(&required));
+	json_builder_set(&out, STR("additionalProperties"), json_bool(false));
+	return json_builder_object(&out);
+}
+
+static struct json of_type(struct arena *arena, const char *type, const char *description)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("type"), json_string_c(type));
+	if (description != NULL)
+		json_builder_set(&out, STR("description"), json_string_c(description));
+	return json_builder_object(&out);
+}
+
+/* Records are open: what a unified one is, the description tells; the ATS's own is the ATS's. */
+static struct json output_schema(const struct maker *maker)
+{
+	struct arena *arena = maker->arena;
+	struct json_builder out, properties, list;
+
+	json_builder_init(&properties, arena);
+	if (maker->tool->is_list) {
+		json_builder_init(&list, arena);
+		json_builder_set(&list, STR("type"), json_string(STR("array")));
+		json_builder_set(&list, STR("items"), of_type(arena, "object", NULL));
+		json_builder_set(&properties, STR("result"), json_builder_object(&list));
+		json_builder_set(&properties, STR("next_cursor"),
+				 of_type(arena, "string", "Not there on the last page."));
+	}
+	json_builder_set(&properties, STR("note"),
+			 of_type(arena, "string", "What is missing, and how to get it."));
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("type"), json_string(STR("object")));
+	json_builder_set(&out, STR("properties"), json_builder_object(&properties));
+	return json_builder_object(&out);
+}
+
+/* All four, for what is left out means the worst. */
+static struct json annotations(const struct maker *maker)
+{
+	const struct tool *tool = maker->tool;
+	bool is_read = tool->kind & TOOL_READ;
+	struct json_builder out;
+
+	json_builder_init(&out, maker->arena);
+	json_builder_set(&out, STR("readOnlyHint"), json_bool(is_read));
+	json_builder_set(&out, STR("destructiveHint"), json_bool(tool->is_destructive));
+	json_builder_set(&out, STR("idempotentHint"), json_bool(tool->is_idempotent));
+	json_builder_set(&out, STR("openWorldHint"), json_bool(true));
+	return json_builder_object(&out);
+}
+
+static struct str print(const struct maker *maker, struct json output)
+{
+	const struct tool *tool = maker->tool;
+	struct json_builder out;
+	struct buffer text;
+
+	json_builder_init(&out, maker->arena);
+	json_builder_set(&out, STR("name"), json_string(tool->name));
+	json_builder_set(&out, STR("title"), json_string(tool->title));
+	json_builder_set(&out, STR("description"), json_string(tool->description));
+	json_builder_set(&out, STR("inputSchema"), tool->schema);
+	json_builder_set(&out, STR("outputSchema"), output);
+	json_builder_set(&out, STR("annotations"), annotations(maker));
+	buffer_init(&text, maker->arena, SIZE_MAX);
+	json_print(&text, json_builder_object(&out));
+	return buffer_str(&text);
+}
+
+void maker_print(struct maker *maker)
+{
+	struct tool *tool = maker->tool;
+
+	tool->schema = input_schema(maker);
+	tool->output = output_schema(maker);
+	tool->text = print(maker, json_undefined());
+	tool->text_structured = print(maker, tool->output);
+}
