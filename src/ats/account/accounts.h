@@ -3,7 +3,7 @@
 #define ATS_ACCOUNT_ACCOUNTS_H
 
 #include "ats/account/account.h"
-#include "ats/account/cache.h"
+#include "base/cache.h"
 
 enum {
 	ACCOUNTS_MAGIC = 0x61636374,

@@ -1,4 +1,4 @@
-#include "ats/account/cache.h"
+#include "base/cache.h"
 
 #include <assert.h>
 #include <stdlib.h>

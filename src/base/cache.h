@@ -1,10 +1,10 @@
-/* A bounded, read-mostly map of things that rows were made of. Private to the account room.
+/* A bounded, read-mostly map of things that rows were made of..
  *
  * Exactness: who fills it notes the generation before it reads the rows; who changes the rows
  * moves the generation after the commit. A thing read before a change can so never be put in
  * after it. */
-#ifndef ATS_ACCOUNT_CACHE_H
-#define ATS_ACCOUNT_CACHE_H
+#ifndef BASE_CACHE_H
+#define BASE_CACHE_H
 
 #include <pthread.h>
 
