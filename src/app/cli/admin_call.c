@@ -136,7 +136,7 @@ static bool call_server(struct cli *cli, const char *server, const char *unix_so
 
 /* --- without one ---------------------------------------------------------------------------- */
 
-static bool is_served(const char *socket_path)
+bool admin_is_served(const char *socket_path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -181,7 +181,7 @@ bool admin_call_raw(struct cli *cli, enum http_method method, struct str target,
 	if (!server_options_read(cli, &options, base_urls, err))
 		return false;
 	const char *path = arena_format(&cli->arena, "%s/tenon.sock", options.data_folder).data;
-	if (is_served(path))
+	if (admin_is_served(path))
 		return call_server(cli, "http://localhost", path, method, target, body, status,
 				   reply, err);
 	return call_data_folder(cli, &options, method, target, body, status, reply, err);

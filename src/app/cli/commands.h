@@ -15,6 +15,7 @@ extern const struct cli_command cmd_jsonata;
 extern const struct cli_command cmd_key;
 extern const struct cli_command cmd_link_token;
 extern const struct cli_command cmd_log;
+extern const struct cli_command cmd_mcp;
 extern const struct cli_command cmd_oauth_app;
 extern const struct cli_command cmd_openapi;
 extern const struct cli_command cmd_override;
@@ -27,6 +28,9 @@ extern const struct cli_command cmd_audit;
  * for CLI_VALUES_MAX. */
 bool server_options_read(struct cli *cli, struct server_options *options,
 			 struct server_base_url *base_urls, struct error *err) MUST_CHECK;
+
+/* Does a server run on the data folder whose socket this is? */
+bool admin_is_served(const char *socket_path);
 
 /* One administrative request: through the server given by --server, or the one that runs on the
  * data folder, or on the data folder itself. The body may be empty. A reply with a status of 400

@@ -368,12 +368,16 @@ bool server_start(struct server *server, struct error *err)
 	struct str ignored;
 	struct str local = arena_format(&server->arena, "unix:%s/tenon.sock", server->data_folder);
 
-	if (!http_listen(&server->arena, server->listen, fds, server->worker_count,
-			 &server->address, err) ||
-	    !http_listen(&server->arena, local, &local_fd, 1, &ignored, err))
+	for (size_t i = 0; i < server->worker_count; i++)
+		fds[i] = -1;
+	if (server->listen.len > 0 && !http_listen(&server->arena, server->listen, fds,
+						   server->worker_count, &server->address, err))
+		return false;
+	if (!http_listen(&server->arena, local, &local_fd, 1, &ignored, err))
 		return false;
 	server->is_started = true;
-	http_reach_note_listener(&server->reach, fds[0]);
+	if (fds[0] >= 0)
+		http_reach_note_listener(&server->reach, fds[0]);
 	worker_finish(&server->workers[0]); /* server_dispatch() may have made it, on this thread */
 	for (size_t i = 0; i < server->worker_count; i++)
 		if (!worker_init(&server->workers[i], server, i, err) ||

@@ -18,7 +18,7 @@ struct server_options {
 	const char *data_folder;
 	const char *share_folder;    /* with models/ and connectors/; NULL: see server_find_share */
 	const char *master_key_file; /* NULL: as docs/operating.md says */
-	struct str listen;           /* "127.0.0.1:8080" */
+	struct str listen;           /* "127.0.0.1:8080"; empty: the data folder's socket only */
 	size_t workers;              /* 0: one per core */
 	const struct server_base_url *base_urls;
 	size_t base_url_count;

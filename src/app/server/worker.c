@@ -154,13 +154,14 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 {
 	const struct server *server = worker->server;
 
-	worker->listener = server->tls == NULL
-				   ? http_server_create(worker->loop, fd, false, &server->limits,
-							&worker->handler, err)
-				   : http_server_create_tls(worker->loop, fd, server->tls,
-							    &server->limits, &worker->handler,
-							    err);
-	if (worker->listener == NULL)
+	if (fd >= 0)
+		worker->listener =
+			server->tls == NULL
+				? http_server_create(worker->loop, fd, false, &server->limits,
+						     &worker->handler, err)
+				: http_server_create_tls(worker->loop, fd, server->tls,
+							 &server->limits, &worker->handler, err);
+	if (fd >= 0 && worker->listener == NULL)
 		return false;
 	if (local_fd >= 0) {
 		worker->local = http_server_create(worker->loop, local_fd, true, &server->limits,
@@ -178,9 +179,10 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 
 static size_t count_active(const struct worker *worker)
 {
-	size_t active = http_server_active(worker->listener) + oauth_active(worker->server->oauth);
+	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running;
 
-	active += worker->sweep.is_running;
+	if (worker->listener != NULL)
+		active += http_server_active(worker->listener);
 	return worker->local == NULL ? active : active + http_server_active(worker->local);
 }
 
@@ -189,7 +191,8 @@ static void drain(void *context)
 	struct worker *worker = context;
 	int64_t end_ns = loop_now_ns(worker->loop) + (int64_t)DRAIN_MS * 1000000;
 
-	http_server_quiesce(worker->listener);
+	if (worker->listener != NULL)
+		http_server_quiesce(worker->listener);
 	if (worker->local != NULL)
 		http_server_quiesce(worker->local);
 	oauth_sweep_stop(&worker->sweep);

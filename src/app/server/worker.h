@@ -62,7 +62,7 @@ struct worker {
 bool worker_init(struct worker *worker, struct server *server, size_t index,
 		 struct error *err) MUST_CHECK;
 void worker_finish(struct worker *worker);
-/* Serves the descriptors (local: -1 for none) and starts the thread. */
+/* Serves the descriptors (-1: there is none) and starts the thread. */
 bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err) MUST_CHECK;
 /* From another thread: drain, then end; worker_join waits for it. */
 void worker_stop(struct worker *worker);
