@@ -43,8 +43,69 @@ void mcp_allow_origin(const struct door *door, struct http_exchange *exchange);
 
 /* --- JSON-RPC (rpc.c) ------------------------------------------------------------------------ */
 
+enum mcp_code {
+	MCP_PARSE_ERROR = -32700,
+	MCP_INVALID_REQUEST = -32600,
+	MCP_METHOD_NOT_FOUND = -32601,
+	MCP_INVALID_PARAMS = -32602,
+	MCP_INTERNAL_ERROR = -32603,
+	/* Of the era of 2026-07-28. */
+	MCP_HEADER_MISMATCH = -32020,
+	MCP_MISSING_CAPABILITY = -32021,
+	MCP_UNSUPPORTED_VERSION = -32022,
+};
+
+/* A message of a caller who was let in, and what became of it. */
+struct mcp_request {
+	const struct door *door;
+	struct http_exchange *exchange;
+	struct mcp_caller caller;
+	struct json message;
+	struct json id; /* undefined: a notification, or an answer */
+	struct str method;
+	struct json params; /* object or undefined */
+	struct json meta;   /* params._meta: object or undefined */
+	bool is_modern;	    /* 2026-07-28: each request says all there is to know */
+	bool is_streaming;  /* the reply has begun as a stream of events */
+};
+
+/* Reads the exchange's body. False: the exchange has its answer. */
+bool mcp_read(struct mcp_request *request) MUST_CHECK;
 /* {"jsonrpc", "id", "error": {"code", "message", "data"?}}; `id` undefined: there is none. */
 void mcp_reply_error(struct http_exchange *exchange, int status, struct json id, int code,
 		     const char *message, struct json data);
+/* The same for a request, whose reply may be a stream already. Returns false. */
+bool mcp_fail(struct mcp_request *request, int status, int code, const char *message,
+	      struct json data);
+/* The result, an object. In the modern era it says that it is complete, unless it says otherwise
+ * itself, and who answers. */
+void mcp_reply(struct mcp_request *request, struct json result);
+/* The same of printed members, `"tools":[…]`, of a complete result. */
+void mcp_reply_members(struct mcp_request *request, struct str members);
+
+/* --- the two eras (era.c) -------------------------------------------------------------------- */
+
+/* Which era's rules hold for the message, by its _meta and the header MCP-Protocol-Version. */
+bool mcp_is_modern(const struct mcp_request *request) MUST_CHECK;
+/* Versions and headers of a request. False: the exchange has its answer. */
+bool mcp_check(struct mcp_request *request) MUST_CHECK;
+void mcp_discover(struct mcp_request *request);
+void mcp_initialize(struct mcp_request *request);
+/* Members of _meta: "io.modelcontextprotocol/" before the name. */
+struct json mcp_meta(const struct mcp_request *request, const char *name);
+
+/* --- streams (stream.c) ---------------------------------------------------------------------- */
+
+/* Notifications go to those only who asked for them and take a stream of events; for all others
+ * this does nothing. The first one begins the stream. */
+void mcp_notify(struct mcp_request *request, const char *method, struct json params);
+/* A message as an event of the stream. */
+void mcp_send(struct mcp_request *request, struct str message);
+
+/* --- methods --------------------------------------------------------------------------------- */
+
+void mcp_list_tools(struct mcp_request *request); /* list.c */
+void mcp_call_tool(struct mcp_request *request);  /* call.c */
+void mcp_call_fixture(struct mcp_request *request, struct str name); /* fixture.c */
 
 #endif

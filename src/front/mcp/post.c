@@ -1,0 +1,117 @@
+/* The endpoint: POST of one message, from whoever may, to the method that it names. */
+#include <stdlib.h>
+
+#include "front/mcp/parts.h"
+
+struct mcp_door *mcp_door_create(const struct mcp_door_options *options)
+{
+	struct mcp_door *mcp = calloc(1, sizeof *mcp);
+
+	if (mcp == NULL)
+		die("out of memory");
+	mcp->options = *options;
+	return mcp;
+}
+
+void mcp_door_destroy(struct mcp_door *mcp)
+{
+	free(mcp);
+}
+
+/* --- methods --------------------------------------------------------------------------------- */
+
+static void ping(struct mcp_request *request)
+{
+	mcp_reply_members(request, STR(""));
+}
+
+static void call_tool(struct mcp_request *request)
+{
+	struct json name = json_get_c(request->params, "name");
+	struct json arguments = json_get_c(request->params, "arguments");
+
+	if (!json_is(name, JSON_STRING))
+		mcp_fail(request, 400, MCP_INVALID_PARAMS, "name must be the name of a tool",
+			 json_undefined());
+	else if (!json_is(arguments, JSON_UNDEFINED) && !json_is(arguments, JSON_OBJECT))
+		mcp_fail(request, 400, MCP_INVALID_PARAMS, "arguments must be an object",
+			 json_undefined());
+	else
+		mcp_call_fixture(request, json_str(name));
+}
+
+static const struct method {
+	struct str name;
+	bool is_modern, is_legacy;
+	void (*run)(struct mcp_request *request);
+} methods[] = {
+	{STR_INIT("tools/call"), true, true, call_tool},
+	{STR_INIT("tools/list"), true, true, mcp_list_tools},
+	{STR_INIT("server/discover"), true, false, mcp_discover},
+	{STR_INIT("initialize"), false, true, mcp_initialize},
+	{STR_INIT("ping"), false, true, ping},
+};
+
+static void run_method(struct mcp_request *request)
+{
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+		const struct method *method = &methods[i];
+
+		if (str_equal(method->name, request->method) &&
+		    (request->is_modern ? method->is_modern : method->is_legacy)) {
+			method->run(request);
+			return;
+		}
+	}
+	mcp_fail(request, request->is_modern ? 404 : 200, MCP_METHOD_NOT_FOUND,
+		 "there is no such method", json_undefined());
+}
+
+/* --- the endpoint ---------------------------------------------------------------------------- */
+
+static void run_message(struct mcp_request *request)
+{
+	if (!mcp_read(request) || !mcp_check(request))
+		return;
+	if (json_is(request->id, JSON_UNDEFINED) || request->method.len == 0)
+		request->exchange->status = 202;
+	else
+		run_method(request);
+}
+
+static void answer(const struct door *door, struct http_exchange *exchange,
+		   enum mcp_address address, struct str name)
+{
+	struct mcp_request request = {.door = door, .exchange = exchange};
+
+	if (!mcp_admit(door, exchange, address, name, &request.caller))
+		return;
+	run_message(&request);
+	mcp_leave(door, &request.caller);
+}
+
+static void handle_server(void *context, struct http_exchange *exchange,
+			  const struct http_match *match)
+{
+	const struct door *door = context;
+	struct str name = match->parts[0];
+	enum mcp_address address = MCP_BY_ID;
+
+	if (door->mcp->options.fixtures != NULL && str_equal(name, STR("fixtures")))
+		address = MCP_BY_FIXTURE;
+	else if (str_starts_with(name, STR("tmcp_")))
+		address = MCP_BY_TOKEN;
+	answer(door, exchange, address, name);
+}
+
+static void handle_account(void *context, struct http_exchange *exchange,
+			   const struct http_match *match)
+{
+	answer(context, exchange, MCP_BY_ACCOUNT, match->parts[0]);
+}
+
+const struct http_route mcp_routes[] = {
+	{HTTP_POST, "/mcp/{mcp_id}", handle_server, NULL},
+	{HTTP_POST, "/mcp/account/{id}", handle_account, NULL},
+};
+const size_t mcp_route_count = sizeof mcp_routes / sizeof mcp_routes[0];
