@@ -53,6 +53,9 @@ static bool load_definitions(struct server *server, const struct server_options 
 	if (!connectors_load(&server->arena, disk, connectors, server->model, &server->connectors,
 			     &faults))
 		return fail_with_faults(&faults, err);
+	if (!toolsets_create(&server->arena, server->model, &server->connectors, &server->toolsets,
+			     &faults))
+		return fail_with_faults(&faults, err);
 	const char *aliases = arena_format(&server->arena, "%s/models/aliases.yaml", share).data;
 	if (!model_load_aliases(&server->arena, disk, aliases, &server->aliases, &faults))
 		return fail_with_faults(&faults, err);
@@ -209,6 +212,7 @@ const struct http_route *server_routes(struct arena *arena, size_t *count)
 		     {admin_routes, admin_route_count},
 		     {discovery_routes, discovery_route_count},
 		     {link_routes, link_route_count},
+		     {mcp_routes, mcp_route_count},
 		     {status_routes, status_route_count}};
 	struct http_route *all;
 	size_t room = 0;
@@ -257,6 +261,27 @@ void server_reload_tls(struct server *server, bool always)
 		LOG(LOG_ERROR, "tls_certificate_not_read", LOG_C(message, err.message));
 }
 
+static bool is_loopback(struct str address)
+{
+	return str_starts_with(address, STR("127.")) || str_starts_with(address, STR("[::1]:")) ||
+	       str_starts_with(address, STR("localhost:"));
+}
+
+static void open_mcp(struct server *server, const struct server_options *options)
+{
+	const struct mcp_door_options mcp = {
+		.toolsets = &server->toolsets,
+		.is_loopback = is_loopback(options->listen),
+		.fixtures = options->mcp_fixtures,
+		.clock = clock_system(),
+	};
+
+	server->mcp_servers =
+		mcp_servers_create(server->store, server->vault, server->accounts,
+				   &server->toolsets, clock_system(), random_system());
+	server->mcp = mcp_door_create(&mcp);
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
@@ -295,6 +320,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 				     options->log_days, err);
 	if (server->calls == NULL)
 		return false;
+	open_mcp(server, options);
 	server->router = make_router(&server->arena);
 	server->discovery = discovery_create(&server->arena, server->model, &server->connectors,
 					     &server->aliases, TENON_VERSION, err);
@@ -429,6 +455,8 @@ void server_close(struct server *server)
 	http_tls_destroy(server->tls);
 	calls_destroy(server->calls);
 	links_destroy(server->links);
+	mcp_door_destroy(server->mcp);
+	mcp_servers_destroy(server->mcp_servers);
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);
 	overrides_destroy(server->overrides);

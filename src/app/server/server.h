@@ -14,6 +14,7 @@ struct server_base_url {
 	struct str url; /* http(s)://HOST[:PORT] */
 };
 
+struct mcp_fixtures; /* front/mcp */
 struct server_options {
 	const char *data_folder;
 	const char *share_folder;    /* with models/ and connectors/; NULL: see server_find_share */
@@ -30,6 +31,7 @@ struct server_options {
 	struct str public_url;       /* "https://ats.example.com", for links; empty: they are paths */
 	int64_t call_timeout_ms;     /* 0: 60 s */
 	int64_t log_days;            /* how long calls are remembered; 0: not at all */
+	const struct mcp_fixtures *mcp_fixtures; /* tests only; NULL */
 };
 
 struct server;

@@ -94,6 +94,8 @@ static void init_doors(struct worker *worker)
 		.calls = server->calls,
 		.links = server->links,
 		.link_files = server->link_files,
+		.mcp_servers = server->mcp_servers,
+		.mcp = server->mcp,
 		.counts = &server->door_counts,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,

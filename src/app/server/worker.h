@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #include "app/server/server.h"
-#include "front/door/door.h"
+#include "front/mcp/mcp.h"
 
 struct server {
 	struct arena arena; /* of the process */
@@ -22,6 +22,9 @@ struct server {
 	struct model_aliases aliases;
 	const struct discovery *discovery;
 	struct links *links;
+	struct toolsets toolsets;
+	struct mcp_servers *mcp_servers;
+	struct mcp_door *mcp;
 	const struct link_files *link_files;
 	const struct http_router *router;
 	struct operation_counts operation_counts;

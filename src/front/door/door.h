@@ -17,6 +17,8 @@ extern const double door_bucket_bounds_ms[11]; /* the twelfth bucket has no boun
 struct discovery;  /* front/discovery's own */
 struct link_files; /* front/link's own */
 struct links;	   /* ats/link */
+struct mcp_servers; /* ats/mcp */
+struct mcp_door;   /* front/mcp's own */
 
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
@@ -28,6 +30,8 @@ struct door {
 	struct calls *calls;
 	struct links *links;
 	const struct link_files *link_files;
+	struct mcp_servers *mcp_servers;
+	struct mcp_door *mcp;
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */
