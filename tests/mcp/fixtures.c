@@ -1,5 +1,6 @@
 /* The real server with the tools that the protocol's conformance suite calls. Prints its address
  * and serves until it is ended: mcp_fixtures [DATA_FOLDER] */
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +240,7 @@ static int serve(const char *folder)
 {
 	const struct server_options options = {
 		.data_folder = folder,
-		.share_folder = getenv("TENON_SHARE"),
+		.share_folder = SOURCE_FOLDER,
 		.listen = STR("127.0.0.1:0"),
 		.workers = 1,
 		.mcp_fixtures = &tools,
@@ -262,6 +263,14 @@ static int serve(const char *folder)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status;
+	(void)type;
+	(void)place;
+	return remove(path);
+}
+
 int main(int argc, char **argv)
 {
 	char made[] = "/tmp/mcp_fixtures.XXXXXX";
@@ -270,5 +279,7 @@ int main(int argc, char **argv)
 		return serve(argv[1]);
 	if (mkdtemp(made) == NULL)
 		die("no folder for data");
-	return serve(made);
+	int code = serve(made);
+	nftw(made, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return code;
 }
