@@ -269,16 +269,17 @@ static bool is_loopback(struct str address)
 
 static void open_mcp(struct server *server, const struct server_options *options)
 {
+	server->mcp_servers =
+		mcp_servers_create(server->store, server->vault, server->accounts,
+				   &server->toolsets, clock_system(), random_system());
 	const struct mcp_door_options mcp = {
+		.servers = server->mcp_servers,
 		.toolsets = &server->toolsets,
 		.is_loopback = is_loopback(options->listen),
 		.fixtures = options->mcp_fixtures,
 		.clock = clock_system(),
 	};
 
-	server->mcp_servers =
-		mcp_servers_create(server->store, server->vault, server->accounts,
-				   &server->toolsets, clock_system(), random_system());
 	server->mcp = mcp_door_create(&mcp);
 }
 

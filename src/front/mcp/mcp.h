@@ -14,6 +14,7 @@ extern const size_t mcp_route_count;
 /* What the door has beside what all doors have; one for the whole process. */
 struct mcp_door;
 struct mcp_door_options {
+	struct mcp_servers *servers;
 	const struct toolsets *toolsets;
 	const struct str *origins; /* of web pages that may call, beside the server's own */
 	size_t origin_count;
