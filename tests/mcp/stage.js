@@ -17,14 +17,22 @@ export class Stage {
 		stage.sandbox = await start(['sandbox', 'recruitee', '--listen', '127.0.0.1:0',
 			'--token', secret, '--company', company, ...sandboxOptions]);
 		stage.bases = ['--connector-base-url', `recruitee=${stage.sandbox.url}`];
-		stage.server = await start(['serve', '--listen', '127.0.0.1:0', '--data', stage.data,
-			...stage.bases]);
+		await stage.serve('127.0.0.1:0');
 		stage.key = stage.run(['key', 'create', '--environment', 'production', '--scope', 'admin',
 			'--scope', 'call', '--json']).key;
 		stage.account = stage.run(['account', 'link', 'recruitee', '--environment', 'production',
 			'--set', `company_id=${company}`, '--json', ...stage.bases],
 		JSON.stringify({ api_token: secret })).id;
 		return stage;
+	}
+
+	async serve(address) {
+		this.server = await start(['serve', '--listen', address, '--data', this.data, ...this.bases]);
+	}
+
+	async restart() {
+		await this.server.stop();
+		await this.serve(this.server.host);
 	}
 
 	/** A command on the data folder; the JSON that it prints. */
@@ -45,9 +53,10 @@ export class Stage {
 	}
 
 	/** An MCP server of the account: {url, token, …}. */
-	makeServer(more = {}) {
-		return this.api('POST', `/integrated-account/${this.account}/mcp`,
+	async makeServer(more = {}) {
+		const made = await this.api('POST', `/integrated-account/${this.account}/mcp`,
 			{ name: 'tests', ...more });
+		return { ...made, url: new URL(made.url, this.server.url).href };
 	}
 
 	async close() {
