@@ -5,12 +5,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { here, root, start } from '../stage.js';
 
-const program = process.env.TENON_FIXTURES ?? path.join(root, 'build/tests/mcp_fixtures');
+const program = process.env.TENON_FIXTURES ?? path.join(root, 'build/tests/mcp/mcp_fixtures');
 const suite = path.join(here, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
 
 export async function open() {
-	const server = await start([], {}, program);
-	return { url: `${server.url}/mcp/fixtures`, close: () => server.stop() };
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tenon-mcp-'));
+	const server = await start([folder], {}, program);
+	const close = async () => {
+		await server.stop();
+		fs.rmSync(folder, { recursive: true });
+	};
+	return { url: `${server.url}/mcp/fixtures`, close };
 }
 
 /** Its exit code and what it said. */
