@@ -445,6 +445,12 @@ struct connector_install {
 	size_t member_count;
 };
 
+/* What a member of the ATS's own records, at any depth, tells of people. */
+struct connector_personal {
+	struct str name;
+	enum model_pii kind;
+};
+
 struct connector {
 	struct str name;
 	struct str label;
@@ -457,6 +463,8 @@ struct connector {
 	struct connector_link link;
 	const struct native_method *probe; /* a cheap call which proves a credential */
 	struct connector_install install;
+	const struct connector_personal *personal;
+	size_t personal_count;
 	struct str references_path; /* where sideloaded records stand in a body; empty: nowhere */
 	struct str reference_type;  /* their member which tells the type */
 	/* Of the body of an error; NULL: none. */
@@ -501,6 +509,9 @@ const struct connector *connectors_find(const struct connectors *connectors, str
  * allowed: what there is). */
 const struct connector_format *connector_find_format(const struct connector *connector,
 						     struct str name, struct error *err) MUST_CHECK;
+
+/* An HTML text without its tags, as $plain_text() gives it; what is none stays as it is. */
+struct str connector_plain_text(struct arena *arena, struct str text);
 
 /* What $reference() looks into: records by type and id, built once per page. */
 struct reference_index;

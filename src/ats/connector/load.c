@@ -36,6 +36,31 @@ static void read_references(struct definition *definition, const struct yaml_nod
 	definition_text(definition, node, "type", &connector->reference_type);
 }
 
+static void read_personal(struct definition *definition, const struct yaml_node *root,
+			  struct connector *connector)
+{
+	const struct yaml_node *node = yaml_get(root, "personal");
+	struct connector_personal *list;
+
+	if (node == NULL)
+		return;
+	if (node->kind != YAML_MAPPING) {
+		definition_fault(definition, node->line,
+				 "`personal` must be a mapping of members' names to kinds");
+		return;
+	}
+	list = arena_array(definition->arena, node->count + 1, sizeof *list);
+	for (size_t i = 0; i < node->count; i++) {
+		const char *name = arena_c(definition->arena, node->entries[i].key);
+		size_t kind = 0;
+
+		if (definition_choice(definition, node, name, model_pii_names, &kind))
+			list[connector->personal_count++] = (struct connector_personal){
+				str_from_c(name), (enum model_pii)kind};
+	}
+	connector->personal = list;
+}
+
 static void read_probe(struct definition *definition, const struct yaml_node *root,
 		       struct connector *connector)
 {
@@ -50,6 +75,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 {
 	static const char *const keys[] = {"label",	"base_url", "context",	  "credentials",
 					   "headers",	"probe",    "limits",	  "references",
+					   "personal",
 					   "error_message", "missing_fields",
 					   "missing_rights", "rate_limited",
 					   "link", "post_connect", "post_install",
@@ -71,6 +97,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	headers_read(&definition, &root, connector);
 	read_limits(&definition, &root, &connector->limits);
 	read_references(&definition, &root, connector);
+	read_personal(&definition, &root, connector);
 	expression_read(&definition, &root, "error_message", &connector->error_message);
 	expression_read(&definition, &root, "missing_fields", &connector->missing_fields);
 	expression_read(&definition, &root, "missing_rights", &connector->missing_rights);

@@ -8,7 +8,7 @@ static const char *const type_names[] = {"text",      "integer", "number",    "b
 					 "date-time", "date",	 "enum",      "object",
 					 "any",	      "file",	 "reference", NULL};
 enum { TYPE_REFERENCE = MODEL_FILE + 1 };
-static const char *const pii_names[] = {"none",	     "name",	  "contact", "document",
+const char *const model_pii_names[] = {"none",	     "name",	  "contact", "document",
 					"sensitive", "free_text", NULL};
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -158,7 +158,7 @@ static void read_field(struct field_list *list, const struct yaml_entry *entry,
 	definition_text(definition, node, "describe", &field->describe);
 	definition_boolean(definition, node, "list", &field->is_list);
 	definition_boolean(definition, node, "remote", &has_remote);
-	definition_choice(definition, node, "pii", pii_names, &pii);
+	definition_choice(definition, node, "pii", model_pii_names, &pii);
 	definition_boolean(definition, node, "required", &field->is_required);
 	field->pii = (enum model_pii)pii;
 	if (field->type == MODEL_FILE && list->kind == FIELDS_RECORD)

@@ -31,6 +31,8 @@ enum model_pii {
 	MODEL_PII_SENSITIVE,
 	MODEL_PII_FREE_TEXT
 };
+/* "none", "name", …, ended by NULL. */
+extern const char *const model_pii_names[];
 
 struct model_field {
 	struct str name;
