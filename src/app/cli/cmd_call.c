@@ -61,7 +61,7 @@ static int run(struct cli *cli)
 	if (cli->word_count != 2)
 		return cli_fail_usage(cli, "a method and a resource are wanted, such as GET ats/candidates");
 	enum http_method method = http_method_from(str_from_c(cli->words[0]));
-	if (method == HTTP_METHODS)
+	if (method >= HTTP_OPTIONS)
 		return cli_fail_usage(cli, "the method must be GET, POST, PUT, PATCH or DELETE");
 	if (!make_target(cli, &target, &err) ||
 	    !admin_call_raw(cli, method, target, body, &status, &reply, &err))

@@ -40,7 +40,7 @@ static bool read_request(struct definition *definition, const struct yaml_node *
 	struct str verb = str_cut(&path, ' ');
 	method->verb = http_method_from(verb);
 	path = str_trim(path);
-	if (method->verb == HTTP_METHODS || !str_starts_with(path, STR("/")) ||
+	if (method->verb >= HTTP_OPTIONS || !str_starts_with(path, STR("/")) ||
 	    str_find_byte(path, '?') >= 0 || str_find_byte(path, ' ') >= 0)
 		return definition_fault(definition, request->line,
 					"`request` must be a method and a path without query, as "

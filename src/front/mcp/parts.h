@@ -38,8 +38,22 @@ void mcp_refuse_scope(const struct door *door, struct http_exchange *exchange,
 		      const struct mcp_caller *caller, const struct tool *tool, struct json id);
 /* "https://host/mcp/mcp_…": what clients know the server by. */
 struct str mcp_url(const struct door *door, const struct http_exchange *exchange, struct str id);
-/* Access-Control-* of an answer to a page that may call (origin.c). */
+
+/* Of tokens of an outside authorization server; and where clients read who gives them. */
+#define MCP_SCOPES "mcp:read mcp:write"
+#define MCP_METADATA_PATH "/.well-known/oauth-protected-resource"
+
+/* --- web pages (origin.c) -------------------------------------------------------------------- */
+
+/* Judges Origin and Host, as mcp_admit() does. False: the exchange has its answer, 403. */
+bool mcp_check_origin(const struct door *door, struct http_exchange *exchange) MUST_CHECK;
+/* Access-Control-* of an answer to a page that may call; mcp_admit() has set them. */
 void mcp_allow_origin(const struct door *door, struct http_exchange *exchange);
+/* What browsers ask before they send a page's request. */
+void mcp_answer_options(void *context, struct http_exchange *exchange,
+			const struct http_match *match);
+void mcp_answer_metadata_options(void *context, struct http_exchange *exchange,
+				 const struct http_match *match);
 
 /* --- JSON-RPC (rpc.c) ------------------------------------------------------------------------ */
 

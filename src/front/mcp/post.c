@@ -113,5 +113,6 @@ static void handle_account(void *context, struct http_exchange *exchange,
 const struct http_route mcp_routes[] = {
 	{HTTP_POST, "/mcp/{mcp_id}", handle_server, NULL},
 	{HTTP_POST, "/mcp/account/{id}", handle_account, NULL},
+	{HTTP_OPTIONS, "/mcp/{mcp_id}", mcp_answer_options, NULL},
 };
 const size_t mcp_route_count = sizeof mcp_routes / sizeof mcp_routes[0];

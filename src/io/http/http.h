@@ -14,6 +14,7 @@ enum http_method {
 	HTTP_PATCH,
 	HTTP_DELETE,
 	HTTP_HEAD,
+	HTTP_OPTIONS,
 	HTTP_METHODS /* also: unknown */
 };
 const char *http_method_name(enum http_method method);

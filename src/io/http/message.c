@@ -9,6 +9,7 @@ enum { RETRY_AFTER_MAX_MS = 24 * 3600 * 1000 };
 static const char *const method_names[] = {
 	[HTTP_GET] = "GET",	[HTTP_POST] = "POST",	  [HTTP_PUT] = "PUT",
 	[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD",
+	[HTTP_OPTIONS] = "OPTIONS",
 };
 
 const char *http_method_name(enum http_method method)
