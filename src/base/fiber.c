@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <setjmp.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -73,6 +74,7 @@ struct fiber {
 	size_t stack_bytes; /* right below this record */
 	unsigned valgrind_id;
 	bool is_done;
+	uint64_t room[FIBER_OWN_BYTES / sizeof(uint64_t)];
 	/* What the sanitizers want kept across a switch. */
 	void *fake_stack;
 	const void *resumer_stack;
@@ -266,7 +268,13 @@ struct fiber *fiber_create(struct fiber_pool *pool, fiber_function *function, vo
 	fiber->function = function;
 	fiber->context = context;
 	fiber->is_done = false;
+	memset(fiber->room, 0, sizeof fiber->room);
 	return fiber;
+}
+
+void *fiber_own(struct fiber *fiber)
+{
+	return fiber->room;
 }
 
 static void retire(struct fiber *fiber)

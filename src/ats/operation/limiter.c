@@ -329,7 +329,8 @@ static bool wait_turn(struct limiter *limiter, int64_t deadline_ns, struct error
 			if (has_place(limiter) && ready_ns < until_ns)
 				until_ns = ready_ns;
 		}
-		if (now_ns >= deadline_ns || limiter->paused_until_ns > deadline_ns)
+		if (now_ns >= deadline_ns || limiter->paused_until_ns > deadline_ns ||
+		    loop_is_interrupted())
 			break;
 		waiter.is_told = false;
 		loop_wait_init(&waiter.wait);

@@ -454,10 +454,8 @@ static bool run_round(struct batch *batch)
 			part->is_done || (part->loop_on != NULL &&
 					  json_builder_array(&part->loop_on->records).count == 0);
 	}
-	for (size_t i = 0; i < PARALLEL_MAX && i < round.count; i++) {
-		loop_group_add(&round.group);
-		loop_spawn(loop_current(), run_some, &round);
-	}
+	for (size_t i = 0; i < PARALLEL_MAX && i < round.count; i++)
+		loop_group_spawn(&round.group, run_some, &round);
 	loop_group_join(&round.group);
 	for (size_t i = 0; i < round.count; i++)
 		collect(&round.tasks[i]);

@@ -116,13 +116,16 @@ static void unpause(struct call *call)
 	call->has_ended = true;
 }
 
-/* Until libcurl has something to tell. False when the time ran out: then the transfer ends. */
+/* Until libcurl has something to tell. False when the time ran out, or the fiber was interrupted:
+ * then the transfer ends. */
 static bool await(struct call *call, int64_t deadline_ns)
 {
 	struct loop_wait wait;
 
 	loop_wait_init(&wait);
 	call->waiter = &wait;
+	if (deadline_ns == INT64_MAX)
+		deadline_ns = LOOP_UNTIL_INTERRUPTED;
 	if (loop_wait(&wait, deadline_ns))
 		return true;
 	call->waiter = NULL;

@@ -63,22 +63,26 @@ static void run(struct client *client, struct transfer *transfer)
 {
 	loop_wait_init(&transfer->wait);
 	struct multi *multi = multi_begin(&client->multis, transfer->easy);
-	/* The deadline is libcurl's matter, so that the transfer never outlives this wait. */
-	loop_wait(&transfer->wait, INT64_MAX);
+	/* The deadline is libcurl's matter, so that the transfer never outlives this wait. One that
+	 * an interruption ends takes its connection along. */
+	transfer->result = CURLE_OPERATION_TIMEDOUT;
+	(void)loop_wait(&transfer->wait, LOOP_UNTIL_INTERRUPTED);
 	multi_end(multi, transfer->easy);
 }
 
-static void leave_queue(struct client *client, struct turn *turn)
+/* False when it stands there no more. */
+static bool leave_queue(struct client *client, struct turn *turn)
 {
 	struct turn **at = &client->first_turn;
 
 	while (*at != NULL && *at != turn)
 		at = &(*at)->next;
 	if (*at == NULL)
-		return;
+		return false;
 	*at = turn->next;
 	if (client->last_turn == &turn->next)
 		client->last_turn = at;
+	return true;
 }
 
 /* Every call takes a descriptor, of which a process has so many: past calls_max a call waits for
@@ -94,9 +98,9 @@ static bool take_place(struct client *client, int64_t deadline_ns, struct error 
 	loop_wait_init(&turn.wait);
 	*client->last_turn = &turn;
 	client->last_turn = &turn.next;
-	if (loop_wait(&turn.wait, deadline_ns))
+	/* A place that was handed over in the moment in which the wait ended is there all the same. */
+	if (loop_wait(&turn.wait, deadline_ns) || !leave_queue(client, &turn))
 		return true;
-	leave_queue(client, &turn);
 	return error_set(err, ERROR_TIMEOUT, "no connection to the ATS became free in time");
 }
 
@@ -108,7 +112,7 @@ static void hand_place_on(struct client *client)
 		client->active--;
 		return;
 	}
-	leave_queue(client, turn);
+	(void)leave_queue(client, turn);
 	loop_wake(&turn->wait);
 }
 

@@ -58,6 +58,13 @@ struct connection {
 	bool is_gone;	  /* libmicrohttpd has given the request up while it ran */
 	bool is_orphan;	  /* and the connection too: the fiber's end frees it */
 	bool is_http10;
+	/* Of a request that ends with its caller (caller.c). */
+	bool ends_with_caller;
+	bool is_watched;
+	bool has_left; /* the caller has, and libmicrohttpd does not know it yet */
+	struct loop_watch caller;
+	struct fiber *fiber; /* the handler's, once it has begun */
+	bool has_waited;     /* it has left libmicrohttpd's callback */
 	/* --- of the request ------------------------------------------------------------------ */
 	struct arena arena;
 	struct http_exchange exchange;
@@ -119,6 +126,11 @@ bool inflow_take(struct connection *connection, struct str bytes) MUST_CHECK;
 bool inflow_pass(struct connection *connection) MUST_CHECK;
 /* The request was given up: wakes the fiber, wherever it waits. */
 void stream_abandon(struct connection *connection);
+
+/* The handler's fiber has gone out of libmicrohttpd's callback: from now on its caller may leave;
+ * and it is over, or libmicrohttpd has given the request up. */
+void caller_watch(struct connection *connection);
+void caller_forget(struct connection *connection);
 
 /* Sends exchange->reply, or what the handler writes; MHD_NO closes the connection. */
 enum MHD_Result reply_queue(struct connection *connection) MUST_CHECK;

@@ -147,6 +147,8 @@ enum MHD_Result reply_queue(struct connection *connection)
 
 	assert(exchange->status >= 200 && exchange->status <= 599);
 	connection_move(connection, CONNECTION_REPLYING);
+	if (connection->has_left)
+		return MHD_NO;
 	if (exchange->is_cut && exchange->cut_after == 0) {
 		if (exchange->cut_with_reset)
 			reset(connection);

@@ -124,6 +124,10 @@ void request_begin(struct connection *connection, struct str target)
 	connection->fault_status = 0;
 	connection->surplus = 0;
 	connection->is_gone = false;
+	connection->ends_with_caller = false;
+	connection->has_left = false;
+	connection->has_waited = false;
+	connection->fiber = NULL;
 	connection->in = (struct inflow){.is_on = false};
 	connection->out = (struct outflow){.is_on = false};
 	connection->query = (struct str){NULL, 0};

@@ -174,8 +174,10 @@ static void handle(void *context)
 	struct connection *connection = context;
 	struct http_handler *handler = connection->server->handler;
 
+	connection->fiber = fiber_current();
 	handler->handle(handler, &connection->exchange);
 	connection->has_fiber = false;
+	caller_forget(connection);
 	connection->server->running--;
 	connection->out.is_over = true;
 	if (!connection->is_gone) {
@@ -189,16 +191,33 @@ static void handle(void *context)
 		free(connection);
 }
 
+/* A body that is a stream comes to the fiber through libmicrohttpd: it begins after the callback. */
+static enum MHD_Result start_stream(struct connection *connection)
+{
+	request_keep_head(connection);
+	connection_hold(connection);
+	connection->has_waited = true;
+	loop_spawn(connection->server->loop, handle, connection);
+	return MHD_YES;
+}
+
+/* A handler that has nothing to wait for is done at once, which saves taking the connection out of
+ * libmicrohttpd's hands and giving it back. */
 static enum MHD_Result start(struct connection *connection)
 {
-	if (connection->in.is_on)
-		request_keep_head(connection);
 	connection->exchange.body = buffer_str(&connection->body);
 	connection_move(connection, CONNECTION_RUNNING);
 	connection->has_fiber = true;
 	connection->server->running++;
+	if (connection->in.is_on)
+		return start_stream(connection);
+	loop_start(connection->server->loop, handle, connection);
+	connection->has_waited = true;
+	if (connection->has_fiber)
+		caller_watch(connection);
+	if (connection->state == CONNECTION_DONE)
+		return reply_queue(connection);
 	connection_hold(connection);
-	loop_spawn(connection->server->loop, handle, connection);
 	return MHD_YES;
 }
 

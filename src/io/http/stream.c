@@ -19,6 +19,9 @@ static void wake(struct loop_wait **wait)
 void stream_abandon(struct connection *connection)
 {
 	connection->is_gone = true;
+	caller_forget(connection);
+	if (connection->ends_with_caller)
+		loop_interrupt(connection->server->loop, connection->fiber);
 	wake(&connection->in.reader);
 	wake(&connection->out.writer);
 }
@@ -115,7 +118,7 @@ static bool await_bytes(struct connection *connection, struct error *err)
 	struct loop_wait wait;
 	int64_t patience_ns = (int64_t)connection->server->limits->read_timeout_s * 1000000000;
 
-	if (connection->is_gone || in->taken > in->bytes_max)
+	if (connection->is_gone || connection->has_left || in->taken > in->bytes_max)
 		return explain(connection, err);
 	in->is_wanted = true;
 	look_for_end(connection);
@@ -218,9 +221,11 @@ void http_exchange_begin_reply(struct http_exchange *exchange, int status, int64
 
 static bool is_gone(const struct connection *connection, struct error *err)
 {
-	if (connection->is_gone)
+	bool is_gone = connection->is_gone || connection->has_left;
+
+	if (is_gone)
 		error_set(err, ERROR_UNAVAILABLE, "the caller has gone before the reply's end");
-	return connection->is_gone;
+	return is_gone;
 }
 
 /* Where no server is behind the exchange the pieces make up the reply. */

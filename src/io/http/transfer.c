@@ -521,6 +521,9 @@ static bool explain(const struct transfer *transfer, enum http_outcome outcome, 
 	const char *reason = transfer->result == CURLE_OK ? "the headers were cut off"
 							  : curl_easy_strerror(transfer->result);
 
+	if (transfer->result == CURLE_OPERATION_TIMEDOUT && loop_is_interrupted())
+		return error_set(err, ERROR_TIMEOUT, "the call to %.*s was given up",
+				 STR_ARGS(host));
 	switch (outcome) {
 	case HTTP_TOO_LARGE:
 		return error_set(err, ERROR_LIMIT, "%.*s answered with more than %zu bytes",

@@ -129,6 +129,8 @@ static void run_fibers(struct loop *loop)
 		if (item.fiber == NULL) {
 			loop->unborn--;
 			item.fiber = fiber_create(&loop->fibers, item.function, item.context);
+			if (item.group != NULL)
+				life_enter(item.group, item.fiber);
 		}
 		fiber_resume(item.fiber);
 	}
@@ -138,7 +140,26 @@ void loop_spawn(struct loop *loop, fiber_function *function, void *context)
 {
 	assert(running == NULL || running == loop);
 	loop->unborn++;
-	run_queue_push(&loop->runnable, (struct runnable){NULL, function, context});
+	run_queue_push(&loop->runnable,
+		       (struct runnable){.function = function, .context = context});
+}
+
+void loop_start(struct loop *loop, fiber_function *function, void *context)
+{
+	if (running != loop || fiber_current() != NULL)
+		loop_spawn(loop, function, context);
+	else
+		fiber_resume(fiber_create(&loop->fibers, function, context));
+}
+
+void loop_group_spawn(struct loop_group *group, fiber_function *function, void *context)
+{
+	assert(running != NULL);
+	loop_group_add(group);
+	running->unborn++;
+	run_queue_push(
+		&running->runnable,
+		(struct runnable){.function = function, .context = context, .group = group});
 }
 
 /* --- descriptors --------------------------------------------------------------------------- */

@@ -34,6 +34,9 @@ int64_t loop_now_ns(const struct loop *loop);
 
 /* Starts function(context) in a new fiber, in this turn. From the loop's own thread. */
 void loop_spawn(struct loop *loop, fiber_function *function, void *context);
+/* Starts it at once, out of a callback of the loop: returns when it has ended, or waits for the
+ * first time. Called from elsewhere it is loop_spawn(). */
+void loop_start(struct loop *loop, fiber_function *function, void *context);
 /* From any thread: the fiber starts in the loop's next turn. */
 void loop_post(struct loop *loop, fiber_function *function, void *context);
 /* How many fibers are alive. */
@@ -63,22 +66,31 @@ bool loop_wait(struct loop_wait *wait, int64_t deadline_ns);
 /* From any thread. */
 void loop_wake(struct loop_wait *wait);
 
+/* A deadline that never comes, of a wait that an interruption may end. */
+#define LOOP_UNTIL_INTERRUPTED (INT64_MAX - 1)
+
 /* Ends what a fiber waits for, as though its deadline had come: now and from now on each of its
  * waits that has a deadline returns false at once; waits without one (a commit that is under way)
- * are waited for. How an interrupted operation ends is how one ends that ran out of time. On the
- * fiber's own loop. */
-struct fiber;
+ * are waited for. How an interrupted operation ends is how one ends that ran out of time. The
+ * members of a group that the fiber joins are interrupted with it. Who waits again and again until
+ * a time has come must ask loop_is_interrupted() in between. On the fiber's own loop. */
 void loop_interrupt(struct loop *loop, struct fiber *fiber);
 /* Was the running fiber interrupted? */
 bool loop_is_interrupted(void);
 
 /* A counter of fibers that a fiber waits for: add before the spawn, done at each end, and one
- * fiber joins. On one loop only. */
+ * fiber joins. On one loop only. All zero at the start. */
+struct life;
 struct loop_group {
 	size_t pending;
 	struct loop_wait *joiner;
+	struct life *members; /* the spawned ones that have begun */
+	bool is_interrupted;
 };
 void loop_group_add(struct loop_group *group);
+/* Adds one, and starts it as loop_spawn() does, as a member: it works for who joins the group, and
+ * is interrupted with it. At its end it calls loop_group_done(). */
+void loop_group_spawn(struct loop_group *group, fiber_function *function, void *context);
 void loop_group_done(struct loop_group *group);
 /* Returns at once when nothing is pending. */
 void loop_group_join(struct loop_group *group);

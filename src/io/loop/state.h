@@ -2,6 +2,7 @@
 #ifndef IO_LOOP_STATE_H
 #define IO_LOOP_STATE_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -36,6 +37,7 @@ struct runnable {
 	struct fiber *fiber; /* NULL: begin one with these */
 	fiber_function *function;
 	void *context;
+	struct loop_group *group; /* NULL, or which the new one is a member of */
 };
 
 struct run_queue {
@@ -49,8 +51,28 @@ void run_queue_push(struct run_queue *queue, struct runnable item);
 /* A suspended fiber goes on in this turn. */
 static inline void run_queue_resume(struct run_queue *queue, struct fiber *fiber)
 {
-	run_queue_push(queue, (struct runnable){fiber, NULL, NULL});
+	run_queue_push(queue, (struct runnable){.fiber = fiber});
 }
+
+/* What the loop keeps of each fiber (fiber_own). */
+struct life {
+	bool is_interrupted;
+	struct loop_wait *wait;	  /* NULL, or the wait under way that has a deadline */
+	struct loop_group *joins; /* NULL, or the group that it waits for */
+	struct loop_group *group; /* NULL, or the one that it is a member of */
+	struct life *next, **link;
+};
+
+static inline struct life *life_of(struct fiber *fiber)
+{
+	static_assert(sizeof(struct life) <= FIBER_OWN_BYTES, "a fiber has no room for it");
+	return fiber_own(fiber);
+}
+
+/* The fiber, which is about to begin, becomes a member of the group; and the running one, if it
+ * is a member, is no more. */
+void life_enter(struct loop_group *group, struct fiber *fiber);
+void life_leave(struct loop_group *group);
 
 struct loop_post {
 	fiber_function *function;

@@ -122,9 +122,9 @@ void loop_wait_init(struct loop_wait *wait)
 	atomic_init(&wait->state, WAIT_NEW);
 }
 
-static void overdue(struct loop_timer *timer)
+/* On the loop's own thread. */
+static void end_early(struct loop_wait *wait)
 {
-	struct loop_wait *wait = timer->context;
 	int expected = WAIT_WAITING;
 
 	/* When a waker was first, its wake-up is on the way and resumes the fiber. */
@@ -132,9 +132,16 @@ static void overdue(struct loop_timer *timer)
 		run_queue_resume(&wait->loop->runnable, wait->fiber);
 }
 
+static void overdue(struct loop_timer *timer)
+{
+	end_early(timer->context);
+}
+
 bool loop_wait(struct loop_wait *wait, int64_t deadline_ns)
 {
 	struct loop_timer timer = {.callback = overdue, .context = wait};
+	struct life *life = life_of(wait->fiber);
+	bool has_end = deadline_ns != INT64_MAX;
 	int expected = WAIT_NEW;
 
 	assert(wait->fiber == fiber_current());
@@ -142,9 +149,14 @@ bool loop_wait(struct loop_wait *wait, int64_t deadline_ns)
 		assert(expected == WAIT_WOKEN);
 		return true;
 	}
-	if (deadline_ns != INT64_MAX)
+	if (deadline_ns < LOOP_UNTIL_INTERRUPTED)
 		loop_timer_set(wait->loop, &timer, deadline_ns);
+	/* Others have their turn even so: who waits in a circle must not hold the loop. */
+	if (has_end && life->is_interrupted)
+		end_early(wait);
+	life->wait = has_end ? wait : NULL;
 	fiber_yield();
+	life->wait = NULL;
 	loop_timer_clear(wait->loop, &timer);
 	return atomic_load(&wait->state) == WAIT_WOKEN;
 }
@@ -188,6 +200,70 @@ void loop_sleep_ms(int64_t ms)
 	loop_wait(&wait, clock_monotonic_ns(wait.loop->clock) + ms * 1000000);
 }
 
+/* --- interruptions ------------------------------------------------------------------------- */
+
+static void interrupt(struct life *life);
+
+static void interrupt_members(struct loop_group *group)
+{
+	group->is_interrupted = true;
+	for (struct life *member = group->members; member != NULL; member = member->next)
+		interrupt(member);
+}
+
+static void interrupt(struct life *life)
+{
+	if (life->is_interrupted)
+		return;
+	life->is_interrupted = true;
+	if (life->wait != NULL)
+		end_early(life->wait);
+	if (life->joins != NULL)
+		interrupt_members(life->joins);
+}
+
+void loop_interrupt(struct loop *loop, struct fiber *fiber)
+{
+	assert(loop_current() == loop);
+	(void)loop;
+	interrupt(life_of(fiber));
+}
+
+bool loop_is_interrupted(void)
+{
+	struct fiber *fiber = fiber_current();
+
+	return fiber != NULL && life_of(fiber)->is_interrupted;
+}
+
+/* --- groups -------------------------------------------------------------------------------- */
+
+void life_enter(struct loop_group *group, struct fiber *fiber)
+{
+	struct life *life = life_of(fiber);
+
+	life->is_interrupted = group->is_interrupted;
+	life->group = group;
+	life->next = group->members;
+	life->link = &group->members;
+	if (life->next != NULL)
+		life->next->link = &life->next;
+	group->members = life;
+}
+
+void life_leave(struct loop_group *group)
+{
+	struct fiber *fiber = fiber_current();
+	struct life *life = fiber == NULL ? NULL : life_of(fiber);
+
+	if (life == NULL || life->group != group)
+		return;
+	*life->link = life->next;
+	if (life->next != NULL)
+		life->next->link = life->link;
+	life->group = NULL;
+}
+
 void loop_group_add(struct loop_group *group)
 {
 	group->pending++;
@@ -196,12 +272,14 @@ void loop_group_add(struct loop_group *group)
 void loop_group_done(struct loop_group *group)
 {
 	assert(group->pending > 0);
+	life_leave(group);
 	if (--group->pending == 0 && group->joiner != NULL)
 		loop_wake(group->joiner);
 }
 
 void loop_group_join(struct loop_group *group)
 {
+	struct life *life = life_of(fiber_current());
 	struct loop_wait wait;
 
 	assert(group->joiner == NULL);
@@ -209,6 +287,10 @@ void loop_group_join(struct loop_group *group)
 		return;
 	loop_wait_init(&wait);
 	group->joiner = &wait;
+	life->joins = group;
+	if (life->is_interrupted)
+		interrupt_members(group);
 	loop_wait(&wait, INT64_MAX);
+	life->joins = NULL;
 	group->joiner = NULL;
 }
