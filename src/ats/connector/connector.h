@@ -139,6 +139,14 @@ struct native_method {
 	/* Sent twice it does what it does once: it may be tried again when a connection broke. */
 	bool is_repeatable;
 	struct str describe;
+	struct str tool; /* its name as a tool (ats/tool); empty: the usual one */
+};
+
+/* A word that stands for several native resources. */
+struct connector_tag {
+	struct str name;
+	const struct str *resources;
+	size_t resource_count;
 };
 
 /* Where an argument of a native call comes from: a filter of the operation (or "id"), passed
@@ -474,6 +482,8 @@ struct connector {
 	const struct jsonata *rate_limited;   /* true: calls come too fast, whatever the status */
 	const struct native_method *methods;
 	size_t method_count;
+	const struct connector_tag *tags;
+	size_t tag_count;
 	const struct unified_resource *resources;
 	size_t resource_count;
 };

@@ -79,7 +79,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 					   "error_message", "missing_fields",
 					   "missing_rights", "rate_limited",
 					   "link", "post_connect", "post_install",
-					   "resources", NULL};
+					   "resources", "tags", NULL};
 	static const char *const required[] = {"label", "base_url", "credentials", "resources"};
 	struct definition definition;
 	struct yaml_node root;
@@ -104,6 +104,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	expression_read(&definition, &root, "rate_limited", &connector->rate_limited);
 	if (yaml_get(&root, "resources") != NULL)
 		natives_read(&definition, yaml_get(&root, "resources"), connector);
+	tags_read(&definition, &root, connector);
 	read_probe(&definition, &root, connector);
 	link_read(&definition, &root, connector);
 	install_read(&definition, &root, connector);

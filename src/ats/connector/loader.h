@@ -58,6 +58,9 @@ bool link_check(struct arena *arena, struct str path, const struct connector *co
 /* `resources:` of connector.yaml into connector->methods. */
 void natives_read(struct definition *definition, const struct yaml_node *resources,
 		  struct connector *connector);
+/* `tags`, once the resources are there. */
+void tags_read(struct definition *definition, const struct yaml_node *root,
+	       struct connector *connector);
 /* "candidates.list" to the method; NULL and a fault when there is none. */
 const struct native_method *natives_find(struct definition *definition,
 					 const struct connector *connector,

@@ -7,6 +7,7 @@ enum {
 	METHODS_MAX = 1000,
 	PARAMETERS_MAX = 100,
 	PAGE_RECORDS_MAX = 10000,
+	TAGS_MAX = 100,
 };
 
 /* --- the request ------------------------------------------------------------------------------ */
@@ -216,7 +217,7 @@ static void read_method(struct definition *definition, const struct yaml_entry *
 			struct native_method *method)
 {
 	static const char *const keys[] = {"request", "page", "items",	"item",	    "query",
-					   "body",    "form", "repeat", "describe", NULL};
+					   "body",    "form", "repeat", "describe", "tool", NULL};
 	const struct yaml_node *node = &entry->value;
 
 	if (!definition_is_name(entry->key))
@@ -229,6 +230,10 @@ static void read_method(struct definition *definition, const struct yaml_entry *
 		return;
 	definition_require(definition, node, "a method", "describe");
 	definition_text(definition, node, "describe", &method->describe);
+	definition_text(definition, node, "tool", &method->tool);
+	if (method->tool.len > 0 && !definition_is_name(method->tool))
+		definition_fault(definition, node->line,
+				 "`tool` must be a name in lower_snake_case");
 	read_request(definition, node, method);
 	method->is_list = yaml_get(node, "items") != NULL;
 	if (method->is_list == (yaml_get(node, "item") != NULL))
@@ -296,6 +301,52 @@ void natives_read(struct definition *definition, const struct yaml_node *resourc
 			read_method(definition, &entry->value.entries[j], method);
 		}
 	}
+}
+
+static void read_tag(struct definition *definition, const struct yaml_node *tags, size_t index,
+		     const struct connector *connector, struct connector_tag *tag)
+{
+	const struct yaml_entry *entry = &tags->entries[index];
+	struct str *resources = NULL;
+
+	tag->name = entry->key;
+	if (!definition_is_name(entry->key))
+		definition_fault(definition, entry->line,
+				 "the tag `%.*s` must be named in lower_snake_case",
+				 STR_ARGS(entry->key));
+	definition_texts(definition, tags, arena_c(definition->arena, entry->key), &resources,
+			 &tag->resource_count);
+	tag->resources = resources;
+	for (size_t i = 0; i < tag->resource_count; i++) {
+		bool is_known = false;
+
+		for (size_t k = 0; !is_known && k < connector->method_count; k++)
+			is_known = str_equal(connector->methods[k].resource, resources[i]);
+		if (!is_known)
+			definition_fault(definition, entry->line, "there is no resource `%.*s`",
+					 STR_ARGS(resources[i]));
+	}
+}
+
+void tags_read(struct definition *definition, const struct yaml_node *root,
+	       struct connector *connector)
+{
+	const struct yaml_node *node = yaml_get(root, "tags");
+	struct connector_tag *tags;
+
+	if (node == NULL)
+		return;
+	if (node->kind != YAML_MAPPING || node->count > TAGS_MAX) {
+		definition_fault(definition, node->line,
+				 "`tags` must be a mapping of at most %d tags to resources",
+				 TAGS_MAX);
+		return;
+	}
+	tags = arena_zero(definition->arena, (node->count + 1) * sizeof *tags);
+	for (size_t i = 0; i < node->count; i++)
+		read_tag(definition, node, i, connector, &tags[i]);
+	connector->tags = tags;
+	connector->tag_count = node->count;
 }
 
 const struct native_method *natives_find(struct definition *definition,

@@ -84,11 +84,25 @@ static void read_download(struct definition *definition, const struct yaml_node 
 			 STR_ARGS(name));
 }
 
+static void read_tags(struct definition *definition, const struct yaml_node *root,
+		      struct model_resource *resource)
+{
+	struct str *tags = NULL;
+
+	definition_texts(definition, root, "tags", &tags, &resource->tag_count);
+	for (size_t i = 0; i < resource->tag_count; i++)
+		if (!definition_is_name(tags[i]))
+			definition_fault(definition, yaml_get(root, "tags")->line,
+					 "the tag `%.*s` must be named in lower_snake_case",
+					 STR_ARGS(tags[i]));
+	resource->tags = tags;
+}
+
 static bool load_resource(struct arena *arena, const struct disk *disk, struct str path,
 			  struct buffer *faults, struct model_resource *resource)
 {
 	static const char *const keys[] = {"describe", "fields",	 "filters",
-					  "methods",  "download", NULL};
+					  "methods",  "download", "tags", NULL};
 	struct definition definition;
 	struct yaml_node root;
 
@@ -113,6 +127,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 	filters_read(&definition, &root, resource);
 	methods_read(&definition, &root, resource);
 	read_download(&definition, &root, resource);
+	read_tags(&definition, &root, resource);
 	return definition_close(&definition);
 }
 

@@ -91,6 +91,8 @@ struct model_resource {
 	/* A record is a file: the index of the field which tells where tenon gives it. */
 	bool has_files;
 	size_t file_field;
+	const struct str *tags; /* words by which its tools are chosen (ats/tool) */
+	size_t tag_count;
 };
 
 struct model {

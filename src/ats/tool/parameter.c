@@ -9,46 +9,67 @@ static bool has_name(const struct maker *maker, struct str name)
 	return false;
 }
 
-void maker_add(struct maker *maker, enum tool_place place, struct str target, bool is_required,
-	       struct json schema)
+static const char *any_type(const struct maker *maker)
+{
+	/* A value of the model, as of a custom field, is most often a text; what an ATS leaves
+	 * open has members. */
+	return maker->tool->is_unified ? "string" : "object";
+}
+
+static void make_room(struct maker *maker)
+{
+	struct tool_parameter *old = maker->parameters;
+
+	if (maker->count < maker->room)
+		return;
+	maker->room = maker->room == 0 ? 16 : 2 * maker->room;
+	maker->parameters = arena_array(maker->arena, maker->room, sizeof *maker->parameters);
+	if (maker->count > 0)
+		memcpy(maker->parameters, old, maker->count * sizeof *old);
+}
+
+struct tool_parameter *maker_add(struct maker *maker, enum tool_place place, struct str target,
+				 bool is_required, struct json schema)
 {
 	struct str name = tool_word(maker->arena, target);
 
 	if (has_name(maker, name))
 		name = arena_format(maker->arena, "%s_%.*s", place == PLACE_BODY ? "body" : "query",
 				    STR_ARGS(name));
-	if (maker->count == maker->room) {
-		struct tool_parameter *old = maker->parameters;
-
-		maker->room = maker->room == 0 ? 16 : 2 * maker->room;
-		maker->parameters =
-			arena_array(maker->arena, maker->room, sizeof *maker->parameters);
-		if (maker->count > 0)
-			memcpy(maker->parameters, old, maker->count * sizeof *old);
-	}
-	maker->parameters[maker->count++] = (struct tool_parameter){
+	make_room(maker);
+	maker->parameters[maker->count] = (struct tool_parameter){
 		.name = name,
 		.place = place,
 		.target = target,
 		.is_required = is_required,
-		.schema = schema_plain(maker->arena, schema),
+		.schema = schema_plain(maker->arena, schema, any_type(maker)),
 	};
+	return &maker->parameters[maker->count++];
+}
+
+static struct json make_schema(struct arena *arena, const char *type, struct str description,
+			       struct json items)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("type"), json_string_c(type));
+	json_builder_set(&out, STR("description"), json_string(description));
+	json_builder_set(&out, STR("items"), items);
+	return json_builder_object(&out);
 }
 
 void maker_add_plain(struct maker *maker, enum tool_place place, const char *target,
 		     bool is_required, const char *type, const char *description)
 {
-	struct json_builder out, items;
+	struct json_builder items;
 
-	json_builder_init(&out, maker->arena);
-	json_builder_set(&out, STR("type"), json_string_c(type));
-	json_builder_set(&out, STR("description"), json_string_c(description));
-	if (strcmp(type, "array") == 0) {
-		json_builder_init(&items, maker->arena);
-		json_builder_set(&items, STR("type"), json_string(STR("string")));
-		json_builder_set(&out, STR("items"), json_builder_object(&items));
-	}
-	maker_add(maker, place, str_from_c(target), is_required, json_builder_object(&out));
+	json_builder_init(&items, maker->arena);
+	json_builder_set(&items, STR("type"), json_string(STR("string")));
+	maker_add(maker, place, str_from_c(target), is_required,
+		  make_schema(maker->arena, type, str_from_c(description),
+			      strcmp(type, "array") == 0 ? json_builder_object(&items)
+							 : json_undefined()));
 }
 
 /* --- what every tool has ---------------------------------------------------------------------- */
@@ -59,7 +80,7 @@ static void add_context(struct maker *maker)
 
 	for (size_t i = 0; i < connector->context_count; i++)
 		maker_add_plain(maker, PLACE_CONTEXT, arena_c(maker->arena, connector->context[i].name),
-				false, "string", "The account's own; leave it out.");
+				false, "string", "Leave it out: it is the account's.");
 }
 
 static void add_reading(struct maker *maker)
@@ -68,23 +89,23 @@ static void add_reading(struct maker *maker)
 
 	if (tool->is_list) {
 		maker_add_plain(maker, PLACE_LIMIT, "limit", false, "integer",
-				"At most so many, 1 to 1000; 25 without it.");
+				"1 to 1000; 25 without it.");
 		maker_add_plain(maker, PLACE_CURSOR, "cursor", false, "string",
-				"next_cursor of the page before; the other arguments stay.");
+				"next_cursor of the page before.");
 	}
-	maker_add_plain(maker, PLACE_FIELDS, "fields", false, "array",
-			"Only these fields; dotted for parts of one.");
+	maker_add_plain(maker, PLACE_FIELDS, "fields", false, "string",
+			"Only these, as id,name,job.id.");
 	if (tool->is_list && tool->is_unified)
 		maker_add_plain(maker, PLACE_SORT, "sort", false, "string",
-				"A field; - before it for descending.");
+				"By this field, as name or -created_at.");
 }
 
 static void add_writing(struct maker *maker)
 {
 	maker_add_plain(maker, PLACE_DRY_RUN, "dry_run", false, "boolean",
-			"Only tell what would be sent.");
+			"Only show what would be sent.");
 	maker_add_plain(maker, PLACE_KEY, "idempotency_key", false, "string",
-			"Sent again with the same key it is done once.");
+			"Of calls with the same key one is done.");
 }
 
 /* --- of the ATS's own API --------------------------------------------------------------------- */
@@ -99,16 +120,46 @@ static bool is_required(struct json schema, struct str name)
 	return false;
 }
 
-static void add_properties(struct maker *maker, enum tool_place place, struct json schema)
+static void add_member(struct maker *maker, struct str parent, struct json schema,
+		       const struct json_member *member, bool can_be_missing)
 {
-	struct json properties = json_get_c(schema, "properties");
+	struct str name = json_name(member);
+	bool must = is_required(schema, name) && !can_be_missing;
 
-	for (size_t i = 0; json_is(properties, JSON_OBJECT) && i < properties.count; i++) {
-		struct str name = json_name(&properties.members[i]);
+	maker_add(maker, PLACE_BODY, name, must, member->value)->parent = parent;
+}
 
-		maker_add(maker, place, name, is_required(schema, name),
-			  properties.members[i].value);
+/* The members of the one object that a body has, as {"candidate": {…}, "offers": […]}, are
+ * arguments by themselves. */
+static void add_native_body(struct maker *maker)
+{
+	struct json body = contract_native_body(maker->arena, maker->tool->native);
+	struct json properties = json_get_c(body, "properties");
+	struct json inner = json_get(properties, maker->parent);
+	struct json members = json_get_c(inner, "properties");
+	bool can_be_missing = !is_required(body, maker->parent);
+
+	for (size_t i = 0; json_is(members, JSON_OBJECT) && i < members.count; i++)
+		add_member(maker, maker->parent, inner, &members.members[i], can_be_missing);
+	for (size_t i = 0; json_is(properties, JSON_OBJECT) && i < properties.count; i++)
+		if (!str_equal(json_name(&properties.members[i]), maker->parent))
+			add_member(maker, STR(""), body, &properties.members[i], false);
+}
+
+static struct str find_parent(const struct native_method *method)
+{
+	struct str found = STR("");
+
+	for (size_t i = 0; i < method->body_count; i++) {
+		const struct model_field *field = &method->body[i];
+
+		if (field->type != MODEL_OBJECT || field->is_list || field->field_count == 0)
+			continue;
+		if (found.len > 0)
+			return STR("");
+		found = field->name;
 	}
+	return found;
 }
 
 static bool is_context(const struct connector *connector, struct str name)
@@ -134,18 +185,58 @@ static struct str owner_of(struct arena *arena, const struct template *path, siz
 	return contract_singular(arena, before);
 }
 
+/* The list that needs nothing and gives such ids. */
+static const struct native_method *find_list(const struct maker *maker, struct str resource)
+{
+	const struct native_method *method =
+		connector_find_method(maker->connector, resource, STR("list"));
+
+	for (size_t i = 0; method != NULL && i < method->path.count; i++)
+		if (method->path.parts[i].is_name &&
+		    !is_context(maker->connector, method->path.parts[i].text))
+			return NULL;
+	return method;
+}
+
+static const struct native_method *find_source(const struct maker *maker, struct str name,
+					       struct str owner)
+{
+	const struct native_method *method = NULL;
+
+	if (str_ends_with(name, STR("_id")))
+		method = find_list(maker, arena_format(maker->arena, "%.*ss", (int)name.len - 3,
+						       name.data));
+	if (method == NULL)
+		method = find_list(maker, arena_format(maker->arena, "%.*ss", STR_ARGS(owner)));
+	if (method == NULL && str_equal(name, STR("id")))
+		method = find_list(maker, maker->tool->native->resource);
+	return method;
+}
+
+static struct str describe_id(const struct maker *maker, struct str name, struct str owner)
+{
+	const struct native_method *source = find_source(maker, name, owner);
+	struct str what = str_ends_with(name, STR("_id")) ? str_slice(name, 0, name.len - 3) : owner;
+
+	what = tool_spaced(maker->arena, what);
+	if (source == NULL)
+		return arena_format(maker->arena, "Id of the %.*s.", STR_ARGS(what));
+	return arena_format(maker->arena, "Id of the %.*s, from %.*s.", STR_ARGS(what),
+			    STR_ARGS(tool_name_native(maker, source)));
+}
+
 static void add_path(struct maker *maker)
 {
 	const struct template *path = &maker->tool->native->path;
 
 	for (size_t i = 0; i < path->count; i++) {
 		struct str name = path->parts[i].text;
-		struct str text = arena_format(maker->arena, "Id of the %.*s.",
-					       STR_ARGS(owner_of(maker->arena, path, i)));
 
-		if (path->parts[i].is_name && !is_context(maker->connector, name))
-			maker_add_plain(maker, PLACE_QUERY, arena_c(maker->arena, name), true,
-					"string", arena_c(maker->arena, text));
+		if (!path->parts[i].is_name || is_context(maker->connector, name))
+			continue;
+		struct str text = describe_id(maker, name, owner_of(maker->arena, path, i));
+		maker_add_plain(maker, PLACE_QUERY, arena_c(maker->arena, name), true, "string",
+				arena_c(maker->arena, text));
 	}
 }
 
@@ -175,15 +266,15 @@ static void add_native_query(struct maker *maker)
 
 static void add_native(struct maker *maker)
 {
-	const struct native_method *method = maker->tool->native;
-
+	maker->parent = find_parent(maker->tool->native);
 	add_path(maker);
 	if (maker->tool->kind & TOOL_READ)
 		add_reading(maker);
 	else
 		add_writing(maker);
 	add_native_query(maker);
-	add_properties(maker, PLACE_BODY, contract_native_body(maker->arena, method));
+	add_native_body(maker);
+	add_context(maker);
 }
 
 /* --- of the unified API ----------------------------------------------------------------------- */
@@ -197,22 +288,106 @@ static bool is_asked(const struct unified_method *method, struct str filter)
 	return false;
 }
 
-static void add_filters(struct maker *maker, const struct unified_method *method, bool is_list)
+static enum operation_filtering filtering(const struct maker *maker,
+					  const struct model_filter *filter)
 {
 	const struct unified_resource *resource = maker->tool->unified;
-	const struct model_resource *model = resource->model;
 
-	for (size_t i = 0; i < model->filter_count; i++) {
-		const struct model_filter *filter = &model->filters[i];
-		bool is_taken = is_list ? operation_filtering(resource, method, filter) !=
-						  FILTERING_NOT
-					: is_asked(method, filter->name);
+	if (filter == NULL)
+		return FILTERING_NOT;
+	if (maker->tool->is_list)
+		return operation_filtering(resource, &resource->list, filter);
+	return is_asked(&resource->get, filter->name) ? FILTERING_ASKED : FILTERING_NOT;
+}
 
-		if (is_taken)
-			maker_add(maker, PLACE_QUERY, filter->name,
-				  contract_wants(method, filter->name),
-				  contract_filter(maker->arena, filter));
+/* x[operator] of the same resource; NULL: there is none. */
+static const struct model_filter *find_beside(const struct maker *maker,
+					      const struct model_filter *filter,
+					      const char *operator)
+{
+	struct str name = filter->name;
+	ptrdiff_t bracket = str_find_byte(name, '[');
+
+	if (filter->operator!= MODEL_EQ && bracket > 0)
+		name.len = (size_t)bracket;
+	return model_find_filter(maker->tool->unified->model,
+				 arena_format(maker->arena, "%.*s[%s]", STR_ARGS(name), operator));
+}
+
+/* Of "after" and "at or after" one is enough: that which the ATS is asked, or else the latter;
+ * of "before" and "until" likewise. */
+static bool is_spare(const struct maker *maker, const struct model_filter *filter)
+{
+	switch (filter->operator) {
+	case MODEL_IN:
+		return true;
+	case MODEL_GT:
+		return filtering(maker, filter) <=
+		       filtering(maker, find_beside(maker, filter, "gte"));
+	case MODEL_GTE:
+		return filtering(maker, filter) <
+		       filtering(maker, find_beside(maker, filter, "gt"));
+	case MODEL_LT:
+		return filtering(maker, filter) <
+		       filtering(maker, find_beside(maker, filter, "lte"));
+	case MODEL_LTE:
+		return filtering(maker, filter) <=
+		       filtering(maker, find_beside(maker, filter, "lt"));
+	case MODEL_EQ:
+		break;
 	}
+	return false;
+}
+
+static struct json with_note(struct arena *arena, struct json schema, const char *note)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < schema.count; i++)
+		json_builder_set(&out, json_name(&schema.members[i]), schema.members[i].value);
+	json_builder_set(&out, STR("description"),
+			 json_string(arena_format(arena, "%.*s%s",
+						  STR_ARGS(json_get_str(schema, "description")),
+						  note)));
+	return json_builder_object(&out);
+}
+
+/* A filter x whose x[in] is there too is a list of one or several values. */
+static void add_filter(struct maker *maker, const struct model_filter *filter)
+{
+	const struct unified_resource *resource = maker->tool->unified;
+	const struct model_filter *in =
+		filter->operator== MODEL_EQ && maker->tool->is_list
+			? find_beside(maker, filter, "in")
+			: NULL;
+	bool is_several = filtering(maker, in) != FILTERING_NOT;
+	struct model_filter shown = *filter;
+	struct json schema;
+
+	if (is_several)
+		shown.operator= MODEL_IN;
+	schema = contract_filter(maker->arena, &shown);
+	if (filtering(maker, filter) == FILTERING_EXPANDED)
+		schema = with_note(maker->arena, schema, " Slow.");
+	struct tool_parameter *parameter =
+		maker_add(maker, PLACE_QUERY, filter->name,
+			  contract_wants(maker->tool->is_list ? &resource->list : &resource->get,
+					 filter->name),
+			  schema);
+	if (is_several)
+		parameter->several =
+			arena_format(maker->arena, "%.*s[]", STR_ARGS(in->name));
+}
+
+static void add_filters(struct maker *maker)
+{
+	const struct model_resource *model = maker->tool->unified->model;
+
+	for (size_t i = 0; i < model->filter_count; i++)
+		if (filtering(maker, &model->filters[i]) != FILTERING_NOT &&
+		    !is_spare(maker, &model->filters[i]))
+			add_filter(maker, &model->filters[i]);
 }
 
 static bool is_partial(const struct unified_resource *resource)
@@ -225,11 +400,13 @@ static bool is_partial(const struct unified_resource *resource)
 
 static void add_id(struct maker *maker)
 {
-	struct str one = contract_singular(maker->arena, maker->tool->unified->model->name);
+	struct str name = maker->tool->unified->model->name;
+	struct str text = STR("Its id.");
 
-	maker_add_plain(maker, PLACE_ID, "id", true, "string",
-			arena_c(maker->arena, arena_format(maker->arena, "Id of the %.*s, as lists "
-							   "give it.", STR_ARGS(one))));
+	if (maker->tool->unified->list.count > 0)
+		text = arena_format(maker->arena, "Its id, from %.*s.",
+				    STR_ARGS(tool_name_unified(maker, name, STR("list"))));
+	maker_add_plain(maker, PLACE_ID, "id", true, "string", arena_c(maker->arena, text));
 }
 
 /* What the body may have besides is the door's, or is there already. */
@@ -257,16 +434,18 @@ static void add_unified(struct maker *maker)
 			add_id(maker);
 		add_writing(maker);
 		add_body(maker, write);
+		if (str_equal_c(tool->method, "update"))
+			maker_add_plain(maker, PLACE_CLEAR, "clear", false, "array",
+					"Names of arguments whose fields are to be emptied.");
 		return;
 	}
 	if (!tool->is_list)
 		add_id(maker);
 	add_reading(maker);
-	add_filters(maker, tool->is_list ? &tool->unified->list : &tool->unified->get,
-		    tool->is_list);
+	add_filters(maker);
 	if (tool->is_list && is_partial(tool->unified))
 		maker_add_plain(maker, PLACE_EXPAND, "expand", false, "boolean",
-				"Fetch what the list leaves out, one by one (slow).");
+				"Fetch what the list leaves out. Slow.");
 }
 
 void maker_add_all(struct maker *maker)
@@ -275,5 +454,4 @@ void maker_add_all(struct maker *maker)
 		add_unified(maker);
 	else
 		add_native(maker);
-	add_context(maker);
 }

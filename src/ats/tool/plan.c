@@ -1,4 +1,6 @@
 /* The arguments of a call become an operation. */
+#include <stdio.h>
+
 #include "ats/tool/parts.h"
 
 /* A call that is read. */
@@ -8,7 +10,9 @@ struct reading {
 	struct arena *arena;
 	struct tool_call *call;
 	struct operation_filter *filters;
-	struct json_builder body;
+	size_t filter_room;
+	struct json_builder body;  /* of a native method: what is not in `inner` */
+	struct json_builder inner; /* members of the body's one object */
 };
 
 static const struct tool_parameter *find(const struct tool *tool, struct str name)
@@ -102,7 +106,7 @@ static bool fits(const struct tool_parameter *parameter, struct json value, stru
 		return str_equal(text, STR("true")) || str_equal(text, STR("false"));
 	if (str_equal(type, STR("array")))
 		return true;
-	return !json_is(value, JSON_ARRAY);
+	return !json_is(value, JSON_ARRAY) || parameter->place == PLACE_FIELDS;
 }
 
 static bool read_value(const struct reading *reading, const struct tool_parameter *parameter,
@@ -113,6 +117,40 @@ static bool read_value(const struct reading *reading, const struct tool_paramete
 }
 
 /* --- where they go ---------------------------------------------------------------------------- */
+
+static void add_filter(struct reading *reading, struct str name, struct str value)
+{
+	struct operation *operation = &reading->call->operation;
+
+	if (operation->filter_count == reading->filter_room) {
+		struct operation_filter *old = reading->filters;
+
+		reading->filter_room = 2 * reading->filter_room + 8;
+		reading->filters =
+			arena_array(reading->arena, reading->filter_room, sizeof *reading->filters);
+		if (old != NULL)
+			memcpy(reading->filters, old, operation->filter_count * sizeof *old);
+		operation->filters = reading->filters;
+	}
+	reading->filters[operation->filter_count++] = (struct operation_filter){name, value};
+}
+
+/* A list; also one that was written as a text, "[1, 2]"; else a value is a list of itself. */
+static struct json list_of(struct arena *arena, struct json value)
+{
+	struct json *items;
+	struct json parsed;
+	struct error ignored;
+
+	if (json_is(value, JSON_STRING) && str_starts_with(json_str(value), STR("[")) &&
+	    json_parse(arena, json_str(value), &json_limits_default, &parsed, &ignored))
+		value = parsed;
+	if (json_is(value, JSON_ARRAY))
+		return value;
+	items = arena_array(arena, 1, sizeof *items);
+	items[0] = value;
+	return json_array(items, 1);
+}
 
 static bool check_context(const struct reading *reading, const struct tool_parameter *parameter,
 			  struct str text, struct error *err)
@@ -180,8 +218,7 @@ static bool take_text(struct reading *reading, const struct tool_parameter *para
 		operation->id = text;
 		return text.len > 0 || refuse(reading, parameter->name, "an id", "is empty", err);
 	case PLACE_QUERY:
-		reading->filters[operation->filter_count++] =
-			(struct operation_filter){parameter->target, text};
+		add_filter(reading, parameter->target, text);
 		return true;
 	case PLACE_LIMIT:
 		return read_limit(reading, text, err);
@@ -203,7 +240,43 @@ static bool take_text(struct reading *reading, const struct tool_parameter *para
 		reading->call->idempotency_key = text;
 		return true;
 	case PLACE_BODY:
+	case PLACE_CLEAR:
 		break;
+	}
+	return true;
+}
+
+/* The values of a list, each by itself; or one, as if it were no list. */
+static bool take_several(struct reading *reading, const struct tool_parameter *parameter,
+			 struct json value, struct error *err)
+{
+	struct json list = list_of(reading->arena, value);
+
+	for (size_t i = 0; i < list.count; i++) {
+		struct json item = json_at(list, i);
+		struct str text;
+
+		if (json_is(item, JSON_ARRAY) || !read_text(reading, item, &text))
+			return refuse(reading, parameter->name, "a list of texts",
+				      "cannot be that", err);
+		add_filter(reading, list.count == 1 ? parameter->target : parameter->several, text);
+	}
+	return true;
+}
+
+/* Names of arguments whose members of the body are to be null. */
+static bool take_clear(struct reading *reading, struct json value, struct error *err)
+{
+	struct json list = list_of(reading->arena, value);
+
+	for (size_t i = 0; i < list.count; i++) {
+		const struct tool_parameter *other =
+			find(reading->tool, json_str(json_at(list, i)));
+
+		if (other == NULL || other->place != PLACE_BODY)
+			return refuse(reading, STR("clear"), "names of what the tool can change",
+				      "names something else", err);
+		json_builder_set(&reading->body, other->target, json_null());
 	}
 	return true;
 }
@@ -215,12 +288,19 @@ static bool take(struct reading *reading, const struct json_member *member, stru
 
 	if (parameter == NULL)
 		return refuse_unknown(reading, name, err);
+	/* Models that fill in everything write null for nothing. */
+	if (json_is(member->value, JSON_NULL))
+		return true;
 	if (parameter->place == PLACE_BODY) {
-		json_builder_set(&reading->body, parameter->target, member->value);
+		json_builder_set(parameter->parent.len > 0 ? &reading->inner : &reading->body,
+				 parameter->target, member->value);
 		return true;
 	}
-	/* Models that fill in everything write null for nothing. */
-	return json_is(member->value, JSON_NULL) || take_text(reading, parameter, member->value, err);
+	if (parameter->place == PLACE_CLEAR)
+		return take_clear(reading, member->value, err);
+	if (parameter->several.len > 0)
+		return take_several(reading, parameter, member->value, err);
+	return take_text(reading, parameter, member->value, err);
 }
 
 static bool check_required(const struct reading *reading, struct json arguments, struct error *err)
@@ -261,18 +341,104 @@ static void begin(struct tool_call *call, const struct tool *tool, const struct 
 		operation->write = tool->method;
 }
 
+/* --- the body of a native method -------------------------------------------------------------- */
+
+/* "emails[0]" of the body is the argument emails, whatever it had to be called here. */
+static void rename_field(const struct reading *reading, struct str parent, struct error *err)
+{
+	struct str path = arena_str(reading->arena, str_from_c(err->field)), rest = path;
+	struct str first;
+	size_t end = 0;
+
+	while (end < path.len && path.data[end] != '.' && path.data[end] != '[')
+		end++;
+	first = str_slice(path, 0, end);
+	rest = str_slice(path, end, path.len);
+	for (size_t i = 0; i < reading->tool->parameter_count; i++) {
+		const struct tool_parameter *parameter = &reading->tool->parameters[i];
+
+		if (parameter->place == PLACE_BODY && str_equal(parameter->target, first) &&
+		    str_equal(parameter->parent, parent))
+			snprintf(err->field, sizeof err->field, "%.*s%.*s",
+				 STR_ARGS(parameter->name), STR_ARGS(rest));
+	}
+}
+
+/* What is missing within a list's items; the arguments themselves were looked at before. */
+static bool refuse_missing(const struct reading *reading, const struct json_builder *missing,
+			   struct str parent, struct error *err)
+{
+	struct json paths = json_builder_array((struct json_builder *)(uintptr_t)missing);
+
+	for (size_t i = 0; i < paths.count; i++) {
+		struct str path = json_str(json_at(paths, i));
+
+		if (str_find_byte(path, '.') < 0 && str_find_byte(path, '[') < 0)
+			continue;
+		error_set_field(err, ERROR_INVALID, arena_c(reading->arena, path), NULL,
+				"the arguments want \"%.*s\"", STR_ARGS(path));
+		rename_field(reading, parent, err);
+		return false;
+	}
+	return true;
+}
+
+static bool check_body(const struct reading *reading, const struct model_field *fields,
+		       size_t count, struct str parent, struct json *body, struct error *err)
+{
+	struct json_builder missing;
+
+	json_builder_init(&missing, reading->arena);
+	if (model_check(reading->arena, fields, count, "the arguments", *body, &missing, body, err))
+		return refuse_missing(reading, &missing, parent, err);
+	rename_field(reading, parent, err);
+	return false;
+}
+
+static const struct tool_parameter *first_inner(const struct tool *tool)
+{
+	for (size_t i = 0; i < tool->parameter_count; i++)
+		if (tool->parameters[i].parent.len > 0)
+			return &tool->parameters[i];
+	return NULL;
+}
+
+/* Puts the one object into the body. */
+static bool end_inner(struct reading *reading, struct error *err)
+{
+	const struct native_method *method = reading->tool->native;
+	const struct tool_parameter *any = first_inner(reading->tool);
+	struct json inner = json_builder_object(&reading->inner);
+	const struct model_field *field;
+
+	if (any == NULL)
+		return true;
+	field = model_find_among(method->body, method->body_count, any->parent);
+	if (inner.count == 0 && field->is_required)
+		return refuse(reading, any->name, "at least one of what the tool can set",
+			      "is missing, and all others", err);
+	if (inner.count == 0)
+		return true;
+	if (!check_body(reading, field->fields, field->field_count, any->parent, &inner, err))
+		return false;
+	json_builder_set(&reading->body, any->parent, inner);
+	return true;
+}
+
 /* What the ATS is sent is judged here: the proxy passes a body on as it came. */
 static bool end_native(struct reading *reading, struct error *err)
 {
 	const struct native_method *method = reading->tool->native;
-	struct json body = json_builder_object(&reading->body), checked;
+	struct json body;
 
 	if (method->body_count == 0)
 		return true;
-	if (!model_check(reading->arena, method->body, method->body_count, "the arguments", body,
-			 NULL, &checked, err))
+	if (!end_inner(reading, err))
 		return false;
-	reading->call->native.body = print(reading->arena, checked);
+	body = json_builder_object(&reading->body);
+	if (!check_body(reading, method->body, method->body_count, STR(""), &body, err))
+		return false;
+	reading->call->native.body = print(reading->arena, body);
 	reading->call->native.content_type = STR("application/json");
 	return true;
 }
@@ -285,9 +451,8 @@ bool tool_plan(const struct tool *tool, struct arena *arena, const struct connec
 		.tool = tool, .connector = connector, .arena = arena, .call = call};
 
 	begin(call, tool, account);
-	reading.filters = arena_array(arena, tool->parameter_count + 1, sizeof *reading.filters);
-	call->operation.filters = reading.filters;
 	json_builder_init(&reading.body, arena);
+	json_builder_init(&reading.inner, arena);
 	if (!json_is(arguments, JSON_OBJECT) && !json_is(arguments, JSON_UNDEFINED))
 		return error_set_field(err, ERROR_INVALID, "arguments", "an object",
 				       "the arguments are no object");

@@ -21,18 +21,41 @@ static struct json without_null(struct arena *arena, struct json values)
 	return json_builder_array(&out);
 }
 
-static struct json plain_members(struct arena *arena, struct json properties)
+/* What an object's id or name is needs no words. */
+static bool speaks_for_itself(struct str name)
+{
+	return str_equal_c(name, "id") || str_equal_c(name, "name");
+}
+
+static struct json without_description(struct arena *arena, struct json schema)
 {
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	for (size_t i = 0; i < properties.count; i++)
-		json_builder_set(&out, json_name(&properties.members[i]),
-				 schema_plain(arena, properties.members[i].value));
+	for (size_t i = 0; i < schema.count; i++)
+		if (!str_equal_c(json_name(&schema.members[i]), "description"))
+			json_builder_set(&out, json_name(&schema.members[i]),
+					 schema.members[i].value);
 	return json_builder_object(&out);
 }
 
-struct json schema_plain(struct arena *arena, struct json schema)
+static struct json plain_members(struct arena *arena, struct json properties, const char *any)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < properties.count; i++) {
+		struct str name = json_name(&properties.members[i]);
+		struct json member = schema_plain(arena, properties.members[i].value, any);
+
+		json_builder_set(&out, name,
+				 speaks_for_itself(name) ? without_description(arena, member)
+							 : member);
+	}
+	return json_builder_object(&out);
+}
+
+struct json schema_plain(struct arena *arena, struct json schema, const char *any)
 {
 	struct json type = plain_type(json_get_c(schema, "type"));
 	struct json values = json_get_c(schema, "enum"), items = json_get_c(schema, "items");
@@ -41,18 +64,17 @@ struct json schema_plain(struct arena *arena, struct json schema)
 	struct json_builder out;
 
 	json_builder_init(&out, arena);
-	/* Any value: what has a form of its own there is an object. */
 	json_builder_set(&out, STR("type"),
-			 json_is(type, JSON_UNDEFINED) ? json_string(STR("object")) : type);
+			 json_is(type, JSON_UNDEFINED) ? json_string_c(any) : type);
 	json_builder_set(&out, STR("description"), json_get_c(schema, "description"));
 	if (str_starts_with(format, STR("date")))
 		json_builder_set(&out, STR("format"), json_string(format));
 	if (json_is(values, JSON_ARRAY))
 		json_builder_set(&out, STR("enum"), without_null(arena, values));
 	if (json_is(items, JSON_OBJECT))
-		json_builder_set(&out, STR("items"), schema_plain(arena, items));
+		json_builder_set(&out, STR("items"), schema_plain(arena, items, any));
 	if (json_is(properties, JSON_OBJECT)) {
-		json_builder_set(&out, STR("properties"), plain_members(arena, properties));
+		json_builder_set(&out, STR("properties"), plain_members(arena, properties, any));
 		json_builder_set(&out, STR("required"), json_get_c(schema, "required"));
 	}
 	return json_builder_object(&out);

@@ -70,15 +70,45 @@ static void judge_unified(struct tool *tool)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
+static void add_tag(struct tool *tool, struct str *tags, struct str tag)
+{
+	for (size_t i = 0; i < tool->tag_count; i++)
+		if (str_equal(tags[i], tag))
+			return;
+	tags[tool->tag_count++] = tag;
+}
+
+static bool is_among(const struct connector_tag *tag, struct str resource)
+{
+	for (size_t i = 0; i < tag->resource_count; i++)
+		if (str_equal(tag->resources[i], resource))
+			return true;
+	return false;
+}
+
+static void make_tags(const struct maker *maker)
+{
+	struct tool *tool = maker->tool;
+	const struct connector *connector = maker->connector;
+	const struct model_resource *model = tool->is_unified ? tool->unified->model : NULL;
+	size_t most = 2 + (model != NULL ? model->tag_count : connector->tag_count);
+	struct str *tags = arena_array(maker->arena, most, sizeof *tags);
+
+	add_tag(tool, tags, model != NULL ? STR("unified") : STR("proxy"));
+	add_tag(tool, tags, tool_resource(tool));
+	for (size_t i = 0; model != NULL && i < model->tag_count; i++)
+		add_tag(tool, tags, model->tags[i]);
+	for (size_t i = 0; model == NULL && i < connector->tag_count; i++)
+		if (is_among(&connector->tags[i], tool_resource(tool)))
+			add_tag(tool, tags, connector->tags[i].name);
+	tool->tags = tags;
+}
+
 static void make(struct maker *maker)
 {
 	struct tool *tool = maker->tool;
-	struct str *tags = arena_array(maker->arena, 2, sizeof *tags);
 
-	tags[0] = tool->is_unified ? STR("unified") : STR("proxy");
-	tags[1] = tool->is_unified ? tool->unified->model->name : tool->native->resource;
-	tool->tags = tags;
-	tool->tag_count = 2;
+	make_tags(maker);
 	if (tool->is_unified)
 		judge_unified(tool);
 	else
@@ -86,6 +116,7 @@ static void make(struct maker *maker)
 	tool->is_replayable = !(tool->kind & TOOL_READ);
 	maker_add_all(maker);
 	maker_name(maker);
+	maker_describe(maker);
 	maker_print(maker);
 	tool->parameters = maker->parameters;
 	tool->parameter_count = maker->count;
