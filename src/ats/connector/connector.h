@@ -138,6 +138,7 @@ struct native_method {
 	bool is_form; /* the body is multipart/form-data: nested members are named a[b] */
 	/* Sent twice it does what it does once: it may be tried again when a connection broke. */
 	bool is_repeatable;
+	bool is_destructive; /* it takes away or replaces what was there */
 	struct str describe;
 	struct str tool; /* its name as a tool (ats/tool); empty: the usual one */
 };

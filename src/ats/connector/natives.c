@@ -200,6 +200,8 @@ static void read_body(struct definition *definition, const struct yaml_node *nod
 	method->is_form = form == 1;
 	method->is_repeatable = is_read;
 	definition_boolean(definition, node, "repeat", &method->is_repeatable);
+	method->is_destructive = !is_read && method->verb != HTTP_POST;
+	definition_boolean(definition, node, "destructive", &method->is_destructive);
 	if (body != NULL && is_read)
 		definition_fault(definition, body->line, "a %s has no body",
 				 http_method_name(method->verb));
@@ -217,7 +219,8 @@ static void read_method(struct definition *definition, const struct yaml_entry *
 			struct native_method *method)
 {
 	static const char *const keys[] = {"request", "page", "items",	"item",	    "query",
-					   "body",    "form", "repeat", "describe", "tool", NULL};
+					   "body",    "form", "repeat", "destructive", "describe",
+					   "tool",    NULL};
 	const struct yaml_node *node = &entry->value;
 
 	if (!definition_is_name(entry->key))

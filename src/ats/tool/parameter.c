@@ -28,6 +28,28 @@ static void make_room(struct maker *maker)
 		memcpy(maker->parameters, old, maker->count * sizeof *old);
 }
 
+/* "Only those of this job." of an argument is "Of this job.": a filter is what it is. */
+static struct json shortened(struct arena *arena, struct json schema)
+{
+	static const struct str prefix = STR_INIT("Only those ");
+	struct str text = json_get_str(schema, "description");
+	struct json_builder out;
+	char *copy;
+
+	if (!str_starts_with(text, prefix) || text.len == prefix.len)
+		return schema;
+	text = str_slice(text, prefix.len, text.len);
+	copy = arena_alloc(arena, text.len);
+	memcpy(copy, text.data, text.len);
+	if (copy[0] >= 'a' && copy[0] <= 'z')
+		copy[0] = (char)(copy[0] - 'a' + 'A');
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < schema.count; i++)
+		json_builder_set(&out, json_name(&schema.members[i]), schema.members[i].value);
+	json_builder_set(&out, STR("description"), json_string(str_make(copy, text.len)));
+	return json_builder_object(&out);
+}
+
 struct tool_parameter *maker_add(struct maker *maker, enum tool_place place, struct str target,
 				 bool is_required, struct json schema)
 {
@@ -42,7 +64,8 @@ struct tool_parameter *maker_add(struct maker *maker, enum tool_place place, str
 		.place = place,
 		.target = target,
 		.is_required = is_required,
-		.schema = schema_plain(maker->arena, schema, any_type(maker)),
+		.schema = schema_plain(maker->arena, shortened(maker->arena, schema),
+				       any_type(maker)),
 	};
 	return &maker->parameters[maker->count++];
 }
@@ -80,7 +103,7 @@ static void add_context(struct maker *maker)
 
 	for (size_t i = 0; i < connector->context_count; i++)
 		maker_add_plain(maker, PLACE_CONTEXT, arena_c(maker->arena, connector->context[i].name),
-				false, "string", "Leave it out: it is the account's.");
+				false, "string", "Leave it out.");
 }
 
 static void add_reading(struct maker *maker)
@@ -94,18 +117,18 @@ static void add_reading(struct maker *maker)
 				"next_cursor of the page before.");
 	}
 	maker_add_plain(maker, PLACE_FIELDS, "fields", false, "string",
-			"Only these, as id,name,job.id.");
+			"As id,name,job.id.");
 	if (tool->is_list && tool->is_unified)
 		maker_add_plain(maker, PLACE_SORT, "sort", false, "string",
-				"By this field, as name or -created_at.");
+				"As name or -created_at.");
 }
 
 static void add_writing(struct maker *maker)
 {
 	maker_add_plain(maker, PLACE_DRY_RUN, "dry_run", false, "boolean",
-			"Only show what would be sent.");
+			"Only show what is sent.");
 	maker_add_plain(maker, PLACE_KEY, "idempotency_key", false, "string",
-			"Of calls with the same key one is done.");
+			"With the same key it is done once.");
 }
 
 /* --- of the ATS's own API --------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ static bool takes_away(const struct unified_write *write)
 	for (size_t i = 0; i < write->step_count; i++) {
 		const struct native_method *method = write->steps[i].method;
 
-		if (method != NULL && method->verb != HTTP_GET && method->verb != HTTP_POST)
+		if (method != NULL && method->is_destructive)
 			return true;
 	}
 	return false;
@@ -50,7 +50,7 @@ static void judge_native(struct tool *tool)
 
 	tool->kind = find_kind(tool->method, is_read);
 	tool->is_list = is_read && method->is_list;
-	tool->is_destructive = !is_read && method->verb != HTTP_POST;
+	tool->is_destructive = method->is_destructive;
 	tool->is_idempotent = is_read || method->is_repeatable;
 }
 

@@ -222,7 +222,7 @@ static void test_all_faults_are_told(void **state)
 	assert_true(str_equal_c(
 		buffer_str(&faults),
 		"models/m/things.yaml:1: `descibe` is not known here; allowed: describe, fields, filters, "
-		"methods, download\n"
+		"methods, download, tags\n"
 		"models/m/things.yaml:1: a resource needs `describe`\n"
 		"models/m/things.yaml:3: `Kind` is no name for a field here: it must be a name in "
 		"lower_snake_case which no other field has\n"
