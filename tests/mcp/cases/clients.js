@@ -27,7 +27,7 @@ function idsIn(text, records) {
 async function callFirst(stage, client) {
 	const admins = await stage.sandboxRecords('admins');
 	const locations = await stage.sandboxRecords('locations');
-	const results = await stage.sandboxRecords('interview_results');
+	const results = await stage.sandboxRecords('results');
 	const [offer] = (await stage.sandboxRecords('offers'));
 	const [candidate] = (await stage.sandboxRecords('candidates'));
 
