@@ -187,6 +187,7 @@ class Carrying(StdioCase):
         said = session.read()
         self.assertEqual((said["id"], said["error"]["code"]), (6, -32603))
         self.assertIn("503", said["error"]["message"])
+        self.assertEqual(session.end()[:2], ([], 0))
 
     def test_notifications_are_never_answered(self):
         endpoint = self.endpoint(
@@ -199,6 +200,45 @@ class Carrying(StdioCase):
         said, code, log = session.end()
         self.assertEqual((said, code, len(endpoint.seen)), ([], 0, 2))
         self.assertIn(b"odd", log)
+
+    def test_a_request_of_today_that_is_cancelled_ends_with_its_connection(self):
+        begun, closed = threading.Event(), threading.Event()
+
+        def wait(http, _):
+            begun.set()
+            if http.connection.recv(1) == b"":
+                closed.set()
+            http.close_connection = True
+
+        session = self.session(self.endpoint(tools__call=wait, ping=lambda http, message: http.give(
+            200, {"jsonrpc": "2.0", "id": message["id"], "result": {}})))
+        session.send(request(1, "tools/call", name="slow", _meta=META))
+        self.assertTrue(begun.wait(30))
+        session.send({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                      "params": {"requestId": 1}}, request(2, "ping", _meta=META))
+        self.assertTrue(closed.wait(30))
+        said, code, _ = session.end()
+        self.assertEqual(([one["id"] for one in said], code), ([2], 0))
+
+    def test_a_request_of_old_that_is_cancelled_is_left_to_the_server(self):
+        begun, told = threading.Event(), threading.Event()
+
+        def wait(http, message):
+            begun.set()
+            told.wait(30)
+            http.give(200, {"jsonrpc": "2.0", "id": message["id"], "result": {}})
+
+        def cancelled(http, _):
+            told.set()
+            http.give(202, b"")
+
+        session = self.session(self.endpoint(tools__call=wait, notifications__cancelled=cancelled))
+        session.send(request("x", "tools/call", name="slow"))
+        self.assertTrue(begun.wait(30))
+        session.send({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                      "params": {"requestId": "x"}})
+        self.assertTrue(told.wait(30))
+        self.assertEqual(session.end()[:2], ([], 0))
 
     def test_a_server_that_is_not_there(self):
         endpoint = self.endpoint()

@@ -395,6 +395,8 @@ static bool cancel(struct passage *passage)
 	if (flight == NULL)
 		return passage->version.len > 0;
 	flight->is_cancelled = true;
+	if (flight->is_modern)
+		loop_interrupt(passage->relay->loop, flight->fiber);
 	return flight->is_modern;
 }
 

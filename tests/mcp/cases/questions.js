@@ -34,7 +34,7 @@ async function learnTruth(stage) {
 }
 
 export async function open() {
-	const stage = await Stage.open('--candidates', '300', '--seed', '1');
+	const stage = await Stage.open('--candidates', '500', '--seed', '7');
 
 	stage.truth = await learnTruth(stage);
 	stage.all = await stage.makeServer({ methods: ['read'] });
