@@ -203,6 +203,7 @@ static struct idempotency_attempt *make_attempt(struct idempotency *idempotency,
 		.arena = arena,
 		.environment_id = request->environment_id,
 		.account_id = request->account_id,
+		.age_max_ms = request->age_max_ms,
 		.key_hash = hash(arena, &request->key, 1),
 		.request_hash = hash(arena, parts, request->source == NULL ? 3 : 4),
 	};

@@ -31,6 +31,9 @@ struct idempotency_request {
 	 * all of it was read: a digest of it is kept with the reply. Until there is a reply its
 	 * length alone counts. */
 	struct http_source *source;
+	/* What is noted from longer ago is another request's, and is forgotten; 0: all that there
+	 * is counts. */
+	int64_t age_max_ms;
 };
 
 /* A reply that was given before. */

@@ -97,29 +97,6 @@ static bool find_calls(struct idempotency_attempt *attempt, struct error *err)
 	return true;
 }
 
-bool rows_find(struct idempotency_attempt *attempt, bool *is_there, struct str *request_hash,
-	       struct idempotency_reply *reply, struct error *err)
-{
-	struct store_value values[PARAMETERS];
-	struct store_rows rows;
-
-	bind_key(attempt, values);
-	*reply = (struct idempotency_reply){0};
-	if (!store_query(attempt->idempotency->store, attempt->arena,
-			 "SELECT request_hash, status, reply FROM idempotency WHERE"
-			 " environment_id = ?1 AND account_id = ?2 AND key_hash = ?3",
-			 values, 3, &rows, err))
-		return false;
-	*is_there = rows.count > 0;
-	if (!*is_there)
-		return true;
-	*request_hash = store_cell(&rows, 0, 0)->bytes;
-	reply->status = (int)store_cell(&rows, 0, 1)->integer;
-	if (reply->status == 0)
-		return find_calls(attempt, err);
-	return rows_open(attempt, REPLY, store_cell(&rows, 0, 2)->bytes, &reply->body, err);
-}
-
 static bool write_one(const struct idempotency_attempt *attempt, const char *sql,
 		      const struct store_value *values, size_t count, struct error *err)
 {
@@ -129,6 +106,52 @@ static bool write_one(const struct idempotency_attempt *attempt, const char *sql
 						  .changes_expected = 1};
 
 	return store_write(attempt->idempotency->store, &statement, 1, err);
+}
+
+/* Its calls go with it. */
+static bool forget(const struct idempotency_attempt *attempt, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+
+	bind_key(attempt, values);
+	return write_one(attempt,
+			 "DELETE FROM idempotency WHERE environment_id = ?1 AND account_id = ?2"
+			 " AND key_hash = ?3",
+			 values, 3, err);
+}
+
+static bool is_too_old(const struct idempotency_attempt *attempt, int64_t created_ms)
+{
+	int64_t now_ms = clock_unix_ms(attempt->idempotency->clock);
+
+	return attempt->age_max_ms > 0 && now_ms - created_ms > attempt->age_max_ms;
+}
+
+bool rows_find(struct idempotency_attempt *attempt, bool *is_there, struct str *request_hash,
+	       struct idempotency_reply *reply, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+	struct store_rows rows;
+
+	bind_key(attempt, values);
+	*reply = (struct idempotency_reply){0};
+	if (!store_query(attempt->idempotency->store, attempt->arena,
+			 "SELECT request_hash, status, reply, created_ms FROM idempotency WHERE"
+			 " environment_id = ?1 AND account_id = ?2 AND key_hash = ?3",
+			 values, 3, &rows, err))
+		return false;
+	*is_there = rows.count > 0;
+	if (!*is_there)
+		return true;
+	if (is_too_old(attempt, store_cell(&rows, 0, 3)->integer)) {
+		*is_there = false;
+		return forget(attempt, err);
+	}
+	*request_hash = store_cell(&rows, 0, 0)->bytes;
+	reply->status = (int)store_cell(&rows, 0, 1)->integer;
+	if (reply->status == 0)
+		return find_calls(attempt, err);
+	return rows_open(attempt, REPLY, store_cell(&rows, 0, 2)->bytes, &reply->body, err);
 }
 
 bool rows_insert(const struct idempotency_attempt *attempt, struct error *err)

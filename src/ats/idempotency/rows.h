@@ -38,6 +38,7 @@ struct idempotency_attempt {
 	struct http_source *inner;
 	crypto_generichash_state *digest;
 	bool is_read;
+	int64_t age_max_ms;
 	const struct noted_call *calls;
 	size_t call_count;
 };

@@ -38,11 +38,11 @@ static void name_call(const struct door *door, const struct door_call *call,
 	const struct model_resource *resource;
 	const struct native_method *native = call->result->native;
 
-	switch (call->door) {
-	case CALLS_CUSTOM:
+	switch (operation->method) {
+	case OPERATION_CUSTOM:
 		record->method = str_from_c(http_method_name(operation->native->verb));
 		return;
-	case CALLS_PROXY:
+	case OPERATION_PROXY:
 		if (native == NULL)
 			native = operation_native(door->services, operation);
 		if (native == NULL)
@@ -69,7 +69,7 @@ static int64_t count_results(const struct door_call *call)
 	case OPERATION_LIST:
 		return (int64_t)(result->items.count + result->streamed);
 	case OPERATION_PROXY:
-		return result->native->is_list ? (int64_t)result->items.count : -1;
+		return result->native != NULL && result->native->is_list ? (int64_t)result->items.count : -1;
 	case OPERATION_GET:
 		return 1;
 	default:

@@ -7,6 +7,8 @@
 
 struct mcp_door {
 	struct mcp_door_options options;
+	struct arena arena;
+	struct mcp_lists *lists; /* as options.toolsets->items (list.c) */
 	/* Of the authorization servers whose tokens are taken: their keys, kept (keys.c). */
 	struct mcp_keys *keys;
 };
@@ -119,7 +121,32 @@ void mcp_send(struct mcp_request *request, struct str message);
 /* --- methods --------------------------------------------------------------------------------- */
 
 void mcp_list_tools(struct mcp_request *request); /* list.c */
+/* Members of a result of tools/list, for servers that have all tools of a connector. */
+struct mcp_lists {
+	struct str plain, structured;
+};
+void mcp_lists_init(struct mcp_door *mcp);
+/* Which of a server's tools a caller may call: the scopes of a token may reach for fewer. */
+bool mcp_may_call(const struct mcp_caller *caller, const struct tool *tool);
+
 void mcp_call_tool(struct mcp_request *request);  /* call.c */
+/* A result of one text; is_error: the model is told what to do about it. */
+void mcp_reply_text(struct mcp_request *request, struct str text, bool is_error);
+/* One tool of the server with its arguments, an object or undefined. */
+void mcp_run_tool(struct mcp_request *request, const struct tool *tool, struct json arguments);
+
+/* --- servers of two tools (search.c) --------------------------------------------------------- */
+
+void mcp_list_search(const struct mcp_request *request, struct buffer *text);
+void mcp_call_search(struct mcp_request *request, struct str name, struct json arguments);
+
+/* --- writes are confirmed (confirm.c) -------------------------------------------------------- */
+
+/* Asks the person at the client, where the server wants that and the client can, or reads what was
+ * answered. False: the exchange has its answer. `*nonce` is of this one confirmation; empty: none
+ * was wanted. */
+bool mcp_confirm(struct mcp_request *request, const struct tool *tool, struct json arguments,
+		 struct str *nonce) MUST_CHECK;
 void mcp_call_fixture(struct mcp_request *request, struct str name); /* fixture.c */
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "front/mcp/parts.h"
 
+enum { LISTS_BYTES_MAX = 64 * 1024 * 1024 };
+
 struct mcp_door *mcp_door_create(const struct mcp_door_options *options)
 {
 	struct mcp_door *mcp = calloc(1, sizeof *mcp);
@@ -10,11 +12,16 @@ struct mcp_door *mcp_door_create(const struct mcp_door_options *options)
 	if (mcp == NULL)
 		die("out of memory");
 	mcp->options = *options;
+	arena_init(&mcp->arena, LISTS_BYTES_MAX);
+	mcp_lists_init(mcp);
 	return mcp;
 }
 
 void mcp_door_destroy(struct mcp_door *mcp)
 {
+	if (mcp == NULL)
+		return;
+	arena_finish(&mcp->arena);
 	free(mcp);
 }
 
@@ -25,27 +32,12 @@ static void ping(struct mcp_request *request)
 	mcp_reply_members(request, STR(""));
 }
 
-static void call_tool(struct mcp_request *request)
-{
-	struct json name = json_get_c(request->params, "name");
-	struct json arguments = json_get_c(request->params, "arguments");
-
-	if (!json_is(name, JSON_STRING))
-		mcp_fail(request, 400, MCP_INVALID_PARAMS, "name must be the name of a tool",
-			 json_undefined());
-	else if (!json_is(arguments, JSON_UNDEFINED) && !json_is(arguments, JSON_OBJECT))
-		mcp_fail(request, 400, MCP_INVALID_PARAMS, "arguments must be an object",
-			 json_undefined());
-	else
-		mcp_call_fixture(request, json_str(name));
-}
-
 static const struct method {
 	struct str name;
 	bool is_modern, is_legacy;
 	void (*run)(struct mcp_request *request);
 } methods[] = {
-	{STR_INIT("tools/call"), true, true, call_tool},
+	{STR_INIT("tools/call"), true, true, mcp_call_tool},
 	{STR_INIT("tools/list"), true, true, mcp_list_tools},
 	{STR_INIT("server/discover"), true, false, mcp_discover},
 	{STR_INIT("initialize"), false, true, mcp_initialize},
