@@ -61,6 +61,10 @@ void mcp_reply_text(struct mcp_request *request, struct str text, bool is_error)
 static void reply_error(struct mcp_request *request, const struct error *err,
 			const struct operation_result *result)
 {
+	static const struct operation_result none;
+
+	if (result == NULL)
+		result = &none;
 	mcp_reply_text(request, shape_error(request->exchange->arena, err, result), true);
 }
 
