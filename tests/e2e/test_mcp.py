@@ -3,6 +3,8 @@ confirmed. Over the unix socket, where an account's tools are to be had without 
 import http.client
 import json
 import socket
+import threading
+import time
 import urllib.parse
 
 from harness import Case
@@ -409,3 +411,53 @@ class Writes(McpCase):
             _, done = self.ask(capabilities, confirm)
             self.assertEqual(done["result"]["resultType"], "complete", done)
         self.assertEqual(self.count(), 3)
+
+
+class CalledOff(McpCase):
+    """The ATS does not answer: only who calls off ends the call before its time is up."""
+
+    PATIENCE = 25  # seconds; a call has 60
+
+    def setUp(self):
+        super().setUp()
+        self.set_faults(stall=1.0)
+
+    def told(self):
+        return self.client.get("/log", door="mcp")[2]["result"]
+
+    def until(self, holds, meanwhile=lambda: None):
+        end = time.monotonic() + self.PATIENCE
+        while not holds():
+            self.assertLess(time.monotonic(), end, "the call was not ended")
+            meanwhile()
+
+    def start(self, number, results):
+        def call():
+            results.append(self.call(FIVE[0], number=number))
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        return thread
+
+    def cancel(self, number):
+        status, _, _ = self.post({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                  "params": {"requestId": number}})
+        self.assertEqual(status, 202)
+
+    def test_by_a_notification(self):
+        results = []
+        thread = self.start("slow", results)
+        self.until(lambda: not thread.is_alive(), lambda: self.cancel("slow"))
+        self.assertTrue(results[0][0], results)
+
+    def test_by_closing_the_connection(self):
+        connection = Local(self.data / "tenon.sock")
+        params = {"name": FIVE[0], "_meta": {META + "protocolVersion": MODERN,
+                                             META + "clientCapabilities": {}}}
+        connection.request("POST", f"/mcp/account/{self.account}?environment=production",
+                           json.dumps(self.message("tools/call", params)),
+                           {"Content-Type": "application/json", "Mcp-Method": "tools/call",
+                            "MCP-Protocol-Version": MODERN, "Mcp-Name": FIVE[0]})
+        self.assertEqual(self.told(), [])
+        connection.close()
+        self.until(self.told)
+        self.assertIsNotNone(self.told()[0]["error"])

@@ -248,12 +248,15 @@ static void take_call(const struct call *call, const struct error *err)
 static void run_planned(struct call *call)
 {
 	struct mcp_request *request = call->request;
+	struct mcp_running running;
 	struct error err;
 	struct json result;
 
 	if (!mcp_confirm(request, call->tool, call->arguments, &call->nonce))
 		return;
+	mcp_running_begin(&running, request, call->tool->kind & TOOL_READ);
 	result = run(call, &err);
+	mcp_running_end(&running);
 	bool is_done = !json_is(result, JSON_UNDEFINED);
 	end_attempt(call, result);
 	if (!request->is_streaming)

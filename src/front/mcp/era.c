@@ -158,6 +158,17 @@ void mcp_discover(struct mcp_request *request)
 	mcp_reply(request, json_builder_object(&result));
 }
 
+/* Told once, for the log of the calls that follow. */
+static void note_client(struct mcp_request *request)
+{
+	struct json info = json_get_c(request->params, "clientInfo");
+
+	if (!request->caller.is_fixture)
+		mcp_server_note_client(request->door->mcp_servers, request->caller.held,
+				       http_exchange_header(request->exchange, "user-agent"),
+				       json_get_str(info, "name"), json_get_str(info, "version"));
+}
+
 void mcp_initialize(struct mcp_request *request)
 {
 	struct arena *arena = request->exchange->arena;
@@ -173,5 +184,6 @@ void mcp_initialize(struct mcp_request *request)
 	json_builder_set(&result, STR("capabilities"), tools_capability(arena));
 	json_builder_set(&result, STR("serverInfo"), json_builder_object(&info));
 	json_builder_set(&result, STR("instructions"), json_string_c(instructions));
+	note_client(request);
 	mcp_reply(request, json_builder_object(&result));
 }

@@ -2,6 +2,8 @@
 #ifndef FRONT_MCP_PARTS_H
 #define FRONT_MCP_PARTS_H
 
+#include <pthread.h>
+
 #include "front/mcp/mcp.h"
 #include "front/mcp/shape.h"
 
@@ -9,6 +11,10 @@ struct mcp_door {
 	struct mcp_door_options options;
 	struct arena arena;
 	struct mcp_lists *lists; /* as options.toolsets->items (list.c) */
+	/* Calls of the older era that are under way in all workers, under the lock (cancel.c). */
+	pthread_mutex_t lock;
+	struct mcp_running *running;
+	uint64_t last_number;
 	/* Of the authorization servers whose tokens are taken: their keys, kept (keys.c). */
 	struct mcp_keys *keys;
 };
@@ -134,6 +140,22 @@ void mcp_call_tool(struct mcp_request *request);  /* call.c */
 void mcp_reply_text(struct mcp_request *request, struct str text, bool is_error);
 /* One tool of the server with its arguments, an object or undefined. */
 void mcp_run_tool(struct mcp_request *request, const struct tool *tool, struct json arguments);
+
+/* --- calls that are called off (cancel.c) ---------------------------------------------------- */
+
+struct mcp_running {
+	struct mcp_request *request;
+	struct loop *loop;
+	struct fiber *fiber;
+	bool is_read;
+	uint64_t number; /* 0: it is on no list */
+	struct mcp_running *next;
+};
+/* Around the work of a call: from now on it ends when its client calls it off. */
+void mcp_running_begin(struct mcp_running *running, struct mcp_request *request, bool is_read);
+void mcp_running_end(struct mcp_running *running);
+/* notifications/cancelled */
+void mcp_cancel(struct mcp_request *request);
 
 /* --- servers of two tools (search.c) --------------------------------------------------------- */
 

@@ -13,6 +13,7 @@ struct mcp_door *mcp_door_create(const struct mcp_door_options *options)
 		die("out of memory");
 	mcp->options = *options;
 	arena_init(&mcp->arena, LISTS_BYTES_MAX);
+	pthread_mutex_init(&mcp->lock, NULL);
 	mcp_lists_init(mcp);
 	return mcp;
 }
@@ -22,6 +23,7 @@ void mcp_door_destroy(struct mcp_door *mcp)
 	if (mcp == NULL)
 		return;
 	arena_finish(&mcp->arena);
+	pthread_mutex_destroy(&mcp->lock);
 	free(mcp);
 }
 
@@ -65,10 +67,13 @@ static void run_message(struct mcp_request *request)
 {
 	if (!mcp_read(request) || !mcp_check(request))
 		return;
-	if (json_is(request->id, JSON_UNDEFINED) || request->method.len == 0)
-		request->exchange->status = 202;
-	else
+	if (!json_is(request->id, JSON_UNDEFINED) && request->method.len > 0) {
 		run_method(request);
+		return;
+	}
+	request->exchange->status = 202;
+	if (!request->is_modern && str_equal(request->method, STR("notifications/cancelled")))
+		mcp_cancel(request);
 }
 
 static void answer(const struct door *door, struct http_exchange *exchange,
