@@ -3,17 +3,33 @@
 import { countTokens } from 'gpt-tokenizer';
 import { textOf } from './connect.js';
 
-const words = (text) => text.toLowerCase().split(/[^a-z]+/).filter((one) => one.length > 2);
+const words = (text) => text.toLowerCase().split(/[^a-z]+/).filter((one) => one.length > 2)
+	.map((one) => one.replace(/s$/, ''));
+const plain = new Set(['list', 'all']);
 
-/** How well a tool fits what is looked for: words of the name weigh more than others. */
+/** How well a tool fits what is looked for: its name should have those words, and few others. */
 function rate(tool, query) {
-	const name = tool.name.replaceAll('_', ' ');
+	const wanted = words(query);
+	const name = words(tool.name).filter((word) => !plain.has(word));
+	const told = words(tool.description);
 
-	return words(query).reduce((sum, word) => {
-		const stem = word.replace(/s$/, '');
-		return sum + (name.includes(stem) ? 3 : 0) + (tool.description.toLowerCase().includes(stem) ? 1 : 0);
-	}, 0) - name.length / 100;
+	return wanted.reduce((sum, word) => sum + (name.includes(word) ? 3 : 0)
+		+ (told.includes(word) ? 1 : 0), 0) - name.filter((word) => !wanted.includes(word)).length;
 }
+
+/** A list that takes what is known, and wants nothing else. */
+function takes({ name, inputSchema }, given) {
+	return name.startsWith('list_') && given.every((one) => inputSchema.properties[one])
+		&& (inputSchema.required ?? []).every((one) => given.includes(one));
+}
+
+/** Other people's words stand between marks, which are no part of them. */
+export const unmark = (text) => text.replace(/^<<(\w+) ([^]*) \1>>$/, '$2');
+
+/** Lists as the schema wants them: some are texts with commas. */
+const fit = (tool, args) => Object.fromEntries(Object.entries(args).map(([name, value]) =>
+	[name, Array.isArray(value) && tool.inputSchema.properties[name].type === 'string'
+		? value.join(',') : value]));
 
 /** The JSON of a result, whatever stands around it. */
 export function read(text) {
@@ -48,15 +64,14 @@ export class Agent {
 		return text;
 	}
 
-	/** The tool that fits best among those that take these arguments and only read. */
-	async find(query, needed) {
-		const found = this.isSearching ? read(await this.ask('search_tools', { query, limit: 3 })).tools
-			: this.tools.filter(({ annotations }) => annotations.readOnlyHint)
-				.sort((a, b) => rate(b, query) - rate(a, query));
-		const tool = found.find(({ inputSchema }) =>
-			needed.every((name) => inputSchema.properties[name]));
+	/** The list that fits best among those that take these arguments. */
+	async find(query, given) {
+		const found = this.isSearching ? read(await this.ask('search_tools', { query, limit: 5 })).tools
+			: this.tools;
+		const [tool] = found.filter((one) => takes(one, given))
+			.sort((a, b) => rate(b, query) - rate(a, query));
 
-		if (!tool) throw new Error(`no tool for "${query}" with ${needed}: ${found.map((one) => one.name)}`);
+		if (!tool) throw new Error(`no tool for "${query}" with ${given}: ${found.map((one) => one.name)}`);
 		return tool;
 	}
 
@@ -68,11 +83,12 @@ export class Agent {
 	/** All records of a list, page by page. */
 	async records(query, args = {}) {
 		const tool = await this.find(query, Object.keys(args));
+		const fitting = fit(tool, args);
 		const records = [];
 		let cursor;
 
 		do {
-			const page = read(await this.call(tool, { ...args, ...cursor ? { cursor } : {} }));
+			const page = read(await this.call(tool, { ...fitting, ...cursor ? { cursor } : {} }));
 			if (page.next_cursor && page.next_cursor === cursor) throw new Error('the cursor stands still');
 			records.push(...page.result ?? []);
 			cursor = page.next_cursor;

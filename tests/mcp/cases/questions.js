@@ -1,6 +1,6 @@
 // Ten questions of recruiters, answered with the tools alone; the sandbox knows whether rightly.
 import assert from 'node:assert/strict';
-import { Agent } from '../agent.js';
+import { Agent, unmark } from '../agent.js';
 import { makeHttp, withClient } from '../connect.js';
 import { Stage } from '../stage.js';
 
@@ -24,7 +24,8 @@ async function learnTruth(stage) {
 	truth.candidate = of(truth.candidates);
 	truth.offer = of(truth.offers);
 	truth.stage = of(truth.stages);
-	truth.admin = (id) => `${admin.get(id).first_name} ${admin.get(id).last_name}`;
+	truth.admin = (id) => (admin.has(id) ? `${admin.get(id).first_name} ${admin.get(id).last_name}`
+		: 'A guest');
 	truth.job = truth.offers.find((one) => /glassblower/i.test(title(one)));
 	const noted = count(truth.notes.map((one) => one.candidate_id));
 	truth.noted = truth.candidates.find((one) => noted[one.id] > 2 && one.emails.length > 0
@@ -49,7 +50,7 @@ async function findJob(agent, title) {
 }
 
 async function findCandidate(agent, name) {
-	const [found] = await agent.records('list candidates by name', { name, fields: ['id', 'name'], limit });
+	const [found] = await agent.records('list candidates', { name, fields: ['id', 'name'], limit });
 
 	return found.id;
 }
@@ -59,9 +60,9 @@ const questions = {
 	'who interviewed the candidates for the glassblower job, and how did they rate them': {
 		answer: async (agent, { job }) => {
 			const id = await findJob(agent, job.title);
-			const interviews = await agent.records('list interviews of a job',
+			const interviews = await agent.records('list interviews',
 				{ job_id: id, limit, fields: ['candidate', 'interviewers'] });
-			const cards = await agent.records('list scorecards of a job',
+			const cards = await agent.records('list scorecards',
 				{ job_id: id, limit, fields: ['candidate', 'interviewer', 'overall_recommendation'] });
 			return [
 				...interviews.map((one) => `${one.candidate.name} met ${
@@ -96,14 +97,14 @@ const questions = {
 	'what do the notes on a candidate say': {
 		answer: async (agent, { noted }) => {
 			const id = await findCandidate(agent, noted.name);
-			return (await agent.records('list notes on a candidate', { id, limit }))
-				.map((one) => one.text).sort();
+			return (await agent.records('list candidate notes', { candidate_id: id, limit }))
+				.map((one) => unmark(one.text)).sort();
 		},
 		truth: (truth) => truth.notes.filter((one) => one.candidate_id === truth.noted.id)
 			.map((one) => one.text).sort(),
 	},
 	'why were candidates turned down for the glassblower job': {
-		answer: async (agent, { job }) => count((await agent.records('list applications of a job',
+		answer: async (agent, { job }) => count((await agent.records('list applications',
 			{ job_id: await findJob(agent, job.title), limit, fields: ['status', 'reject_reason'] }))
 			.filter((one) => ['rejected', 'withdrawn'].includes(one.status))
 			.map((one) => one.reject_reason?.name)),
@@ -111,7 +112,7 @@ const questions = {
 			.map((one) => one.disqualify_reason ?? undefined)),
 	},
 	'how many candidates are at each step for the glassblower job': {
-		answer: async (agent, { job }) => count((await agent.records('list applications of a job',
+		answer: async (agent, { job }) => count((await agent.records('list applications',
 			{ job_id: await findJob(agent, job.title), limit, fields: ['status', 'current_stage'] }))
 			.filter((one) => !['rejected', 'withdrawn'].includes(one.status))
 			.map((one) => one.current_stage.name)),
@@ -137,7 +138,7 @@ const questions = {
 	},
 	'how is a candidate reached, and what did they apply for': {
 		answer: async (agent, { noted }) => {
-			const [one] = await agent.records('list candidates by name',
+			const [one] = await agent.records('list candidates',
 				{ name: noted.name, limit, fields: ['emails', 'applications.job'] });
 			return [one.emails.map(({ email }) => email).sort(),
 				(one.applications ?? []).map(({ job }) => job.name).sort()];
