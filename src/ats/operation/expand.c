@@ -71,6 +71,9 @@ static enum expanded expand_one(struct expansion *expansion, struct json *item)
 
 	operation.method = OPERATION_GET;
 	operation.remote_query_count = 0; /* that was for the list */
+	/* Several run at once, and none of them alone is what the caller waits for. */
+	operation.budget = NULL;
+	operation.progress = NULL;
 	if (!native_text(run.arena, json_get_c(*item, "id"), &operation.id))
 		return EXPANDED_NOT;
 	run.operation = &operation;

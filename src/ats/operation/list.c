@@ -38,14 +38,17 @@ bool list_refuse(const struct run *run, const struct run_filter *lacking, struct
 		STR_ARGS(run->connector->label), STR_ARGS(run->resource->model->name), field);
 }
 
-/* One unified record, if it passes the filters. */
-static bool add_child(struct listing *listing, struct json unified, struct error *err)
+/* One unified record, if it passes the filters. `place`: before it. */
+static bool add_child(struct listing *listing, const struct place *place, struct json unified,
+		      struct error *err)
 {
 	const struct run_filter *lacking = NULL;
 	enum match match = filters_match(listing->run, unified, &lacking);
 
-	if (match == MATCH_YES)
+	if (match == MATCH_YES) {
+		budget_note(listing->run, place);
 		json_builder_add(&listing->items, unified);
+	}
 	return match != MATCH_UNKNOWN || list_refuse(listing->run, lacking, err);
 }
 
@@ -57,14 +60,20 @@ static bool add_children(struct listing *listing, struct mapping *mapping, struc
 	size_t first = list_first_child(listing, record);
 
 	for (size_t i = first; i < children.count; i++) {
+		struct place within = listing->place;
+
+		if (i > 0) {
+			within.parent = place_member(record, STR("id"));
+			within.children = (int64_t)i;
+		}
 		if (list_is_full(listing)) {
 			listing->has_moved = true;
 			listing->place.parent = place_member(record, STR("id"));
 			listing->place.children = (int64_t)i;
 			return false;
 		}
-		*ok = add_child(listing, mapping_record(mapping, record, json_at(children, i)),
-				err);
+		*ok = add_child(listing, &within,
+				mapping_record(mapping, record, json_at(children, i)), err);
 		if (!*ok)
 			return false;
 	}

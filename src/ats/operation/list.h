@@ -28,10 +28,19 @@ bool list_refuse(const struct run *run, const struct run_filter *lacking, struct
  * more than may be read at once. */
 bool list_read_whole(struct run *run, struct json *records, struct error *err) MUST_CHECK;
 
+/* --- budget.c -------------------------------------------------------------------------------- */
+
+/* Before a record is added: where the list goes on with it. */
+void budget_note(struct run *run, const struct place *place);
+/* Ends the page before the first record that has no room. */
+void budget_apply(struct run *run);
+
 /* --- sort.c ---------------------------------------------------------------------------------- */
 
 /* A page of the list in the operation's order; its cursor tells the record after which to go on. */
 bool sort_list(struct run *run, struct error *err) MUST_CHECK;
+/* The cursor behind a record of it. */
+struct str sort_seal(const struct run *run, struct json record);
 
 /* --- sift.c ---------------------------------------------------------------------------------- */
 

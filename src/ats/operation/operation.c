@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "ats/operation/run.h"
+#include "ats/operation/list.h"
 
 static int64_t read_limit(struct json limits, const char *name, int64_t otherwise)
 {
@@ -87,6 +87,16 @@ static bool check_raw(const struct run *run, struct error *err)
 	return true;
 }
 
+static bool run_list(struct run *run, struct error *err)
+{
+	if (!plan_make(run, err) || !check_raw(run, err) || !sort_plan(run, err) ||
+	    !select_make(run, err) || !list_run(run, err) ||
+	    (run->operation->expand && !expand_run(run, err)) || !select_records(run, err))
+		return false;
+	budget_apply(run);
+	return true;
+}
+
 static bool run_method(struct run *run, struct error *err)
 {
 	switch (run->operation->method) {
@@ -104,9 +114,7 @@ static bool run_method(struct run *run, struct error *err)
 	case OPERATION_LIST:
 		break;
 	}
-	return plan_make(run, err) && check_raw(run, err) && sort_plan(run, err) &&
-	       select_make(run, err) && list_run(run, err) &&
-	       (!run->operation->expand || expand_run(run, err)) && select_records(run, err);
+	return run_list(run, err);
 }
 
 static bool is_unified(const struct operation *operation)

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "ats/operation/place.h"
+#include "ats/operation/list.h"
 
 /* --- which method is meant ------------------------------------------------------------------- */
 
@@ -314,6 +314,7 @@ static bool add_page(struct pages *pages, size_t limit, bool *is_over, struct er
 			&window, err))
 		return is_enough(pages, err);
 	for (; i < window.count && pages->items.count < limit; i++) {
+		budget_note(run, &pages->place);
 		json_builder_add(&pages->items, window.records.items[window.items[i]]);
 		page_pass(method, &pages->place, &window, i);
 	}
@@ -345,6 +346,7 @@ static bool run_list(struct run *run, const struct native_call *call, struct err
 	run->result->items = json_builder_array(&pages.items);
 	if (pages.has_more)
 		run->result->next_cursor = cursor_seal(run, &pages.place);
+	budget_apply(run);
 	return true;
 }
 

@@ -354,6 +354,9 @@ static void note_try(struct run *run, const struct native_call *call, int64_t to
 	run->result->upstream_ns += took_ns;
 	run->result->calls++;
 	run->services->counts->upstream_calls++;
+	if (is_over && run->operation != NULL && run->operation->progress != NULL)
+		run->operation->progress->told(run->operation->progress, run->result->calls,
+					       run->note_count);
 	/* What a caller took to send a body is not to be missing for the calls after it. */
 	if (call->source != NULL && run->deadline_ns < INT64_MAX - took_ns)
 		run->deadline_ns += took_ns;

@@ -48,6 +48,9 @@ struct run {
 	const struct operation_file *file; /* what the record tells of its file; NULL: no record */
 	struct json query;       /* the same as an object, for mappings */
 	bool lacks_fields;       /* what was listed so far: `expand` is worth its calls */
+	struct place *notes;	 /* before each record of a list which has a budget (budget.c) */
+	size_t note_count;
+	const struct json *sorted; /* the page's records, whole, where tenon sorted them */
 	struct json *lookups;    /* per lookup of the plan: its pages' records; see lookup.c */
 };
 

@@ -138,6 +138,7 @@ static bool take(struct listing *listing, const struct mapping *mapping,
 		if (entry->match == MATCH_YES && list_is_full(listing))
 			return true;
 		if (entry->match == MATCH_YES) {
+			budget_note(listing->run, &listing->place);
 			json_builder_add(&listing->items, entry->unified);
 			listing->whole += was_unknown;
 		}

@@ -155,7 +155,7 @@ static bool read_entry(const struct run *run, struct json record, struct entry *
 /* --- the cursor ------------------------------------------------------------------------------- */
 
 /* The values by which the record is sorted, as a JSON array. */
-static struct str seal(const struct run *run, struct json record)
+struct str sort_seal(const struct run *run, struct json record)
 {
 	const struct operation *operation = run->operation;
 	struct json values[OPERATION_SORTS_MAX + 1];
@@ -231,7 +231,8 @@ bool sort_list(struct run *run, struct error *err)
 	for (size_t i = first; i < count && i < first + limit; i++)
 		json_builder_add(&page, entries[i].record);
 	run->result->items = json_builder_array(&page);
+	run->sorted = page.items;
 	if (first + limit < count)
-		run->result->next_cursor = seal(run, entries[first + limit - 1].record);
+		run->result->next_cursor = sort_seal(run, entries[first + limit - 1].record);
 	return arena_check(run->arena, err);
 }

@@ -28,6 +28,22 @@ struct walk {
 
 static struct walk walk;
 
+/* With a budget of so many records pages end early. 0: there is none. */
+static size_t room;
+
+struct budget {
+	struct operation_budget base;
+	size_t asked;
+};
+
+static bool has_room(struct operation_budget *base, struct json record)
+{
+	struct budget *budget = (struct budget *)base;
+
+	assert_true(json_is(record, JSON_OBJECT));
+	return budget->asked++ < room;
+}
+
 static void walk_page(struct world *world, struct str *cursor)
 {
 	struct operation operation = world_operation(world, walk.resource);
@@ -37,8 +53,11 @@ static void walk_page(struct world *world, struct str *cursor)
 	operation.cursor = *cursor;
 	operation.filters = walk.filters;
 	operation.filter_count = walk.filter_count;
+	struct budget budget = {{has_room}, 0};
+	operation.budget = room > 0 ? &budget.base : NULL;
 	world_must(world, &operation);
 	assert_true(world->result.items.count <= (size_t)operation.limit);
+	assert_true(room == 0 || world->result.items.count <= room);
 	assert_true(world->kiln.limit_most <= 40);
 	for (size_t i = 0; i < world->result.items.count; i++)
 		walk.ids[walk.count++] = arena_str(&world->setup, world_id(world, i));
@@ -60,6 +79,14 @@ static void walk_all(struct world *world)
 		if (walk.between != NULL)
 			walk.between(world);
 	} while (cursor.len > 0);
+}
+
+/* The same without a budget and with small ones. */
+static void world_run_with_rooms(void (*test)(struct world *world))
+{
+	for (room = 0; room <= 3; room++)
+		world_run(test);
+	room = 0;
 }
 
 static size_t count_id(int64_t id)
@@ -105,6 +132,29 @@ static void test_each_way_of_paging_gives_the_list_at_any_limit(void **state)
 {
 	(void)state;
 	world_run(walk_styles);
+}
+
+static void walk_with_little_room(struct world *world)
+{
+	static const char *const styles[] = {"offsets", "plains", "numbers", "cursors",
+					     "links",   "wholes"};
+	static const size_t rooms[] = {1, 2, 7, 39, 100};
+
+	for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
+		for (size_t j = 0; j < sizeof rooms / sizeof rooms[0]; j++) {
+			room = rooms[j];
+			walk = (struct walk){.resource = styles[i], .limit = 41};
+			walk_all(world);
+			check_whole_walk();
+		}
+	}
+	room = 0;
+}
+
+static void test_a_page_that_ends_for_want_of_room_loses_nothing(void **state)
+{
+	(void)state;
+	world_run(walk_with_little_room);
 }
 
 static void walk_full_pages(struct world *world)
@@ -449,7 +499,7 @@ static void walk_handles(struct world *world)
 static void test_records_within_records_are_given_in_pieces(void **state)
 {
 	(void)state;
-	world_run(walk_handles);
+	world_run_with_rooms(walk_handles);
 }
 
 static void walk_handles_changing(struct world *world)
@@ -520,7 +570,7 @@ static void walk_matching(struct world *world)
 static void test_filters_of_our_own_are_applied_over_pages(void **state)
 {
 	(void)state;
-	world_run(walk_matching);
+	world_run_with_rooms(walk_matching);
 }
 
 static void walk_calls(struct world *world)
@@ -541,7 +591,7 @@ static void walk_calls(struct world *world)
 static void test_the_calls_of_one_list_follow_one_another(void **state)
 {
 	(void)state;
-	world_run(walk_calls);
+	world_run_with_rooms(walk_calls);
 }
 
 /* --- cursors --------------------------------------------------------------------------------- */
@@ -712,6 +762,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_way_of_paging_gives_the_list_at_any_limit),
+		cmocka_unit_test(test_a_page_that_ends_for_want_of_room_loses_nothing),
 		cmocka_unit_test(test_several_native_pages_fill_one_page),
 		cmocka_unit_test(test_records_without_ids_are_all_given),
 		cmocka_unit_test(test_an_empty_list_is_one_empty_page),
