@@ -202,6 +202,34 @@ static void test_notes_end_after_seven_days_and_with_their_account(void **state)
 	world_run(forget);
 }
 
+/* A note that is only good for so long is another request's afterwards, calls and all. */
+static void be_good_for_a_while(struct world *world)
+{
+	struct idempotency *notes = open_notes(world);
+	struct idempotency_request request = request_of(world, "k", "{}");
+	struct idempotency_attempt *attempt;
+	struct idempotency_reply reply;
+
+	request.age_max_ms = 300000;
+	end_with(begin(world, notes, "k", "{}"), 200, "{}");
+	assert_true(idempotency_begin(notes, &world->arena, &request, &attempt, &reply,
+				      &world->err));
+	assert_int_equal(reply.status, 200);
+	world->time.now_ns += 3600LL * 1000000000;
+	assert_true(idempotency_begin(notes, &world->arena, &request, &attempt, &reply,
+				      &world->err));
+	assert_int_equal(reply.status, 0);
+	end_with(attempt, 201, "{}");
+	assert_int_equal(replay(world, notes, "k", "{}").status, 201);
+	idempotency_destroy(notes);
+}
+
+static void test_a_note_may_be_good_for_a_shorter_time(void **state)
+{
+	(void)state;
+	world_run(be_good_for_a_while);
+}
+
 static void seal(struct world *world)
 {
 	struct idempotency *notes = open_notes(world);
@@ -227,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_key_is_refused),
 		cmocka_unit_test(test_calls_of_a_cut_off_attempt_are_remembered),
 		cmocka_unit_test(test_notes_end_after_seven_days_and_with_their_account),
+		cmocka_unit_test(test_a_note_may_be_good_for_a_shorter_time),
 		cmocka_unit_test(test_replies_are_sealed),
 	};
 
