@@ -123,10 +123,8 @@ bool expand_items(struct run *run, struct json *items, enum expanded *told, size
 {
 	struct expansion expansion = {.run = run, .items = items, .told = told, .count = count};
 
-	for (size_t i = find_parallel(run, count); i > 0; i--) {
-		loop_group_add(&expansion.group);
-		loop_spawn(loop_current(), expand_some, &expansion);
-	}
+	for (size_t i = find_parallel(run, count); i > 0; i--)
+		loop_group_spawn(&expansion.group, expand_some, &expansion);
 	loop_group_join(&expansion.group);
 	if (expansion.has_failed)
 		*err = expansion.err;

@@ -275,12 +275,14 @@ static bool wait_for_retry(struct run *run, const struct outcome *outcome, int t
 	int64_t delay_ms = find_delay_ms(run, outcome, tries, err);
 	int64_t start_ns = now_ns(run);
 
-	if (!outcome->may_repeat || tries + 1 >= TRIES_MAX ||
+	if (!outcome->may_repeat || tries + 1 >= TRIES_MAX || loop_is_interrupted() ||
 	    start_ns + delay_ms * MS_NS >= run->deadline_ns ||
 	    !limiter_pay_retry(run->limiter, outcome->cost))
 		return false;
 	loop_sleep_ms(delay_ms);
 	run->result->wait_ns += now_ns(run) - start_ns;
+	if (loop_is_interrupted())
+		return false;
 	run->result->retries++;
 	run->services->counts->upstream_retries++;
 	return true;
@@ -295,6 +297,8 @@ static bool acquire(struct run *run, const struct native_call *call, struct erro
 
 	if (now_ns(run) >= run->deadline_ns)
 		return error_set(err, ERROR_TIMEOUT, "the time for this operation is used up");
+	if (loop_is_interrupted())
+		return error_set(err, ERROR_TIMEOUT, "the operation was given up");
 	if (call->is_elsewhere)
 		return true;
 	ok = limiter_acquire(run->limiter, run->deadline_ns, &waited_ns, err);
