@@ -214,6 +214,11 @@ class Docs(Case):
         done = subprocess.run([ROOT / "tools" / "coverage", "--check"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_tools_are_told(self):
+        done = subprocess.run([ROOT / "tools" / "mcp-tools", "--check"], capture_output=True, text=True,
+                              env={**os.environ, "TENON": str(TENON)})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_operating(self):
         text = self.run_blocks("README.md", "docs/operating.md")
         self.assertGreaterEqual(len(blocks_of("docs/operating.md")), 4)

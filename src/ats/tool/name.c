@@ -91,6 +91,10 @@ static struct str make_title(const struct maker *maker)
 		return arena_format(arena, "%c%.*s a %.*s%s%.*s", tool->method.data[0] - 'a' + 'A',
 				    (int)tool->method.len - 1, tool->method.data + 1,
 				    STR_ARGS(where), gap, STR_ARGS(one));
+	if (where.len == 0)
+		return arena_format(arena, "%c%.*s: %.*s", all.data[0] - 'a' + 'A',
+				    (int)all.len - 1, all.data + 1,
+				    STR_ARGS(tool_spaced(arena, tool->method)));
 	return arena_format(arena, "%.*s%s%.*s: %.*s", STR_ARGS(where), gap, STR_ARGS(all),
 			    STR_ARGS(tool_spaced(arena, tool->method)));
 }

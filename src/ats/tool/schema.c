@@ -116,20 +116,80 @@ static struct json of_type(struct arena *arena, const char *type, const char *de
 	return json_builder_object(&out);
 }
 
-/* Records are open: what a unified one is, the description tells; the ATS's own is the ATS's. */
+/* A list of such; undefined: of anything. */
+static struct json of_items(struct arena *arena, struct json items)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("type"), json_string(STR("array")));
+	json_builder_set(&out, STR("items"), items);
+	return json_builder_object(&out);
+}
+
+static const char *record_type(const struct model_field *field)
+{
+	static const char *const names[] = {
+		[MODEL_TEXT] = "string",      [MODEL_INTEGER] = "integer",
+		[MODEL_NUMBER] = "number",    [MODEL_BOOLEAN] = "boolean",
+		[MODEL_DATE_TIME] = "string", [MODEL_DATE] = "string",
+		[MODEL_ENUM] = "string",      [MODEL_OBJECT] = "object",
+	};
+
+	if (field->is_list)
+		return "array";
+	return field->type == MODEL_ANY || field->type == MODEL_FILE ? NULL : names[field->type];
+}
+
+/* What a unified record's fields are, as far as masks, cuts and marks leave them so: neither
+ * values nor formats. Which are there depends on the ATS and on what was asked for. */
+static void put_record(const struct maker *maker, struct json_builder *properties)
+{
+	const struct model_resource *model = maker->tool->unified->model;
+
+	for (size_t i = 0; i < model->field_count; i++) {
+		const char *type = record_type(&model->fields[i]);
+		struct json schema;
+
+		if (type == NULL)
+			continue;
+		schema = model->fields[i].is_list ? of_items(maker->arena, json_undefined())
+						  : of_type(maker->arena, type, NULL);
+		json_builder_set(properties, model->fields[i].name, schema);
+	}
+}
+
+static struct json record_schema(const struct maker *maker)
+{
+	struct json_builder out, properties;
+
+	json_builder_init(&out, maker->arena);
+	json_builder_init(&properties, maker->arena);
+	json_builder_set(&out, STR("type"), json_string(STR("object")));
+	if (maker->tool->is_unified && (maker->tool->kind & TOOL_READ)) {
+		put_record(maker, &properties);
+		json_builder_set(&out, STR("properties"), json_builder_object(&properties));
+	}
+	return json_builder_object(&out);
+}
+
+/* Of a list the page, else the record, or what a dry run or an ATS's own answer tells: open. */
 static struct json output_schema(const struct maker *maker)
 {
 	struct arena *arena = maker->arena;
-	struct json_builder out, properties, list;
+	struct json record = record_schema(maker);
+	struct json own = json_get_c(record, "properties");
+	struct json_builder out, properties;
 
 	json_builder_init(&properties, arena);
 	if (maker->tool->is_list) {
-		json_builder_init(&list, arena);
-		json_builder_set(&list, STR("type"), json_string(STR("array")));
-		json_builder_set(&list, STR("items"), of_type(arena, "object", NULL));
-		json_builder_set(&properties, STR("result"), json_builder_object(&list));
+		json_builder_set(&properties, STR("result"), of_items(arena, record));
 		json_builder_set(&properties, STR("next_cursor"),
 				 of_type(arena, "string", "Not there on the last page."));
+	} else {
+		for (size_t i = 0; json_is(own, JSON_OBJECT) && i < own.count; i++)
+			json_builder_set(&properties, json_name(&own.members[i]),
+					 own.members[i].value);
 	}
 	json_builder_set(&properties, STR("note"),
 			 of_type(arena, "string", "What is missing, and how to get it."));

@@ -199,6 +199,15 @@ static void test_the_same_definitions_make_the_same_bytes(void **state)
 	}
 }
 
+static struct str print(struct json value)
+{
+	struct buffer out;
+
+	buffer_init(&out, &arena, 1 << 20);
+	json_print(&out, value);
+	return buffer_str(&out);
+}
+
 /* --- schemas ---------------------------------------------------------------------------------- */
 
 static bool is_one_of(struct str text, const char *const *names)
@@ -258,7 +267,6 @@ static void test_schemas_are_flat_and_plain(void **state)
 		struct json properties = json_get_c(tool->schema, "properties");
 
 		assert_plain(tool, tool->schema);
-		assert_plain(tool, tool->output);
 		assert_str(json_get_str(tool->schema, "type"), "object");
 		assert_str(json_get_str(tool->output, "type"), "object");
 		assert_true(json_is(json_get_c(tool->schema, "additionalProperties"), JSON_BOOL));
@@ -269,6 +277,35 @@ static void test_schemas_are_flat_and_plain(void **state)
 					 STR_ARGS(json_name(&properties.members[k])));
 		}
 	}
+}
+
+/* Nothing is required, and no values or formats are promised that a mask would break. */
+static void test_outputs_are_open_objects(void **state)
+{
+	struct json properties, record;
+
+	(void)state;
+	for (size_t i = 0; i < toolset->count; i++) {
+		struct str text = print(toolset->tools[i].output);
+
+		assert_int_equal(json_is(json_get_c(json_get_c(toolset->tools[i].output,
+							       "properties"), "result"),
+					 JSON_OBJECT),
+				 toolset->tools[i].is_list);
+		assert_true(str_find(text, STR("\"required\"")) < 0);
+		assert_true(str_find(text, STR("\"format\"")) < 0);
+		assert_true(str_find(text, STR("\"enum\"")) < 0);
+		assert_true(str_find(text, STR("additionalProperties")) < 0);
+	}
+	properties = json_get_c(find("list_all_ats_candidates")->output, "properties");
+	record = json_get_c(json_get_c(properties, "result"), "items");
+	assert_str(json_get_str(json_get_c(json_get_c(record, "properties"), "emails"), "type"),
+		   "array");
+	properties = json_get_c(find("get_single_ats_job_by_id")->output, "properties");
+	assert_str(json_get_str(json_get_c(properties, "openings"), "type"), "integer");
+	assert_true(str_find(find("get_single_ats_job_by_id")->text, STR("outputSchema")) < 0);
+	assert_true(str_find(find("get_single_ats_job_by_id")->text_structured,
+			     STR("\"outputSchema\":{\"type\":\"object\"")) > 0);
 }
 
 static void test_every_tool_has_what_all_have(void **state)
@@ -429,15 +466,6 @@ static void test_a_unified_list(void **state)
 		      0, "job_id", "5");
 }
 
-static struct str print(struct json value)
-{
-	struct buffer out;
-
-	buffer_init(&out, &arena, 1 << 20);
-	json_print(&out, value);
-	return buffer_str(&out);
-}
-
 static void test_a_native_write(void **state)
 {
 	struct tool_call call =
@@ -579,6 +607,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_names_are_short_plain_and_in_order),
 	cmocka_unit_test(test_the_same_definitions_make_the_same_bytes),
 	cmocka_unit_test(test_schemas_are_flat_and_plain),
+	cmocka_unit_test(test_outputs_are_open_objects),
 	cmocka_unit_test(test_every_tool_has_what_all_have),
 	cmocka_unit_test(test_annotations_are_true),
 	cmocka_unit_test(test_words_that_choose),
