@@ -4,7 +4,7 @@
 
 enum {
 	TEXT_BYTES_LIST = 2000, /* of one text in a list; past it a record's own tool shows it */
-	ENVELOPE_BYTES = 600,	/* for what stands around the records */
+	ENVELOPE_BYTES = 1536,	/* for what stands around the records: a cursor, notes */
 	TEXT_BYTES_LEAST = 40,
 	ITEMS_LEAST = 3,
 };
@@ -15,6 +15,8 @@ static const char others_note[] =
 struct shape_state {
 	struct buffer records; /* printed, parted by commas */
 	size_t count;
+	size_t left_out; /* of an answer that has no pages */
+	bool is_too_long; /* a value of which nothing could be shown */
 	struct trim trim;
 	char mark[9]; /* of this result alone, so that no text can close it */
 };
@@ -39,6 +41,9 @@ void shape_init(struct shape *shape, struct arena *arena, const struct tool *too
 		.fields = tool != NULL && tool->is_unified ? (struct str){NULL, 0} : fields,
 		.text_max = TEXT_BYTES_LIST,
 		.items_max = SIZE_MAX,
+		.members_max = SIZE_MAX,
+		.resource = tool != NULL && tool->native != NULL ? tool->native->resource
+								 : (struct str){NULL, 0},
 		.mark = str_from_c(state->mark),
 	};
 	if (tool != NULL && tool->is_unified) {
@@ -58,30 +63,52 @@ static struct str print(struct arena *arena, struct json value)
 	return buffer_str(&text);
 }
 
+/* A structured result has everything twice. */
 static size_t budget_of(const struct shape *shape)
 {
-	return (size_t)shape->server->output_bytes_max - ENVELOPE_BYTES;
+	size_t bytes = (size_t)shape->server->output_bytes_max;
+
+	return (shape->server->is_structured ? bytes / 2 : bytes) - ENVELOPE_BYTES;
 }
 
-/* A value that keeps within `bytes`: its longest texts and lists are cut shorter and shorter. */
+static size_t lessen(size_t most, size_t begin, size_t least)
+{
+	if (most > begin)
+		return begin;
+	return most / 4 > least ? most / 4 : least;
+}
+
+/* False: no less can be shown. */
+static bool show_less(struct trim *trim, size_t bytes)
+{
+	if (trim->text_max > TEXT_BYTES_LEAST)
+		trim->text_max = lessen(trim->text_max, bytes / 2, TEXT_BYTES_LEAST);
+	else if (trim->items_max > ITEMS_LEAST)
+		trim->items_max = lessen(trim->items_max, 256, ITEMS_LEAST);
+	else if (trim->members_max > ITEMS_LEAST)
+		trim->members_max = lessen(trim->members_max, 64, ITEMS_LEAST);
+	else
+		return false;
+	return true;
+}
+
+/* A value that keeps within `bytes`: first its longest texts are cut shorter and shorter, then its
+ * lists, then its objects. */
 static struct str print_within(struct shape *shape, struct json value, size_t bytes)
 {
 	struct trim *trim = &shape->state->trim;
 	struct trim before = *trim;
 	struct str text = print(shape->arena, trim_value(trim, value));
 
-	while (text.len > bytes &&
-	       (trim->text_max > TEXT_BYTES_LEAST || trim->items_max > ITEMS_LEAST)) {
-		trim->text_max = trim->text_max > 4 * TEXT_BYTES_LEAST ? trim->text_max / 4
-								       : TEXT_BYTES_LEAST;
-		trim->items_max = trim->items_max > 4096 ? 256
-				  : trim->items_max > 4 * ITEMS_LEAST ? trim->items_max / 4
-								      : ITEMS_LEAST;
+	while (text.len > bytes && show_less(trim, bytes))
 		text = print(shape->arena, trim_value(trim, value));
-	}
 	trim->text_max = before.text_max;
 	trim->items_max = before.items_max;
-	return text;
+	trim->members_max = before.members_max;
+	if (text.len <= bytes)
+		return text;
+	shape->state->is_too_long = true;
+	return STR("{}");
 }
 
 static void keep(struct shape_state *state, struct str text)
@@ -123,6 +150,12 @@ static struct str make_note(const struct shape *shape, bool is_short)
 	if (is_short)
 		add_note(&note, STR("The page ends early to keep results short: go on with "
 				    "next_cursor, or ask for fewer fields."));
+	if (state->left_out > 0)
+		add_note(&note, arena_format(shape->arena,
+					     "%zu more records are left out: ask for fewer.",
+					     state->left_out));
+	if (state->is_too_long)
+		add_note(&note, STR("It is too long to be shown: ask for some of its fields."));
 	if (state->trim.cut_count > 0)
 		add_note(&note, STR("Long texts or lists were cut where \xE2\x80\xA6 stands: ask for "
 				    "one record, or for fewer fields, to see more."));
@@ -145,15 +178,43 @@ static void append_note(struct buffer *out, const struct shape *shape, bool is_s
 
 /* --- results ---------------------------------------------------------------------------------- */
 
+/* Lists that are not read in pages come as the ATS answers them. */
+static struct json find_items(struct shape *shape, const struct operation_result *result)
+{
+	struct json items = result->items, body = json_undefined();
+	struct error ignored;
+
+	if (result->status == 0)
+		return items;
+	if (result->body.len > 0 && json_parse(shape->arena, result->body, &json_limits_default,
+					       &body, &ignored)) {
+		items = result->native == NULL || result->native->items.len == 0
+				? body
+				: json_get_path(body, result->native->items);
+	}
+	return json_is(items, JSON_ARRAY) ? items : json_undefined();
+}
+
+/* Those records that the operation asked for room are there already. */
+static void keep_others(struct shape *shape, struct json items)
+{
+	struct shape_state *state = shape->state;
+
+	for (size_t i = state->count; i < items.count; i++) {
+		if (has_room(&shape->base, json_at(items, i)))
+			continue;
+		state->left_out = items.count - i;
+		return;
+	}
+}
+
 static struct str print_list(struct shape *shape, const struct operation *operation,
-			     const struct operation_result *result)
+			     const struct operation_result *result, struct json items)
 {
 	struct shape_state *state = shape->state;
 	struct buffer out;
 
-	/* Without a budget the operation asked nobody. */
-	for (size_t i = state->count; i < result->items.count; i++)
-		keep(state, print(shape->arena, trim_value(&state->trim, json_at(result->items, i))));
+	keep_others(shape, items);
 	buffer_init(&out, shape->arena, SIZE_MAX);
 	buffer_append_c(&out, "{\"result\":[");
 	buffer_append(&out, buffer_str(&state->records));
@@ -197,6 +258,12 @@ static struct json find_value(const struct shape *shape, const struct operation_
 	return value;
 }
 
+/* Its own member would be taken for the note. */
+static bool is_note(struct json value)
+{
+	return !json_is(json_get_c(value, "note"), JSON_UNDEFINED);
+}
+
 /* An object with the value in it, or the value where it is one. */
 static struct str print_one(struct shape *shape, const struct operation_result *result)
 {
@@ -207,11 +274,11 @@ static struct str print_one(struct shape *shape, const struct operation_result *
 	shape->state->trim.text_max = budget_of(shape);
 	text = print_within(shape, value, budget_of(shape));
 	buffer_init(&out, shape->arena, SIZE_MAX);
-	if (json_is(value, JSON_OBJECT) && text.len > 0) {
+	if (json_is(value, JSON_OBJECT) && !is_note(value)) {
 		buffer_append(&out, str_slice(text, 0, text.len - 1));
 	} else {
 		buffer_append_c(&out, "{\"result\":");
-		buffer_append(&out, text.len > 0 ? text : STR("\"done\""));
+		buffer_append(&out, json_is(value, JSON_UNDEFINED) ? STR("\"done\"") : text);
 	}
 	append_note(&out, shape, false);
 	buffer_append_byte(&out, '}');
@@ -236,8 +303,9 @@ void shape_result(struct shape *shape, const struct operation *operation,
 {
 	struct json structured = json_undefined();
 	struct error ignored;
-	struct str text = shape->tool->is_list ? print_list(shape, operation, result)
-					       : print_one(shape, result);
+	struct json items = shape->tool->is_list ? find_items(shape, result) : structured;
+	struct str text = json_is(items, JSON_ARRAY) ? print_list(shape, operation, result, items)
+						     : print_one(shape, result);
 
 	if (shape->server->is_structured &&
 	    !json_parse(shape->arena, text, &json_limits_default, &structured, &ignored))
@@ -287,24 +355,50 @@ static const char *advice(const struct error *err)
 	}
 }
 
-struct str shape_error(struct arena *arena, const struct error *err,
+/* What the ATS said, without what is masked of it. */
+static struct str show_remote(struct arena *arena, const struct connector *connector,
+			      const struct mcp_server *server, struct str body)
+{
+	struct trim trim = {.arena = arena,
+			    .connector = connector,
+			    .server = server,
+			    .text_max = REMOTE_BYTES_MAX,
+			    .items_max = 20,
+			    .members_max = 20};
+	struct error ignored;
+	struct json value;
+
+	if (!json_parse(arena, body, &json_limits_default, &value, &ignored))
+		return trim_message(&trim, body);
+	value = trim_value(&trim, value);
+	return json_is(value, JSON_STRING) ? trim_message(&trim, json_str(value))
+					   : trim_message(&trim, print(arena, value));
+}
+
+struct str shape_error(struct arena *arena, const struct connector *connector,
+		       const struct mcp_server *server, const struct error *err,
 		       const struct operation_result *result)
 {
-	struct str remote = str_slice(result->remote_body, 0, REMOTE_BYTES_MAX);
+	const struct trim trim = {.arena = arena, .connector = connector, .server = server};
+	struct str remote = result->remote_body;
+	struct str message = trim_message(&trim, str_from_c(err->message));
 	struct buffer out;
 
 	buffer_init(&out, arena, SIZE_MAX);
-	buffer_append_c(&out, err->message);
-	buffer_append_c(&out, ".");
+	buffer_append(&out, message);
+	if (!str_ends_with(message, STR(".")))
+		buffer_append_c(&out, ".");
 	if (err->field[0] != '\0')
 		buffer_append_format(&out, " Argument: %s.", err->field);
 	if (err->allowed[0] != '\0')
 		buffer_append_format(&out, " Allowed: %s.", err->allowed);
 	append_names(&out, " The ATS wants: ", result->remote_insight.missing_fields);
 	append_names(&out, " The account lacks the right: ", result->remote_insight.missing_rights);
-	if (result->remote_status != 0 && remote.len > 0)
+	if (result->remote_status != 0 && remote.len > 0) {
+		remote = show_remote(arena, connector, server, remote);
 		buffer_append_format(&out, " The ATS answered %d: %.*s", result->remote_status,
-				     STR_ARGS(trim_text(arena, remote)));
+				     STR_ARGS(trim_head(remote, REMOTE_BYTES_MAX)));
+	}
 	if (err->retry_after_ms > 0)
 		buffer_append_format(&out, " Try again in %lld seconds.",
 				     (long long)(err->retry_after_ms + 999) / 1000);

@@ -33,8 +33,9 @@ struct shape_result {
 void shape_result(struct shape *shape, const struct operation *operation,
 		  const struct operation_result *result, struct shape_result *out);
 /* What a model should know of an error: what was wrong, which argument, what is allowed, what the
- * ATS said, whether to try again and when. One text. */
-struct str shape_error(struct arena *arena, const struct error *err,
+ * ATS said (without what the server masks), whether to try again and when. One text. */
+struct str shape_error(struct arena *arena, const struct connector *connector,
+		       const struct mcp_server *server, const struct error *err,
 		       const struct operation_result *result);
 
 #endif

@@ -1,5 +1,6 @@
 /* One value as it is to be read: HTML as text, nothing that is null or empty, nothing that is
  * masked, texts and lists no longer than they may be. */
+#include "ats/connector/html.h"
 #include "front/mcp/shape_parts.h"
 
 static const struct str masked = STR_INIT("[masked]");
@@ -11,59 +12,104 @@ struct place {
 	enum model_pii kind;
 	struct str wanted; /* fields below; empty: all */
 	bool is_masked;
+	struct str name; /* of the member that holds this; of a record: its resource */
 };
 
 /* --- texts ------------------------------------------------------------------------------------ */
 
-static uint32_t read_code(struct str text, size_t at, size_t *len)
+/* Length of the character at `at`; of what is no UTF-8 each byte is U+FFFD. */
+static size_t read_code(struct str text, size_t at, uint32_t *code)
 {
-	unsigned char c = (unsigned char)text.data[at];
-	size_t want = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	uint32_t code = want == 1 ? c : c & (0xff >> (want + 1));
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char lead = (unsigned char)text.data[at];
+	size_t len = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 
-	*len = at + want <= text.len ? want : 1;
-	for (size_t i = 1; i < *len; i++)
-		code = code << 6 | ((unsigned char)text.data[at + i] & 0x3f);
-	return code;
+	*code = len == 1 ? lead : lead & (0xffU >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		unsigned char next = at + i < text.len ? (unsigned char)text.data[at + i] : 0;
+
+		if (lead < 0xc0 || (next & 0xc0) != 0x80) {
+			*code = 0xfffd;
+			return 1;
+		}
+		*code = *code << 6 | (next & 0x3f);
+	}
+	if (*code < least[len] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
+		*code = 0xfffd;
+	return len;
 }
 
-/* Controls, marks of direction, and tags: a model reads them, and a person does not see them. */
+/* Controls, marks of direction, tags and selectors: a model reads them, and a person does not see
+ * them. Joiners stay: some scripts are not to be read without. */
 static bool is_unseen(uint32_t code)
 {
-	return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0) ||
-	       (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e) ||
-	       (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || code == 0xad ||
-	       (code >= 0xe0000 && code <= 0xe0fff);
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0x00, 0x08},	  {0x0b, 0x1f},	    {0x7f, 0x9f},     {0xad, 0xad},
+		{0x34f, 0x34f},	  {0x61c, 0x61c},   {0x115f, 0x1160}, {0x17b4, 0x17b5},
+		{0x180b, 0x180f}, {0x200b, 0x200b}, {0x200e, 0x200f}, {0x202a, 0x202e},
+		{0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0d}, {0xfeff, 0xfeff},
+		{0xffa0, 0xffa0}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
+	};
+
+	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
 }
 
 static struct str without_unseen(struct arena *arena, struct str text)
 {
-	char *out = arena_alloc(arena, text.len + 1);
-	size_t len = 0, step;
+	struct buffer out;
+	uint32_t code;
 
-	for (size_t i = 0; i < text.len; i += step) {
-		if (is_unseen(read_code(text, i, &step)))
-			continue;
-		memcpy(out + len, text.data + i, step);
-		len += step;
+	buffer_init(&out, arena, SIZE_MAX);
+	for (size_t i = 0, step; i < text.len; i += step) {
+		step = read_code(text, i, &code);
+		if (code == 0xfffd)
+			buffer_append(&out, STR("\xef\xbf\xbd"));
+		else if (!is_unseen(code))
+			buffer_append(&out, str_slice(text, i, i + step));
 	}
-	return str_make(out, len);
+	return buffer_str(&out);
+}
+
+/* A text of which only an ampersand looks like HTML is one for people, line breaks and all. */
+static bool is_html(struct str text)
+{
+	static const char *const names[] = {
+		"p",	  "br", "div", "span",	"ul",	"ol",	"li",  "a",   "b",   "i",
+		"u",	  "em", "h1",  "h2",	"h3",	"h4",	"h5",  "table", "tr", "td",
+		"strong", "hr", "img", "html",	"body", "font", "pre", "script", "style", "blockquote"};
+	char space[HTML_NAME_MAX];
+
+	for (size_t at = 0; at < text.len; at++) {
+		if (text.data[at] != '<')
+			continue;
+		struct str name = html_read_name(str_slice(text, at, text.len), space);
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+			if (str_equal_c(name, names[i]))
+				return true;
+	}
+	return false;
 }
 
 struct str trim_text(struct arena *arena, struct str text)
 {
-	text = connector_plain_text(arena, text);
+	/* Characters that entities stand for are looked at, too. */
+	if (is_html(text))
+		text = html_to_text(arena, text);
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 
 		if (c >= 0x7f || (c < 0x20 && c != '\n' && c != '\t'))
-			return without_unseen(arena, text);
+			return str_trim(without_unseen(arena, text));
 	}
-	return text;
+	return str_trim(text);
 }
 
-/* Not within a character. */
-static struct str cut(struct str text, size_t bytes)
+struct str trim_head(struct str text, size_t bytes)
 {
 	while (bytes > 0 && bytes < text.len && ((unsigned char)text.data[bytes] & 0xc0) == 0x80)
 		bytes--;
@@ -85,7 +131,7 @@ static struct json show_text(struct trim *trim, const struct place *place, struc
 
 		trim->cut_count++;
 		text = arena_format(trim->arena, "%.*s\xE2\x80\xA6 [%zu more bytes]",
-				    STR_ARGS(cut(text, trim->text_max)), rest);
+				    STR_ARGS(trim_head(text, trim->text_max)), rest);
 	}
 	if (is_others) {
 		trim->others_count++;
@@ -121,14 +167,28 @@ static bool is_wanted(const struct trim *trim, struct str wanted, struct str nam
 	return below->len > 0;
 }
 
-static enum model_pii native_kind(const struct trim *trim, struct str name, enum model_pii above)
+/* "candidate.name" says more of a member than "name". */
+static bool is_named(struct str personal, struct str above, struct str name, bool is_dotted)
+{
+	struct str rest = personal;
+
+	if (!is_dotted)
+		return str_equal(personal, name);
+	return str_find_byte(personal, '.') >= 0 && str_equal(str_cut(&rest, '.'), above) &&
+	       str_equal(rest, name);
+}
+
+/* Of a member that no model tells: by its name, in the ATS's words. */
+static enum model_pii native_kind(const struct trim *trim, const struct place *place,
+				  struct str name)
 {
 	const struct connector *connector = trim->connector;
 
-	for (size_t i = 0; i < connector->personal_count; i++)
-		if (str_equal(connector->personal[i].name, name))
-			return connector->personal[i].kind;
-	return above;
+	for (int is_dotted = 1; is_dotted >= 0; is_dotted--)
+		for (size_t i = 0; i < connector->personal_count; i++)
+			if (is_named(connector->personal[i].name, place->name, name, is_dotted))
+				return connector->personal[i].kind;
+	return place->kind;
 }
 
 static bool is_masked(const struct trim *trim, struct str name, enum model_pii kind)
@@ -143,28 +203,44 @@ static bool is_masked(const struct trim *trim, struct str name, enum model_pii k
 	return false;
 }
 
+/* What is masked of an object is masked of all in it, but for ids: they tell nothing of a person,
+ * and other calls need them. */
 static struct place enter(const struct trim *trim, const struct place *place, struct str name,
 			  struct str wanted)
 {
 	const struct model_field *field =
 		model_find_among(place->fields, place->fields == NULL ? 0 : place->count, name);
-	struct place inner = {.kind = field != NULL ? field->pii
-				      : trim->root != NULL
-					      ? place->kind
-					      : native_kind(trim, name, place->kind),
-			      .wanted = wanted};
+	bool is_id = str_equal(name, STR("id"));
+	struct place inner = {.kind = field != NULL ? field->pii : native_kind(trim, place, name),
+			      .wanted = wanted,
+			      .name = name};
 
 	if (field != NULL && field->type == MODEL_OBJECT) {
 		inner.fields = field->fields;
 		inner.count = field->field_count;
 	}
-	inner.is_masked = place->is_masked || is_masked(trim, name, inner.kind);
+	if (is_id)
+		inner.kind = MODEL_PII_NONE;
+	inner.is_masked = (place->is_masked && !is_id) || is_masked(trim, name, inner.kind);
 	return inner;
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
 
 static struct json walk(struct trim *trim, const struct place *place, struct json value);
+
+/* Many ATS's tell a text twice, once of them in HTML. */
+static bool is_again(const struct json_builder *members, struct str name, struct json value)
+{
+	const struct json_member *items = members->items;
+
+	if (!str_ends_with(name, STR("html")) || !json_is(value, JSON_STRING))
+		return false;
+	for (size_t i = 0; i < members->count; i++)
+		if (json_is(items[i].value, JSON_STRING) && json_equal(items[i].value, value))
+			return true;
+	return false;
+}
 
 static struct json walk_object(struct trim *trim, const struct place *place, struct json value)
 {
@@ -175,12 +251,16 @@ static struct json walk_object(struct trim *trim, const struct place *place, str
 	for (size_t i = 0; i < value.count; i++) {
 		struct str name = json_name(&value.members[i]);
 
+		if (out.count == trim->members_max) {
+			trim->cut_count++;
+			break;
+		}
 		if (!is_wanted(trim, place->wanted, name, &below))
 			continue;
 		struct place inner = enter(trim, place, name, below);
 		struct json member = walk(trim, &inner, value.members[i].value);
-		if (!json_is(member, JSON_NULL))
-			json_builder_set(&out, name, member);
+		if (!json_is(member, JSON_NULL) && !is_again(&out, name, member))
+			json_builder_set(&out, trim_text(trim->arena, name), member);
 	}
 	return out.count > 0 ? json_builder_object(&out) : json_null();
 }
@@ -225,9 +305,53 @@ static struct json walk(struct trim *trim, const struct place *place, struct jso
 
 struct json trim_value(struct trim *trim, struct json value)
 {
-	struct place place = {.fields = trim->root, .count = trim->root_count, .wanted = trim->fields};
+	struct place place = {.fields = trim->root,
+			      .count = trim->root_count,
+			      .wanted = trim->fields,
+			      .name = trim->resource};
 	struct json out = walk(trim, &place, value);
 
 	/* A record of which nothing is left is there all the same. */
 	return json_is(out, JSON_NULL) && json_is(value, JSON_OBJECT) ? json_object(NULL, 0) : out;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static bool is_of_address(char byte)
+{
+	return (byte >= '0' && byte <= '9') || ((byte | 32) >= 'a' && (byte | 32) <= 'z') ||
+	       byte == '.' || byte == '_' || byte == '-' || byte == '+' || byte == '%' ||
+	       (unsigned char)byte >= 0x80;
+}
+
+/* The address around the '@' at `at`; false when there is none. */
+static bool find_address(struct str text, size_t at, size_t *begin, size_t *end)
+{
+	*begin = at;
+	*end = at + 1;
+	while (*begin > 0 && is_of_address(text.data[*begin - 1]))
+		--*begin;
+	while (*end < text.len && is_of_address(text.data[*end]))
+		++*end;
+	return *begin < at && *end > at + 1;
+}
+
+struct str trim_message(const struct trim *trim, struct str text)
+{
+	struct str plain = trim_text(trim->arena, text);
+	struct buffer out;
+	size_t from = 0, begin, end;
+
+	if (!is_masked(trim, STR("email"), MODEL_PII_CONTACT))
+		return plain;
+	buffer_init(&out, trim->arena, SIZE_MAX);
+	for (size_t i = 0; i < plain.len; i++) {
+		if (plain.data[i] != '@' || !find_address(plain, i, &begin, &end) || begin < from)
+			continue;
+		buffer_append(&out, str_slice(plain, from, begin));
+		buffer_append(&out, masked);
+		from = end;
+	}
+	buffer_append(&out, str_slice(plain, from, plain.len));
+	return buffer_str(&out);
 }
