@@ -30,13 +30,6 @@ static bool native_reference(void *context, struct arena *arena, const struct js
 	return true;
 }
 
-struct str connector_plain_text(struct arena *arena, struct str text)
-{
-	bool is_html = str_find_byte(text, '<') >= 0 || str_find_byte(text, '&') >= 0;
-
-	return is_html ? html_to_text(arena, text) : text;
-}
-
 /* $plain_text(html) */
 static bool native_plain_text(void *context, struct arena *arena, const struct json *arguments,
 			      struct json *out, struct jsonata_error *error)
