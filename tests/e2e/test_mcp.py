@@ -284,6 +284,24 @@ class Calls(McpCase):
         is_error, text = self.call(FIVE[0])
         self.assertTrue(is_error, text)
 
+    def test_progress_comes_as_events(self):
+        params = {"name": "list_all_ats_candidates", "arguments": {"limit": 3},
+                  "_meta": {"progressToken": "p"}}
+        status, headers, text = self.post(self.message("tools/call", params),
+                                          {"Accept": "application/json, text/event-stream"})
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["content-type"], "text/event-stream")
+        self.assertEqual(headers["x-accel-buffering"], "no")
+        events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+        told = [e["params"] for e in events if e.get("method") == "notifications/progress"]
+        self.assertTrue(told)
+        self.assertTrue(all(t["progressToken"] == "p" for t in told))
+        steps = [t["progress"] for t in told]
+        self.assertEqual(steps, sorted(set(steps)))
+        self.assertIn("result", events[-1])
+        self.assertEqual(self.post(self.message("tools/call", params))[1]["content-type"],
+                         "application/json")
+
     def test_the_log_has_the_call(self):
         self.call(FIVE[0])
         self.call("list_all_ats_candidates", {"limit": 0})
