@@ -65,7 +65,11 @@ static void reply_error(struct mcp_request *request, const struct error *err,
 
 	if (result == NULL)
 		result = &none;
-	mcp_reply_text(request, shape_error(request->exchange->arena, err, result), true);
+	mcp_reply_text(request,
+		       shape_error(request->exchange->arena,
+				   request->caller.held->toolset->connector,
+				   &request->caller.held->server, err, result),
+		       true);
 }
 
 /* --- progress -------------------------------------------------------------------------------- */
