@@ -9,8 +9,12 @@ from harness import TENON, Case, Client, create_key, link_account
 # Which thing a path's {id} names, by the path's beginning; those of ATSs are theirs, not an
 # environment's. A new kind of thing must be told here: the test fails on what it cannot place.
 THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token",
-          "/environment/{id}": "environment"}
+          "/environment/{id}": "environment", "/mcp/account/{id}": "account"}
+# Things within an account: the path's {id} is the account's.
+WITHIN = {"mcp_id": "MCP server"}
 OF_THE_ATS = ("/unified/", "/proxy/")
+# Opened by a token of its own, whoever's key it is.
+BY_OWN_TOKEN = ("/mcp/{mcp_id}",)
 # What stands for parameters that are no ids of things.
 PLAIN = {"resource": "candidates", "model": "ats", "method": "list", "connector": "recruitee",
          "name": "recruitee", "integration": "recruitee", "path": "candidates", "id": "7"}
@@ -35,16 +39,16 @@ class Place:
     def __str__(self):
         return f"{self.method} {self.path}, {self.name} in {self.where}"
 
-    def fill(self, part):
-        name = part[1:-1]
-        return PLAIN[name] if part.startswith("{") else part
+    @staticmethod
+    def fill(part, around):
+        return around[part[1:-1]] if part.startswith("{") else part
 
-    def request(self, identifier, body):
-        """(target, body) with the identifier in its place."""
+    def request(self, identifier, body, around):
+        """(target, body) with the identifier in its place; `around`: what is in the other ones."""
         parts = self.path.split("/")
         if self.where == "path":
             parts[parts.index("{" + self.name + "}")] = identifier
-        target = "/".join(self.fill(part) for part in parts)
+        target = "/".join(self.fill(part, around) for part in parts)
         if self.where == "query":
             target += f"?{self.name}={identifier}"
         if self.where == "body":
@@ -80,6 +84,9 @@ class Document:
             thing = self.thing_of_path(path)
             if thing:
                 yield Place(method, path, "path", "id", thing)
+            for name, within in WITHIN.items():
+                if "{" + name + "}" in path and path not in BY_OWN_TOKEN:
+                    yield Place(method, path, "path", name, within)
             for parameter in map(self.contract.resolve, operation.get("parameters", [])):
                 if parameter["in"] == "query" and parameter["name"] in IN_QUERY_AND_BODY:
                     yield Place(method, path, "query", parameter["name"],
@@ -134,13 +141,19 @@ class Isolation(Case):
         account = json.loads(link_account(self.data, self.box, "staging").stdout)["id"]
         status, _, token = self.other.request("POST", "/link-token", {"tenant_id": "theirs"})
         self.assertEqual(status, 201, token)
-        return {"account": account, "key": create_key(self.data, "staging")["id"],
+        status, _, server = self.other.request("POST", f"/integrated-account/{account}/mcp", {})
+        self.assertEqual(status, 201, server)
+        return {"account": account, "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
                 "link token": token["id"],
                 "environment": self.other.get("/integrated-account/" + account)[2]["environment_id"]}
 
     def answer(self, place, identifier, operation, client=None):
-        target, body = place.request(identifier,
-                                     self.document.body(place.method, place.path, operation))
+        account = self.theirs["account"] if client else self.account
+        around = {**PLAIN, "mcp_id": self.theirs["MCP server"]}
+        if place.name in WITHIN:
+            around["id"] = account
+        target, body = place.request(
+            identifier, self.document.body(place.method, place.path, operation), around)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         status, headers, answer = (client or self.client).request(place.method, target, body, headers)
         if isinstance(answer, dict):

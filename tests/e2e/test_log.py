@@ -8,7 +8,7 @@ from harness import Case, Client, create_key, link_account
 
 MEMBERS = {"id", "created_at", "integrated_account_id", "connector", "door", "resource", "method",
            "status", "error", "duration_ms", "upstream_ms", "wait_ms", "call_count", "retry_count",
-           "result_count", "request_id"}
+           "result_count", "request_id", "mcp_server_id", "tool", "client_name", "client_version"}
 FREE = ("--limit", "requests=100000")  # a patient client would wait
 
 

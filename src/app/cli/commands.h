@@ -16,6 +16,7 @@ extern const struct cli_command cmd_key;
 extern const struct cli_command cmd_link_token;
 extern const struct cli_command cmd_log;
 extern const struct cli_command cmd_mcp;
+extern const struct cli_command cmd_mcp_server;
 extern const struct cli_command cmd_oauth_app;
 extern const struct cli_command cmd_openapi;
 extern const struct cli_command cmd_override;

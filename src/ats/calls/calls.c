@@ -69,6 +69,17 @@ static void keep(struct str *text, char *room)
 	text->data = room;
 }
 
+/* A caller's own words. */
+static void keep_printable(struct str *text, char *room)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < text->len && len < ROWS_CLIENT_BYTES; i++)
+		if (text->data[i] >= ' ' && text->data[i] < 0x7f)
+			room[len++] = text->data[i];
+	*text = str_make(room, len);
+}
+
 /* Ids grow, whatever the clock does. */
 static int64_t next_id(struct calls *calls, int64_t now_ms)
 {
@@ -87,6 +98,9 @@ static void put(struct calls *calls, const struct call_record *record, int64_t n
 	keep(&queued->record.environment_id, queued->environment_id);
 	keep(&queued->record.account_id, queued->account_id);
 	keep(&queued->record.request_id, queued->request_id);
+	keep(&queued->record.mcp_server_id, queued->mcp_server_id);
+	keep_printable(&queued->record.client_name, queued->client_name);
+	keep_printable(&queued->record.client_version, queued->client_version);
 	calls->taken++;
 }
 
@@ -157,6 +171,9 @@ static void move(struct queued *to, const struct queued *from)
 	to->record.environment_id.data = to->environment_id;
 	to->record.account_id.data = to->account_id;
 	to->record.request_id.data = to->request_id;
+	to->record.mcp_server_id.data = to->mcp_server_id;
+	to->record.client_name.data = to->client_name;
+	to->record.client_version.data = to->client_version;
 }
 
 static size_t take_batch(struct calls *calls)

@@ -1,6 +1,7 @@
 /* The log of calls: one record for each call that a door took, kept for a set time and asked for
  * by account, status, resource and time. A record says what was asked in the words of the model
- * and the connectors, never in the caller's: no body, no name and no secret can get into it.
+ * and the connectors, never in the caller's: no body, no name and no secret can get into it. Only
+ * the name and version of an MCP client are its own words.
  *
  * Taking a record costs a copy. They queue in memory, and a thread writes them in batches; when
  * the queue is full, records are dropped and counted, and no call waits. A crash loses those of
@@ -47,6 +48,13 @@ struct call_record {
 	int64_t retries;
 	int64_t result_count; /* -1: there is nothing to count */
 	struct str request_id;
+	/* Of a call of a tool: by which MCP server (empty: a local caller), and which. The tool is
+	 * kept by its address. */
+	struct str mcp_server_id;
+	struct str tool;
+	/* What the client says it is: the first 64 bytes of it that can be printed are kept. */
+	struct str client_name;
+	struct str client_version;
 };
 /* Unix time in milliseconds. */
 int64_t call_record_time_ms(const struct call_record *record);
@@ -72,6 +80,9 @@ struct calls_query {
 	struct str method;
 	struct str error;
 	struct str request_id;
+	struct str mcp_server_id;
+	struct str tool;
+	struct str client_name;
 	int64_t status_min; /* 0: any */
 	int64_t status_max; /* 999: any */
 	int64_t from_ms;    /* at or after; 0: from the start */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum {
-	PARAMETERS = 16,
+	PARAMETERS = 20,
 	EXPIRED_AT_ONCE = 4 * ROWS_BATCH,
 	SCANNED_AT_ONCE = 20000,
 };
@@ -49,6 +49,10 @@ static void bind(const struct queued *queued, struct store_value *values)
 	values[13] = store_int(record->retries);
 	values[14] = record->result_count < 0 ? store_null() : store_int(record->result_count);
 	values[15] = store_text(record->request_id);
+	values[16] = store_text(record->mcp_server_id);
+	values[17] = store_text(record->tool.len == 0 ? STR("") : record->tool);
+	values[18] = store_text(record->client_name);
+	values[19] = store_text(record->client_version);
 }
 
 bool call_rows_insert(struct store *store, struct call_rows_room *room,
@@ -61,9 +65,10 @@ bool call_rows_insert(struct store *store, struct call_rows_room *room,
 			 * starts of the program. */
 			.sql = "INSERT OR IGNORE INTO call_log (environment_id, id, account_id,"
 			       " connector, door, resource, method, status, error, duration_ms,"
-			       " upstream_ms, wait_ms, calls, retries, result_count, request_id)"
+			       " upstream_ms, wait_ms, calls, retries, result_count, request_id,"
+			       " mcp_server_id, tool, client_name, client_version)"
 			       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-			       " ?14, ?15, ?16)",
+			       " ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
 			.parameters = room->values[i],
 			.parameter_count = PARAMETERS,
 			.changes_expected = -1,
@@ -136,13 +141,15 @@ bool call_rows_expire(struct store *store, int64_t before_ms, bool *is_whole, st
 /* The inner one bounds how many rows are looked at. */
 #define SELECT_CALLS(narrow)                                                                       \
 	"SELECT id, account_id, connector, door, resource, method, status, error, duration_ms,"    \
-	" upstream_ms, wait_ms, calls, retries, result_count, request_id FROM"                     \
+	" upstream_ms, wait_ms, calls, retries, result_count, request_id, mcp_server_id, tool,"    \
+	" client_name, client_version FROM"                                                        \
 	" (SELECT * FROM call_log WHERE environment_id = ?1" narrow                                \
 	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5)"                                     \
 	" WHERE status BETWEEN ?7 AND ?8 AND (?9 IS NULL OR door = ?9)"                            \
 	" AND (?10 IS NULL OR resource = ?10) AND (?11 IS NULL OR method = ?11)"                   \
 	" AND (?12 IS NULL OR error = ?12) AND (?13 IS NULL OR connector = ?13)"                   \
-	" AND (?14 IS NULL OR request_id = ?14) ORDER BY id DESC LIMIT ?6"
+	" AND (?14 IS NULL OR request_id = ?14) AND (?15 IS NULL OR mcp_server_id = ?15)"         \
+	" AND (?16 IS NULL OR tool = ?16) AND (?17 IS NULL OR client_name = ?17) ORDER BY id DESC LIMIT ?6"
 #define SELECT_LAST(narrow)                                                                        \
 	"SELECT id FROM call_log WHERE environment_id = ?1" narrow                                 \
 	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT 1 OFFSET ?5 - 1"
@@ -158,6 +165,8 @@ static bool is_narrow(const struct calls_query *query)
 {
 	return query->door.len > 0 || query->resource.len > 0 || query->method.len > 0 ||
 	       query->error.len > 0 || query->connector.len > 0 || query->request_id.len > 0 ||
+	       query->mcp_server_id.len > 0 || query->tool.len > 0 ||
+	       query->client_name.len > 0 ||
 	       query->status_min > 0 || query->status_max < 999;
 }
 
@@ -181,6 +190,9 @@ static void bind_query(const struct calls_query *query, struct store_value *valu
 	values[11] = or_null(query->error);
 	values[12] = or_null(query->connector);
 	values[13] = or_null(query->request_id);
+	values[14] = or_null(query->mcp_server_id);
+	values[15] = or_null(query->tool);
+	values[16] = or_null(query->client_name);
 }
 
 static struct str text_at(const struct store_rows *rows, size_t row, size_t column)
@@ -215,6 +227,10 @@ static void read_row(const struct store_rows *rows, size_t row, struct call_reco
 		.retries = number_at(rows, row, 12),
 		.result_count = number_at(rows, row, 13),
 		.request_id = text_at(rows, row, 14),
+		.mcp_server_id = text_at(rows, row, 15),
+		.tool = text_at(rows, row, 16),
+		.client_name = text_at(rows, row, 17),
+		.client_version = text_at(rows, row, 18),
 	};
 }
 
@@ -229,7 +245,7 @@ bool call_rows_list(struct store *store, struct arena *arena, const struct calls
 	bind_query(query, values);
 	*next_id = 0;
 	if (!store_query(store, arena, of_account ? SELECT_CALLS(OF_ACCOUNT) : SELECT_CALLS(""),
-			 values, 14, &rows, err))
+			 values, 17, &rows, err))
 		return false;
 	*count = rows.count;
 	*records = arena_array(arena, rows.count + 1, sizeof **records);

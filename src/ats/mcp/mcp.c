@@ -287,3 +287,18 @@ bool mcp_server_remove(struct mcp_servers *servers, struct arena *arena,
 	mcp_forget(servers, id);
 	return ok || (err->code == ERROR_CONFLICT && not_found(err));
 }
+
+bool mcp_servers_revoke(struct mcp_servers *servers, struct str environment_id, struct error *err)
+{
+	struct store_value value = store_text(environment_id);
+	struct store_statement statement = {
+		.sql = "DELETE FROM mcp_server WHERE environment_id = ?1",
+		.parameters = &value,
+		.parameter_count = 1,
+		.changes_expected = -1,
+	};
+	bool ok = store_write(servers->store, &statement, 1, err);
+
+	cache_clear(&servers->by_id);
+	return ok;
+}

@@ -99,6 +99,9 @@ bool mcp_server_change(struct mcp_servers *servers, struct arena *arena,
 /* ERROR_NOT_FOUND. From then on its token opens nothing. */
 bool mcp_server_remove(struct mcp_servers *servers, struct arena *arena,
 		       const struct account *account, struct str id, struct error *err) MUST_CHECK;
+/* All servers of an environment's accounts: whoever lost a credential may have lost a token, too. */
+bool mcp_servers_revoke(struct mcp_servers *servers, struct str environment_id,
+			struct error *err) MUST_CHECK;
 
 /* A server as calls find it. */
 struct mcp_held {

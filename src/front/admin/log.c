@@ -33,6 +33,10 @@ static struct json show(struct arena *arena, const struct call_record *record)
 	json_builder_set(&item, STR("result_count"),
 			 record->result_count < 0 ? json_null() : json_int(record->result_count));
 	json_builder_set(&item, STR("request_id"), json_string(record->request_id));
+	json_builder_set(&item, STR("mcp_server_id"), or_null(record->mcp_server_id));
+	json_builder_set(&item, STR("tool"), or_null(record->tool));
+	json_builder_set(&item, STR("client_name"), or_null(record->client_name));
+	json_builder_set(&item, STR("client_version"), or_null(record->client_version));
 	return json_builder_object(&item);
 }
 
@@ -156,6 +160,12 @@ static struct str *find_text(struct calls_query *query, struct str name)
 		return &query->resource;
 	if (str_equal(name, STR("method")))
 		return &query->method;
+	if (str_equal(name, STR("mcp_server_id")))
+		return &query->mcp_server_id;
+	if (str_equal(name, STR("tool")))
+		return &query->tool;
+	if (str_equal(name, STR("client_name")))
+		return &query->client_name;
 	return str_equal(name, STR("request_id")) ? &query->request_id : NULL;
 }
 

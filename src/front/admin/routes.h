@@ -22,6 +22,8 @@ admin_handler admin_show_vault, admin_rotate_vault, admin_revoke_vault, admin_ro
 	admin_list_audit, admin_verify_audit;
 admin_handler admin_put_oauth_app, admin_list_oauth_apps, admin_show_oauth_app,
 	admin_remove_oauth_app, admin_refresh_credentials;
+admin_handler admin_create_mcp_server, admin_list_mcp_servers, admin_show_mcp_server,
+	admin_change_mcp_server, admin_remove_mcp_server;
 admin_handler admin_create_link_token, admin_list_link_tokens, admin_revoke_link_token;
 
 /* An authorised administrator of one environment; a local caller must have named it. */

@@ -97,6 +97,10 @@ void door_take_call(const struct door *door, const struct http_exchange *exchang
 		.retries = result->retries,
 		.result_count = count_results(call),
 		.request_id = exchange->request_id,
+		.mcp_server_id = call->mcp_server_id,
+		.tool = call->tool,
+		.client_name = call->client_name,
+		.client_version = call->client_version,
 	};
 
 	/* Of whom nobody knows who they are there is no record. */

@@ -122,6 +122,11 @@ struct door_call {
 	const struct operation_result *result;
 	const struct error *err; /* NULL: it went well */
 	bool is_replay;          /* answered from an earlier request of the same Idempotency-Key */
+	/* Of a call of a tool, as in struct call_record. */
+	struct str mcp_server_id;
+	struct str tool;
+	struct str client_name;
+	struct str client_version;
 };
 /* When the exchange has its reply. */
 void door_take_call(const struct door *door, const struct http_exchange *exchange,
