@@ -309,6 +309,15 @@ class Calls(McpCase):
         self.assertEqual(status, 200)
         told = [(c["resource"], c["method"], c["error"]) for c in listed["result"]]
         self.assertEqual(told, [("candidates", "list", "invalid"), ("admins", "list", None)])
+        self.assertEqual([c["tool"] for c in listed["result"]],
+                         ["list_all_ats_candidates", FIVE[0]])
+
+    def test_the_log_has_the_client(self):
+        self.modern("tools/call", {"name": FIVE[0]},
+                    meta={META + "clientInfo": {"name": "probe", "version": "7"}})
+        listed = self.client.get("/log", client_name="probe")[2]["result"]
+        self.assertEqual([(c["client_name"], c["client_version"]) for c in listed],
+                         [("probe", "7")])
 
 
 class Searching(McpCase):

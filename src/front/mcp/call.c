@@ -235,17 +235,35 @@ static struct json run(struct call *call, struct error *err)
 	return result_of(arena, shaped.content, shaped.structured, false);
 }
 
+/* Of the modern era each request says it; before, it was said once. */
+static void name_client(const struct call *call, struct door_call *taken)
+{
+	const struct mcp_request *request = call->request;
+	struct json info = mcp_meta(request, "clientInfo");
+
+	taken->client_name = json_get_str(info, "name");
+	taken->client_version = json_get_str(info, "version");
+	if (!request->is_modern)
+		mcp_server_recall_client(request->door->mcp_servers, request->caller.held,
+					 request->exchange->arena,
+					 http_exchange_header(request->exchange, "user-agent"),
+					 &taken->client_name, &taken->client_version);
+}
+
 static void take_call(const struct call *call, const struct error *err)
 {
-	const struct door_call taken = {
+	struct door_call taken = {
 		.door = CALLS_MCP,
 		.environment_id = call->request->caller.account.environment_id,
 		.operation = &call->plan.operation,
 		.result = &call->result,
 		.err = err,
 		.is_replay = call->before.status != 0,
+		.mcp_server_id = call->request->caller.held->server.id,
+		.tool = call->tool->name,
 	};
 
+	name_client(call, &taken);
 	door_take_call(call->request->door, call->request->exchange, &taken);
 }
 
