@@ -199,7 +199,8 @@ class Coverage(Case):
         query = world.meant(case.get("with", {}))
         route = re.sub(r"{(\w+)}", lambda m: str(query[m[1]]), path)
         address = f"/proxy/{resource}"
-        if "{id}" in path:
+        # A list takes an id in its path as a parameter: behind the resource it is one record's.
+        if "{id}" in path and method != "list":
             address += f"/{query.pop('id')}"
         if VERBS.get(method) != verb or (method == "get" and "{id}" not in path):
             address += f"/{method}"
