@@ -37,7 +37,7 @@ web: all
 mcp: all
 	tests/mcp/run $(KINDS)
 
-test: lint unit tsan e2e web
+test: lint unit tsan e2e web mcp
 
 bench: all
 	bench/run all

@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 
-from harness import TENON, Case, run_tenon
+from harness import TENON, Case, link_account, run_tenon
 
 MODERN = "2026-07-28"
 META = {"io.modelcontextprotocol/protocolVersion": MODERN,
@@ -247,6 +247,64 @@ class Carrying(StdioCase):
         session.send(request(1, "ping"))
         said = session.read()
         self.assertEqual((said["id"], said["error"]["code"]), (1, -32603))
+        self.assertEqual(session.end()[1], 0)
+
+
+class Account(Case):
+    """On the data folder itself, and on the server that runs there."""
+
+    def setUp(self):
+        super().setUp()
+        self.ats = self.sandbox()
+        self.account = json.loads(link_account(self.data, self.ats).stdout)["id"]
+
+    def session(self, *more):
+        session = Session("--account", self.account, "--environment", "production",
+                          "--data", str(self.data), "--connector-base-url",
+                          f"recruitee=http://{self.ats.host}", *more)
+        self.addCleanup(session.process.kill)
+        return session
+
+    def tools(self, session):
+        session.send(request(1, "tools/list", _meta=META))
+        return [tool["name"] for tool in session.read()["result"]["tools"]]
+
+    def use(self, session):
+        session.send(request("i", "initialize", protocolVersion="2025-11-25", capabilities={},
+                             clientInfo={"name": "lines", "version": "1"}))
+        self.assertEqual(session.read()["result"]["protocolVersion"], "2025-11-25")
+        session.send({"jsonrpc": "2.0", "method": "notifications/initialized"},
+                     request(2, "tools/call", name="list_all_recruitee_locations", arguments={}))
+        self.assertIn("Utrecht", session.read()["result"]["content"][0]["text"])
+        self.assertIn("list_all_recruitee_notes", self.tools(session))
+
+    def test_where_no_server_runs_two_clients_share_the_folder(self):
+        first = self.session()
+        self.use(first)
+        second = self.session()
+        self.use(second)
+        self.assertEqual(second.end()[:2], ([], 0))
+        self.use(first)
+        self.assertEqual(first.end()[:2], ([], 0))
+        self.assertFalse((self.data / "tenon.sock").exists())
+
+    def test_filters(self):
+        session = self.session("--methods", "list", "--tags", "notes")
+        names = self.tools(session)
+        self.assertIn("list_all_recruitee_notes", names)
+        self.assertNotIn("list_all_recruitee_admins", names)
+        self.assertEqual([name for name in names if not name.startswith("list_")], [])
+        searching = self.session("--search")
+        self.assertEqual(sorted(self.tools(searching)), ["call_tool", "search_tools"])
+        self.assertEqual((searching.end()[1], session.end()[1]), (0, 0))
+
+    def test_an_account_that_is_not_there(self):
+        session = Session("--account", "acc_00000000000000000000000000", "--environment",
+                          "production", "--data", str(self.data))
+        session.send(request(1, "tools/list", _meta=META))
+        said = session.read()
+        self.assertEqual(said["id"], 1)
+        self.assertIn("error", said)
         self.assertEqual(session.end()[1], 0)
 
 
