@@ -33,6 +33,12 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
+    // Who names a resource gets a JWT for it.
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => undefined,
+      getResourceServerInfo: () => ({ scope: 'mcp:read mcp:write', accessTokenFormat: 'jwt' }),
+    },
   },
   ttl: { AccessToken: 3600, ClientCredentials: 3600, RefreshToken: 86400, Grant: 86400, Session: 86400, Interaction: 600 },
   findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),

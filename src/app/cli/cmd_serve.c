@@ -21,6 +21,10 @@ static const struct cli_option options[] = {
 	CLI_OPTIONS_REACH,
 	{"public-url", "URL", false,
 	 "where callers reach this server, for links in answers (default: links are paths)"},
+	{"mcp-origin", "ORIGIN", true,
+	 "a web page's origin (https://HOST[:PORT]) that may call the MCP servers"},
+	{"mcp-issuer", "URL", false,
+	 "the authorization server that clients of the MCP servers are told of at the root"},
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
 	{"log-days", "DAYS", false, "how long calls are kept in the log (default: 30; 0: not at all)"},
 	{"allow-dumps", NULL, false, "let the process be dumped and debugged by its user"},
@@ -43,6 +47,37 @@ static bool set_log_level(const struct cli *cli, struct error *err)
 			 "--log-level must be debug, info, warning, error or silent");
 }
 
+/* As browsers spell it: no path, not even a slash. */
+static bool is_origin(struct str text)
+{
+	ptrdiff_t scheme = str_find(text, STR("://"));
+
+	return scheme > 0 && (size_t)scheme + 3 < text.len &&
+	       str_find_byte(str_slice(text, (size_t)scheme + 3, text.len), '/') < 0;
+}
+
+static bool read_mcp(struct cli *cli, struct server_options *server, struct error *err)
+{
+	const char *given[CLI_VALUES_MAX];
+	size_t count = cli_values(cli, "mcp-origin", given, CLI_VALUES_MAX);
+	struct str *origins = arena_array(&cli->arena, count + 1, sizeof *origins);
+
+	for (size_t i = 0; i < count; i++) {
+		origins[i] = str_from_c(given[i]);
+		if (!is_origin(origins[i]))
+			return error_set_field(err, ERROR_INVALID, "mcp-origin",
+					       "https://HOST[:PORT]",
+					       "--mcp-origin must be an origin: https://HOST[:PORT], "
+					       "without a path");
+	}
+	server->mcp_origins = origins;
+	server->mcp_origin_count = count;
+	server->mcp_issuer = str_from_c(cli_value(cli, "mcp-issuer"));
+	return server->mcp_issuer.len == 0 || str_find(server->mcp_issuer, STR("://")) > 0 ||
+	       error_set_field(err, ERROR_INVALID, "mcp-issuer", "a URL",
+			       "--mcp-issuer must be the URL of an authorization server");
+}
+
 static bool read_options(struct cli *cli, struct server_options *server,
 			 struct server_base_url *base_urls, struct error *err)
 {
@@ -50,6 +85,7 @@ static bool read_options(struct cli *cli, struct server_options *server,
 	const char *listen;
 
 	if (!set_log_level(cli, err) || !server_options_read(cli, server, base_urls, err) ||
+	    !read_mcp(cli, server, err) ||
 	    !cli_number(cli, "workers", 1, 256, 0, &workers, err) ||
 	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err) ||
 	    !cli_number(cli, "log-days", 0, CALLS_DAYS_MAX, CALLS_DAYS_DEFAULT, &server->log_days,

@@ -275,6 +275,9 @@ static void open_mcp(struct server *server, const struct server_options *options
 	const struct mcp_door_options mcp = {
 		.servers = server->mcp_servers,
 		.toolsets = &server->toolsets,
+		.origins = options->mcp_origins,
+		.origin_count = options->mcp_origin_count,
+		.issuer = options->mcp_issuer,
 		.is_loopback = is_loopback(options->listen),
 		.fixtures = options->mcp_fixtures,
 		.clock = clock_system(),

@@ -31,6 +31,9 @@ struct server_options {
 	struct str public_url;       /* "https://ats.example.com", for links; empty: they are paths */
 	int64_t call_timeout_ms;     /* 0: 60 s */
 	int64_t log_days;            /* how long calls are remembered; 0: not at all */
+	const struct str *mcp_origins; /* of web pages that may call the MCP servers */
+	size_t mcp_origin_count;
+	struct str mcp_issuer; /* who gives tokens for them; empty: nobody is told */
 	const struct mcp_fixtures *mcp_fixtures; /* tests only; NULL */
 };
 

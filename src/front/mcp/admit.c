@@ -67,19 +67,29 @@ static bool refuse_error(const struct entry *entry, const struct error *err)
 	return refuse(entry, error_http_status(err->code), err->message);
 }
 
+static void set_scope_challenge(const struct entry *entry, struct str id, const char *scopes)
+{
+	http_exchange_set_header(
+		entry->exchange, "WWW-Authenticate",
+		arena_format(entry->exchange->arena,
+			     "Bearer error=\"insufficient_scope\", scope=\"%s\", "
+			     "resource_metadata=\"%.*s\"",
+			     scopes, STR_ARGS(metadata_url(entry, id))));
+}
+
+static bool refuse_scopes(const struct entry *entry, struct str id)
+{
+	set_scope_challenge(entry, id, MCP_SCOPES);
+	return refuse(entry, 403, "the token has neither of the scopes mcp:read and mcp:write");
+}
+
 void mcp_refuse_scope(const struct door *door, struct http_exchange *exchange,
 		      const struct mcp_caller *caller, const struct tool *tool, struct json id)
 {
 	const struct entry entry = {.door = door, .exchange = exchange};
-	bool is_read = (tool->kind & (TOOL_READ | TOOL_WRITE)) == TOOL_READ;
+	bool is_read = (tool->kind & TOOL_READ) != 0;
 
-	http_exchange_set_header(
-		exchange, "WWW-Authenticate",
-		arena_format(exchange->arena,
-			     "Bearer error=\"insufficient_scope\", scope=\"%s\", "
-			     "resource_metadata=\"%.*s\"",
-			     is_read ? "mcp:read" : MCP_SCOPES,
-			     STR_ARGS(metadata_url(&entry, caller->held->server.id))));
+	set_scope_challenge(&entry, caller->held->server.id, is_read ? "mcp:read" : MCP_SCOPES);
 	mcp_reply_error(exchange, 403, id, MCP_INVALID_REQUEST,
 			is_read ? "the token's scopes do not reach for this tool: it wants mcp:read"
 				: "the token's scopes do not reach for this tool: it wants mcp:write",
@@ -94,6 +104,38 @@ static struct str read_bearer(const struct http_exchange *exchange)
 	struct str scheme = str_cut(&header, ' ');
 
 	return str_equal_nocase(scheme, STR("bearer")) ? str_trim(header) : (struct str){NULL, 0};
+}
+
+/* What was asked for is told only to those whose token the issuer has signed: until then it is
+ * refused as any other. */
+static bool admit_jwt(const struct entry *entry, const char *message)
+{
+	const struct door *door = entry->door;
+	const struct mcp_server *server = &entry->held->server;
+	struct arena *arena = entry->exchange->arena;
+	const struct mcp_jwt_wanted wanted = {
+		.issuer = server->issuer,
+		.audience = server->audience.len > 0 ? server->audience
+						     : mcp_url(door, entry->exchange, server->id),
+		.subjects = server->subjects,
+		.subject_count = server->subject_count,
+		.now_ms = clock_unix_ms(door->services->clock),
+	};
+	struct mcp_jwt jwt;
+	struct error err;
+
+	if (!mcp_jwt_read(arena, entry->bearer, &jwt, &err) ||
+	    !str_equal(json_get_str(jwt.claims, "iss"), server->issuer))
+		return refuse_token(entry, server->id, message);
+	if (!mcp_keys_verify(door->mcp->keys, door->services->client, arena, server->issuer, &jwt,
+			     &err))
+		return err.code == ERROR_UNAUTHORIZED ? refuse_token(entry, server->id, message)
+						      : refuse_error(entry, &err);
+	if (!mcp_jwt_check(&jwt, &wanted, &err))
+		return refuse_token(entry, server->id, err.message);
+	entry->caller->kinds = mcp_jwt_kinds(&jwt);
+	entry->caller->subject = json_get_str(jwt.claims, "sub");
+	return entry->caller->kinds != 0 || refuse_scopes(entry, server->id);
 }
 
 /* The second factor of a server that wants one. */
@@ -123,6 +165,8 @@ static bool admit_bearer(const struct entry *entry)
 				 ? http_exchange_header(entry->exchange, "x-mcp-token")
 				 : entry->bearer;
 
+	if (server->issuer.len > 0 && !server->wants_api_key && mcp_jwt_is(entry->bearer))
+		return admit_jwt(entry, message);
 	if (mcp_server_is_token(entry->door->mcp_servers, entry->held, own))
 		return !server->wants_api_key || admit_key(entry, server->id);
 	return refuse_token(entry, server->id, message);

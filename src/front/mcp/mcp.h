@@ -18,6 +18,7 @@ struct mcp_door_options {
 	const struct toolsets *toolsets;
 	const struct str *origins; /* of web pages that may call, beside the server's own */
 	size_t origin_count;
+	struct str issuer; /* told at the root: who gives tokens; empty: nobody is told */
 	bool is_loopback; /* the server listens on this machine only: its Host must say so, too */
 	const struct mcp_fixtures *fixtures; /* tests only; NULL */
 	const struct clock *clock;

@@ -63,6 +63,63 @@ void mcp_answer_options(void *context, struct http_exchange *exchange,
 void mcp_answer_metadata_options(void *context, struct http_exchange *exchange,
 				 const struct http_match *match);
 
+/* --- metadata (wellknown.c) ------------------------------------------------------------------ */
+
+void mcp_show_metadata(void *context, struct http_exchange *exchange,
+		       const struct http_match *match);
+void mcp_show_root_metadata(void *context, struct http_exchange *exchange,
+			    const struct http_match *match);
+
+/* --- tokens of outside authorization servers (jwt.c) ------------------------------------------ */
+
+/* A JSON Web Token, read but not verified. */
+struct mcp_jwt {
+	const struct mcp_algorithm *algorithm;
+	struct str signed_text; /* the first two parts, as they came */
+	struct str signature;	/* its bytes */
+	struct str kid;		/* empty: not told */
+	struct json claims;
+};
+/* A key of a set, as bytes: n and e, or x and y. */
+struct mcp_jwk {
+	struct str kid;
+	struct str kty, crv, alg; /* empty: not told */
+	struct str first, second;
+};
+/* What is asked of a token. */
+struct mcp_jwt_wanted {
+	struct str issuer, audience;
+	const struct str *subjects; /* none: anybody */
+	size_t subject_count;
+	int64_t now_ms;
+};
+/* Three parts, as JWTs have? */
+bool mcp_jwt_is(struct str text) MUST_CHECK;
+/* ERROR_UNAUTHORIZED, also for an algorithm that is not taken. */
+bool mcp_jwt_read(struct arena *arena, struct str text, struct mcp_jwt *jwt,
+		  struct error *err) MUST_CHECK;
+/* Could the key have signed it? */
+bool mcp_jwt_fits(const struct mcp_jwt *jwt, const struct mcp_jwk *key) MUST_CHECK;
+bool mcp_jwt_verify(const struct mcp_jwt *jwt, const struct mcp_jwk *key) MUST_CHECK;
+/* Of a verified one. ERROR_UNAUTHORIZED says what is wrong with it. */
+bool mcp_jwt_check(const struct mcp_jwt *jwt, const struct mcp_jwt_wanted *wanted,
+		   struct error *err) MUST_CHECK;
+/* tool_kind bits that its scopes give. */
+unsigned mcp_jwt_kinds(const struct mcp_jwt *jwt);
+/* The keys of a JWK set that are for signatures, those that can be read. ERROR_UPSTREAM. */
+bool mcp_jwks_read(struct arena *arena, struct str text, struct mcp_jwk **keys, size_t *count,
+		   struct error *err) MUST_CHECK;
+
+/* --- keys of authorization servers, kept (keys.c) ---------------------------------------------- */
+
+struct mcp_keys *mcp_keys_create(const struct clock *clock);
+/* NULL is accepted. */
+void mcp_keys_destroy(struct mcp_keys *keys);
+/* Verifies the signature with a key of the issuer's. ERROR_UNAUTHORIZED; ERROR_UPSTREAM,
+ * ERROR_TIMEOUT or ERROR_UNAVAILABLE where the keys are not to be had. */
+bool mcp_keys_verify(struct mcp_keys *keys, struct http_client *client, struct arena *arena,
+		     struct str issuer, const struct mcp_jwt *jwt, struct error *err) MUST_CHECK;
+
 /* --- JSON-RPC (rpc.c) ------------------------------------------------------------------------ */
 
 enum mcp_code {

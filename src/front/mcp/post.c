@@ -15,6 +15,7 @@ struct mcp_door *mcp_door_create(const struct mcp_door_options *options)
 	arena_init(&mcp->arena, LISTS_BYTES_MAX);
 	pthread_mutex_init(&mcp->lock, NULL);
 	mcp_lists_init(mcp);
+	mcp->keys = mcp_keys_create(options->clock);
 	return mcp;
 }
 
@@ -24,6 +25,7 @@ void mcp_door_destroy(struct mcp_door *mcp)
 		return;
 	arena_finish(&mcp->arena);
 	pthread_mutex_destroy(&mcp->lock);
+	mcp_keys_destroy(mcp->keys);
 	free(mcp);
 }
 
@@ -111,5 +113,9 @@ const struct http_route mcp_routes[] = {
 	{HTTP_POST, "/mcp/{mcp_id}", handle_server, NULL},
 	{HTTP_POST, "/mcp/account/{id}", handle_account, NULL},
 	{HTTP_OPTIONS, "/mcp/{mcp_id}", mcp_answer_options, NULL},
+	{HTTP_GET, MCP_METADATA_PATH, mcp_show_root_metadata, NULL},
+	{HTTP_OPTIONS, MCP_METADATA_PATH, mcp_answer_metadata_options, NULL},
+	{HTTP_GET, MCP_METADATA_PATH "/mcp/{mcp_id}", mcp_show_metadata, NULL},
+	{HTTP_OPTIONS, MCP_METADATA_PATH "/mcp/{mcp_id}", mcp_answer_metadata_options, NULL},
 };
 const size_t mcp_route_count = sizeof mcp_routes / sizeof mcp_routes[0];
