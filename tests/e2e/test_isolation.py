@@ -13,8 +13,9 @@ THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/lin
 # Things within an account: the path's {id} is the account's.
 WITHIN = {"mcp_id": "MCP server"}
 OF_THE_ATS = ("/unified/", "/proxy/")
-# Opened by a token of its own, whoever's key it is.
-BY_OWN_TOKEN = ("/mcp/{mcp_id}",)
+# Opened by a token of its own, whoever's key it is; and what anybody is told of where to get one
+# (test_mcp_auth: nothing of which servers there are).
+BY_OWN_TOKEN = ("/mcp/{mcp_id}", "/.well-known/oauth-protected-resource/mcp/{mcp_id}")
 # What stands for parameters that are no ids of things.
 PLAIN = {"resource": "candidates", "model": "ats", "method": "list", "connector": "recruitee",
          "name": "recruitee", "integration": "recruitee", "path": "candidates", "id": "7"}

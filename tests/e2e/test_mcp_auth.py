@@ -169,7 +169,10 @@ class Metadata(AuthCase):
         self.begin()
         plain = self.make()
         status, _, told = self.anybody.get(f"{METADATA}/mcp/{plain['id']}")
-        self.assertEqual((status, set(told)), (200, {"resource", "scopes_supported", "bearer_methods_supported"}))
+        made_up = plain["id"][:-6] + ("000000" if plain["id"][-6:] != "000000" else "111111")
+        nothing = self.anybody.get(f"{METADATA}/mcp/{made_up}")
+        self.assertEqual((status, told), (200, {**nothing[2], "resource": plain["url"]}))
+        self.assertEqual((nothing[0], nothing[2]["resource"]), (200, f"{self.base}/mcp/{made_up}"))
         outside = self.make(oauth={"issuer": "https://login.example/a"})
         told = self.anybody.get(f"{METADATA}/mcp/{outside['id']}")[2]
         self.assertEqual(told["authorization_servers"], ["https://login.example/a"])
