@@ -30,6 +30,31 @@ static bool native_reference(void *context, struct arena *arena, const struct js
 	return true;
 }
 
+/* A text of which only an ampersand looks like HTML is one for people, line breaks and all. */
+static bool is_html(struct str text)
+{
+	static const char *const names[] = {
+		"p",	  "br", "div", "span",	"ul",	"ol",	"li",  "a",   "b",   "i",
+		"u",	  "em", "h1",  "h2",	"h3",	"h4",	"h5",  "table", "tr", "td",
+		"strong", "hr", "img", "html",	"body", "font", "pre", "script", "style", "blockquote"};
+	char space[HTML_NAME_MAX];
+
+	for (size_t at = 0; at < text.len; at++) {
+		if (text.data[at] != '<')
+			continue;
+		struct str name = html_read_name(str_slice(text, at, text.len), space);
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+			if (str_equal_c(name, names[i]))
+				return true;
+	}
+	return false;
+}
+
+struct str connector_plain_text(struct arena *arena, struct str text)
+{
+	return is_html(text) ? html_to_text(arena, text) : text;
+}
+
 /* $plain_text(html) */
 static bool native_plain_text(void *context, struct arena *arena, const struct json *arguments,
 			      struct json *out, struct jsonata_error *error)

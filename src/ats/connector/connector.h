@@ -521,6 +521,10 @@ const struct connector *connectors_find(const struct connectors *connectors, str
 const struct connector_format *connector_find_format(const struct connector *connector,
 						     struct str name, struct error *err) MUST_CHECK;
 
+/* An HTML text without its tags, as $plain_text() gives it; one without a tag stays as it is, with
+ * its lines. */
+struct str connector_plain_text(struct arena *arena, struct str text);
+
 /* What $reference() looks into: records by type and id, built once per page. */
 struct reference_index;
 struct reference_index *reference_index_create(struct arena *arena);

@@ -59,9 +59,9 @@ struct mcp_server {
 
 /* With everything as it is where nothing is said. */
 void mcp_server_init(struct mcp_server *server);
-/* Reads what a body says over what *server has: members that are not there stay. ERROR_INVALID names
- * the member and what is allowed. Members: methods, tags, mode, confirm, structured, token_in_path,
- * require_api_key, output_bytes, mask, rate_limit, oauth. */
+/* Reads what a body says over what *server has: members that are not there stay. ERROR_INVALID
+ * names the member and what is allowed. Members: methods, tags, mode, confirm, structured,
+ * token_in_path, require_api_key, output_bytes, mask, rate_limit, oauth. */
 bool mcp_config_read(struct arena *arena, struct json body, struct mcp_server *server,
 		     struct error *err) MUST_CHECK;
 /* The same members, as an object. */
@@ -99,7 +99,7 @@ bool mcp_server_change(struct mcp_servers *servers, struct arena *arena,
 /* ERROR_NOT_FOUND. From then on its token opens nothing. */
 bool mcp_server_remove(struct mcp_servers *servers, struct arena *arena,
 		       const struct account *account, struct str id, struct error *err) MUST_CHECK;
-/* All servers of an environment's accounts: whoever lost a credential may have lost a token, too. */
+/* All servers of an environment's accounts: who lost a credential may have lost a token, too. */
 bool mcp_servers_revoke(struct mcp_servers *servers, struct str environment_id,
 			struct error *err) MUST_CHECK;
 

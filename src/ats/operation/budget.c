@@ -1,5 +1,5 @@
-/* A list that ends where its caller has no more room. Whether a record has room is told only when it
- * is as the caller gets it: so each notes the place before it, and the list is cut at the end. */
+/* A list that ends where its caller has no more room. Whether a record has room is told only when
+ * it is as the caller gets it: so each notes the place before it, and the list is cut then. */
 #include "ats/operation/list.h"
 
 void budget_note(struct run *run, const struct place *place)

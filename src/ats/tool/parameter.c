@@ -102,7 +102,8 @@ static void add_context(struct maker *maker)
 	const struct connector *connector = maker->connector;
 
 	for (size_t i = 0; i < connector->context_count; i++)
-		maker_add_plain(maker, PLACE_CONTEXT, arena_c(maker->arena, connector->context[i].name),
+		maker_add_plain(maker, PLACE_CONTEXT,
+				arena_c(maker->arena, connector->context[i].name),
 				false, "string", "Leave it out.");
 }
 

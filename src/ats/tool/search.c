@@ -33,8 +33,9 @@ static bool has_word(struct str text, struct str word)
 /* "candidates" looks for "candidate" too. */
 static struct str stem(struct str word)
 {
-	return word.len > 3 && lower(word.data[word.len - 1]) == 's' ? str_slice(word, 0, word.len - 1)
-								      : word;
+	bool is_plural = word.len > 3 && lower(word.data[word.len - 1]) == 's';
+
+	return is_plural ? str_slice(word, 0, word.len - 1) : word;
 }
 
 static int score_word(const struct tool *tool, struct str word)

@@ -82,8 +82,9 @@ struct tool_call {
 	struct operation operation;
 	struct operation_native native;
 	struct str idempotency_key; /* empty: none was given */
-	struct str fields;	    /* of results of the ATS's own API, as in operation.fields, which
-				     * the operation itself cannot apply; empty: all */
+	/* Of results of the ATS's own API, as in operation.fields, which the operation itself
+	 * cannot apply; empty: all. */
+	struct str fields;
 };
 /* Reads the arguments (an object, or undefined for none) into *call, which borrows from the tool
  * and lives in the arena. Strict: a name that is not in the schema, a missing one, a wrong type, a

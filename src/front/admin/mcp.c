@@ -81,7 +81,8 @@ static bool unfold_config(struct arena *arena, struct json *body, struct error *
 	json_builder_init(&out, arena);
 	for (size_t i = 0; i < body->count; i++)
 		if (!str_equal_c(json_name(&body->members[i]), "config"))
-			json_builder_set(&out, json_name(&body->members[i]), body->members[i].value);
+			json_builder_set(&out, json_name(&body->members[i]),
+					 body->members[i].value);
 	for (size_t i = 0; i < 3 && json_is(config, JSON_OBJECT); i++) {
 		struct json value = json_get_c(config, names[i][0]);
 

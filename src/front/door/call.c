@@ -69,7 +69,9 @@ static int64_t count_results(const struct door_call *call)
 	case OPERATION_LIST:
 		return (int64_t)(result->items.count + result->streamed);
 	case OPERATION_PROXY:
-		return result->native != NULL && result->native->is_list ? (int64_t)result->items.count : -1;
+		return result->native != NULL && result->native->is_list
+			       ? (int64_t)result->items.count
+			       : -1;
 	case OPERATION_GET:
 		return 1;
 	default:

@@ -63,7 +63,8 @@ static bool refuse_error(const struct entry *entry, const struct error *err)
 	if (err->retry_after_ms > 0)
 		http_exchange_set_header(entry->exchange, "Retry-After",
 					 arena_format(entry->exchange->arena, "%lld",
-						      (long long)(err->retry_after_ms + 999) / 1000));
+						      (long long)(err->retry_after_ms + 999) /
+							      1000));
 	return refuse(entry, error_http_status(err->code), err->message);
 }
 
@@ -239,7 +240,8 @@ static bool read_filters(const struct entry *entry, struct error *err)
 		json_builder_set(&body, STR("structured"), json_bool(str_equal(text, STR("true"))));
 	if (http_exchange_query(exchange, "output_bytes", &text))
 		json_builder_set(&body, STR("output_bytes"),
-				 str_to_int64(text, &number) ? json_int(number) : json_string(text));
+				 str_to_int64(text, &number) ? json_int(number)
+							     : json_string(text));
 	return mcp_config_read(exchange->arena, json_builder_object(&body), &entry->held->server,
 			       err);
 }

@@ -236,7 +236,8 @@ static bool verify_with(gnutls_pubkey_t public, const struct mcp_jwt *jwt)
 	size_t half = jwt->signature.len / 2;
 
 	if (algorithm->family != FAMILY_EC)
-		return gnutls_pubkey_verify_data2(public, algorithm->sign, 0, &data, &signature) >= 0;
+		return gnutls_pubkey_verify_data2(public, algorithm->sign, 0, &data,
+						  &signature) >= 0;
 	gnutls_datum_t r = datum(str_slice(jwt->signature, 0, half));
 	gnutls_datum_t s = datum(str_slice(jwt->signature, half, jwt->signature.len));
 	if (gnutls_encode_rs_value(&signature, &r, &s) != 0)

@@ -35,7 +35,9 @@ static struct str own_origin(const struct door *door, const struct http_exchange
 	struct str base = door_base_url(door, exchange);
 	struct str place = authority(base);
 
-	return place.len == 0 ? place : str_make(base.data, (size_t)(place.data + place.len - base.data));
+	return place.len == 0
+		       ? place
+		       : str_make(base.data, (size_t)(place.data + place.len - base.data));
 }
 
 static bool is_allowed(const struct door *door, const struct http_exchange *exchange,

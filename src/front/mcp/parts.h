@@ -33,7 +33,7 @@ struct mcp_caller {
 enum mcp_address {
 	MCP_BY_ID,	/* /mcp/{id}, with a bearer token */
 	MCP_BY_TOKEN,	/* /mcp/{token} */
-	MCP_BY_ACCOUNT, /* /mcp/account/{id}, over the unix socket only; the query has the filters */
+	MCP_BY_ACCOUNT, /* /mcp/account/{id}, over the unix socket; the query has the filters */
 	MCP_BY_FIXTURE, /* /mcp/fixtures */
 };
 /* Judges Origin and Host, then the token. False: the exchange has its answer (403, 401 with
@@ -110,7 +110,7 @@ unsigned mcp_jwt_kinds(const struct mcp_jwt *jwt);
 bool mcp_jwks_read(struct arena *arena, struct str text, struct mcp_jwk **keys, size_t *count,
 		   struct error *err) MUST_CHECK;
 
-/* --- keys of authorization servers, kept (keys.c) ---------------------------------------------- */
+/* --- keys of authorization servers, kept (keys.c) -------------------------------------------- */
 
 struct mcp_keys *mcp_keys_create(const struct clock *clock);
 /* NULL is accepted. */

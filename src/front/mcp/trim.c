@@ -1,6 +1,5 @@
 /* One value as it is to be read: HTML as text, nothing that is null or empty, nothing that is
  * masked, texts and lists no longer than they may be. */
-#include "ats/connector/html.h"
 #include "front/mcp/shape_parts.h"
 
 static const struct str masked = STR_INIT("[masked]");
@@ -75,31 +74,10 @@ static struct str without_unseen(struct arena *arena, struct str text)
 	return buffer_str(&out);
 }
 
-/* A text of which only an ampersand looks like HTML is one for people, line breaks and all. */
-static bool is_html(struct str text)
-{
-	static const char *const names[] = {
-		"p",	  "br", "div", "span",	"ul",	"ol",	"li",  "a",   "b",   "i",
-		"u",	  "em", "h1",  "h2",	"h3",	"h4",	"h5",  "table", "tr", "td",
-		"strong", "hr", "img", "html",	"body", "font", "pre", "script", "style", "blockquote"};
-	char space[HTML_NAME_MAX];
-
-	for (size_t at = 0; at < text.len; at++) {
-		if (text.data[at] != '<')
-			continue;
-		struct str name = html_read_name(str_slice(text, at, text.len), space);
-		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-			if (str_equal_c(name, names[i]))
-				return true;
-	}
-	return false;
-}
-
 struct str trim_text(struct arena *arena, struct str text)
 {
 	/* Characters that entities stand for are looked at, too. */
-	if (is_html(text))
-		text = html_to_text(arena, text);
+	text = connector_plain_text(arena, text);
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 
@@ -144,7 +122,8 @@ static struct json show_text(struct trim *trim, const struct place *place, struc
 /* --- what is wanted and what is masked -------------------------------------------------------- */
 
 /* False: the member is not wanted. *below: what of it is. */
-static bool is_wanted(const struct trim *trim, struct str wanted, struct str name, struct str *below)
+static bool is_wanted(const struct trim *trim, struct str wanted, struct str name,
+		      struct str *below)
 {
 	struct buffer parts;
 	struct str rest = wanted;

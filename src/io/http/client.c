@@ -98,7 +98,7 @@ static bool take_place(struct client *client, int64_t deadline_ns, struct error 
 	loop_wait_init(&turn.wait);
 	*client->last_turn = &turn;
 	client->last_turn = &turn.next;
-	/* A place that was handed over in the moment in which the wait ended is there all the same. */
+	/* A place that was handed over in the moment when the wait ended is there all the same. */
 	if (loop_wait(&turn.wait, deadline_ns) || !leave_queue(client, &turn))
 		return true;
 	return error_set(err, ERROR_TIMEOUT, "no connection to the ATS became free in time");

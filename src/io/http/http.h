@@ -316,8 +316,8 @@ bool http_exchange_write(struct http_exchange *exchange, struct str bytes,
  * caller does not take what came for a whole body. So it is too when bytes are missing. */
 void http_exchange_break(struct http_exchange *exchange);
 
-/* From now on the exchange's work ends when its caller closes the connection, or its sending side of
- * it: the handler's fiber is interrupted (loop_interrupt()), http_exchange_is_gone() is true, and
+/* From now on the exchange's work ends when its caller closes the connection, or its sending side
+ * of it: the handler's fiber is interrupted (loop_interrupt()), http_exchange_is_gone() is true, and
  * nothing is sent any more. Otherwise a request is carried out to its end although nobody waits for
  * the answer. Called in the handler's fiber. */
 void http_exchange_end_with_caller(struct http_exchange *exchange);
