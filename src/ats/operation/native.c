@@ -410,6 +410,38 @@ bool native_path(const struct run *run, const struct native_call *call, struct s
 	return !buffer.is_over;
 }
 
+/* --- what would be sent ----------------------------------------------------------------------- */
+
+struct json native_describe(const struct run *run, const struct native_call *call, struct json body)
+{
+	struct json_builder members, query;
+	struct str path;
+
+	json_builder_init(&members, run->arena);
+	json_builder_init(&query, run->arena);
+	for (size_t i = 0; i < call->query_count; i++)
+		json_builder_set(&query, call->query[i].name, json_string(call->query[i].value));
+	json_builder_set(&members, STR("method"),
+			 json_string_c(http_method_name(call->method->verb)));
+	json_builder_set(&members, STR("path"),
+			 native_path(run, call, &path) ? json_string(path) : json_null());
+	json_builder_set(&members, STR("query"), json_builder_object(&query));
+	json_builder_set(&members, STR("body"),
+			 json_is(body, JSON_UNDEFINED) ? json_null() : body);
+	return json_builder_object(&members);
+}
+
+struct json native_dry_run(const struct run *run, struct json calls, struct json missing)
+{
+	struct json_builder members;
+
+	json_builder_init(&members, run->arena);
+	json_builder_set(&members, STR("dry_run"), json_bool(true));
+	json_builder_set(&members, STR("calls"), calls);
+	json_builder_set(&members, STR("missing"), missing);
+	return json_builder_object(&members);
+}
+
 /* --- one try ------------------------------------------------------------------------------ */
 
 /* An answer that may be a file is looked at before its body comes. */

@@ -155,7 +155,7 @@ struct operation {
 	struct str write;
 	struct json body;
 	const struct operation_upload *upload; /* NULL: no file comes with it */
-	bool dry_run;				/* tell what would be sent, and send nothing */
+	bool dry_run; /* writes, of a proxy too: tell what would be sent, and send nothing */
 	bool is_traced;				/* the result tells the native calls */
 	bool is_raw; /* the ATS's own pages are wanted: no filter may be applied to them here */
 	struct operation_journal *journal;	/* NULL: nothing is kept */
@@ -213,11 +213,11 @@ struct remote_insight {
 struct operation_result {
 	struct json items;      /* list: array of records */
 	struct json keyed;	/* list with key_by: the same by their keys; else undefined */
-	struct json item;	/* get; a write: the record, {"id"} of a delete, or the dry run */
+	struct json item;	/* get; a write: the record, {"id"} of a delete; a dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;
-	/* Proxy (but for a list) and custom: the ATS's answer as it came, unless the sink has it;
-	 * status 0: none. */
+	/* Proxy (but for a list and a dry run) and custom: the ATS's answer as it came, unless
+	 * the sink has it; status 0: none. */
 	int status;
 	struct str body;
 	struct str content_type; /* empty: the ATS did not say */

@@ -249,15 +249,17 @@ static bool is_json(struct str content_type)
 	       str_starts_with(content_type, STR("application/x-www-form-urlencoded"));
 }
 
-/* JSON is read, for a fault in it is better told here; all else is the ATS's to judge. */
-static bool add_body(const struct run *run, struct native_call *call, struct error *err)
+/* JSON is read, for a fault in it is better told here; all else is the ATS's to judge. *body: as
+ * it is shown. */
+static bool add_body(const struct run *run, struct native_call *call, struct json *body,
+		     struct error *err)
 {
 	static const struct json_limits limits = {
 		.bytes_max = 16 * 1024 * 1024, .depth_max = 64, .nodes_max = 1000000};
 	const struct operation_native *native = run->operation->native;
-	struct json ignored;
 	struct error inner;
 
+	*body = json_undefined();
 	if (native->body.len == 0 && native->source == NULL)
 		return true;
 	if (call->method->verb == HTTP_GET)
@@ -269,11 +271,12 @@ static bool add_body(const struct run *run, struct native_call *call, struct err
 		return true;
 	}
 	call->body = native->body;
+	*body = json_string(native->body);
 	if (!is_json(native->content_type))
 		return true;
 	if (str_find(native->content_type, STR("json")) < 0)
 		call->content_type = STR("application/json");
-	return json_parse(run->arena, native->body, &limits, &ignored, &inner) ||
+	return json_parse(run->arena, native->body, &limits, body, &inner) ||
 	       error_set_field(err, inner.code, "body", "JSON, or multipart/form-data",
 			       "the body is not JSON: %s", inner.message);
 }
@@ -362,10 +365,19 @@ static void add_limit(const struct run *run, struct native_call *call)
 				arena_format(run->arena, "%lld", (long long)run->operation->limit));
 }
 
+static void show(struct run *run, const struct native_call *call, struct json body)
+{
+	struct json *calls = arena_alloc(run->arena, sizeof *calls);
+
+	*calls = native_describe(run, call, body);
+	run->result->item = native_dry_run(run, json_array(calls, 1), json_array(NULL, 0));
+}
+
 bool proxy_run(struct run *run, struct error *err)
 {
 	const struct operation *operation = run->operation;
 	struct native_call call = {0};
+	struct json body;
 	struct str id;
 
 	assert(operation->native != NULL);
@@ -375,8 +387,12 @@ bool proxy_run(struct run *run, struct error *err)
 	call.method = find_method(run, &id, err);
 	run->result->native = call.method;
 	if (call.method == NULL || !add_path(run, &call, id, err) || !add_query(run, &call, err) ||
-	    !add_body(run, &call, err))
+	    !add_body(run, &call, &body, err))
 		return false;
+	if (operation->dry_run && call.method->verb != HTTP_GET) {
+		show(run, &call, body);
+		return true;
+	}
 	add_limit(run, &call);
 	if (call.method->is_list && call.method->verb == HTTP_GET)
 		return run_list(run, &call, err);

@@ -198,6 +198,11 @@ bool native_is_path_part(struct str value);
 /* The call's path behind the base URL, for people. */
 bool native_path(const struct run *run, const struct native_call *call,
 		 struct str *path) MUST_CHECK;
+/* A call as a dry run shows it; body undefined: none. */
+struct json native_describe(const struct run *run, const struct native_call *call,
+			    struct json body);
+/* What a write answers that is only to be shown: calls, and names of what it lacks. */
+struct json native_dry_run(const struct run *run, struct json calls, struct json missing);
 /* One try: no limiter, no retry. The credential is opened for it, and wiped right after. As
  * http_client_send(); what the reply repeats of the credential is blotted out when its status is
  * an error's. *file: the answer is a file for the call's sink, still to be read and closed. */

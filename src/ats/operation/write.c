@@ -201,27 +201,6 @@ struct sending {
 	bool is_again; /* an earlier attempt may have done it */
 };
 
-static struct json describe_call(struct write *write, const struct sending *sending)
-{
-	struct arena *arena = write->run->arena;
-	const struct native_call *call = &sending->call;
-	struct json_builder members, query;
-	struct str path;
-
-	json_builder_init(&members, arena);
-	json_builder_init(&query, arena);
-	for (size_t i = 0; i < call->query_count; i++)
-		json_builder_set(&query, call->query[i].name, json_string(call->query[i].value));
-	json_builder_set(&members, STR("method"),
-			 json_string_c(http_method_name(call->method->verb)));
-	json_builder_set(&members, STR("path"),
-			 native_path(write->run, call, &path) ? json_string(path) : json_null());
-	json_builder_set(&members, STR("query"), json_builder_object(&query));
-	json_builder_set(&members, STR("body"),
-			 json_is(sending->body, JSON_UNDEFINED) ? json_null() : sending->body);
-	return json_builder_object(&members);
-}
-
 static struct json find_item(const struct native_method *method, struct json body)
 {
 	return method->item.len == 0 ? body : json_get_path(body, method->item);
@@ -356,7 +335,8 @@ static bool run_call(struct write *write, const struct write_step *step, struct 
 	    !body_make(write, step, input, &sending.body, err))
 		return false;
 	if (write->is_dry) {
-		json_builder_add(&write->calls, describe_call(write, &sending));
+		json_builder_add(&write->calls,
+				 native_describe(write->run, &sending.call, sending.body));
 	} else if (!body_spell(write, step, sending.body, &sending.call, err) ||
 		   !take_up(write, &sending, &result, &is_settled, err) ||
 		   (!is_settled && !send(write, &sending, &result, err))) {
@@ -461,17 +441,6 @@ static bool answer(struct write *write, struct error *err)
 	return ok;
 }
 
-static void answer_dry(struct write *write)
-{
-	struct json_builder members;
-
-	json_builder_init(&members, write->run->arena);
-	json_builder_set(&members, STR("dry_run"), json_bool(true));
-	json_builder_set(&members, STR("calls"), json_builder_array(&write->calls));
-	json_builder_set(&members, STR("missing"), json_builder_array(&write->missing));
-	write->run->result->item = json_builder_object(&members);
-}
-
 /* Who sends it anew should know that some of it is there already. */
 static void tell_part(const struct write *write, struct error *err)
 {
@@ -501,7 +470,8 @@ bool write_run(struct run *run, struct error *err)
 			return false;
 		}
 	if (write.is_dry) {
-		answer_dry(&write);
+		run->result->item = native_dry_run(run, json_builder_array(&write.calls),
+						   json_builder_array(&write.missing));
 		return true;
 	}
 	return answer(&write, err);

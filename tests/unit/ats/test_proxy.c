@@ -63,6 +63,15 @@ static const char *body_of(struct world *world)
 	return arena_c(&world->arena, world->result.body);
 }
 
+static void item_is(struct world *world, const char *wanted)
+{
+	struct buffer text;
+
+	buffer_init(&text, &world->arena, SIZE_MAX);
+	json_print(&text, world->result.item);
+	assert_string_equal(arena_c(&world->arena, buffer_str(&text)), wanted);
+}
+
 /* --- lists ----------------------------------------------------------------------------------- */
 
 /* To the end, in pages of 7: each pot once, in order. */
@@ -149,6 +158,37 @@ static void find_methods(struct world *world)
 	assert_string_equal(world->kiln.last_body, "{ \"stamp\" : \"x\" }");
 	assert_string_equal(world->kiln.last_type, "application/json");
 	assert_int_equal(world->kiln.stampings, 1);
+}
+
+/* What would be sent is told, and nothing is sent; what is refused otherwise is refused then. */
+static void show_what_would_be_sent(struct world *world)
+{
+	struct asked asked;
+
+	ask(world, &asked, HTTP_PATCH, "pots", "5", NULL, "{\"pot\":{\"name\":\"b\"}}");
+	asked.operation.dry_run = true;
+	add_query(&asked, "odd", "1");
+	must(world, &asked);
+	assert_int_equal(world->kiln.calls, 0);
+	assert_int_equal(world->result.status, 0);
+	item_is(world,
+		"{\"dry_run\":true,\"calls\":[{\"method\":\"PATCH\",\"path\":\"/pots/5\","
+		"\"query\":{\"odd\":\"1\"},\"body\":{\"pot\":{\"name\":\"b\"}}}],"
+		"\"missing\":[]}");
+	ask(world, &asked, HTTP_DELETE, "pots", "5", NULL, NULL);
+	asked.operation.dry_run = true;
+	must(world, &asked);
+	item_is(world,
+		"{\"dry_run\":true,\"calls\":[{\"method\":\"DELETE\",\"path\":\"/pots/5\","
+		"\"query\":{},\"body\":null}],\"missing\":[]}");
+	ask(world, &asked, HTTP_PATCH, "pots", "5", NULL, "{\"pot\"");
+	asked.operation.dry_run = true;
+	must_fail(world, &asked, ERROR_INVALID, "body");
+	/* A read is no write. */
+	ask(world, &asked, HTTP_GET, "offsets", "5", NULL, NULL);
+	asked.operation.dry_run = true;
+	must(world, &asked);
+	assert_int_equal(world->kiln.calls, 1);
 }
 
 static void refuse_what_is_not_there(struct world *world)
@@ -511,6 +551,7 @@ static void tell_moments(struct world *world)
 TEST(list_in_pages)
 TEST(refuse_cursors)
 TEST(find_methods)
+TEST(show_what_would_be_sent)
 TEST(refuse_what_is_not_there)
 TEST(refuse_parameters)
 TEST(judge_answers)
@@ -528,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_list_in_pages),
 		cmocka_unit_test(test_refuse_cursors),
 		cmocka_unit_test(test_find_methods),
+		cmocka_unit_test(test_show_what_would_be_sent),
 		cmocka_unit_test(test_refuse_what_is_not_there),
 		cmocka_unit_test(test_refuse_parameters),
 		cmocka_unit_test(test_judge_answers),
