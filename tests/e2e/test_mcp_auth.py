@@ -324,6 +324,24 @@ class Jwt(AuthCase):
             self.assert_refused(answer, 403, "insufficient_scope")
             self.assertIn('scope="mcp:read mcp:write"', answer[1]["www-authenticate"])
 
+    def test_scopes_reach_for_tools(self):
+        self.begin_jwt()
+        def call(scope, tool, **arguments):
+            return self.call(self.made["id"], self.token(scope=scope), {
+                "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+                "params": {"name": tool, "arguments": arguments}})
+
+        for scope in ("mcp:read", "mcp:write"):
+            status, _, body = call(scope, "list_all_ats_candidates", limit=2)
+            self.assertEqual((status, body["result"].get("isError", False)), (200, False), body)
+        status, headers, body = call("mcp:read", "create_a_ats_candidate", name="Ilse Vandersteen")
+        self.assertEqual((status, body["id"]), (403, 7), body)
+        self.assertIn('error="insufficient_scope", scope="mcp:read mcp:write"', headers["www-authenticate"])
+        self.assertEqual(self.list("candidates", **{"name": "Ilse Vandersteen"})[2]["result"], [])
+        status, _, body = call("mcp:write", "create_a_ats_candidate", name="Ilse Vandersteen")
+        self.assertEqual((status, body["result"].get("isError", False)), (200, False), body)
+        self.assertEqual(len(self.list("candidates", **{"name": "Ilse Vandersteen"})[2]["result"]), 1)
+
     def test_its_audience_may_be_told(self):
         self.begin_jwt(audience="https://tenon.example")
         self.assert_let_in(self.show(self.token(aud="https://tenon.example")))
