@@ -288,6 +288,7 @@ class Outbound(Case):
         self.assertIn("a private address", body["message"])
         self.assertIn("--allow-address", body["message"])
         self.assertNotIn("10.1.2.3", json.dumps(body))
+        self.serve.stop()  # then all of its log has been read
         self.assertTrue(any("10.1.2.3" in line and "address_refused" in line
                             for line in self.serve.log))
 

@@ -118,6 +118,8 @@ class Proxy(Case):
                 continue
             names = re.findall(r"{(\w+)}", path)
             query = {n: arguments.get(n, "1") for n in names}
+            if (resource, name) == ("notes", "list"):
+                query["id"] = arguments["candidate_id"]
             if resource == "search" and name == "quick":
                 query["query"] = "a"
             whole = self.whole_list(path, method, query)

@@ -76,11 +76,15 @@ static struct str fill_in(struct str path)
 
 static enum http_method method_of(struct str name)
 {
-	static const char *const names[] = {"get", "post", "put", "patch", "delete"};
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} names[] = {{"get", HTTP_GET},	    {"post", HTTP_POST},     {"put", HTTP_PUT},
+		     {"patch", HTTP_PATCH}, {"delete", HTTP_DELETE}, {"options", HTTP_OPTIONS}};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (str_equal_c(name, names[i]))
-			return (enum http_method)i;
+		if (str_equal_c(name, names[i].name))
+			return names[i].method;
 	return HTTP_METHODS;
 }
 
