@@ -204,7 +204,8 @@ class Tokens(AuthCase):
         self.assert_let_in(self.call(path["token"]))
         self.assertEqual(path["url_with_token"], f"{self.base}/mcp/{path['token']}")
         self.assert_let_in(self.call(path["id"], path["token"]))
-        for token in (header_only["token"], "tmcp_" + 43 * "a", path["token"][:-1] + "x"):
+        other = path["token"][:-1] + ("y" if path["token"][-1] == "x" else "x")
+        for token in (header_only["token"], "tmcp_" + 43 * "a", other):
             answer = self.call(token)
             self.assert_refused(answer, 401)
             self.assertNotIn(token, json.dumps(answer[1:]))
