@@ -69,15 +69,19 @@ static void keep(struct str *text, char *room)
 	text->data = room;
 }
 
-/* A caller's own words. */
-static void keep_printable(struct str *text, char *room)
+size_t calls_keep_client(char room[CALLS_CLIENT_BYTES], struct str words)
 {
 	size_t len = 0;
 
-	for (size_t i = 0; i < text->len && len < ROWS_CLIENT_BYTES; i++)
-		if (text->data[i] >= ' ' && text->data[i] < 0x7f)
-			room[len++] = text->data[i];
-	*text = str_make(room, len);
+	for (size_t i = 0; i < words.len && len < CALLS_CLIENT_BYTES; i++)
+		if (words.data[i] >= ' ' && words.data[i] < 0x7f)
+			room[len++] = words.data[i];
+	return len;
+}
+
+static void keep_client(struct str *text, char *room)
+{
+	*text = str_make(room, calls_keep_client(room, *text));
 }
 
 /* Ids grow, whatever the clock does. */
@@ -99,8 +103,8 @@ static void put(struct calls *calls, const struct call_record *record, int64_t n
 	keep(&queued->record.account_id, queued->account_id);
 	keep(&queued->record.request_id, queued->request_id);
 	keep(&queued->record.mcp_server_id, queued->mcp_server_id);
-	keep_printable(&queued->record.client_name, queued->client_name);
-	keep_printable(&queued->record.client_version, queued->client_version);
+	keep_client(&queued->record.client_name, queued->client_name);
+	keep_client(&queued->record.client_version, queued->client_version);
 	calls->taken++;
 }
 

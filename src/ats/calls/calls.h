@@ -59,6 +59,10 @@ struct call_record {
 /* Unix time in milliseconds. */
 int64_t call_record_time_ms(const struct call_record *record);
 
+/* The first CALLS_CLIENT_BYTES bytes of a caller's own words that can be printed; how many. */
+enum { CALLS_CLIENT_BYTES = 64 };
+size_t calls_keep_client(char room[CALLS_CLIENT_BYTES], struct str words);
+
 /* From any thread; never waits. */
 void calls_take(struct calls *calls, const struct call_record *record);
 /* Waits until what was taken before is on the disk, or lost. In a fiber: suspends it. */

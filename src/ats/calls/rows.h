@@ -7,7 +7,6 @@
 enum {
 	ROWS_BATCH = 512,
 	ROWS_ID_BYTES = 32,
-	ROWS_CLIENT_BYTES = 64,
 	/* An id is a time in milliseconds with so many bits of a number after it. */
 	ROWS_ID_SHIFT = 20,
 };
@@ -19,8 +18,8 @@ struct queued {
 	char account_id[ROWS_ID_BYTES];
 	char request_id[ROWS_ID_BYTES];
 	char mcp_server_id[ROWS_ID_BYTES];
-	char client_name[ROWS_CLIENT_BYTES];
-	char client_version[ROWS_CLIENT_BYTES];
+	char client_name[CALLS_CLIENT_BYTES];
+	char client_version[CALLS_CLIENT_BYTES];
 };
 
 /* All of them or none. `count` at most ROWS_BATCH. From the log's own thread, with the room for

@@ -176,3 +176,29 @@ const struct connector_format *connector_find_format(const struct connector *con
 			STR_ARGS(connector->label), STR_ARGS(str_slice(name, 0, 64)));
 	return NULL;
 }
+
+/* --- what is asked of definitions ------------------------------------------------------------- */
+
+bool connector_has_context(const struct connector *connector, struct str name)
+{
+	for (size_t i = 0; i < connector->context_count; i++)
+		if (str_equal(connector->context[i].name, name))
+			return true;
+	return false;
+}
+
+bool native_is_paging(const struct native_method *method, struct str name)
+{
+	const struct connector_page *page = &method->page;
+
+	return method->is_list && page->style != PAGE_NONE &&
+	       (str_equal(name, page->limit_name) || str_equal(name, page->position_name));
+}
+
+bool unified_has_partial_list(const struct unified_resource *resource)
+{
+	for (size_t i = 0; i < resource->list.count; i++)
+		if (resource->list.alternatives[i].is_partial)
+			return true;
+	return false;
+}

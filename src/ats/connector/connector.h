@@ -521,6 +521,13 @@ const struct connector *connectors_find(const struct connectors *connectors, str
 const struct connector_format *connector_find_format(const struct connector *connector,
 						     struct str name, struct error *err) MUST_CHECK;
 
+/* Is it a field of the context, which fills a place in a path by itself? */
+bool connector_has_context(const struct connector *connector, struct str name);
+/* Is it how the method's list is paged? Where a list is to go on is for its cursor to say. */
+bool native_is_paging(const struct native_method *method, struct str name);
+/* Does some way to list the resource leave fields out that single records have? */
+bool unified_has_partial_list(const struct unified_resource *resource);
+
 /* An HTML text without its tags, as $plain_text() gives it; one without a tag stays as it is, with
  * its lines. */
 struct str connector_plain_text(struct arena *arena, struct str text);

@@ -12,20 +12,12 @@ enum {
 
 /* --- the request ------------------------------------------------------------------------------ */
 
-static bool is_context(const struct connector *connector, struct str name)
-{
-	for (size_t i = 0; i < connector->context_count; i++)
-		if (str_equal(connector->context[i].name, name))
-			return true;
-	return false;
-}
-
 bool natives_has_path(const struct connector *connector, const struct native_method *method,
 		      struct str name)
 {
 	for (size_t i = 0; i < method->path.count; i++)
 		if (method->path.parts[i].is_name && str_equal(method->path.parts[i].text, name))
-			return !is_context(connector, name);
+			return !connector_has_context(connector, name);
 	return false;
 }
 

@@ -205,14 +205,6 @@ static struct json show_writes(struct arena *arena, const struct contract_query 
 	return json_builder_array(&items);
 }
 
-static bool is_partial(const struct unified_resource *resource)
-{
-	for (size_t i = 0; i < resource->list.count; i++)
-		if (resource->list.alternatives[i].is_partial)
-			return true;
-	return false;
-}
-
 static void add_unified(struct json_builder *items, const struct model *model,
 			const struct contract_query *query, const struct unified_resource *resource)
 {
@@ -227,7 +219,7 @@ static void add_unified(struct json_builder *items, const struct model *model,
 	put_text(&item, "resource", resource->model->name);
 	put_text(&item, "description", resource->model->describe);
 	json_builder_set(&item, STR("methods"), methods);
-	json_builder_set(&item, STR("is_partial_list"), json_bool(is_partial(resource)));
+	json_builder_set(&item, STR("is_partial_list"), json_bool(unified_has_partial_list(resource)));
 	json_builder_set(&item, STR("filters"), show_filters(arena, resource));
 	json_builder_set(&item, STR("orders"), show_orders(arena, resource));
 	json_builder_set(&item, STR("fields"), show_fields(arena, resource));

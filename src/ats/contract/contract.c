@@ -81,20 +81,6 @@ static void put_value(struct json_builder *out, enum schema_kind kind,
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-static const char *pii_name(enum model_pii pii)
-{
-	static const char *const names[] = {
-		[MODEL_PII_NONE] = NULL,
-		[MODEL_PII_NAME] = "name",
-		[MODEL_PII_CONTACT] = "contact",
-		[MODEL_PII_DOCUMENT] = "document",
-		[MODEL_PII_SENSITIVE] = "sensitive",
-		[MODEL_PII_FREE_TEXT] = "free_text",
-	};
-
-	return names[pii];
-}
-
 static struct json field_schema(struct arena *arena, enum schema_kind kind,
 				const struct model_field *field, bool is_required)
 {
@@ -112,7 +98,8 @@ static struct json field_schema(struct arena *arena, enum schema_kind kind,
 		put_value(&out, kind, field, is_nullable);
 	}
 	put_text(&out, "description", field->describe);
-	put_c(&out, "x-pii", pii_name(field->pii));
+	if (field->pii != MODEL_PII_NONE)
+		put_c(&out, "x-pii", model_pii_names[field->pii]);
 	return json_builder_object(&out);
 }
 

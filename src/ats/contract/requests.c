@@ -120,14 +120,6 @@ static struct json parameter_schema(struct arena *arena, struct str name, enum m
 	return json_get(json_get_c(json_builder_object(&out), "properties"), name);
 }
 
-static bool is_context(const struct connector *connector, struct str name)
-{
-	for (size_t i = 0; i < connector->context_count; i++)
-		if (str_equal(connector->context[i].name, name))
-			return true;
-	return false;
-}
-
 static enum model_type model_type_of(enum native_type type)
 {
 	static const enum model_type types[] = {
@@ -159,7 +151,7 @@ struct json contract_native_query(struct arena *arena, const struct connector *c
 	json_builder_init(&required, arena);
 	for (size_t i = 0; i < method->path.count; i++)
 		if (method->path.parts[i].is_name &&
-		    !is_context(connector, method->path.parts[i].text))
+		    !connector_has_context(connector, method->path.parts[i].text))
 			put_parameter(&properties, &required, method->path.parts[i].text,
 				      MODEL_TEXT, STR("Of the path."), true);
 	for (size_t i = 0; i < method->query_count; i++)

@@ -44,15 +44,9 @@ static uint64_t hash(struct str text)
 	return value;
 }
 
-/* What can be printed of it. */
-static void keep(char *out, struct str text)
+static void keep(char out[CALLS_CLIENT_BYTES + 1], struct str text)
 {
-	size_t len = 0;
-
-	for (size_t i = 0; i < text.len && len < CLIENT_BYTES_MAX; i++)
-		if ((unsigned char)text.data[i] >= ' ' && (unsigned char)text.data[i] < 0x7f)
-			out[len++] = text.data[i];
-	out[len] = '\0';
+	out[calls_keep_client(out, text)] = '\0';
 }
 
 void mcp_server_note_client(struct mcp_servers *servers, const struct mcp_held *held,

@@ -15,16 +15,26 @@ static struct str put(struct entry *entry, size_t *at, struct str text)
 	return str_make(place, text.len);
 }
 
-static struct entry *make_entry(const struct store_rows *rows)
+static size_t count_words(const struct toolset *toolset)
+{
+	return toolset->count / 64 + 1;
+}
+
+static struct entry *make_entry(const struct store_rows *rows, const struct mcp_held *held)
 {
 	static const int columns[] = {0, 1, 2, 4, 5, 6};
 	size_t bytes = 0, at = 0;
 
 	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
 		bytes += store_cell(rows, 0, (size_t)columns[i])->bytes.len;
-	struct entry *entry = calloc(1, sizeof *entry + bytes);
+	size_t words = count_words(held->toolset), room = (bytes + 7) / 8 * 8;
+	struct entry *entry = calloc(1, sizeof *entry + room + words * sizeof *entry->passes);
 	if (entry == NULL)
 		die("out of memory");
+	entry->toolset = held->toolset;
+	entry->tool_count = held->tool_count;
+	entry->passes = (uint64_t *)(void *)((char *)entry + sizeof *entry + room);
+	memcpy(entry->passes, held->passes, words * sizeof *entry->passes);
 	entry->environment_id = put(entry, &at, store_cell(rows, 0, 0)->bytes);
 	entry->account_id = put(entry, &at, store_cell(rows, 0, 1)->bytes);
 	entry->id = put(entry, &at, store_cell(rows, 0, 2)->bytes);
@@ -46,6 +56,8 @@ static bool copy_out(const struct entry *entry, struct arena *arena, struct mcp_
 		     struct error *err)
 {
 	struct mcp_server *server = &held->server;
+	size_t words = count_words(entry->toolset);
+	uint64_t *passes;
 
 	mcp_server_init(server);
 	server->environment_id = arena_str(arena, entry->environment_id);
@@ -57,43 +69,17 @@ static bool copy_out(const struct entry *entry, struct arena *arena, struct mcp_
 	server->updated_ms = entry->updated_ms;
 	server->expires_ms = entry->expires_ms;
 	memcpy(held->digest, entry->digest, sizeof held->digest);
+	held->toolset = entry->toolset;
+	held->tool_count = entry->tool_count;
+	passes = arena_array(arena, words, sizeof *passes);
+	memcpy(passes, entry->passes, words * sizeof *passes);
+	held->passes = passes;
 	return mcp_parse_config(arena, arena_str(arena, entry->config), server, err);
 }
 
 static bool not_found(struct error *err)
 {
 	return error_set_field(err, ERROR_NOT_FOUND, "mcp_id", NULL, "there is no such MCP server");
-}
-
-static bool load(struct mcp_servers *servers, struct arena *arena, struct str id, struct error *err)
-{
-	uint64_t generation = servers->by_id.generation;
-	struct store_value value = store_text(id);
-	struct store_rows rows;
-
-	if (!store_query(servers->store, arena,
-			 "SELECT" MCP_COLUMNS "FROM mcp_server WHERE id = ?1", &value, 1, &rows,
-			 err))
-		return false;
-	if (rows.count != 1)
-		return not_found(err);
-	cache_put(&servers->by_id, id, make_entry(&rows), generation);
-	return true;
-}
-
-/* *is_there: it was in memory. */
-static bool read_entry(struct mcp_servers *servers, struct arena *arena, struct str id,
-		       struct mcp_held *held, bool *is_there, struct error *err)
-{
-	const struct entry *entry = cache_lock(&servers->by_id, id);
-	bool ok;
-
-	*is_there = entry != NULL;
-	if (entry == NULL)
-		return true;
-	ok = copy_out(entry, arena, held, err);
-	cache_unlock(&servers->by_id);
-	return ok;
 }
 
 /* --- its tools -------------------------------------------------------------------------------- */
@@ -117,7 +103,7 @@ bool mcp_held_fill(struct mcp_servers *servers, struct arena *arena, const struc
 	if (toolset == NULL)
 		return error_set_field(err, ERROR_NOT_FOUND, "connector", NULL,
 				       "the account's connector is not there any more");
-	uint64_t *passes = arena_zero(arena, (toolset->count / 64 + 1) * sizeof *passes);
+	uint64_t *passes = arena_zero(arena, count_words(toolset) * sizeof *passes);
 	held->toolset = toolset;
 	held->passes = passes;
 	held->tool_count = 0;
@@ -130,6 +116,60 @@ bool mcp_held_fill(struct mcp_servers *servers, struct arena *arena, const struc
 	return held->tool_count > 0 || refuse_filter(&held->server, err);
 }
 
+/* --- from the store --------------------------------------------------------------------------- */
+
+/* Its row, with the tools that it comes to. */
+static bool read_row(struct mcp_servers *servers, struct arena *arena,
+		     const struct store_rows *rows, struct mcp_held *held, struct error *err)
+{
+	struct account account;
+
+	if (!mcp_read_row(arena, rows, 0, &held->server, err))
+		return false;
+	if (!account_find(servers->accounts, arena, held->server.environment_id,
+			  held->server.account_id, &account, err))
+		return err->code == ERROR_NOT_FOUND ? not_found(err) : false;
+	return mcp_held_fill(servers, arena, &account, held, err);
+}
+
+/* A change meanwhile keeps it out of memory, but the call goes on with what was read. */
+static bool load(struct mcp_servers *servers, struct arena *arena, struct str id,
+		 struct mcp_held *held, struct error *err)
+{
+	uint64_t generation = servers->by_id.generation;
+	struct store_value value = store_text(id);
+	struct store_rows rows;
+	struct entry *entry;
+
+	if (!store_query(servers->store, arena,
+			 "SELECT" MCP_COLUMNS "FROM mcp_server WHERE id = ?1", &value, 1, &rows,
+			 err))
+		return false;
+	if (rows.count != 1)
+		return not_found(err);
+	if (!read_row(servers, arena, &rows, held, err))
+		return false;
+	entry = make_entry(&rows, held);
+	memcpy(held->digest, entry->digest, sizeof held->digest);
+	cache_put(&servers->by_id, id, entry, generation);
+	return true;
+}
+
+/* *is_there: it was in memory. */
+static bool read_entry(struct mcp_servers *servers, struct arena *arena, struct str id,
+		       struct mcp_held *held, bool *is_there, struct error *err)
+{
+	const struct entry *entry = cache_lock(&servers->by_id, id);
+	bool ok;
+
+	*is_there = entry != NULL;
+	if (entry == NULL)
+		return true;
+	ok = copy_out(entry, arena, held, err);
+	cache_unlock(&servers->by_id);
+	return ok;
+}
+
 /* --- finding ---------------------------------------------------------------------------------- */
 
 static bool find_entry(struct mcp_servers *servers, struct arena *arena, struct str id,
@@ -137,13 +177,8 @@ static bool find_entry(struct mcp_servers *servers, struct arena *arena, struct 
 {
 	bool is_there;
 
-	if (!read_entry(servers, arena, id, held, &is_there, err))
-		return false;
-	if (!is_there && (!load(servers, arena, id, err) ||
-			  !read_entry(servers, arena, id, held, &is_there, err)))
-		return false;
-	/* Changed at this very moment: it is asked for again. */
-	return is_there || error_set(err, ERROR_UNAVAILABLE, "the MCP server was changed just now");
+	return read_entry(servers, arena, id, held, &is_there, err) &&
+	       (is_there || load(servers, arena, id, held, err));
 }
 
 bool mcp_server_find(struct mcp_servers *servers, struct arena *arena, struct str id,
@@ -155,10 +190,10 @@ bool mcp_server_find(struct mcp_servers *servers, struct arena *arena, struct st
 		return false;
 	if (held->server.expires_ms != 0 && held->server.expires_ms <= now_ms)
 		return not_found(err);
-	if (!account_find(servers->accounts, arena, held->server.environment_id,
-			  held->server.account_id, account, err))
-		return err->code == ERROR_NOT_FOUND ? not_found(err) : false;
-	return mcp_held_fill(servers, arena, account, held, err);
+	if (account_find(servers->accounts, arena, held->server.environment_id,
+			 held->server.account_id, account, err))
+		return true;
+	return err->code == ERROR_NOT_FOUND ? not_found(err) : false;
 }
 
 static bool unknown_token(struct error *err)

@@ -84,11 +84,7 @@ bool mcp_read_row(struct arena *arena, const struct store_rows *rows, size_t row
 
 static struct str print_config(struct arena *arena, const struct mcp_server *server)
 {
-	struct buffer text;
-
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, mcp_config_show(arena, server));
-	return buffer_str(&text);
+	return json_text(arena, mcp_config_show(arena, server));
 }
 
 /* --- making ----------------------------------------------------------------------------------- */

@@ -2,10 +2,11 @@
 #ifndef ATS_MCP_SERVERS_H
 #define ATS_MCP_SERVERS_H
 
+#include "ats/calls/calls.h"
 #include "ats/mcp/mcp.h"
 #include "base/cache.h"
 
-enum { SERVERS_HELD_MAX = 20000, CLIENT_BYTES_MAX = 64 };
+enum { SERVERS_HELD_MAX = 20000 };
 
 struct mcp_servers {
 	struct store *store;
@@ -26,12 +27,16 @@ struct entry {
 	int64_t filled_ns;
 	/* Who initialized last (under the lock). */
 	uint64_t user_agent;
-	char client_name[CLIENT_BYTES_MAX + 1];
-	char client_version[CLIENT_BYTES_MAX + 1];
+	char client_name[CALLS_CLIENT_BYTES + 1];
+	char client_version[CALLS_CLIENT_BYTES + 1];
 	/* The row, as it was read: texts behind one another. */
 	int64_t created_ms, updated_ms, expires_ms;
 	unsigned char digest[VAULT_DIGEST_BYTES];
 	struct str environment_id, account_id, id, name, config, created_by;
+	/* Which tools it has, found out when it was read. */
+	const struct toolset *toolset;
+	size_t tool_count;
+	uint64_t *passes;
 	char texts[];
 };
 

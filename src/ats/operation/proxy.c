@@ -126,14 +126,6 @@ const struct native_method *operation_native(const struct operation_services *se
 
 /* --- its parameters -------------------------------------------------------------------------- */
 
-static bool is_context(const struct run *run, struct str name)
-{
-	for (size_t i = 0; i < run->connector->context_count; i++)
-		if (str_equal(run->connector->context[i].name, name))
-			return true;
-	return false;
-}
-
 static const struct run_filter *find_given(const struct run *run, struct str name)
 {
 	for (size_t i = 0; i < run->filter_count; i++)
@@ -147,7 +139,7 @@ static bool is_path_parameter(const struct run *run, const struct native_method 
 {
 	for (size_t i = 0; i < method->path.count; i++)
 		if (method->path.parts[i].is_name && str_equal(method->path.parts[i].text, name))
-			return !is_context(run, name);
+			return !connector_has_context(run->connector, name);
 	return false;
 }
 
@@ -168,7 +160,7 @@ static struct str find_target(const struct run *run, const struct native_method 
 	for (size_t i = 0; i < method->path.count; i++) {
 		struct str name = method->path.parts[i].text;
 
-		if (!method->path.parts[i].is_name || is_context(run, name) ||
+		if (!method->path.parts[i].is_name || connector_has_context(run->connector, name) ||
 		    find_given(run, name) != NULL)
 			continue;
 		if (str_equal(name, STR("id")))
@@ -191,7 +183,7 @@ static bool add_path(const struct run *run, struct native_call *call, struct str
 		const struct run_filter *given = find_given(run, name);
 		struct str value = id;
 
-		if (!method->path.parts[i].is_name || is_context(run, name))
+		if (!method->path.parts[i].is_name || connector_has_context(run->connector, name))
 			continue;
 		if (given != NULL)
 			value = given->value;
@@ -202,15 +194,6 @@ static bool add_path(const struct run *run, struct native_call *call, struct str
 		native_add_path(run, call, name, value);
 	}
 	return true;
-}
-
-/* Where a list is to go on is for its cursor to say. */
-static bool is_paging(const struct native_method *method, struct str name)
-{
-	const struct connector_page *page = &method->page;
-
-	return method->is_list && page->style != PAGE_NONE &&
-	       (str_equal(name, page->limit_name) || str_equal(name, page->position_name));
 }
 
 static bool add_query(const struct run *run, struct native_call *call, struct error *err)
@@ -226,7 +209,7 @@ static bool add_query(const struct run *run, struct native_call *call, struct er
 				return refuse(name, "given once", "is given twice", err);
 			continue;
 		}
-		if (is_paging(method, name))
+		if (native_is_paging(method, name))
 			return refuse(name, "limit, next_cursor", "is for tenon to say", err);
 		if (allowed != NULL)
 			return refuse(name, allowed, "cannot be that", err);

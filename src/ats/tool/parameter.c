@@ -186,14 +186,6 @@ static struct str find_parent(const struct native_method *method)
 	return found;
 }
 
-static bool is_context(const struct connector *connector, struct str name)
-{
-	for (size_t i = 0; i < connector->context_count; i++)
-		if (str_equal(connector->context[i].name, name))
-			return true;
-	return false;
-}
-
 /* "/candidates/" before {id}: "candidate". */
 static struct str owner_of(struct arena *arena, const struct template *path, size_t part)
 {
@@ -217,7 +209,7 @@ static const struct native_method *find_list(const struct maker *maker, struct s
 
 	for (size_t i = 0; method != NULL && i < method->path.count; i++)
 		if (method->path.parts[i].is_name &&
-		    !is_context(maker->connector, method->path.parts[i].text))
+		    !connector_has_context(maker->connector, method->path.parts[i].text))
 			return NULL;
 	return method;
 }
@@ -256,20 +248,12 @@ static void add_path(struct maker *maker)
 	for (size_t i = 0; i < path->count; i++) {
 		struct str name = path->parts[i].text;
 
-		if (!path->parts[i].is_name || is_context(maker->connector, name))
+		if (!path->parts[i].is_name || connector_has_context(maker->connector, name))
 			continue;
 		struct str text = describe_id(maker, name, owner_of(maker->arena, path, i));
 		maker_add_plain(maker, PLACE_QUERY, arena_c(maker->arena, name), true, "string",
 				arena_c(maker->arena, text));
 	}
-}
-
-/* Where a list is to go on is for its cursor to say. */
-static bool is_paging(const struct native_method *method, struct str name)
-{
-	return method->is_list && method->page.style != PAGE_NONE &&
-	       (str_equal(name, method->page.limit_name) ||
-		str_equal(name, method->page.position_name));
 }
 
 static void add_native_query(struct maker *maker)
@@ -282,7 +266,7 @@ static void add_native_query(struct maker *maker)
 		struct str name = method->query[i].name;
 		bool is_limit = str_equal(name, STR("limit"));
 
-		if (!is_paging(method, name) && !(is_limit && method->is_list))
+		if (!native_is_paging(method, name) && !(is_limit && method->is_list))
 			maker_add(maker, PLACE_QUERY, name, method->query[i].is_required,
 				  json_get(properties, name));
 	}
@@ -414,14 +398,6 @@ static void add_filters(struct maker *maker)
 			add_filter(maker, &model->filters[i]);
 }
 
-static bool is_partial(const struct unified_resource *resource)
-{
-	for (size_t i = 0; i < resource->list.count; i++)
-		if (resource->list.alternatives[i].is_partial)
-			return true;
-	return false;
-}
-
 static void add_id(struct maker *maker)
 {
 	struct str name = maker->tool->unified->model->name;
@@ -467,7 +443,7 @@ static void add_unified(struct maker *maker)
 		add_id(maker);
 	add_reading(maker);
 	add_filters(maker);
-	if (tool->is_list && is_partial(tool->unified))
+	if (tool->is_list && unified_has_partial_list(tool->unified))
 		maker_add_plain(maker, PLACE_EXPAND, "expand", false, "boolean",
 				"Fetch what the list leaves out. Slow.");
 }

@@ -45,15 +45,6 @@ static bool refuse_unknown(const struct reading *reading, struct str name, struc
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-static struct str print(struct arena *arena, struct json value)
-{
-	struct buffer text;
-
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, value);
-	return buffer_str(&text);
-}
-
 /* A text, or a number or a boolean as it is written; a list is its items parted by commas. */
 static bool read_text(const struct reading *reading, struct json value, struct str *text)
 {
@@ -65,7 +56,7 @@ static bool read_text(const struct reading *reading, struct json value, struct s
 		return true;
 	}
 	if (json_is_number(value) || json_is(value, JSON_BOOL)) {
-		*text = print(reading->arena, value);
+		*text = json_text(reading->arena, value);
 		return true;
 	}
 	if (!json_is(value, JSON_ARRAY))
@@ -158,7 +149,7 @@ static bool check_context(const struct reading *reading, const struct tool_param
 	struct json ours = json_get(reading->call->operation.account->context, parameter->target);
 
 	if (json_is(ours, JSON_STRING) ? str_equal(json_str(ours), text)
-				       : str_equal(print(reading->arena, ours), text))
+				       : str_equal(json_text(reading->arena, ours), text))
 		return true;
 	return error_set_field(err, ERROR_FORBIDDEN, arena_c(reading->arena, parameter->name),
 			       "nothing, it is taken from the account",
@@ -319,7 +310,7 @@ static bool check_required(const struct reading *reading, struct json arguments,
 
 /* --- the operation ---------------------------------------------------------------------------- */
 
-static void begin(struct tool_call *call, const struct tool *tool, const struct account *account)
+void tool_begin(const struct tool *tool, const struct account *account, struct tool_call *call)
 {
 	*call = (struct tool_call){.operation = {.account = account, .limit = TOOL_LIMIT_DEFAULT}};
 	struct operation *operation = &call->operation;
@@ -438,7 +429,7 @@ static bool end_native(struct reading *reading, struct error *err)
 	body = json_builder_object(&reading->body);
 	if (!check_body(reading, method->body, method->body_count, STR(""), &body, err))
 		return false;
-	reading->call->native.body = print(reading->arena, body);
+	reading->call->native.body = json_text(reading->arena, body);
 	reading->call->native.content_type = STR("application/json");
 	return true;
 }
@@ -450,7 +441,7 @@ bool tool_plan(const struct tool *tool, struct arena *arena, const struct connec
 	struct reading reading = {
 		.tool = tool, .connector = connector, .arena = arena, .call = call};
 
-	begin(call, tool, account);
+	tool_begin(tool, account, call);
 	json_builder_init(&reading.body, arena);
 	json_builder_init(&reading.inner, arena);
 	if (!json_is(arguments, JSON_OBJECT) && !json_is(arguments, JSON_UNDEFINED))

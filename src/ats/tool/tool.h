@@ -86,6 +86,9 @@ struct tool_call {
 	 * cannot apply; empty: all. */
 	struct str fields;
 };
+/* Which operation the tool is, before any argument is read: what a log knows of a call that was
+ * refused. tool_plan() begins with it. */
+void tool_begin(const struct tool *tool, const struct account *account, struct tool_call *call);
 /* Reads the arguments (an object, or undefined for none) into *call, which borrows from the tool
  * and lives in the arena. Strict: a name that is not in the schema, a missing one, a wrong type, a
  * value out of range, another company's context are ERROR_INVALID (ERROR_FORBIDDEN for the

@@ -198,17 +198,6 @@ static void set_headers(const struct batch *batch, const struct task *task,
 	exchange->header_count = count;
 }
 
-static struct str print(struct arena *arena, struct json value)
-{
-	struct buffer text;
-
-	if (json_is(value, JSON_UNDEFINED))
-		return (struct str){NULL, 0};
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, value);
-	return buffer_str(&text);
-}
-
 /* Through the routes, as if it had come alone. */
 static void send(const struct batch *batch, const struct task *task, const struct call *call,
 		 struct http_exchange *exchange, struct arena *arena)
@@ -228,7 +217,7 @@ static void send(const struct batch *batch, const struct task *task, const struc
 		.status = 200,
 		.content_type = STR("application/json"),
 	};
-	exchange->body = print(arena, call->body);
+	exchange->body = json_text(arena, call->body);
 	exchange->body_length = (int64_t)exchange->body.len;
 	set_headers(batch, task, exchange);
 	batch->door->dispatch(batch->door, exchange);

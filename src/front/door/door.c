@@ -34,13 +34,12 @@ static bool authorise_local(const struct door *door, struct http_exchange *excha
 	return true;
 }
 
-static bool read_bearer(const struct http_exchange *exchange, struct str *token)
+struct str door_bearer(const struct http_exchange *exchange)
 {
 	struct str header = str_trim(http_exchange_header(exchange, "authorization"));
 	struct str scheme = str_cut(&header, ' ');
 
-	*token = str_trim(header);
-	return str_equal_nocase(scheme, STR("bearer")) && token->len > 0;
+	return str_equal_nocase(scheme, STR("bearer")) ? str_trim(header) : (struct str){NULL, 0};
 }
 
 static bool is_of_account(struct str path)
@@ -68,11 +67,11 @@ bool door_authorise(const struct door *door, struct http_exchange *exchange, uns
 		    struct caller *caller, struct error *err)
 {
 	struct api_key key;
-	struct str token;
+	struct str token = door_bearer(exchange);
 
 	if (exchange->is_local)
 		return authorise_local(door, exchange, caller, err);
-	if (!read_bearer(exchange, &token))
+	if (token.len == 0)
 		return error_set_field(err, ERROR_UNAUTHORIZED, "authorization", "Bearer API_KEY",
 				       "an API key is wanted in the Authorization header");
 	if (account_token_is(token))

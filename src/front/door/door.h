@@ -58,6 +58,9 @@ struct caller {
 bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
 		    struct caller *caller, struct error *err) MUST_CHECK;
 
+/* The token of the header Authorization: Bearer; empty: there is none. */
+struct str door_bearer(const struct http_exchange *exchange);
+
 /* The account that `id` names in the caller's environment; a local caller without an environment
  * finds those of all. */
 bool door_find_account(const struct door *door, struct arena *arena, const struct caller *caller,

@@ -18,18 +18,10 @@ const struct http_route link_routes[] = {
 };
 const size_t link_route_count = sizeof link_routes / sizeof link_routes[0];
 
-struct str link_bearer(const struct http_exchange *exchange)
-{
-	struct str header = str_trim(http_exchange_header(exchange, "authorization"));
-	struct str scheme = str_cut(&header, ' ');
-
-	return str_equal_nocase(scheme, STR("bearer")) ? str_trim(header) : (struct str){NULL, 0};
-}
-
 bool link_find_session(const struct door *door, struct http_exchange *exchange,
 		       struct link_session *session, const char **reason, struct error *err)
 {
-	return link_session_find(door->links, exchange->arena, link_bearer(exchange), session,
+	return link_session_find(door->links, exchange->arena, door_bearer(exchange), session,
 				 reason, err);
 }
 

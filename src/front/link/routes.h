@@ -15,8 +15,6 @@ link_handler link_start_oauth, link_end_oauth, link_list_options, link_save_form
 /* A page of the link page's own files as text, and with the headers of a page; empty: it is not
  * there. */
 struct str link_page(const struct door *door, struct http_exchange *exchange, const char *name);
-/* The token behind "Bearer"; empty when there is none. */
-struct str link_bearer(const struct http_exchange *exchange);
 /* The session of the request. */
 bool link_find_session(const struct door *door, struct http_exchange *exchange,
 		       struct link_session *session, const char **reason,

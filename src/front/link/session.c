@@ -235,7 +235,7 @@ static bool begin(const struct door *door, struct http_exchange *exchange, const
 
 	*reason = NULL;
 	if (!read_opening(door, exchange, &opening, err) ||
-	    !link_session_begin(door->links, exchange->arena, link_bearer(exchange), &opening,
+	    !link_session_begin(door->links, exchange->arena, door_bearer(exchange), &opening,
 				&session, &text, reason, err))
 		return false;
 	struct showing showing = {.door = door, .arena = exchange->arena, .session = &session};

@@ -99,12 +99,22 @@ void mcp_refuse_scope(const struct door *door, struct http_exchange *exchange,
 
 /* --- the token -------------------------------------------------------------------------------- */
 
-static struct str read_bearer(const struct http_exchange *exchange)
-{
-	struct str header = str_trim(http_exchange_header(exchange, "authorization"));
-	struct str scheme = str_cut(&header, ' ');
+static const char no_audience[] =
+	"this server does not know its own address, for which the token would have to be: start it with "
+	"--public-url, or give the MCP server an oauth.audience";
 
-	return str_equal_nocase(scheme, STR("bearer")) ? str_trim(header) : (struct str){NULL, 0};
+/* The caller's word for this server's address (Host) counts on its own machine only: elsewhere a
+ * token for another server of the same issuer could be passed off so. */
+static struct str find_audience(const struct entry *entry)
+{
+	const struct door *door = entry->door;
+	const struct mcp_server *server = &entry->held->server;
+
+	if (server->audience.len > 0)
+		return server->audience;
+	if (door->services->public_url.len == 0 && !door->mcp->options.is_loopback)
+		return (struct str){NULL, 0};
+	return mcp_url(door, entry->exchange, server->id);
 }
 
 /* What was asked for is told only to those whose token the issuer has signed: until then it is
@@ -116,8 +126,7 @@ static bool admit_jwt(const struct entry *entry, const char *message)
 	struct arena *arena = entry->exchange->arena;
 	const struct mcp_jwt_wanted wanted = {
 		.issuer = server->issuer,
-		.audience = server->audience.len > 0 ? server->audience
-						     : mcp_url(door, entry->exchange, server->id),
+		.audience = find_audience(entry),
 		.subjects = server->subjects,
 		.subject_count = server->subject_count,
 		.now_ms = clock_unix_ms(door->services->clock),
@@ -125,6 +134,8 @@ static bool admit_jwt(const struct entry *entry, const char *message)
 	struct mcp_jwt jwt;
 	struct error err;
 
+	if (wanted.audience.len == 0)
+		return refuse(entry, 503, no_audience);
 	if (!mcp_jwt_read(arena, entry->bearer, &jwt, &err) ||
 	    !str_equal(json_get_str(jwt.claims, "iss"), server->issuer))
 		return refuse_token(entry, server->id, message);
@@ -295,7 +306,7 @@ bool mcp_admit(const struct door *door, struct http_exchange *exchange, enum mcp
 		.exchange = exchange,
 		.held = held,
 		.caller = caller,
-		.bearer = read_bearer(exchange),
+		.bearer = door_bearer(exchange),
 	};
 
 	*caller = (struct mcp_caller){.held = held, .kinds = ALL_KINDS};

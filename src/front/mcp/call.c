@@ -1,12 +1,10 @@
 /* tools/call: arguments become an operation, its result becomes a text for a model. What goes wrong
  * on the way is a result, too, so that the model can do better; only a tool that is not there is an
  * error of the protocol. */
-#include <sodium.h>
-
 #include "base/log.h"
 #include "front/mcp/parts.h"
 
-enum { REPEAT_MS = 5 * 60 * 1000, DIGEST_BYTES = 32, TRACE_BYTES = 55 };
+enum { REPEAT_MS = 5 * 60 * 1000, TRACE_BYTES = 55 };
 
 static const char repeated[] =
 	"This was done before, by an earlier call of the same key; nothing was done again. What it "
@@ -56,6 +54,14 @@ void mcp_reply_text(struct mcp_request *request, struct str text, bool is_error)
 	struct json part = text_part(arena, text);
 
 	mcp_reply(request, result_of(arena, json_array(&part, 1), json_undefined(), is_error));
+}
+
+static struct json show(struct arena *arena, const struct shape_result *shaped)
+{
+	struct json *part = arena_alloc(arena, sizeof *part);
+
+	*part = text_part(arena, shaped->text);
+	return result_of(arena, json_array(part, 1), shaped->structured, false);
 }
 
 static void reply_error(struct mcp_request *request, const struct error *err,
@@ -110,8 +116,6 @@ static struct str derive_key(const struct call *call, struct str arguments)
 	};
 	struct arena *arena = request->exchange->arena;
 	struct buffer text;
-	unsigned char digest[DIGEST_BYTES];
-	char hex[DIGEST_BYTES * 2 + 1];
 
 	buffer_init(&text, arena, SIZE_MAX);
 	json_print(&text, request->id);
@@ -119,29 +123,24 @@ static struct str derive_key(const struct call *call, struct str arguments)
 		buffer_append_format(&text, " %zu ", parts[i].len);
 		buffer_append(&text, parts[i]);
 	}
-	crypto_generichash(digest, sizeof digest, (const unsigned char *)text.data, text.len, NULL,
-			   0);
-	sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-	return arena_format(arena, "mcp-request:%s", hex);
+	return arena_format(arena, "mcp-request:%.*s",
+			    STR_ARGS(mcp_digest_text(arena, buffer_str(&text))));
 }
 
 static bool begin_attempt(struct call *call, struct error *err)
 {
 	const struct mcp_request *request = call->request;
 	struct arena *arena = request->exchange->arena;
-	struct buffer arguments;
 
 	if (!call->tool->is_replayable || call->plan.operation.dry_run)
 		return true;
-	buffer_init(&arguments, arena, SIZE_MAX);
-	json_print(&arguments, call->arguments);
 	struct idempotency_request asked = {
 		.environment_id = request->caller.account.environment_id,
 		.account_id = request->caller.account.id,
 		.key = call->plan.idempotency_key,
 		.method = STR("MCP"),
 		.path = call->tool->name,
-		.body = buffer_str(&arguments),
+		.body = json_text(arena, call->arguments),
 	};
 	if (asked.key.len == 0 && call->nonce.len > 0) {
 		asked.key = arena_format(arena, "mcp-confirmed:%.*s", STR_ARGS(call->nonce));
@@ -161,7 +160,6 @@ static bool begin_attempt(struct call *call, struct error *err)
 static void end_attempt(struct call *call, struct json result)
 {
 	struct idempotency_reply reply = {.status = 200};
-	struct buffer text;
 
 	if (call->note == NULL)
 		return;
@@ -169,9 +167,7 @@ static void end_attempt(struct call *call, struct json result)
 		idempotency_end(call->note, NULL);
 		return;
 	}
-	buffer_init(&text, call->request->exchange->arena, SIZE_MAX);
-	json_print(&text, result);
-	reply.body = buffer_str(&text);
+	reply.body = json_text(call->request->exchange->arena, result);
 	idempotency_end(call->note, &reply);
 }
 
@@ -221,7 +217,7 @@ static struct json run(struct call *call, struct error *err)
 {
 	struct mcp_request *request = call->request;
 	struct arena *arena = request->exchange->arena;
-	struct shape_result shaped = {.structured = json_undefined()};
+	struct shape_result shaped;
 
 	if (!begin_attempt(call, err))
 		return json_undefined();
@@ -232,7 +228,7 @@ static struct json run(struct call *call, struct error *err)
 			   err))
 		return json_undefined();
 	shape_result(&call->shape, &call->plan.operation, &call->result, &shaped);
-	return result_of(arena, shaped.content, shaped.structured, false);
+	return show(arena, &shaped);
 }
 
 /* Of the modern era each request says it; before, it was said once. */
@@ -274,8 +270,12 @@ static void run_planned(struct call *call)
 	struct error err;
 	struct json result;
 
-	if (!mcp_confirm(request, call->tool, call->arguments, &call->nonce))
+	if (!mcp_confirm(request, call->tool, call->arguments, call->plan.operation.dry_run,
+			 &call->nonce)) {
+		error_set(&err, ERROR_FORBIDDEN, "not confirmed");
+		take_call(call, &err);
 		return;
+	}
 	mcp_running_begin(&running, request, call->tool->kind & TOOL_READ);
 	result = run(call, &err);
 	mcp_running_end(&running);
@@ -290,8 +290,9 @@ static void run_planned(struct call *call)
 	take_call(call, is_done ? NULL : &err);
 }
 
-static bool is_within_rate(struct mcp_request *request)
+static bool is_within_rate(const struct call *call)
 {
+	struct mcp_request *request = call->request;
 	struct error err;
 	int64_t wait_ms = 0;
 
@@ -300,6 +301,7 @@ static bool is_within_rate(struct mcp_request *request)
 	error_set(&err, ERROR_RATE_LIMITED, "this MCP server was called too often");
 	err.retry_after_ms = wait_ms;
 	reply_error(request, &err, NULL);
+	take_call(call, &err);
 	return false;
 }
 
@@ -326,11 +328,14 @@ void mcp_run_tool(struct mcp_request *request, const struct tool *tool, struct j
 	call->request = request;
 	call->tool = tool;
 	call->arguments = arguments;
+	tool_begin(tool, &request->caller.account, &call->plan);
 	if (!mcp_may_call(&request->caller, tool)) {
 		mcp_refuse_scope(request->door, exchange, &request->caller, tool, request->id);
+		error_set(&err, ERROR_FORBIDDEN, "the token's scopes do not reach for the tool");
+		take_call(call, &err);
 		return;
 	}
-	if (!is_within_rate(request))
+	if (!is_within_rate(call))
 		return;
 	log_trace(request);
 	if (tool_plan(tool, exchange->arena, find_connector(call), &request->caller.account,

@@ -21,12 +21,8 @@ static bool can_ask(const struct mcp_request *request)
 	       (elicitation.count == 0 || json_is(json_get_c(elicitation, "form"), JSON_OBJECT));
 }
 
-static bool is_wanted(const struct mcp_request *request, const struct tool *tool,
-		      struct json arguments)
+static bool is_wanted(const struct mcp_request *request, const struct tool *tool, bool is_dry)
 {
-	struct json dry_run = json_get_c(arguments, "dry_run");
-	bool is_dry = json_is(dry_run, JSON_BOOL) && dry_run.boolean;
-
 	if ((tool->kind & TOOL_READ) || is_dry || !can_ask(request))
 		return false;
 	switch (request->caller.held->server.confirm) {
@@ -42,15 +38,6 @@ static bool is_wanted(const struct mcp_request *request, const struct tool *tool
 
 /* --- what was asked, sealed ------------------------------------------------------------------ */
 
-static struct str print(struct arena *arena, struct json value)
-{
-	struct buffer text;
-
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, value);
-	return buffer_str(&text);
-}
-
 static struct vault_binding binding(const struct mcp_request *request)
 {
 	const struct mcp_server *server = &request->caller.held->server;
@@ -62,13 +49,8 @@ static struct vault_binding binding(const struct mcp_request *request)
 	};
 }
 
-/* Of the tool and its arguments. */
-static struct str digest(const struct mcp_request *request, const struct tool *tool,
-			 struct json arguments)
+struct str mcp_digest_text(struct arena *arena, struct str text)
 {
-	struct arena *arena = request->exchange->arena;
-	struct str printed = print(arena, arguments);
-	struct str text = arena_format(arena, "%.*s %.*s", STR_ARGS(tool->name), STR_ARGS(printed));
 	unsigned char bytes[DIGEST_BYTES];
 	char *hex = arena_alloc(arena, DIGEST_BYTES * 2 + 1);
 
@@ -76,6 +58,17 @@ static struct str digest(const struct mcp_request *request, const struct tool *t
 			   0);
 	sodium_bin2hex(hex, DIGEST_BYTES * 2 + 1, bytes, sizeof bytes);
 	return str_from_c(hex);
+}
+
+/* Of the tool and its arguments. */
+static struct str digest(const struct mcp_request *request, const struct tool *tool,
+			 struct json arguments)
+{
+	struct arena *arena = request->exchange->arena;
+	struct str printed = json_text(arena, arguments);
+
+	return mcp_digest_text(arena, arena_format(arena, "%.*s %.*s", STR_ARGS(tool->name),
+						   STR_ARGS(printed)));
 }
 
 /* "DIGEST EXPIRES NONCE" */
@@ -121,7 +114,7 @@ static bool open_note(struct mcp_request *request, struct str what, struct str *
 
 static struct str question(struct arena *arena, const struct tool *tool, struct json arguments)
 {
-	struct str shown = json_is(arguments, JSON_OBJECT) ? print(arena, arguments) : STR("{}");
+	struct str shown = json_is(arguments, JSON_OBJECT) ? json_text(arena, arguments) : STR("{}");
 	const char *end = "";
 
 	if (shown.len > SHOWN_BYTES_MAX) {
@@ -163,14 +156,14 @@ static void ask(struct mcp_request *request, const struct tool *tool, struct jso
 }
 
 bool mcp_confirm(struct mcp_request *request, const struct tool *tool, struct json arguments,
-		 struct str *nonce)
+		 bool is_dry, struct str *nonce)
 {
 	struct json answer =
 		json_get_c(json_get_c(request->params, "inputResponses"), "confirm");
 	struct json confirmed = json_get_c(json_get_c(answer, "content"), "confirm");
 
 	*nonce = (struct str){NULL, 0};
-	if (!is_wanted(request, tool, arguments))
+	if (!is_wanted(request, tool, is_dry))
 		return true;
 	if (!json_is(answer, JSON_OBJECT)) {
 		ask(request, tool, arguments);

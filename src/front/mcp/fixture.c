@@ -40,16 +40,13 @@ static struct json seal_state(struct mcp_request *request, struct json result)
 	struct arena *arena = request->exchange->arena;
 	struct json state = json_get_c(result, "requestState");
 	struct json_builder sealed;
-	struct buffer text;
 
 	if (json_is(state, JSON_UNDEFINED))
 		return result;
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, state);
 	json_builder_init(&sealed, arena);
 	json_builder_set(&sealed, STR("requestState"),
 			 json_string(vault_seal_token(request->door->services->vault, arena,
-						      &state_binding, buffer_str(&text))));
+						      &state_binding, json_text(arena, state))));
 	json_builder_set_others(&sealed, result, json_builder_object(&sealed));
 	return json_builder_object(&sealed);
 }

@@ -225,7 +225,9 @@ void mcp_call_search(struct mcp_request *request, struct str name, struct json a
  * answered. False: the exchange has its answer. `*nonce` is of this one confirmation; empty: none
  * was wanted. */
 bool mcp_confirm(struct mcp_request *request, const struct tool *tool, struct json arguments,
-		 struct str *nonce) MUST_CHECK;
+		 bool is_dry, struct str *nonce) MUST_CHECK;
+/* BLAKE2b-256 in hex. */
+struct str mcp_digest_text(struct arena *arena, struct str text);
 void mcp_call_fixture(struct mcp_request *request, struct str name); /* fixture.c */
 
 #endif

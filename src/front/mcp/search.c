@@ -71,7 +71,6 @@ static struct str find_tools(struct mcp_request *request, struct str words, size
 	size_t count =
 		toolset_search(held->toolset, held->passes, words, found, held->toolset->count);
 	struct json_builder tools, result;
-	struct buffer text;
 
 	json_builder_init(&tools, arena);
 	for (size_t i = 0; i < count && tools.count < limit; i++)
@@ -83,9 +82,7 @@ static struct str find_tools(struct mcp_request *request, struct str words, size
 		json_builder_set(&result, STR("note"),
 				 json_string_c("No tool fits. Try fewer or other words; an empty "
 					       "query lists the first by name."));
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, json_builder_object(&result));
-	return buffer_str(&text);
+	return json_text(arena, json_builder_object(&result));
 }
 
 static void search(struct mcp_request *request, struct json arguments)

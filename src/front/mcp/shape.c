@@ -54,15 +54,6 @@ void shape_init(struct shape *shape, struct arena *arena, const struct tool *too
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-static struct str print(struct arena *arena, struct json value)
-{
-	struct buffer text;
-
-	buffer_init(&text, arena, SIZE_MAX);
-	json_print(&text, value);
-	return buffer_str(&text);
-}
-
 /* A structured result has everything twice. */
 static size_t budget_of(const struct shape *shape)
 {
@@ -98,10 +89,10 @@ static struct str print_within(struct shape *shape, struct json value, size_t by
 {
 	struct trim *trim = &shape->state->trim;
 	struct trim before = *trim;
-	struct str text = print(shape->arena, trim_value(trim, value));
+	struct str text = json_text(shape->arena, trim_value(trim, value));
 
 	while (text.len > bytes && show_less(trim, bytes))
-		text = print(shape->arena, trim_value(trim, value));
+		text = json_text(shape->arena, trim_value(trim, value));
 	trim->text_max = before.text_max;
 	trim->items_max = before.items_max;
 	trim->members_max = before.members_max;
@@ -123,7 +114,7 @@ static bool has_room(struct operation_budget *budget, struct json record)
 	struct shape *shape = (struct shape *)budget;
 	struct shape_state *state = shape->state;
 	size_t most = budget_of(shape);
-	struct str text = print(shape->arena, trim_value(&state->trim, record));
+	struct str text = json_text(shape->arena, trim_value(&state->trim, record));
 
 	if (state->count > 0 && state->records.len + 1 + text.len > most)
 		return false;
@@ -286,18 +277,6 @@ static struct str print_one(struct shape *shape, const struct operation_result *
 	return buffer_str(&out);
 }
 
-static struct json text_content(struct arena *arena, struct str text)
-{
-	struct json_builder block, content;
-
-	json_builder_init(&block, arena);
-	json_builder_set(&block, STR("type"), json_string(STR("text")));
-	json_builder_set(&block, STR("text"), json_string(text));
-	json_builder_init(&content, arena);
-	json_builder_add(&content, json_builder_object(&block));
-	return json_builder_array(&content);
-}
-
 void shape_result(struct shape *shape, const struct operation *operation,
 		  const struct operation_result *result, struct shape_result *out)
 {
@@ -310,13 +289,7 @@ void shape_result(struct shape *shape, const struct operation *operation,
 	if (shape->server->is_structured &&
 	    !json_parse(shape->arena, text, &json_limits_default, &structured, &ignored))
 		structured = json_undefined();
-	*out = (struct shape_result){
-		.content = text_content(shape->arena, text),
-		.structured = structured,
-		.record_count = shape->state->count,
-		.is_cut = shape->state->trim.cut_count > 0 ||
-			  (shape->tool->is_list && result->next_cursor.len > 0),
-	};
+	*out = (struct shape_result){text, structured};
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */
@@ -372,7 +345,7 @@ static struct str show_remote(struct arena *arena, const struct connector *conne
 		return trim_message(&trim, body);
 	value = trim_value(&trim, value);
 	return json_is(value, JSON_STRING) ? trim_message(&trim, json_str(value))
-					   : trim_message(&trim, print(arena, value));
+					   : trim_message(&trim, json_text(arena, value));
 }
 
 struct str shape_error(struct arena *arena, const struct connector *connector,

@@ -20,13 +20,10 @@ void shape_init(struct shape *shape, struct arena *arena, const struct tool *too
 		const struct connector *connector, const struct mcp_server *server,
 		struct str fields);
 
-/* The result of a tool that went well, as the members of a CallToolResult: `content` (one text),
- * and `structuredContent` where the server wants it. */
+/* The result of a tool that went well. */
 struct shape_result {
-	struct json content;	/* array */
-	struct json structured; /* undefined: none */
-	size_t record_count;	/* that are in it */
-	bool is_cut;		/* texts were cut, or records left for the next page */
+	struct str text;	/* JSON, an object */
+	struct json structured; /* the same, where the server wants structured results */
 };
 /* Of lists, single records, writes, dry runs, raw answers of custom methods, whatever the
  * operation gave. */

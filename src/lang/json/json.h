@@ -109,6 +109,8 @@ bool json_parse(struct arena *arena, struct str text, const struct json_limits *
 void json_print(struct buffer *out, struct json value);
 /* The same, indented by two blanks: for people. */
 void json_print_pretty(struct buffer *out, struct json value);
+/* Printed, in the arena. */
+struct str json_text(struct arena *arena, struct json value);
 /* JavaScript's spelling of a double into text (at most 32 bytes); returns its length. */
 size_t json_format_double(double number, char text[32]);
 

@@ -386,3 +386,12 @@ void json_print_pretty(struct buffer *out, struct json value)
 	assert(out != NULL);
 	print_all(out, value, true);
 }
+
+struct str json_text(struct arena *arena, struct json value)
+{
+	struct buffer text;
+
+	buffer_init(&text, arena, SIZE_MAX);
+	json_print(&text, value);
+	return buffer_str(&text);
+}

@@ -4,49 +4,10 @@
  * and, where needed, "call" ("notes.list": which of several calls the body answers), "lookups"
  * ({"Department": […]}: what $reference() finds besides the body's own references) and "context"
  * (that of the account). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ats/connector/connector.h"
-
-static struct arena arena;
-static const struct model *model;
-static struct connectors connectors;
-
-static const char *in_source(const char *path)
-{
-	return arena_format(&arena, "%s/%s", getenv("TENON_SOURCE"), path).data;
-}
-
-static int setup(void **state)
-{
-	struct buffer faults;
-
-	(void)state;
-	arena_init(&arena, 256 << 20);
-	buffer_init(&faults, &arena, 1 << 20);
-	model = model_load(&arena, disk_system(), in_source("models/ats"), &faults);
-	if (model == NULL || !connectors_load(&arena, disk_system(), in_source("connectors"), model,
-					      &connectors, &faults)) {
-		print_error("%.*s", STR_ARGS(buffer_str(&faults)));
-		return -1;
-	}
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_finish(&arena);
-	return 0;
-}
+#include "../definitions_testing.h"
 
 /* --- one case --------------------------------------------------------------------------------- */
 
@@ -300,5 +261,5 @@ int main(void)
 		cmocka_unit_test(test_finding_connectors),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, load_definitions, drop_definitions);
 }
