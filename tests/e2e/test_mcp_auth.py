@@ -348,6 +348,19 @@ class Jwt(AuthCase):
         self.assert_let_in(self.show(self.token(aud="https://tenon.example")))
         self.assert_bad(self.token())
 
+    def test_the_callers_word_for_the_address_counts_on_this_machine_only(self):
+        self.begin_jwt()
+        self.serve.stop()
+        self.serve = self.server(self.box, "--allow-address", self.issuer.base.removeprefix("http://"),
+                                 listen="0.0.0.0:0")
+        self.anybody = Client(self.serve.host)
+        self.addCleanup(self.anybody.close)
+        token = self.token(aud=f"http://other.example{self.place}")
+        answer = self.call(self.made["id"], token, Host="other.example")
+        self.assertEqual(answer[0], 503, answer[2])
+        self.assertIn("oauth.audience", answer[2]["error"]["message"])
+        self.assert_let_in(self.call(self.made["id"], self.made["token"]))
+
     def test_keys_are_fetched_seldom(self):
         self.begin_jwt()
         for _ in range(20):

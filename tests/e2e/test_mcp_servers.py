@@ -2,6 +2,7 @@
 rows keep; who takes them along."""
 import json
 import pathlib
+import re
 import time
 
 from harness import Case, Client, create_key, link_account, run_tenon
@@ -21,9 +22,11 @@ def in_seconds(seconds):
 
 
 class ServersCase(Case):
+    candidates = "3"
+
     def setUp(self):
         super().setUp()
-        self.linked("--candidates", "3")
+        self.linked("--candidates", self.candidates)
         self.key = create_key(self.data, "production", "--scope", "admin")
         self.admin = self.client_of(self.key["key"])
         self.path = f"/integrated-account/{self.account}/mcp"
@@ -160,6 +163,88 @@ class Servers(ServersCase):
         self.make()
         self.assertEqual(self.admin.request("POST", "/vault/revoke", {})[0], 200)
         self.assertEqual(self.admin.get(self.path)[2]["result"], [])
+
+
+class Called(ServersCase):
+    """What a server's config does to calls, over the network and by its token."""
+    candidates = "40"
+
+    def server_of(self, **config):
+        made = self.make(**config)
+        client = self.client_of(made["token"])
+
+        def call(tool, **arguments):
+            status, _, answer = client.request("POST", f"/mcp/{made['id']}", {
+                "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                "params": {"name": tool, "arguments": arguments}},
+                {"Content-Type": "application/json"})
+            self.assertEqual(status, 200, answer)
+            return answer["result"].get("isError", False), answer["result"]["content"][0]["text"]
+        return made, call
+
+    def test_too_many_calls(self):
+        made, call = self.server_of(rate_limit={"requests": 2, "per_seconds": 3600})
+        for _ in range(2):
+            self.assertFalse(call("list_all_recruitee_locations")[0])
+        is_error, text = call("list_all_recruitee_locations")
+        self.assertTrue(is_error)
+        self.assertRegex(text, r"Try again in 1[78]\d\d seconds")
+        # A refused call is in the log as well.
+        self.serve.stop()
+        self.serve = self.server(self.box)
+        self.admin = self.client_of(self.key["key"])
+        lines = self.admin.get(f"/log?mcp_server_id={made['id']}")[2]["result"]
+        self.assertEqual([line["error"] for line in lines], ["rate_limited", None, None])
+        self.assertEqual({line["tool"] for line in lines}, {"list_all_recruitee_locations"})
+
+    def test_personal_data_is_masked(self):
+        _, plain = self.server_of()
+        _, masked = self.server_of(mask=["contact"])
+        for tool in ("list_all_ats_candidates", "list_all_recruitee_candidates"):
+            shown = [record["emails"] for record in json.loads(plain(tool)[1])["result"]
+                     if "emails" in record]
+            emails = re.findall(r"[\w.+-]+@[\w.-]+", json.dumps(shown))
+            self.assertGreater(len(emails), 5)
+            text = masked(tool)[1]
+            self.assertIn("[masked]", text)
+            for email in emails:
+                self.assertNotIn(email, text)
+
+    def test_small_results_give_the_whole_list(self):
+        _, call = self.server_of(output_bytes=4096)
+        for tool in ("list_all_ats_candidates", "list_all_recruitee_candidates"):
+            ids, cursor, pages = [], {}, 0
+            while True:
+                is_error, text = call(tool, limit=100, **cursor)
+                self.assertFalse(is_error, text)
+                self.assertLessEqual(len(text.encode()), 4096)
+                page = json.loads(text)
+                ids += [str(record["id"]) for record in page["result"]]
+                pages += 1
+                if "next_cursor" not in page:
+                    break
+                cursor = {"cursor": page["next_cursor"]}
+            self.assertEqual((len(ids), len(set(ids))), (40, 40), tool)
+            self.assertGreater(pages, 2)
+
+    def test_a_dry_run_of_the_ats_own_writes_nothing(self):
+        _, call = self.server_of()
+        before = call("list_all_recruitee_tags")[1]
+        is_error, text = call("create_a_recruitee_candidate", name="Ada Lovelace", dry_run=True)
+        self.assertFalse(is_error, text)
+        shown = json.loads(text)
+        self.assertEqual(shown["calls"][0]["body"], {"candidate": {"name": "Ada Lovelace"}})
+        found = call("list_all_recruitee_candidates", query="Ada Lovelace")[1]
+        self.assertEqual(json.loads(found).get("result"), [])
+        self.assertEqual(call("list_all_recruitee_tags")[1], before)
+
+    def test_a_body_that_is_too_large(self):
+        made = self.make()
+        status, _, body = self.client_of(made["token"]).request(
+            "POST", f"/mcp/{made['id']}", {"jsonrpc": "2.0", "id": 1, "method": "ping",
+                                           "params": {"x": "x" * 1024 * 1024}})
+        self.assertEqual((status, body["error"]["code"]), (413, -32600))
+        self.assertIn("1048576 bytes", body["error"]["message"])
 
 
 class ByCommand(ServersCase):

@@ -45,7 +45,10 @@ static void refuse(struct http_handler *handler, struct http_exchange *exchange,
 {
 	struct worker *worker = handler->context;
 
-	door_reply_error(exchange, err, NULL);
+	if (mcp_is_ours(exchange))
+		mcp_refuse(exchange, err);
+	else
+		door_reply_error(exchange, err, NULL);
 	time_reply(worker, exchange);
 	door_finish(&worker->door, exchange, "");
 }

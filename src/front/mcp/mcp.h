@@ -23,6 +23,11 @@ struct mcp_door_options {
 	const struct mcp_fixtures *fixtures; /* tests only; NULL */
 	const struct clock *clock;
 };
+/* Answers a request to this door that was refused before it was whole (too large, malformed): in
+ * JSON-RPC, too, which is all that its clients read. */
+bool mcp_is_ours(const struct http_exchange *exchange);
+void mcp_refuse(struct http_exchange *exchange, const struct error *err);
+
 struct mcp_door *mcp_door_create(const struct mcp_door_options *options);
 /* NULL is accepted. */
 void mcp_door_destroy(struct mcp_door *mcp);

@@ -29,6 +29,20 @@ void mcp_door_destroy(struct mcp_door *mcp)
 	free(mcp);
 }
 
+bool mcp_is_ours(const struct http_exchange *exchange)
+{
+	return str_starts_with(exchange->path, STR("/mcp/"));
+}
+
+void mcp_refuse(struct http_exchange *exchange, const struct error *err)
+{
+	/* The server may know a more fitting status than the table. */
+	int status = exchange->status >= 400 ? exchange->status : error_http_status(err->code);
+
+	mcp_reply_error(exchange, status, json_undefined(), MCP_INVALID_REQUEST, err->message,
+			json_undefined());
+}
+
 /* --- methods --------------------------------------------------------------------------------- */
 
 static void ping(struct mcp_request *request)
