@@ -210,6 +210,16 @@ class Called(ServersCase):
             for email in emails:
                 self.assertNotIn(email, text)
 
+    def test_names_of_people_are_masked_and_those_of_things_are_not(self):
+        _, plain = self.server_of()
+        _, masked = self.server_of(mask=["name"])
+        for people, things in (("list_all_ats_candidates", "list_all_ats_departments"),
+                               ("list_all_recruitee_candidates", "list_all_recruitee_departments")):
+            text = masked(people, fields="name")[1]
+            for record in json.loads(plain(people, fields="name")[1])["result"]:
+                self.assertNotIn(record["name"], text)
+            self.assertEqual(masked(things, fields="name"), plain(things, fields="name"))
+
     def test_small_results_give_the_whole_list(self):
         _, call = self.server_of(output_bytes=4096)
         for tool in ("list_all_ats_candidates", "list_all_recruitee_candidates"):
