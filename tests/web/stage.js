@@ -199,7 +199,32 @@ function makeShare(folder) {
 	}
 }
 
-export class Stage {
+/** A data folder with a server on it, and a key that may do all. */
+export class Program {
+	/** A command on the data folder; the JSON that it prints. */
+	run(args, input = '') {
+		return JSON.parse(execFileSync(tenon, [...args, '--data', this.data],
+			{ encoding: 'utf8', input }));
+	}
+
+	makeKey() {
+		this.key = this.run(['key', 'create', '--environment', 'production', '--scope', 'admin',
+			'--scope', 'call', '--json']).key;
+	}
+
+	async api(method, where, body) {
+		const answer = await fetch(this.server.url + where, {
+			method,
+			headers: { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' },
+			body: body && JSON.stringify(body),
+		});
+		const parsed = await answer.json();
+		if (!answer.ok) throw new Error(`${method} ${where}: ${JSON.stringify(parsed)}`);
+		return parsed;
+	}
+}
+
+export class Stage extends Program {
 	static async open() {
 		const stage = new Stage();
 		stage.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tenon-web-'));
@@ -210,9 +235,7 @@ export class Stage {
 		stage.sandbox = await start(['sandbox', 'recruitee', '--listen', '127.0.0.1:0',
 			'--token', secret, '--company', company, '--candidates', '30']);
 		await stage.serve('127.0.0.1:0');
-		stage.key = JSON.parse(execFileSync(tenon, ['key', 'create', '--environment', 'production',
-			'--scope', 'admin', '--scope', 'call', '--data', stage.data, '--json'],
-		{ encoding: 'utf8' })).key;
+		stage.makeKey();
 		stage.customer = await listen(serveFolders({
 			'/': path.join(here, 'customer'),
 			'/sdk/': path.join(root, 'sdk/link'),
@@ -238,17 +261,6 @@ export class Stage {
 			+ 'store = sqlite3.connect(glob.glob(sys.argv[1] + "/*.db")[0])\n'
 			+ 'store.execute(sys.argv[2])\nstore.commit()', this.data, change]);
 		await this.serve(this.server.host);
-	}
-
-	async api(method, where, body) {
-		const answer = await fetch(this.server.url + where, {
-			method,
-			headers: { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' },
-			body: body && JSON.stringify(body),
-		});
-		const parsed = await answer.json();
-		if (!answer.ok) throw new Error(`${method} ${where}: ${JSON.stringify(parsed)}`);
-		return parsed;
 	}
 
 	async makeToken(more = {}) {
