@@ -99,7 +99,8 @@ class Docs(Case):
         text = self.run_blocks("README.md")
         outputs = [self.output_of(text, "README.md", number) for number, _ in blocks_of("README.md")]
         [page] = [output for output in outputs if '"result_count"' in output]
-        self.assertIn('"link_token":"tlink_', outputs[-1])
+        self.assertIn('"link_token":"tlink_', outputs[-2])
+        self.assertRegex(outputs[-1], '"methods":\\["read"\\].*"token":"tmcp_')
         self.assertIn('{"result":[{"id":"', page)
         self.assertIn('"result_count":2', page)
 

@@ -219,9 +219,11 @@ static void tell(struct demo *demo)
 		"  curl -s -H \"Authorization: Bearer $KEY\" \\\n"
 		"    \"http://%.*s/unified/ats/candidates?integrated_account_id=$ACCOUNT&limit=2\"\n\n"
 		"Others: ats/jobs, ats/applications, ats/departments, ats/tags, ats/users.\n"
-		"Metrics: http://%.*s/metrics\n",
+		"Metrics: http://%.*s/metrics\n\n"
+		"Its tools for an AI agent, on standard input and output (docs/mcp.md):\n\n"
+		"  build/tenon mcp --environment demo --data %s --account $ACCOUNT\n",
 		STR_ARGS(address), STR_ARGS(demo->sandbox_address), STR_ARGS(demo->key),
-		STR_ARGS(demo->account_id), STR_ARGS(address), STR_ARGS(address)));
+		STR_ARGS(demo->account_id), STR_ARGS(address), STR_ARGS(address), demo->folder));
 }
 
 /* Only what the server made itself is removed. */
