@@ -143,18 +143,18 @@ static struct json list_of(struct arena *arena, struct json value)
 	return json_array(items, 1);
 }
 
-static bool check_context(const struct reading *reading, const struct tool_parameter *parameter,
-			  struct str text, struct error *err)
+static bool check_context(const struct reading *reading, struct str name, struct str text,
+			  struct error *err)
 {
-	struct json ours = json_get(reading->call->operation.account->context, parameter->target);
+	struct json ours = json_get(reading->call->operation.account->context, name);
 
 	if (json_is(ours, JSON_STRING) ? str_equal(json_str(ours), text)
 				       : str_equal(json_text(reading->arena, ours), text))
 		return true;
-	return error_set_field(err, ERROR_FORBIDDEN, arena_c(reading->arena, parameter->name),
+	return error_set_field(err, ERROR_FORBIDDEN, arena_c(reading->arena, name),
 			       "nothing, it is taken from the account",
 			       "the argument %.*s is another's, not this account's",
-			       STR_ARGS(parameter->name));
+			       STR_ARGS(name));
 }
 
 static bool read_limit(const struct reading *reading, struct str text, struct error *err)
@@ -204,7 +204,7 @@ static bool take_text(struct reading *reading, const struct tool_parameter *para
 		return false;
 	switch (parameter->place) {
 	case PLACE_CONTEXT:
-		return check_context(reading, parameter, text, err);
+		return check_context(reading, parameter->target, text, err);
 	case PLACE_ID:
 		operation->id = text;
 		return text.len > 0 || refuse(reading, parameter->name, "an id", "is empty", err);
@@ -272,13 +272,26 @@ static bool take_clear(struct reading *reading, struct json value, struct error 
 	return true;
 }
 
+/* A unified tool does not speak of an ATS's own words, but an agent that has just called others of
+ * its tools may: what is so anyway does no harm. */
+static bool take_unknown(const struct reading *reading, const struct json_member *member,
+			 struct error *err)
+{
+	struct str name = json_name(member), text;
+
+	if (!connector_has_context(reading->connector, name) ||
+	    !read_text(reading, member->value, &text))
+		return refuse_unknown(reading, name, err);
+	return check_context(reading, name, text, err);
+}
+
 static bool take(struct reading *reading, const struct json_member *member, struct error *err)
 {
 	struct str name = json_name(member);
 	const struct tool_parameter *parameter = find(reading->tool, name);
 
 	if (parameter == NULL)
-		return refuse_unknown(reading, name, err);
+		return take_unknown(reading, member, err);
 	/* Models that fill in everything write null for nothing. */
 	if (json_is(member->value, JSON_NULL))
 		return true;

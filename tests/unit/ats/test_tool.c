@@ -513,6 +513,10 @@ static void test_wrong_arguments_are_told_by_name(void **state)
 	assert_refused("list_all_recruitee_notes", "{\"id\": {}}", ERROR_INVALID, "id", "a text");
 	assert_refused("list_all_recruitee_notes", "{\"id\": 1, \"company_id\": \"other\"}",
 		       ERROR_FORBIDDEN, "company_id", "");
+	/* Of a unified tool it is no argument, and is taken all the same where it is true. */
+	plan("list_all_ats_candidates", "{\"company_id\": \"acme\"}");
+	assert_refused("list_all_ats_candidates", "{\"company_id\": \"other\"}", ERROR_FORBIDDEN,
+		       "company_id", "");
 	assert_refused("list_all_recruitee_admins", "{\"limit\": 1001}", ERROR_INVALID, "limit",
 		       "1 to 1000");
 	assert_refused("list_all_recruitee_admins", "{\"limit\": 0}", ERROR_INVALID, "limit", "1 to");
