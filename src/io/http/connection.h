@@ -115,6 +115,8 @@ size_t connection_pool_bytes(const struct http_server_limits *limits);
 void request_begin(struct connection *connection, struct str target);
 /* Method and headers. Sets a fault when the limits or the framing forbid the request. */
 void request_read_head(struct connection *connection, const char *method);
+/* Is the body read first although the head has told that it is too large? */
+bool request_is_swallowed(const struct connection *connection);
 /* A part of the body; false when the connection is to be closed at once. */
 bool request_read_body(struct connection *connection, struct str bytes) MUST_CHECK;
 /* Copies what libmicrohttpd has of the head, which it may now forget before the fiber does. */

@@ -9,6 +9,9 @@
 enum {
 	/* A promised length takes memory only as bytes come. */
 	BODY_FIRST = 64 * 1024,
+	/* Of a body that is refused so many times the limit is read all the same: a caller who is
+	 * still sending when the connection closes may never see why. */
+	REFUSED_FACTOR = 16,
 	HEADERS_MAX = 100,
 	HEADER_OVERHEAD = 4, /* ": " and the line's end */
 };
@@ -316,6 +319,20 @@ void request_keep_head(struct connection *connection)
 
 /* --- the body ------------------------------------------------------------------------------ */
 
+static size_t refused_max(const struct connection *connection)
+{
+	return REFUSED_FACTOR * connection->server->limits->body_bytes_max;
+}
+
+bool request_is_swallowed(const struct connection *connection)
+{
+	const struct http_exchange *exchange = &connection->exchange;
+
+	return connection->fault_status == 413 &&
+	       (uint64_t)exchange->body_length <= refused_max(connection) &&
+	       http_exchange_header(exchange, "expect").len == 0;
+}
+
 bool request_read_body(struct connection *connection, struct str bytes)
 {
 	size_t limit = connection->server->limits->body_bytes_max;
@@ -326,7 +343,7 @@ bool request_read_body(struct connection *connection, struct str bytes)
 			return true;
 		set_size_fault(connection, limit);
 	}
-	/* A reply can be given only after the body: as much again is read for its sake. */
+	/* A reply can be given only after the body. */
 	connection->surplus += bytes.len;
-	return connection->surplus <= limit;
+	return connection->surplus <= refused_max(connection);
 }

@@ -226,6 +226,8 @@ static enum MHD_Result head_came(struct connection *connection, const char *meth
 {
 	connection->is_http10 = strcmp(version, "HTTP/1.0") == 0;
 	request_read_head(connection, method);
+	if (request_is_swallowed(connection))
+		return MHD_YES;
 	if (connection->fault_status != 0)
 		return refuse(connection);
 	return connection->in.is_on ? start(connection) : MHD_YES;

@@ -276,9 +276,18 @@ static void the_body_has_a_limit(void **state)
 					filler(stage, 1000).data)
 				   .data;
 	assert_true(str_ends_with(raw_request(stage, "POST /", fits), STR(" 1000")));
-	/* Refused by its length alone: nothing of the body is sent. */
-	expect_refusal(stage, raw_request(stage, "POST /", "Content-Length: 1001\r\n\r\n"), 413,
+	/* Who asks first, or has far too much, is refused by its length alone. */
+	expect_refusal(stage,
+		       raw_request(stage, "POST /",
+				   "Expect: 100-continue\r\nContent-Length: 1001\r\n\r\n"),
+		       413, "body");
+	expect_refusal(stage, raw_request(stage, "POST /", "Content-Length: 16001\r\n\r\n"), 413,
 		       "body");
+	/* Who is sending already is heard out, and sees why. */
+	const char *refused = arena_format(&stage->arena, "Content-Length: 15999\r\n\r\n%s",
+					   filler(stage, 15999).data)
+				      .data;
+	expect_refusal(stage, raw_request(stage, "POST /", refused), 413, "body");
 	fits = arena_format(&stage->arena,
 			    "Transfer-Encoding: chunked\r\n\r\n3e8\r\n%s\r\n0\r\n\r\n",
 			    filler(stage, 1000).data)

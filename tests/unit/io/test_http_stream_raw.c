@@ -264,7 +264,8 @@ static void a_stream_has_a_limit(void **state)
 		arena_format(&stage->arena, "Content-Length: %d\r\n\r\n%s", LIMIT, most.data).data);
 	assert_true(str_ends_with(reply, STR("took 100000")));
 	/* A length that is too large costs no byte of the body. */
-	reply = call(stage, "POST /take", "Content-Length: 100001\r\n\r\n");
+	reply = call(stage, "POST /take",
+		     "Expect: 100-continue\r\nContent-Length: 100001\r\n\r\n");
 	assert_true(str_starts_with(reply, STR("HTTP/1.1 413 ")));
 	assert_int_equal(stage->handled, 1);
 	reply = call(stage, "POST /take",
