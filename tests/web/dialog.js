@@ -22,6 +22,14 @@ export async function openFrame(page) {
 	return page.frameLocator('#tenon-link-iframe');
 }
 
+/** A click which closes the window that it is in: that may be gone before the click is told done. */
+export async function clickAway(button) {
+	const window = button.page();
+	await button.click().catch((error) => {
+		if (!window.isClosed()) throw error;
+	});
+}
+
 export async function openPopup(page) {
 	const [popup] = await Promise.all([page.waitForEvent('popup'), page.locator('#connect').click()]);
 	return popup;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertLinked, connect, fill, openCustomer, openFrame, openPopup, outcomeOf, passForm, step,
+import { assertLinked, clickAway, connect, fill, openCustomer, openFrame, openPopup, outcomeOf, passForm, step,
 	submit } from '../dialog.js';
 
 async function inFrame(at, more) {
@@ -9,7 +9,7 @@ async function inFrame(at, more) {
 }
 
 async function finish(page, dialog) {
-	await dialog.getByRole('button', { name: 'Done' }).click();
+	await clickAway(dialog.getByRole('button', { name: 'Done' }));
 	return outcomeOf(page);
 }
 
@@ -31,7 +31,7 @@ export const cases = {
 		const popup = await openPopup(page);
 		await connect(popup);
 		await Promise.all([popup.waitForEvent('close'),
-			popup.getByRole('button', { name: 'Done' }).click()]);
+			clickAway(popup.getByRole('button', { name: 'Done' }))]);
 		await assertLinked(at.stage, await outcomeOf(page));
 	},
 

@@ -1,6 +1,6 @@
 // Signing in at the ATS: OAuth in a window of the page's own.
 import assert from 'node:assert/strict';
-import { assertLinked, openCustomer, openFrame, openPopup, outcomeOf, passForm, step, submit }
+import { assertLinked, clickAway, openCustomer, openFrame, openPopup, outcomeOf, passForm, step, submit }
 	from '../dialog.js';
 import { secret } from '../stage.js';
 
@@ -21,7 +21,7 @@ async function signIn(page, dialog) {
 async function finish(at, page, dialog) {
 	await passForm(dialog);
 	await step(dialog, 'done').waitFor();
-	await dialog.getByRole('button', { name: 'Done' }).click();
+	await clickAway(dialog.getByRole('button', { name: 'Done' }));
 	const outcome = await outcomeOf(page);
 	await assertLinked(at.stage, outcome.back ?? outcome);
 }
