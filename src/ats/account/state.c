@@ -31,8 +31,15 @@ static struct json show(struct arena *arena, const struct account *account, stru
 static struct store_statement tell(struct arena *arena, const struct account *account,
 				   const char *type, struct json last_error)
 {
-	return event_statement(arena, account->environment_id, account->id, type,
-			       show(arena, account, last_error), account->updated_ms);
+	const struct event_new event = {
+		.environment_id = account->environment_id,
+		.account_id = account->id,
+		.type = str_from_c(type),
+		.payload = json_text(arena, show(arena, account, last_error)),
+		.created_ms = account->updated_ms,
+	};
+
+	return event_statement(arena, &event);
 }
 
 size_t state_changed(struct arena *arena, const struct account *account, const char *type,
@@ -91,8 +98,14 @@ struct store_statement state_deleted(struct accounts *accounts, struct arena *ar
 
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("id"), json_string(id));
-	return event_statement(arena, environment_id, id, "integrated_account:deleted",
-			       json_builder_object(&out), clock_unix_ms(accounts->clock));
+	const struct event_new event = {
+		.environment_id = environment_id,
+		.account_id = id,
+		.type = STR("integrated_account:deleted"),
+		.payload = json_text(arena, json_builder_object(&out)),
+		.created_ms = clock_unix_ms(accounts->clock),
+	};
+	return event_statement(arena, &event);
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */

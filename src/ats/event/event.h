@@ -1,6 +1,6 @@
 /* What happened, in order: a row for each thing, written in the transaction of the thing itself,
  * so that there is never one without the other. Numbers are an environment's own, 1, 2, 3 … without
- * a gap. This room owns the table event. */
+ * a gap, in the order in which things were committed. This room owns the table event. */
 #ifndef ATS_EVENT_EVENT_H
 #define ATS_EVENT_EVENT_H
 
@@ -11,15 +11,26 @@ struct event {
 	int64_t number;
 	struct str type; /* "integrated_account:created" */
 	struct str account_id;
+	struct str resource;  /* of the record that it is about; empty: it is about the account */
+	struct str record_id;
+	int64_t version;      /* of the record: its events count 1, 2, 3 … */
 	struct json payload; /* object; no secrets */
 	int64_t created_ms;
 };
 
-/* The statement which goes with the others of a write. `type` is a literal; the rest must live as
- * long as the statement. */
-struct store_statement event_statement(struct arena *arena, struct str environment_id,
-				       struct str account_id, const char *type,
-				       struct json payload, int64_t now_ms);
+/* One that is to be written. All of it must live as long as the statement. */
+struct event_new {
+	struct str environment_id;
+	struct str account_id;
+	struct str type;
+	struct str resource; /* empty: it is about the account */
+	struct str record_id;
+	int64_t version;
+	struct str payload; /* JSON object, as text */
+	int64_t created_ms;
+};
+/* The statement which goes with the others of a write. */
+struct store_statement event_statement(struct arena *arena, const struct event_new *event);
 
 struct event_query {
 	struct str environment_id;
@@ -31,5 +42,23 @@ struct event_query {
 /* In the order of their numbers. */
 bool event_list(struct store *store, struct arena *arena, const struct event_query *query,
 		struct event **list, size_t *count, struct error *err) MUST_CHECK;
+
+/* As everybody is told of it, by the API and by webhooks: {"id": "evt_…", "number", "event",
+ * "environment_id", "integrated_account_id", "resource", "record_id", "version", "payload",
+ * "created_at"}. The id is the same whenever and wherever it is told. */
+struct json event_json(struct arena *arena, struct str environment_id, const struct event *event);
+struct str event_id(struct arena *arena, struct str environment_id, int64_t number);
+
+/* Rings when events were committed, of whatever environment. Shared by all workers. */
+struct event_bell;
+/* Watches the store (store_watch()). */
+struct event_bell *event_bell_create(struct store *store);
+/* Nobody may be waiting. NULL is accepted. */
+void event_bell_destroy(struct event_bell *bell);
+/* How often it has rung: asked before one looks for events. */
+uint64_t event_bell_count(const struct event_bell *bell);
+/* In a fiber: until it has rung since `count`. False when the deadline came first, or the fiber was
+ * interrupted. */
+bool event_bell_wait(struct event_bell *bell, uint64_t count, int64_t deadline_ns);
 
 #endif

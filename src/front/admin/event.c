@@ -2,19 +2,6 @@
 #include "ats/event/event.h"
 #include "front/admin/routes.h"
 
-static struct json show(struct arena *arena, const struct event *event)
-{
-	struct json_builder item;
-
-	json_builder_init(&item, arena);
-	json_builder_set(&item, STR("number"), json_int(event->number));
-	json_builder_set(&item, STR("event"), json_string(event->type));
-	json_builder_set(&item, STR("integrated_account_id"), json_string(event->account_id));
-	json_builder_set(&item, STR("payload"), event->payload);
-	json_builder_set(&item, STR("created_at"), admin_time(arena, event->created_ms));
-	return json_builder_object(&item);
-}
-
 static bool read_query(const struct http_exchange *exchange, struct event_query *query,
 		       struct error *err)
 {
@@ -50,7 +37,8 @@ static bool list(const struct door *door, struct http_exchange *exchange, struct
 		return false;
 	json_builder_init(&items, exchange->arena);
 	for (size_t i = 0; i < count; i++)
-		json_builder_add(&items, show(exchange->arena, &events[i]));
+		json_builder_add(&items, event_json(exchange->arena, caller.environment_id,
+						   &events[i]));
 	if (count == query.limit)
 		next = arena_format(exchange->arena, "%lld", (long long)events[count - 1].number);
 	admin_reply_list(exchange, &items, next);

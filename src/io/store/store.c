@@ -258,3 +258,9 @@ void store_count(struct store *store, struct store_counts *counts)
 	counts->queue_length = store->writer.length;
 	pthread_mutex_unlock(&store->writer.lock);
 }
+
+void store_watch(struct store *store, void (*tell)(void *context), void *context)
+{
+	store->writer.tell = tell;
+	store->writer.tell_context = context;
+}

@@ -58,6 +58,7 @@ struct store_statement {
 	/* When >= 0 the statement must change exactly so many rows, else the whole write is undone
 	 * and answers ERROR_CONFLICT (a lost race, a missing row). */
 	int64_t changes_expected;
+	bool is_news; /* who watches the store is told once it is committed */
 };
 
 struct store_migration {
@@ -103,6 +104,11 @@ bool store_write_later(struct store *store, const struct store_statement *statem
 /* A consistent copy into a new file (mode 0600), while everything runs. ERROR_CONFLICT when the
  * file exists. In a fiber: suspends it. */
 bool store_backup(struct store *store, const char *path, struct error *err) MUST_CHECK;
+
+/* From now on `tell` is called after each commit with a statement in it that is news: on the
+ * store's own thread, and before the writers' fibers go on. It must not wait. One watcher, set
+ * before other threads use the store. */
+void store_watch(struct store *store, void (*tell)(void *context), void *context);
 
 struct store_counts {
 	uint64_t commits;      /* transactions of the engine */

@@ -175,8 +175,10 @@ static bool do_write(struct writer *writer, struct pending *write, struct error 
 	if (!command(writer, "SAVEPOINT one_write", lost))
 		return false;
 	write->ok = true;
-	for (size_t i = 0; i < write->count && write->ok; i++)
+	for (size_t i = 0; i < write->count && write->ok; i++) {
 		write->ok = do_statement(writer, &write->statements[i], write->err);
+		writer->has_news |= write->statements[i].is_news;
+	}
 	if (write->ok)
 		return command(writer, "RELEASE one_write", lost);
 	/* A full or failing disk says nothing about this one write: nothing is to be trusted. */
@@ -208,6 +210,7 @@ static void roll_back(struct writer *writer)
 static void commit_batch(struct writer *writer, struct pending *batch)
 {
 	struct error lost = {0};
+	writer->has_news = false;
 	bool ok = do_batch(writer, batch, &lost);
 
 	if (!ok) {
@@ -215,6 +218,8 @@ static void commit_batch(struct writer *writer, struct pending *batch)
 		LOG(LOG_ERROR, "store_commit_failed", LOG_C(error, lost.message));
 	} else {
 		writer->commits++;
+		if (writer->has_news && writer->tell != NULL)
+			writer->tell(writer->tell_context);
 	}
 	for (struct pending *write = batch, *next; write != NULL; write = next) {
 		next = write->next; /* the asker's stack may be gone after the answer */

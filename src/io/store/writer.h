@@ -45,7 +45,10 @@ struct writer {
 	size_t length;
 	size_t length_max;
 	bool is_closing;
+	void (*tell)(void *context); /* of news; NULL: nobody */
+	void *tell_context;
 	/* The writer thread's own. */
+	bool has_news; /* in the batch that is being done */
 	struct backup backup;
 	int wal_pages;
 	_Atomic uint64_t commits;

@@ -1,0 +1,127 @@
+/* The local copy: the records of integrated accounts as the unified API gives them, kept in the
+ * store. Records, tombstones and the events that tell of them are written in one transaction, and
+ * with them whatever the caller must keep in step (a cursor, a run's counts). A record that is read
+ * again as it was writes nothing. This room owns the tables record and copy.
+ *
+ * What was read later wins: no record is replaced by one that was read from the ATS before it. */
+#ifndef ATS_COPY_COPY_H
+#define ATS_COPY_COPY_H
+
+#include "ats/event/event.h"
+#include "ats/operation/operation.h"
+
+struct copies;
+/* Everything borrowed. Shared by all workers. */
+struct copies *copies_create(struct store *store, const struct model *model,
+			     const struct clock *clock);
+void copies_destroy(struct copies *copies);
+
+/* Whose records they are. */
+struct copy_place {
+	struct str environment_id;
+	struct str account_id;
+	struct str resource; /* of the unified model */
+};
+
+struct copy_counts {
+	int64_t created; /* re-created ones among them */
+	int64_t updated;
+	int64_t deleted;
+	int64_t unchanged;
+	int64_t stale; /* read before what the copy has */
+};
+
+struct copy_write {
+	struct copy_place place;
+	int64_t read_ms; /* Unix time at which the ATS was asked, before the answer */
+	bool is_silent;	 /* writes no events: for a first load */
+	/* Go with it in one transaction: done or not done as it is. */
+	const struct store_statement *more;
+	size_t more_count;
+};
+
+/* Records as a list or a get gave them. numbers[i], unless NULL, gets the number of record i in
+ * this installation: 1, 2, 3 …, never given twice, dense enough to be a bit of a bitmap.
+ * Records without an id, or of an erased person, are left out (number 0). ERROR_CONFLICT only for
+ * `more`: races for a record are settled here. */
+bool copy_put(struct copies *copies, struct arena *arena, const struct copy_write *write,
+	      const struct json *records, size_t count, bool is_partial, int64_t *numbers,
+	      struct copy_counts *counts, struct error *err) MUST_CHECK;
+
+/* The ATS says that these are gone: tombstones, and record:deleted. Those not in the copy, and
+ * those read later than write->read_ms, are left alone. */
+bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_write *write,
+		 const struct str *ids, size_t count, struct copy_counts *counts,
+		 struct error *err) MUST_CHECK;
+
+/* Living records with a number past `after` that the bitmap (bit number % 8 of byte number / 8)
+ * does not have, which were read before read_ms: in the order of numbers, at most `limit`. */
+struct copy_missing {
+	int64_t number;
+	struct str id;
+	int64_t missing_ms; /* when an earlier sweep missed it for the first time; 0: none did */
+};
+bool copy_find_missing(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		       const unsigned char *bitmap, size_t bitmap_bytes, int64_t after,
+		       int64_t read_ms, size_t limit, struct copy_missing **list, size_t *count,
+		       struct error *err) MUST_CHECK;
+/* The statement that notes that a sweep missed this record; at_ms 0: it is there after all. */
+struct store_statement copy_note_missing(struct arena *arena, const struct copy_place *place,
+					 int64_t number, int64_t at_ms);
+
+/* The statement that says how far the copy can be trusted; 0 leaves a time as it is. */
+struct store_statement copy_note_state(struct arena *arena, const struct copy_place *place,
+				       int64_t whole_ms, int64_t swept_ms);
+
+struct copy_state {
+	bool is_there;
+	int64_t whole_ms;
+	int64_t swept_ms;
+	int64_t record_count; /* alive */
+	int64_t updated_max_ms; /* the latest updated_at that the ATS has given; 0: none */
+};
+bool copy_read_state(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		     struct copy_state *state, struct error *err) MUST_CHECK;
+
+struct copy_record {
+	int64_t number;
+	struct str id;
+	struct str body; /* JSON text */
+	bool is_partial;
+	int64_t version;
+	int64_t read_ms;
+	int64_t changed_ms;
+	int64_t deleted_ms;
+};
+/* One record, alive or not; ERROR_NOT_FOUND. */
+bool copy_get(struct copies *copies, struct arena *arena, const struct copy_place *place,
+	      struct str id, struct copy_record *record, struct error *err) MUST_CHECK;
+/* In the order of their numbers from after `after` on, at most `limit` (1 to 1000); deleted ones
+ * with `with_deleted` only. */
+bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_place *place,
+	       int64_t after, size_t limit, bool with_deleted, struct copy_record **list,
+	       size_t *count, struct error *err) MUST_CHECK;
+
+/* --- answering from it ----------------------------------------------------------------------- */
+
+struct copy_answer {
+	bool is_from_copy;
+	int64_t age_ms; /* of what is answered: how long ago it was certainly so */
+	int64_t total;	/* how many records the filters leave, where it was asked for; else -1 */
+	bool has_total;
+};
+struct copy_wish {
+	int64_t max_age_ms;  /* older than this it goes live, and refreshes the copy; 0: live */
+	struct str search;   /* words; empty: none. Only of the copy. */
+	bool wants_total;    /* only of the copy */
+	bool wants_deleted;  /* tombstones too, with deleted_at; only of the copy */
+};
+/* As operation_run() of a list or get, but from the copy where that is fresh enough: the same
+ * filters, order, fields, envelope; a cursor goes on where it came from. ERROR_INVALID names what
+ * only the copy can do where there is none that is fresh enough. */
+bool copy_answer(struct copies *copies, const struct operation_services *services,
+		 struct arena *arena, const struct operation *operation,
+		 const struct copy_wish *wish, struct operation_result *result,
+		 struct copy_answer *answer, struct error *err) MUST_CHECK;
+
+#endif
