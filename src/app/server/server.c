@@ -298,7 +298,10 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	set_reach(server, options);
 	store.migrations = schema_migrations(&store.migration_count);
 	server->store = store_open(&store, err);
-	if (server->store == NULL || !open_vault(server, options, err))
+	if (server->store == NULL)
+		return false;
+	server->bell = event_bell_create(server->store);
+	if (!open_vault(server, options, err))
 		return false;
 	server->accounts =
 		accounts_create(server->store, server->vault, clock_system(), random_system());
@@ -468,6 +471,7 @@ void server_close(struct server *server)
 	accounts_destroy(server->accounts);
 	vault_destroy(server->vault);
 	store_close(server->store);
+	event_bell_destroy(server->bell);
 	arena_finish(&server->arena);
 	free(server);
 }

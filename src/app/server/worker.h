@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "app/server/server.h"
+#include "ats/sync/sync.h"
 #include "front/mcp/mcp.h"
 
 struct server {
@@ -25,6 +26,9 @@ struct server {
 	struct toolsets toolsets;
 	struct mcp_servers *mcp_servers;
 	struct mcp_door *mcp;
+	struct event_bell *bell;
+	struct copies *copies;
+	struct syncs *syncs;
 	const struct link_files *link_files;
 	const struct http_router *router;
 	struct operation_counts operation_counts;

@@ -19,6 +19,9 @@ struct link_files; /* front/link's own */
 struct links;	   /* ats/link */
 struct mcp_servers; /* ats/mcp */
 struct mcp_door;   /* front/mcp's own */
+struct copies;	   /* ats/copy */
+struct syncs;	   /* ats/sync */
+struct event_bell; /* ats/event */
 
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
@@ -32,6 +35,9 @@ struct door {
 	const struct link_files *link_files;
 	struct mcp_servers *mcp_servers;
 	struct mcp_door *mcp;
+	struct copies *copies;
+	struct syncs *syncs;
+	struct event_bell *bell;
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */
