@@ -14,6 +14,7 @@ struct copies;
 /* Everything borrowed. Shared by all workers. */
 struct copies *copies_create(struct store *store, const struct model *model,
 			     const struct clock *clock);
+/* NULL is accepted. */
 void copies_destroy(struct copies *copies);
 
 /* Whose records they are. */
@@ -23,6 +24,13 @@ struct copy_place {
 	struct str resource; /* of the unified model */
 };
 
+/* Records of which `is_erased` says so are not taken into the copy. Set before other threads use
+ * the copies. */
+void copies_leave_out(struct copies *copies,
+		      bool (*is_erased)(void *context, const struct copy_place *place,
+					struct json record),
+		      void *context);
+
 struct copy_counts {
 	int64_t created; /* re-created ones among them */
 	int64_t updated;
@@ -31,19 +39,35 @@ struct copy_counts {
 	int64_t stale; /* read before what the copy has */
 };
 
+/* What must be kept in step with records, where it is made of their numbers: they are known just
+ * before the commit. Asked once for each try at the write, of which the last is done; no statement,
+ * and nothing is written if no record has changed. False: nothing is done, and copy_put() fails
+ * with *err. */
+struct copy_companion {
+	bool (*tell)(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
+		     size_t count, const struct copy_counts *counts,
+		     const struct store_statement **more, size_t *more_count, struct error *err);
+};
+
 struct copy_write {
 	struct copy_place place;
 	int64_t read_ms; /* Unix time at which the ATS was asked, before the answer */
-	bool is_silent;	 /* writes no events: for a first load */
+	bool is_silent;	 /* writes no events, and counts no versions: for a first load */
 	/* Go with it in one transaction: done or not done as it is. */
 	const struct store_statement *more;
 	size_t more_count;
+	struct copy_companion *companion; /* NULL: none */
+	/* Of records which were fetched whole after a partial list: what that list told of each, to
+	 * know it again by (copy_find_changed()). NULL: no list did. */
+	const struct json *listed;
 };
 
 /* Records as a list or a get gave them. numbers[i], unless NULL, gets the number of record i in
- * this installation: 1, 2, 3 …, never given twice, dense enough to be a bit of a bitmap.
- * Records without an id, or of an erased person, are left out (number 0). ERROR_CONFLICT only for
- * `more`: races for a record are settled here. */
+ * its copy: 1, 2, 3 …, never given twice, dense enough to be a bit of a bitmap.
+ * Records without an id, or of an erased person, are left out (number 0); of those with the same id
+ * the last counts. A partial record leaves what it lacks as the copy has it. remote_data is not
+ * kept. ERROR_CONFLICT only for `more`: races for a record are settled here. ERROR_NOT_FOUND: the
+ * account is gone. */
 bool copy_put(struct copies *copies, struct arena *arena, const struct copy_write *write,
 	      const struct json *records, size_t count, bool is_partial, int64_t *numbers,
 	      struct copy_counts *counts, struct error *err) MUST_CHECK;
@@ -53,6 +77,12 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_write *write,
 		 const struct str *ids, size_t count, struct copy_counts *counts,
 		 struct error *err) MUST_CHECK;
+
+/* Which of a partial list's records have to be fetched whole: those that are not as the list told
+ * them when they were last put with `listed`, or are not whole. */
+bool copy_find_changed(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		       const struct json *listed, size_t count, bool *is_changed,
+		       struct error *err) MUST_CHECK;
 
 /* Living records with a number past `after` that the bitmap (bit number % 8 of byte number / 8)
  * does not have, which were read before read_ms: in the order of numbers, at most `limit`. */
@@ -65,7 +95,8 @@ bool copy_find_missing(struct copies *copies, struct arena *arena, const struct 
 		       const unsigned char *bitmap, size_t bitmap_bytes, int64_t after,
 		       int64_t read_ms, size_t limit, struct copy_missing **list, size_t *count,
 		       struct error *err) MUST_CHECK;
-/* The statement that notes that a sweep missed this record; at_ms 0: it is there after all. */
+/* The statement that notes that a sweep missed this record; at_ms 0: it is there after all. (A
+ * copy_put() of it notes that, too.) */
 struct store_statement copy_note_missing(struct arena *arena, const struct copy_place *place,
 					 int64_t number, int64_t at_ms);
 
