@@ -35,4 +35,8 @@ void filters_read(struct definition *definition, const struct yaml_node *root,
 void methods_read(struct definition *definition, const struct yaml_node *root,
 		  struct model_resource *resource);
 
+/* `events:` of a resource, whose fields were read. */
+void events_read(struct definition *definition, const struct yaml_node *root,
+		 struct model_resource *resource);
+
 #endif

@@ -102,7 +102,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 			  struct buffer *faults, struct model_resource *resource)
 {
 	static const char *const keys[] = {"describe", "fields",	 "filters",
-					  "methods",  "download", "tags", NULL};
+					  "methods",  "download", "tags", "events", NULL};
 	struct definition definition;
 	struct yaml_node root;
 
@@ -128,6 +128,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 	methods_read(&definition, &root, resource);
 	read_download(&definition, &root, resource);
 	read_tags(&definition, &root, resource);
+	events_read(&definition, &root, resource);
 	return definition_close(&definition);
 }
 

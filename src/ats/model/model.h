@@ -75,6 +75,20 @@ struct model_method {
 	size_t field_count;
 };
 
+/* What a change of a record tells beside record:updated. */
+enum model_event_kind {
+	MODEL_EVENT_CHANGED, /* the value at the path is another than before */
+	MODEL_EVENT_SET,     /* there is one, and there was none */
+	MODEL_EVENT_ADDED,   /* the list has items which it had not */
+};
+struct model_event {
+	struct str type; /* "application:hired" */
+	struct str describe;
+	enum model_event_kind kind;
+	struct str path; /* dotted, without a list on the way */
+	size_t root;	 /* index of the field in which it begins */
+};
+
 /* Every resource has id (first), and custom_fields, remote_url, created_at, updated_at (last): the
  * loader adds them (see docs/model.md). remote_data is not a field but the record itself. For
  * each enum field x the loader adds a text field remote_x behind it, also within objects, unless
@@ -91,6 +105,8 @@ struct model_resource {
 	/* A record is a file: the index of the field which tells where tenon gives it. */
 	bool has_files;
 	size_t file_field;
+	const struct model_event *events;
+	size_t event_count;
 	const struct str *tags; /* words by which its tools are chosen (ats/tool) */
 	size_t tag_count;
 };

@@ -222,7 +222,7 @@ static void test_all_faults_are_told(void **state)
 	assert_true(str_equal_c(
 		buffer_str(&faults),
 		"models/m/things.yaml:1: `descibe` is not known here; allowed: describe, fields, filters, "
-		"methods, download, tags\n"
+		"methods, download, tags, events\n"
 		"models/m/things.yaml:1: a resource needs `describe`\n"
 		"models/m/things.yaml:3: `Kind` is no name for a field here: it must be a name in "
 		"lower_snake_case which no other field has\n"
@@ -246,6 +246,52 @@ static void test_all_faults_are_told(void **state)
 		"say its `path`, or `path: none`\n"
 		"models/m/things.yaml:15: `some_id` compares `some.id`, which is no value of that type "
 		"here; say its `path`, or `path: none`\n"));
+}
+
+static void test_events(void **state)
+{
+	(void)state;
+	const char *fields = "describe: T.\nfields:\n  stage: {type: reference, describe: S.}\n"
+			     "  tags: {type: reference, list: true, describe: T.}\nevents:\n";
+	const struct model_resource *things = load_good(arena_c(
+		&arena,
+		arena_format(&arena,
+			     "%s  thing:moved: {changed: stage.id, describe: M.}\n"
+			     "  thing:tagged: {added: tags, describe: T.}\n"
+			     "  thing:made: {set: created_at, describe: C.}\n",
+			     fields)));
+	struct buffer faults;
+
+	assert_int_equal(things->event_count, 3);
+	assert_true(str_equal_c(things->events[0].type, "thing:moved"));
+	assert_int_equal(things->events[0].kind, MODEL_EVENT_CHANGED);
+	assert_true(str_equal_c(things->fields[things->events[0].root].name, "stage"));
+	assert_int_equal(things->events[1].kind, MODEL_EVENT_ADDED);
+	assert_int_equal(things->events[2].kind, MODEL_EVENT_SET);
+	assert_null(load(arena_c(&arena,
+				 arena_format(&arena,
+					      "%s  moved: {changed: stage.id, describe: M.}\n"
+					      "  record:gone: {changed: stage.id, describe: M.}\n"
+					      "  a:b: {changed: stage.id, set: stage.id}\n"
+					      "  a:c: {describe: M., on: x}\n"
+					      "  a:d: {set: state, describe: M.}\n"
+					      "  a:e: {changed: tags.id, describe: M.}\n"
+					      "  a:f: {added: stage, describe: M.}\n",
+					      fields)),
+			 &faults));
+	assert_string_equal(
+		arena_c(&arena, buffer_str(&faults)),
+		"models/m/things.yaml:6: `moved` is no name for an event; allowed: two names in "
+		"lower_snake_case joined by a colon, but record:…\n"
+		"models/m/things.yaml:7: `record:gone` is no name for an event; allowed: two names in "
+		"lower_snake_case joined by a colon, but record:…\n"
+		"models/m/things.yaml:8: an event needs `describe`\n"
+		"models/m/things.yaml:8: an event says one of `changed`, `set` and `added`\n"
+		"models/m/things.yaml:9: `on` is not known here; allowed: describe, changed, set, added\n"
+		"models/m/things.yaml:9: an event says one of `changed`, `set` and `added`\n"
+		"models/m/things.yaml:10: things have no field `state`\n"
+		"models/m/things.yaml:11: `changed` is not said of a list\n"
+		"models/m/things.yaml:12: `added` is said of a list of the record itself\n");
 }
 
 static void test_real_models(void **state)
@@ -524,6 +570,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_filters_know_what_they_compare, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_aliases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_faults_are_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
