@@ -172,18 +172,23 @@ class Case(unittest.TestCase):
         return self.client.get(f"/unified/ats/{resource}/{urllib.parse.quote(identifier, '')}",
                                integrated_account_id=self.account, **query)
 
-    def truth(self, collection="candidates"):
+    def control(self, method, path, body=None):
+        """Asks the sandbox for what only tests may know or change; see docs/sandbox.md."""
         client = Client(self.box.host)
-        status, _, body = client.get("/sandbox/truth", collection=collection)
+        status, _, answer = client.request(method, f"/sandbox/{path}", body)
         client.close()
-        self.assertEqual(status, 200)
-        return body
+        self.assertLess(status, 300, answer)
+        return answer
+
+    def truth(self, collection="candidates"):
+        return self.control("GET", f"truth?collection={collection}")
 
     def set_faults(self, **faults):
-        client = Client(self.box.host)
-        status, _, body = client.request("PUT", "/sandbox/faults", faults)
-        client.close()
-        self.assertLess(status, 300, body)
+        self.control("PUT", "faults", faults)
+
+    def step(self, changes=1):
+        """So many things happen in the company now; what they were."""
+        return self.control("POST", "step", {"changes": changes})["changes"]
 
     def every_page(self, resource, **query):
         """All records through next_cursor; checks the envelope of each page on the way."""

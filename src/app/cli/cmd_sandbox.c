@@ -12,6 +12,9 @@ static const struct cli_option options[] = {
 	{"rate-limit", "N/S", false, "answer 429 above N requests in S seconds"},
 	{"delay", "MS", false, "let every answer wait so long"},
 	{"fault", "KIND:P", true, "misbehave with probability P; see below"},
+	{"life", "N/S", false, "let N things happen by themselves in S seconds"},
+	{"clock-skew", "SECONDS", false, "its clock is ahead by so much; behind with a minus"},
+	{"equal-timestamps", NULL, false, "its clock knows whole seconds only"},
 	CLI_OPTION_SHARE,
 };
 
@@ -25,6 +28,16 @@ static bool read_faults(struct cli *cli, struct sandbox_options *sandbox, struct
 			return false;
 	const char *rate = cli_value(cli, "rate-limit");
 	return rate == NULL || sandbox_parse_rate_limit(str_from_c(rate), sandbox, err);
+}
+
+static bool read_life(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
+{
+	const char *life = cli_value(cli, "life");
+
+	sandbox->has_equal_times = cli_flag(cli, "equal-timestamps");
+	return cli_number(cli, "clock-skew", -SANDBOX_SKEW_S_MAX, SANDBOX_SKEW_S_MAX, 0,
+			  &sandbox->skew_s, err) &&
+	       (life == NULL || sandbox_parse_life(str_from_c(life), sandbox, err));
 }
 
 static bool read_options(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
@@ -46,7 +59,7 @@ static bool read_options(struct cli *cli, struct sandbox_options *sandbox, struc
 		.shape = str_from_c(cli_value(cli, "shape")),
 		.delay_ms = delay,
 	};
-	return read_faults(cli, sandbox, err);
+	return read_faults(cli, sandbox, err) && read_life(cli, sandbox, err);
 }
 
 static int serve(struct cli *cli, struct sandbox *sandbox)
@@ -60,6 +73,7 @@ static int serve(struct cli *cli, struct sandbox *sandbox)
 
 	if (listener == NULL)
 		return cli_fail(&err);
+	sandbox_start(sandbox, listener_loop(listener));
 	/* Who chose the token knows it. */
 	bool is_own = cli_value(cli, "token") != NULL;
 	cli_print(arena_format(&cli->arena, "sandbox listens on http://%.*s%.*s%s%.*s", STR_ARGS(bound),

@@ -83,6 +83,7 @@ struct listener;
 struct listener *listener_start(struct arena *arena, struct http_handler *handler,
 				const struct http_server_limits *limits, struct str address,
 				struct str *bound, struct error *err) MUST_CHECK;
+struct loop *listener_loop(const struct listener *listener);
 /* Ends the loop and the thread; NULL is accepted. */
 void listener_stop(struct listener *listener);
 

@@ -4,6 +4,9 @@
 
 #include "app/cli/commands.h"
 
+/* What goes on besides requests is given so long to end. */
+enum { DRAIN_MS = 2000 };
+
 struct listener {
 	struct loop *loop;
 	struct http_server *server;
@@ -50,6 +53,11 @@ struct listener *listener_start(struct arena *arena, struct http_handler *handle
 	return listener;
 }
 
+struct loop *listener_loop(const struct listener *listener)
+{
+	return listener->loop;
+}
+
 static void end(void *context)
 {
 	struct listener *listener = context;
@@ -65,7 +73,8 @@ void listener_stop(struct listener *listener)
 	loop_post(listener->loop, end, listener);
 	pthread_join(listener->thread, NULL);
 	/* Requests that are held up on purpose are not waited for: the process ends. */
-	if (http_server_active(listener->server) == 0) {
+	if (http_server_active(listener->server) == 0 &&
+	    loop_drain(listener->loop, DRAIN_MS)) {
 		http_server_destroy(listener->server);
 		loop_destroy(listener->loop);
 	}

@@ -189,7 +189,7 @@ static struct json query_object(const struct http_exchange *exchange)
 	return json_builder_object(&members);
 }
 
-static void set_variables(struct request *request)
+void request_set_variables(struct request *request)
 {
 	const struct company *company = &request->sandbox->company;
 	struct json_builder parts;
@@ -449,7 +449,7 @@ static bool read_write(struct request *request, struct error *err)
 		request->is_answered = true;
 		return true;
 	}
-	set_variables(request);
+	request_set_variables(request);
 	if (!request_evaluate(request, NULL, &request->route->write.fetch, &url, err))
 		return false;
 	if (json_is(url, JSON_STRING)) {
@@ -457,6 +457,16 @@ static bool read_write(struct request *request, struct error *err)
 		set_base(sandbox, exchange);
 	}
 	return true;
+}
+
+bool request_perform(struct request *request, struct error *err)
+{
+	if (!find_records(request, err))
+		return false;
+	if (request->is_answered)
+		return true;
+	request_set_variables(request);
+	return write_apply(request, err);
 }
 
 static bool answer_route(struct request *request, struct error *err)
@@ -469,11 +479,13 @@ static bool answer_route(struct request *request, struct error *err)
 		return false;
 	if (request->is_answered)
 		return true;
-	set_variables(request);
+	request_set_variables(request);
 	if (route->write.is_on && !write_apply(request, err))
 		return false;
 	if (request->is_answered)
 		return true;
+	if (route->write.is_on)
+		request->sandbox->writes[route - request->sandbox->definition->routes]++;
 	if (route->list != NULL)
 		return answer_list(request, err);
 	return route->get.count > 0 ? answer_get(request, err) : answer_expression(request, err);

@@ -59,8 +59,10 @@ bool parse_us(struct str text, int64_t *us)
 
 int64_t company_clock_us(struct company *company)
 {
-	int64_t us = company->clock->unix_ns(company->clock->context) / 1000;
+	int64_t us = company->clock->unix_ns(company->clock->context) / 1000 + company->skew_us;
 
+	if (company->has_equal_times)
+		return us - us % 1000000;
 	company->last_us = us > company->last_us ? us : company->last_us + 1;
 	return company->last_us;
 }
@@ -431,7 +433,9 @@ bool company_init(struct company *company, const struct definition *definition,
 		  const struct sandbox_options *options, struct error *err)
 {
 	*company = (struct company){.definition = definition, .clock = options->clock,
-				    .seed = mix(options->seed), .version = 1, .epoch = 1};
+				    .seed = mix(options->seed), .version = 1, .epoch = 1,
+				    .skew_us = options->skew_s * 1000000,
+				    .has_equal_times = options->has_equal_times};
 	arena_init(&company->arena, SIZE_MAX);
 	company->variables[VARIABLE_DATA] = definition->data;
 	company->variables[VARIABLE_SHAPE] = json_string(definition->shape);

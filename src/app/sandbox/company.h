@@ -62,6 +62,17 @@ struct company {
 	unsigned depth;
 	struct index *indexes;
 	int64_t last_us; /* of company_clock_us */
+	int64_t skew_us;
+	bool has_equal_times;
+	struct touched *touched; /* NULL, or where it is noted which records change */
+};
+
+/* Records that were added, changed or deleted, each once, and those which they hang on. */
+struct touched {
+	struct arena *arena;
+	struct record **records;
+	size_t count;
+	size_t capacity;
 };
 
 bool company_init(struct company *company, const struct definition *definition,
@@ -151,7 +162,7 @@ uint64_t hash_text(struct str text);
 
 /* The same number for the same seed, collection, index and salt. */
 uint64_t company_draw(const struct company *company, struct str salt);
-/* The clock's time; each reading is later than those before. */
+/* The ATS's time: each reading is later than those before, unless times are to be equal. */
 int64_t company_clock_us(struct company *company);
 
 /* "2026-03-04T09:15:22.481930Z" of microseconds since 1970. */

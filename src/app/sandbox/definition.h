@@ -224,6 +224,27 @@ struct route_definition {
 	struct write write;
 };
 
+/* --- life: see change.c --------------------------------------------------------------------- */
+
+/* A write as somebody who uses the ATS makes it, by one of the routes. */
+struct change_call {
+	const struct route_definition *route;
+	uint32_t line;
+	struct expression when;   /* unless it is there and not true */
+	struct field_table parts; /* of the path, in its order */
+	struct expression body;
+};
+
+/* One kind of thing that happens by itself in a sandbox that lives. */
+struct change {
+	struct str name;
+	int64_t weight;          /* how often, beside the others */
+	struct field_table let;
+	struct expression when;  /* where it is not true, there is nothing to do it to */
+	struct change_call *calls;
+	size_t call_count;
+};
+
 struct answer {
 	int status;
 	struct str body;
@@ -260,6 +281,9 @@ struct definition {
 	size_t collection_count;
 	struct route_definition *routes;
 	size_t route_count;
+	struct change *changes;
+	size_t change_count;
+	int64_t change_weight; /* of all together */
 };
 
 /* Everything lives in the arena. `shape` may be empty: the first that there is. NULL with
@@ -309,6 +333,9 @@ const struct field *find_field(const struct field_table *table, struct str name)
 /* steps.c: of a route that is no GET. */
 bool reader_write(struct reader *reader, const struct yaml_node *node,
 		  struct route_definition *route);
+
+/* change.c: what happens by itself; after the routes. */
+bool reader_changes(struct reader *reader, const struct yaml_node *node);
 
 /* natives.c: the functions which expressions may call besides JSONata's own. */
 extern const struct jsonata_native natives[];

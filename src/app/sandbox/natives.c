@@ -329,6 +329,24 @@ static bool native_one_id(void *context, struct arena *arena, const struct json 
 	return true;
 }
 
+/* $living(collection, salt): of those which are there now */
+static bool native_living(void *context, struct arena *arena, const struct json *arguments,
+			  struct json *out, struct jsonata_error *error)
+{
+	struct collection *collection = find_collection(context, arena, arguments[0], error);
+
+	*out = json_undefined();
+	if (collection == NULL)
+		return false;
+	uint64_t draw = company_draw(context, text_of(arguments[1]));
+	for (size_t i = 0; i < collection->count; i++) {
+		struct record *record = collection->records[(draw + i) % collection->count];
+		if (record_is_alive(record))
+			return give_made(context, arena, record, out, error);
+	}
+	return true;
+}
+
 /* $find(collection, id) */
 static bool native_find(void *context, struct arena *arena, const struct json *arguments,
 			struct json *out, struct jsonata_error *error)
@@ -566,6 +584,7 @@ const struct jsonata_native natives[] = {
 	{"given", 2, native_given},
 	{"one", 2, native_one},
 	{"one_id", 2, native_one_id},
+	{"living", 2, native_living},
 	{"find", 2, native_find},
 	{"all", 1, native_all},
 	{"children", 1, native_children},

@@ -7,6 +7,29 @@ enum {
 	CHILDREN_MAX = 10000,
 };
 
+/* --- what is noted -------------------------------------------------------------------------- */
+
+static void note_one(struct touched *touched, struct record *record)
+{
+	for (size_t i = 0; i < touched->count; i++)
+		if (touched->records[i] == record)
+			return;
+	if (touched->count == touched->capacity) {
+		size_t capacity = touched->capacity == 0 ? 16 : touched->capacity * 2;
+		touched->records = arena_grow(touched->arena, touched->records,
+					      touched->capacity * sizeof(struct record *),
+					      capacity * sizeof(struct record *));
+		touched->capacity = capacity;
+	}
+	touched->records[touched->count++] = record;
+}
+
+static void note_touched(struct company *company, struct record *record)
+{
+	for (; company->touched != NULL && record != NULL; record = record->parent)
+		note_one(company->touched, record);
+}
+
 /* --- at the start --------------------------------------------------------------------------- */
 
 static void give_to_parent(struct record *record, struct record *parent)
@@ -244,6 +267,7 @@ bool company_add(struct company *company, struct collection *collection, struct 
 	record->overrides = fields;
 	record->is_written = true;
 	record_forget_texts(company, record);
+	note_touched(company, record);
 	*out = record;
 	return record_make(company, record, err) && touch_all(company, parent, err);
 }
@@ -255,6 +279,7 @@ bool company_update(struct company *company, struct record *record, struct json 
 		return false;
 	merge_made(company, record, fields, removed, removed_count);
 	record_forget_texts(company, record);
+	note_touched(company, record);
 	return true;
 }
 
@@ -283,8 +308,10 @@ bool company_move(struct company *company, struct record *record, struct record 
 	if (!record_make(company, record, err))
 		return false;
 	record_forget_texts(company, record);
+	note_touched(company, record);
 	take_from_parent(record);
 	give_to_parent(record, parent);
+	note_touched(company, record);
 	company_record_gone(company, record->collection);
 	record_forget_texts(company, record);
 	return touch_all(company, parent, err);
@@ -305,5 +332,6 @@ bool company_delete(struct company *company, struct record *record, struct error
 		record->parent->child_counts[record->collection->definition->child_number]--;
 	company_record_gone(company, record->collection);
 	record_forget_texts(company, record);
+	note_touched(company, record);
 	return touch_all(company, record->parent, err);
 }

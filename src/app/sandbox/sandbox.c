@@ -143,6 +143,21 @@ bool sandbox_parse_rate_limit(struct str text, struct sandbox_options *options, 
 	return true;
 }
 
+bool sandbox_parse_life(struct str text, struct sandbox_options *options, struct error *err)
+{
+	struct str rest = text, changes = str_cut(&rest, '/');
+	int64_t seconds = 1;
+
+	if (!str_to_int64(changes, &options->life_changes) || options->life_changes < 1 ||
+	    options->life_changes > 1000000 ||
+	    (rest.data != NULL && !str_to_int64(rest, &seconds)) || seconds < 1 || seconds > 86400)
+		return error_set_field(err, ERROR_INVALID, "life", "CHANGES/SECONDS",
+				       "%.*s is no pace; such as 10/1: so many changes in so many "
+				       "seconds", STR_ARGS(text));
+	options->life_seconds = seconds;
+	return true;
+}
+
 static bool check_options(const struct sandbox_options *options, struct error *err)
 {
 	if (options->candidates > SANDBOX_CANDIDATES_MAX)
@@ -180,6 +195,7 @@ static void take_options(struct sandbox *sandbox, const struct sandbox_options *
 	sandbox->delay_ms = options->delay_ms;
 	sandbox->stall_ms = options->stall_ms > 0 ? options->stall_ms : STALL_MS_DEFAULT;
 	faults_init(&sandbox->faults, options);
+	life_init(sandbox, options);
 }
 
 /* The id in the records' links is the one in the path. */

@@ -3,8 +3,7 @@
  * room makes a company of it from a seed, serves it, and misbehaves as it is told.
  *
  * One loop serves it, on one thread. Besides the ATS's own paths it
- * answers /files/… and, for tests, /sandbox/truth, /sandbox/counts, /sandbox/faults and
- * /sandbox/delay (see docs/sandbox.md). */
+ * answers /files/… and, for tests, /sandbox/… (see docs/sandbox.md). */
 #ifndef APP_SANDBOX_SANDBOX_H
 #define APP_SANDBOX_SANDBOX_H
 
@@ -29,7 +28,7 @@ enum sandbox_fault {
 		SANDBOX_FAULTS
 };
 
-enum { SANDBOX_CANDIDATES_MAX = 1000000 };
+enum { SANDBOX_CANDIDATES_MAX = 1000000, SANDBOX_SKEW_S_MAX = 10 * 365 * 86400 };
 
 /* What is zero or empty takes the default that is named. Borrowed until sandbox_create returns;
  * the tables (clock, disk) must outlive the sandbox. */
@@ -45,6 +44,10 @@ struct sandbox_options {
 	int64_t rate_seconds;   /* … in so many seconds; 1 */
 	int64_t delay_ms;       /* every answer waits so long; 0 */
 	int64_t stall_ms;       /* how long a stalled answer takes; 30,000 */
+	int64_t life_changes;   /* it lives: so many changes … 0: it stands still */
+	int64_t life_seconds;   /* … in so many seconds; 1 */
+	int64_t skew_s;         /* the ATS's clock is ahead by so much, or behind; 0 */
+	bool has_equal_times;   /* the ATS's clock knows whole seconds only */
 	const struct clock *clock; /* the system's */
 	const struct disk *disk;   /* the system's */
 };
@@ -64,6 +67,10 @@ struct http_handler *sandbox_handler(struct sandbox *sandbox);
  * thread. */
 void sandbox_release(struct sandbox *sandbox);
 
+/* Begins what happens by itself (options.life_changes), on the loop that serves the sandbox. Before
+ * that loop runs, or from any thread. */
+void sandbox_start(struct sandbox *sandbox, struct loop *loop);
+
 /* What a client needs besides the address; they live as long as the sandbox. */
 struct str sandbox_base_path(const struct sandbox *sandbox); /* "/c/41207" */
 struct str sandbox_token(const struct sandbox *sandbox);
@@ -77,5 +84,8 @@ bool sandbox_parse_fault(struct str text, struct sandbox_options *options,
 /* "100/60" into rate_requests and rate_seconds. ERROR_INVALID (field "rate-limit"). */
 bool sandbox_parse_rate_limit(struct str text, struct sandbox_options *options,
 			      struct error *err) MUST_CHECK;
+/* "10/1" into life_changes and life_seconds. ERROR_INVALID (field "life"). */
+bool sandbox_parse_life(struct str text, struct sandbox_options *options,
+			struct error *err) MUST_CHECK;
 
 #endif

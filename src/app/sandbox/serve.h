@@ -41,6 +41,17 @@ struct uploads {
 	size_t capacity;
 };
 
+/* What happens by itself. */
+struct life {
+	int64_t changes; /* so many … 0: nothing */
+	int64_t seconds; /* … in so many seconds */
+	uint64_t run;    /* goes up when the two change: a fiber of an older run ends */
+	uint64_t tries;  /* what a change draws hangs on its number */
+	uint64_t total;
+	uint64_t *counts; /* how often each kind of change happened */
+	struct collection scope; /* for draws: as if changes were records */
+};
+
 enum { STATUS_MAX = 600 };
 
 struct sandbox {
@@ -53,6 +64,7 @@ struct sandbox {
 	struct http_route *routes; /* as definition->routes */
 	const struct clock *clock;
 	struct faults faults;
+	struct life life;
 	struct uploads uploads;
 	uint64_t *calls;  /* how many came, for each route */
 	uint64_t *writes; /* how many were carried out, for each route */
@@ -102,8 +114,19 @@ bool request_evaluate(struct request *request, struct record *record,
 void answer_file(struct sandbox *sandbox, struct http_exchange *exchange);
 bool answer_make_router(struct sandbox *sandbox, struct error *err) MUST_CHECK;
 
+/* Carries out a write that nobody has sent: route, parts of the path and body are given, and the
+ * exchange has an arena only. When it is refused the request is answered. */
+bool request_perform(struct request *request, struct error *err) MUST_CHECK;
+void request_set_variables(struct request *request);
+
 /* write.c: rules and steps of the route. When a rule is broken the request is answered. */
 bool write_apply(struct request *request, struct error *err) MUST_CHECK;
+/* Values with names, one after the other, as $let. */
+bool request_let(struct request *request, const struct field_table *let,
+		 struct error *err) MUST_CHECK;
+/* Not true, unless it is not there. */
+bool request_when(struct request *request, const struct expression *when, bool *is_so,
+		  struct error *err) MUST_CHECK;
 
 /* upload.c: a body as one value, its files kept. ERROR_INVALID, ERROR_LIMIT. */
 bool read_body_value(struct sandbox *sandbox, struct http_exchange *exchange, struct json *out,
@@ -124,6 +147,15 @@ const char *fault_name(enum sandbox_fault kind);
 bool fault_from_name(struct str name, enum sandbox_fault *kind, struct error *err) MUST_CHECK;
 /* Between two pages of a list of this collection: one comes, one goes, or both. */
 void shift_page(struct sandbox *sandbox, struct collection *collection);
+
+/* life.c: something happens, drawn from what the definition has. *change stays NULL when, after
+ * many tries, there was nothing that could; a definition that is broken gives *err. `touched` gets
+ * the records that it changed. */
+bool life_step(struct sandbox *sandbox, struct touched *touched, const struct change **change,
+	       struct error *err) MUST_CHECK;
+void life_init(struct sandbox *sandbox, const struct sandbox_options *options);
+/* From now on so many changes in so many seconds, on this loop. */
+void life_go_on(struct sandbox *sandbox, struct loop *loop, int64_t changes, int64_t seconds);
 
 /* control.c: /sandbox/… */
 void answer_control(struct sandbox *sandbox, struct http_exchange *exchange);

@@ -25,9 +25,8 @@ static bool evaluate_fields(struct request *request, struct record *record,
 
 /* --- let ------------------------------------------------------------------------------------ */
 
-static bool evaluate_let(struct request *request, struct error *err)
+bool request_let(struct request *request, const struct field_table *let, struct error *err)
 {
-	const struct field_table *let = &request->route->write.let;
 	struct json_builder known;
 
 	json_builder_init(&known, request->exchange->arena);
@@ -39,6 +38,17 @@ static bool evaluate_let(struct request *request, struct error *err)
 		json_builder_set(&known, let->items[i].name, value);
 		request->variables[VARIABLE_LET] = json_builder_object(&known);
 	}
+	return true;
+}
+
+bool request_when(struct request *request, const struct expression *when, bool *is_so,
+		  struct error *err)
+{
+	struct json value;
+
+	if (!request_evaluate(request, request->record, when, &value, err))
+		return false;
+	*is_so = when->kind == EXPRESSION_NONE || is_true(value);
 	return true;
 }
 
@@ -235,12 +245,13 @@ static bool apply_once(struct request *request, const struct step *step, struct 
 
 static bool apply_step(struct request *request, const struct step *step, struct error *err)
 {
-	struct json items, value;
+	struct json items;
+	bool is_so;
 
 	request->variables[VARIABLE_DONE] = done_value(request);
-	if (!request_evaluate(request, request->record, &step->when, &value, err))
+	if (!request_when(request, &step->when, &is_so, err))
 		return false;
-	if (step->when.kind != EXPRESSION_NONE && !is_true(value))
+	if (!is_so)
 		return true;
 	request->variables[VARIABLE_ITEM] = json_undefined();
 	if (step->each.kind == EXPRESSION_NONE)
@@ -260,9 +271,8 @@ static bool apply_step(struct request *request, const struct step *step, struct 
 bool write_apply(struct request *request, struct error *err)
 {
 	const struct write *write = &request->route->write;
-	struct sandbox *sandbox = request->sandbox;
 
-	if (!evaluate_let(request, err) || !check_rules(request, err))
+	if (!request_let(request, &write->let, err) || !check_rules(request, err))
 		return false;
 	if (request->is_answered)
 		return true;
@@ -272,6 +282,5 @@ bool write_apply(struct request *request, struct error *err)
 	request->variables[VARIABLE_DONE] = done_value(request);
 	if (request->record != NULL)
 		request->variables[VARIABLE_RECORD] = request->record->made;
-	sandbox->writes[request->route - sandbox->definition->routes]++;
 	return true;
 }

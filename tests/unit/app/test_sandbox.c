@@ -561,6 +561,8 @@ static bool read_written(void *context, struct arena *into, const char *path, si
 
 #define ROUTE HEAD "collections:\n  a: {count: 1, make: {id: $id}}\nroutes:\n  "
 
+#define LIFE ROUTE "GET /z: {answer: '{}'}\n  POST /x/{id}: {answer: '{}', record: a}\nlife:\n  c: "
+
 static void test_a_bad_definition_is_refused_with_its_line(void **state)
 {
 	static const struct {
@@ -608,6 +610,16 @@ static void test_a_bad_definition_is_refused_with_its_line(void **state)
 		 "sandbox.yaml:20: answer must be one of `errors`"},
 		{ROUTE "POST /x: {get: [a, b], envelope: a, view: b}\n",
 		 "sandbox.yaml:20: get: there is no collection b"},
+		{LIFE "{calls: [{call: POST /y}]}\n",
+		 "sandbox.yaml:23: there is no route POST /y that writes"},
+		{LIFE "{calls: [{call: GET /z}]}\n",
+		 "sandbox.yaml:23: there is no route GET /z that writes"},
+		{LIFE "{calls: [{call: 'POST /x/{id}'}]}\n",
+		 "sandbox.yaml:23: /x/{id} wants a value for each {part}"},
+		{LIFE "{calls: [{call: 'POST /x/{id}', parts: {number: 1}}]}\n",
+		 "sandbox.yaml:23: no value for {id}"},
+		{LIFE "{weight: 2}\n", "sandbox.yaml:23: a change wants `calls`: a list"},
+		{LIFE "{calls: [{call: POST /y}], what: 1}\n", "sandbox.yaml:23: a change has no key what"},
 		{HEAD "collections:\n  a: {count: -1, make: {id: $id}}\nroutes: {}\n",
 		 "sandbox.yaml:18: count must give a whole number"},
 	};
