@@ -129,7 +129,7 @@ static void read_field(struct field_list *list, const struct yaml_entry *entry,
 		       enum model_pii above, int depth)
 {
 	static const char *const record_keys[] = {"type",   "list",   "pii",	"describe",
-						  "values", "fields", "remote", NULL};
+						  "values", "fields", "remote", "volatile", NULL};
 	static const char *const body_keys[] = {"type",	  "list",   "pii",	"describe",
 						"values", "fields", "required", NULL};
 	const char *const *keys = list->kind == FIELDS_RECORD ? record_keys : body_keys;
@@ -160,6 +160,7 @@ static void read_field(struct field_list *list, const struct yaml_entry *entry,
 	definition_boolean(definition, node, "remote", &has_remote);
 	definition_choice(definition, node, "pii", model_pii_names, &pii);
 	definition_boolean(definition, node, "required", &field->is_required);
+	definition_boolean(definition, node, "volatile", &field->is_volatile);
 	field->pii = (enum model_pii)pii;
 	if (field->type == MODEL_FILE && list->kind == FIELDS_RECORD)
 		definition_fault(definition, node->line, "a record cannot have a file in it");

@@ -50,6 +50,7 @@ struct model_field {
 	bool is_remote_word;
 	bool is_required; /* of a request's body only */
 	bool is_exact;	  /* enum: the values are an ATS's own words, to the letter */
+	bool is_volatile; /* an address: what follows its "?" changes by itself */
 };
 
 enum model_operator { MODEL_EQ, MODEL_IN, MODEL_GT, MODEL_GTE, MODEL_LT, MODEL_LTE };

@@ -1,0 +1,281 @@
+/* What is known of records, what has changed of them, and the statements that write it. */
+#include "ats/copy/domain.h"
+#include "ats/copy/parts.h"
+
+#include <sodium.h>
+
+/* --- what is known ----------------------------------------------------------------------------- */
+
+bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
+		     const struct str *ids, size_t count, struct copy_known *known,
+		     struct error *err)
+{
+	struct json *texts = arena_array(arena, count + 1, sizeof *texts);
+	struct store_rows rows;
+
+	for (size_t i = 0; i < count; i++) {
+		texts[i] = json_string(ids[i]);
+		known[i] = (struct copy_known){.number = 0};
+	}
+	const struct store_value values[] = {
+		store_text(json_text(arena, json_array(texts, count))), store_int(copy)};
+	/* Of the index alone. */
+	if (!store_query(copies->store, arena,
+			 "SELECT j.key, r.number, r.version, r.read_ms, r.is_partial, r.missing_ms,"
+			 " r.deleted_ms, r.hash, r.list_hash FROM json_each(?1) j CROSS JOIN"
+			 " record r ON r.copy = ?2 AND r.id = j.value",
+			 values, 2, &rows, err))
+		return false;
+	for (size_t i = 0; i < rows.count; i++)
+		known[store_cell(&rows, i, 0)->integer] = (struct copy_known){
+			.number = store_cell(&rows, i, 1)->integer,
+			.version = store_cell(&rows, i, 2)->integer,
+			.read_ms = store_cell(&rows, i, 3)->integer,
+			.is_partial = store_cell(&rows, i, 4)->integer != 0,
+			.missing_ms = store_cell(&rows, i, 5)->integer,
+			.deleted_ms = store_cell(&rows, i, 6)->integer,
+			.hash = store_cell(&rows, i, 7)->bytes,
+			.list_hash = store_cell(&rows, i, 8)->bytes,
+		};
+	return arena_check(arena, err);
+}
+
+bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
+		      size_t count, struct json *bodies, struct error *err)
+{
+	struct json *items = arena_array(arena, count + 1, sizeof *items);
+	struct store_rows rows;
+
+	for (size_t i = 0; i < count; i++) {
+		items[i] = json_int(numbers[i]);
+		bodies[i] = json_undefined();
+	}
+	const struct store_value list = store_text(json_text(arena, json_array(items, count)));
+	if (!store_query(copies->store, arena,
+			 "SELECT j.key, r.body FROM json_each(?1) j CROSS JOIN record r"
+			 " ON r.number = j.value",
+			 &list, 1, &rows, err))
+		return false;
+	for (size_t i = 0; i < rows.count; i++)
+		if (!json_parse(arena, store_cell(&rows, i, 1)->bytes, &json_limits_default,
+				&bodies[store_cell(&rows, i, 0)->integer], err))
+			return error_set(err, ERROR_INTERNAL, "the row of a record is damaged");
+	return arena_check(arena, err);
+}
+
+/* --- records ----------------------------------------------------------------------------------- */
+
+struct str copy_body(struct arena *arena, struct json record)
+{
+	/* It is the last member. */
+	if (record.count > 0 &&
+	    str_equal(json_name(&record.members[record.count - 1]), STR("remote_data")))
+		record = json_object(record.members, record.count - 1);
+	return json_text(arena, record);
+}
+
+/* Without what changes by itself. */
+static struct json settle(const struct model_field *field, struct json value)
+{
+	ptrdiff_t query = field->is_volatile && json_is(value, JSON_STRING)
+				  ? str_find_byte(json_str(value), '?')
+				  : -1;
+
+	return query < 0 ? value : json_string(str_slice(json_str(value), 0, (size_t)query));
+}
+
+static bool has_volatile(const struct model_resource *resource)
+{
+	for (size_t i = 0; i < resource->field_count; i++)
+		if (resource->fields[i].is_volatile)
+			return true;
+	return false;
+}
+
+static struct json settle_all(struct arena *arena, const struct model_resource *resource,
+			      struct json record)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct model_field *field = &resource->fields[i];
+
+		json_builder_set(
+			&out, field->name,
+			settle(field, json_get_hashed(record, field->name, field->hash)));
+	}
+	return json_builder_object(&out);
+}
+
+struct str copy_hash(struct arena *arena, const struct model_resource *resource,
+		     struct json record, struct str body)
+{
+	unsigned char *hash = arena_alloc(arena, COPY_HASH_BYTES);
+
+	if (has_volatile(resource))
+		body = json_text(arena, settle_all(arena, resource, record));
+	crypto_generichash(hash, COPY_HASH_BYTES, (const unsigned char *)body.data, body.len, NULL,
+			   0);
+	return str_make((const char *)hash, COPY_HASH_BYTES);
+}
+
+struct json copy_merge(struct arena *arena, const struct model_resource *resource,
+		       struct json before, struct json partial)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct model_field *field = &resource->fields[i];
+		struct json value = json_get_hashed(partial, field->name, field->hash);
+
+		if (json_is(value, JSON_UNDEFINED))
+			value = json_get_hashed(before, field->name, field->hash);
+		json_builder_set(&out, field->name, value);
+	}
+	return json_builder_object(&out);
+}
+
+struct json copy_differences(struct arena *arena, const struct model_resource *resource,
+			     struct json before, struct json after)
+{
+	struct json_builder names;
+
+	json_builder_init(&names, arena);
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct model_field *field = &resource->fields[i];
+
+		if (!json_equal(settle(field, json_get_hashed(before, field->name, field->hash)),
+				settle(field, json_get_hashed(after, field->name, field->hash))))
+			json_builder_add(&names, json_string(field->name));
+	}
+	return json_builder_array(&names);
+}
+
+int64_t copy_moment(struct json record, const char *field)
+{
+	int64_t unix_ns;
+
+	return clock_parse(json_get_str(record, field), &unix_ns) ? unix_ns / 1000000 : 0;
+}
+
+/* --- a write ------------------------------------------------------------------------------------ */
+
+void copy_batch_begin(struct copy_batch *batch, struct copies *copies, struct arena *arena,
+		      const struct copy_write *write, const struct copy_row *row)
+{
+	*batch = (struct copy_batch){.copies = copies,
+				     .arena = arena,
+				     .write = write,
+				     .now_ms = clock_unix_ms(copies->clock),
+				     .row = *row};
+}
+
+static struct store_statement *add(struct copy_batch *batch)
+{
+	if (batch->count == batch->capacity) {
+		size_t size = sizeof *batch->statements;
+		size_t more = batch->capacity == 0 ? 64 : batch->capacity * 2;
+
+		batch->statements = arena_grow(batch->arena, batch->statements,
+					       batch->capacity * size, more * size);
+		batch->capacity = more;
+	}
+	return &batch->statements[batch->count++];
+}
+
+static void add_all(struct copy_batch *batch, const struct store_statement *more, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		*add(batch) = more[i];
+}
+
+void copy_batch_add(struct copy_batch *batch, const char *sql, const struct store_value *values,
+		    size_t count)
+{
+	struct store_value *kept = arena_array(batch->arena, count, sizeof *kept);
+
+	memcpy(kept, values, count * sizeof *kept);
+	*add(batch) = (struct store_statement){.sql = sql,
+					       .parameters = kept,
+					       .parameter_count = count,
+					       .changes_expected = 1};
+}
+
+static struct str make_payload(struct copy_batch *batch, const struct copy_change *change)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, batch->arena);
+	json_builder_set(&out, STR("id"), json_string(change->id));
+	json_builder_set(&out, STR("resource"), json_string(batch->write->place.resource));
+	json_builder_set(&out, STR("changed"), change->changed);
+	json_builder_set(&out, STR("record"), change->after);
+	return json_text(batch->arena, json_builder_object(&out));
+}
+
+void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change)
+{
+	const struct copy_place *place = &batch->write->place;
+	const struct model_resource *resource = model_find(batch->copies->model, place->resource);
+
+	if (batch->write->is_silent)
+		return;
+	const struct event_new event = {
+		.environment_id = place->environment_id,
+		.account_id = place->account_id,
+		.type = str_from_c(change->type),
+		.resource = place->resource,
+		.record_id = change->id,
+		.version = change->version,
+		.payload = make_payload(batch, change),
+		.created_ms = batch->now_ms,
+	};
+
+	*add(batch) = event_statement(batch->arena, &event);
+	if (change->is_deleted)
+		return;
+	struct store_statement *meant =
+		arena_array(batch->arena, resource->event_count + 1, sizeof *meant);
+	add_all(batch, meant,
+		copy_domain_events(resource, batch->arena, change->before, change->after, &event,
+				   meant));
+}
+
+/* Who gives numbers is the only one to do so, or fails. */
+static void keep_row(struct copy_batch *batch)
+{
+	const struct store_value values[] = {
+		store_int(batch->row.number), store_int(batch->alive),
+		store_int(batch->given),      store_int(batch->row.last_number),
+		store_int(batch->updated_max_ms),
+	};
+
+	copy_batch_add(batch,
+		       "UPDATE copy SET record_count = record_count + ?2,"
+		       " last_number = last_number + ?3, updated_max_ms = max(updated_max_ms, ?5)"
+		       " WHERE number = ?1 AND (?3 = 0 OR last_number = ?4)",
+		       values, 5);
+}
+
+bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,
+		       struct error *err)
+{
+	const struct copy_write *write = batch->write;
+	struct copy_companion *companion = write->companion;
+	const struct store_statement *more = NULL;
+	size_t more_count = 0;
+
+	if (batch->alive != 0 || batch->given > 0 || batch->updated_max_ms > 0)
+		keep_row(batch);
+	add_all(batch, write->more, write->more_count);
+	if (companion != NULL && !companion->tell(companion, batch->arena, numbers, count,
+						  &batch->counts, &more, &more_count, err))
+		return false;
+	add_all(batch, more, more_count);
+	if (!arena_check(batch->arena, err))
+		return false;
+	return batch->count == 0 ||
+	       store_write(batch->copies->store, batch->statements, batch->count, err);
+}

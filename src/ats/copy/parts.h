@@ -1,0 +1,117 @@
+/* What the files of this room share. Private to it. */
+#ifndef ATS_COPY_PARTS_H
+#define ATS_COPY_PARTS_H
+
+#include "ats/copy/copy.h"
+
+enum {
+	COPY_HASH_BYTES = 16,
+	COPY_TRIES_MAX = 100, /* at one write; each that fails was won by somebody else */
+};
+
+struct copies {
+	struct store *store;
+	const struct model *model;
+	const struct clock *clock;
+	bool (*is_erased)(void *context, const struct copy_place *place, struct json record);
+	void *erased_context;
+};
+
+/* --- copy.c ---------------------------------------------------------------------------------- */
+
+/* The row of a copy. */
+struct copy_row {
+	int64_t number; /* 0: there is none */
+	int64_t last_number;
+	struct copy_state state;
+};
+bool copy_find_row(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		   struct copy_row *row, struct error *err) MUST_CHECK;
+/* Makes it where there is none. ERROR_NOT_FOUND: the account is gone. */
+bool copy_make_row(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		   struct copy_row *row, struct error *err) MUST_CHECK;
+
+/* A record's number in the store. */
+static inline int64_t copy_number(int64_t copy, int64_t number)
+{
+	return copy << 32 | number;
+}
+static inline int64_t copy_own_number(int64_t number)
+{
+	return number & UINT32_MAX;
+}
+
+/* --- change.c -------------------------------------------------------------------------------- */
+
+/* What is known of a record before it is written. */
+struct copy_known {
+	int64_t number; /* in the store; 0: it is not there */
+	int64_t version;
+	int64_t read_ms;
+	bool is_partial;
+	int64_t missing_ms;
+	int64_t deleted_ms;
+	struct str hash;
+	struct str list_hash;
+};
+/* Of each id, in the same order. */
+bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
+		     const struct str *ids, size_t count, struct copy_known *known,
+		     struct error *err) MUST_CHECK;
+/* The bodies of records, by their numbers in the store; undefined where there is none. */
+bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
+		      size_t count, struct json *bodies, struct error *err) MUST_CHECK;
+
+/* Of the record whose copy_body() is `body`, without what changes by itself. */
+struct str copy_hash(struct arena *arena, const struct model_resource *resource,
+		     struct json record, struct str body);
+/* Without remote_data, as it is kept. */
+struct str copy_body(struct arena *arena, struct json record);
+/* What a partial record tells over what was known. */
+struct json copy_merge(struct arena *arena, const struct model_resource *resource,
+		       struct json before, struct json partial);
+/* The names of the fields that differ, as an array. */
+struct json copy_differences(struct arena *arena, const struct model_resource *resource,
+			     struct json before, struct json after);
+/* A moment of the record in milliseconds; 0: it tells none. */
+int64_t copy_moment(struct json record, const char *field);
+
+/* The statements of one write. */
+struct copy_batch {
+	struct copies *copies;
+	struct arena *arena;
+	const struct copy_write *write;
+	int64_t now_ms;
+	struct copy_row row;
+	int64_t alive; /* how many more there are afterwards */
+	int64_t given; /* numbers */
+	int64_t updated_max_ms;
+	struct store_statement *statements;
+	size_t count;
+	size_t capacity;
+	struct copy_counts counts;
+};
+void copy_batch_begin(struct copy_batch *batch, struct copies *copies, struct arena *arena,
+		      const struct copy_write *write, const struct copy_row *row);
+/* One that changes one row, or undoes the whole. */
+void copy_batch_add(struct copy_batch *batch, const char *sql, const struct store_value *values,
+		    size_t count);
+
+/* A record that changes, and what is to be told of it. */
+struct copy_change {
+	const char *type; /* "record:created" */
+	struct str id;
+	int64_t version; /* of the record, afterwards */
+	struct json changed; /* names of fields */
+	struct json before; /* undefined: it was not there, or deleted */
+	struct json after; /* of a deleted one the last that was known */
+	bool is_deleted;
+};
+/* Its events, and those that the model says it means; none of a silent write. */
+void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change);
+/* Adds what keeps the copy's row in step, and the caller's statements; does the write, if there is
+ * anything to be written. */
+bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,
+		       struct error *err) MUST_CHECK;
+
+#endif
