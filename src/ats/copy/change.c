@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-/* --- what is known ----------------------------------------------------------------------------- */
+/* --- what is known --------------------------------------------------------------------------- */
 
 bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
 		     const struct str *ids, size_t count, struct copy_known *known,
@@ -63,7 +63,7 @@ bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t 
 	return arena_check(arena, err);
 }
 
-/* --- records ----------------------------------------------------------------------------------- */
+/* --- records --------------------------------------------------------------------------------- */
 
 struct str copy_body(struct arena *arena, struct json record)
 {
@@ -160,7 +160,7 @@ int64_t copy_moment(struct json record, const char *field)
 	return clock_parse(json_get_str(record, field), &unix_ns) ? unix_ns / 1000000 : 0;
 }
 
-/* --- a write ------------------------------------------------------------------------------------ */
+/* --- a write --------------------------------------------------------------------------------- */
 
 void copy_batch_begin(struct copy_batch *batch, struct copies *copies, struct arena *arena,
 		      const struct copy_write *write, const struct copy_row *row)

@@ -29,7 +29,7 @@ void copies_leave_out(struct copies *copies,
 	copies->erased_context = context;
 }
 
-/* --- the row of a copy ------------------------------------------------------------------------ */
+/* --- the row of a copy ----------------------------------------------------------------------- */
 
 bool copy_find_row(struct copies *copies, struct arena *arena, const struct copy_place *place,
 		   struct copy_row *row, struct error *err)
@@ -88,7 +88,7 @@ bool copy_read_state(struct copies *copies, struct arena *arena, const struct co
 	return true;
 }
 
-/* --- statements for others -------------------------------------------------------------------- */
+/* --- statements for others ------------------------------------------------------------------- */
 
 static struct store_statement statement(struct arena *arena, const char *sql,
 					const struct store_value *values, size_t count)

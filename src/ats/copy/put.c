@@ -43,7 +43,7 @@ struct put {
 	size_t given;
 };
 
-/* --- what was given ----------------------------------------------------------------------------- */
+/* --- what was given -------------------------------------------------------------------------- */
 
 /* An open table of entries by their ids. */
 struct table {
@@ -117,7 +117,7 @@ static void take_records(struct put *put, const struct json *records, size_t cou
 	}
 }
 
-/* --- what becomes of it ------------------------------------------------------------------------- */
+/* --- what becomes of it ---------------------------------------------------------------------- */
 
 static bool is_same(struct str hash, struct str known)
 {
@@ -194,7 +194,7 @@ static bool find_before(struct put *put, struct error *err)
 	return true;
 }
 
-/* --- what is written ---------------------------------------------------------------------------- */
+/* --- what is written ------------------------------------------------------------------------- */
 
 /* A re-created record has its number already. */
 static void write_created(struct copy_batch *batch, struct entry *entry)
@@ -336,7 +336,7 @@ static void find_numbers(const struct put *put, int64_t *numbers)
 	}
 }
 
-/* --- trying ------------------------------------------------------------------------------------- */
+/* --- trying ---------------------------------------------------------------------------------- */
 
 static bool has_moved(const struct copy_known *then, const struct copy_known *now)
 {
@@ -431,7 +431,7 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 	return arena_check(arena, err) && try_all(&put, numbers, counts, err);
 }
 
-/* --- partial lists ------------------------------------------------------------------------------ */
+/* --- partial lists --------------------------------------------------------------------------- */
 
 bool copy_find_changed(struct copies *copies, struct arena *arena, const struct copy_place *place,
 		       const struct json *listed, size_t count, bool *is_changed, struct error *err)

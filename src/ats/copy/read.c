@@ -72,7 +72,7 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 	return true;
 }
 
-/* --- what a sweep did not see ----------------------------------------------------------------- */
+/* --- what a sweep did not see ---------------------------------------------------------------- */
 
 struct probe {
 	struct copies *copies;

@@ -235,7 +235,7 @@ static void test_all_faults_are_told(void **state)
 		"models/m/things.yaml:7: `values` goes with the type enum only\n"
 		"models/m/things.yaml:8: an object needs `fields`\n"
 		"models/m/things.yaml:9: a field must be a mapping; allowed: type, list, pii, "
-		"describe, values, fields, remote\n"
+		"describe, values, fields, remote, volatile\n"
 		"models/m/things.yaml:11: `created_at[]` is no name for a filter; allowed: name, "
 		"name[gt], name[gte], name[lt], name[lte], name[in], name[member]\n"
 		"models/m/things.yaml:12: `created_at[after]` compares `created_at.after`, which is no "
