@@ -2,6 +2,8 @@
 #include "app/sandbox/sandbox.h"
 #include "base/log.h"
 
+enum { SECRET_BYTES_MAX = 4096 };
+
 static const struct cli_option options[] = {
 	{"listen", "HOST:PORT", false, "where to listen (default: 127.0.0.1:9700; port 0: any free one)"},
 	{"seed", "N", false, "the same seed makes the same company (default: 1)"},
@@ -14,6 +16,8 @@ static const struct cli_option options[] = {
 	{"fault", "KIND:P", true, "misbehave with probability P; see below"},
 	{"life", "N/S", false, "let N things happen by themselves in S seconds"},
 	{"clock-skew", "SECONDS", false, "its clock is ahead by so much; behind with a minus"},
+	{"webhook", "URL", false, "where it tells what happens"},
+	{"webhook-secret-file", "FILE", false, "the secret by which it signs that"},
 	{"equal-timestamps", NULL, false, "its clock knows whole seconds only"},
 	CLI_OPTION_SHARE,
 };
@@ -40,6 +44,20 @@ static bool read_life(struct cli *cli, struct sandbox_options *sandbox, struct e
 	       (life == NULL || sandbox_parse_life(str_from_c(life), sandbox, err));
 }
 
+static bool read_webhook(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
+{
+	const char *file = cli_value(cli, "webhook-secret-file");
+
+	sandbox->webhook_url = str_from_c(cli_value(cli, "webhook"));
+	if (file == NULL)
+		return true;
+	if (!disk_read(disk_system(), &cli->arena, file, SECRET_BYTES_MAX,
+		       &sandbox->webhook_secret, err))
+		return false;
+	sandbox->webhook_secret = str_trim(sandbox->webhook_secret);
+	return true;
+}
+
 static bool read_options(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
 {
 	int64_t seed, candidates, delay;
@@ -59,7 +77,8 @@ static bool read_options(struct cli *cli, struct sandbox_options *sandbox, struc
 		.shape = str_from_c(cli_value(cli, "shape")),
 		.delay_ms = delay,
 	};
-	return read_faults(cli, sandbox, err) && read_life(cli, sandbox, err);
+	return read_faults(cli, sandbox, err) && read_life(cli, sandbox, err) &&
+	       read_webhook(cli, sandbox, err);
 }
 
 static int serve(struct cli *cli, struct sandbox *sandbox)

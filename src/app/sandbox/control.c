@@ -372,6 +372,75 @@ static void change_clock(struct sandbox *sandbox, struct http_exchange *exchange
 	reply_value(exchange, 200, body);
 }
 
+/* --- webhooks ------------------------------------------------------------------------------- */
+
+static void reply_webhook(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	const struct webhook *webhook = &sandbox->webhook;
+	struct json_builder members;
+
+	json_builder_init(&members, exchange->arena);
+	json_builder_set(&members, STR("url"), webhook->url.len == 0 ? json_null()
+								     : json_string(webhook->url));
+	json_builder_set(&members, STR("notices"), json_int((int64_t)webhook->notices));
+	json_builder_set(&members, STR("pending"), json_int((int64_t)webhook->pending));
+	json_builder_set(&members, STR("sent"), json_int((int64_t)webhook->sent));
+	json_builder_set(&members, STR("failed"), json_int((int64_t)webhook->failed));
+	json_builder_set(&members, STR("given_up"), json_int((int64_t)webhook->given_up));
+	json_builder_set(&members, STR("dropped"), json_int((int64_t)webhook->dropped));
+	reply_value(exchange, 200, json_builder_object(&members));
+}
+
+static bool read_probability(struct http_exchange *exchange, struct json body, const char *name,
+			     double *out)
+{
+	struct json value = json_get_c(body, name);
+
+	*out = json_is(value, JSON_UNDEFINED) ? 0 : json_to_double(value);
+	if (*out >= 0 && *out <= 1)
+		return true;
+	reply_error(exchange, 400, "a probability is a number from 0 to 1");
+	return false;
+}
+
+/* As in the ATS, an address must answer a test call with 200 before it is taken. */
+static bool is_answering(struct sandbox *sandbox, struct http_exchange *exchange, struct json body,
+			 struct str url)
+{
+	struct json untested = json_get_c(body, "untested");
+
+	if (url.len == 0 || (json_is(untested, JSON_BOOL) && untested.boolean))
+		return true;
+	int status = webhook_try(sandbox, exchange->arena, url);
+	if (status == 200)
+		return true;
+	reply_error(exchange, 422,
+		    arena_c(exchange->arena, arena_format(exchange->arena,
+							  "the test call got %d, not 200", status)));
+	return false;
+}
+
+static void change_webhook(struct sandbox *sandbox, struct http_exchange *exchange)
+{
+	struct json body;
+	double lost, repeated;
+
+	if (!read_body(exchange, &body) || !read_probability(exchange, body, "lost", &lost) ||
+	    !read_probability(exchange, body, "repeated", &repeated))
+		return;
+	struct str url = json_get_str(body, "url"), secret = json_get_str(body, "secret");
+	if (url.len > 0 && sandbox->definition->webhook.header == NULL) {
+		reply_error(exchange, 409, "sandbox.yaml says nothing of webhooks");
+		return;
+	}
+	if (!is_answering(sandbox, exchange, body, url))
+		return;
+	webhook_set(&sandbox->webhook, url, secret);
+	sandbox->webhook.lost = lost;
+	sandbox->webhook.repeated = repeated;
+	reply_webhook(sandbox, exchange);
+}
+
 /* --- counts --------------------------------------------------------------------------------- */
 
 static struct json count_routes(const struct sandbox *sandbox, const uint64_t *counts,
@@ -483,6 +552,8 @@ void answer_control(struct sandbox *sandbox, struct http_exchange *exchange)
 		{HTTP_PUT, "/sandbox/life", change_life},
 		{HTTP_POST, "/sandbox/step", answer_step},
 		{HTTP_PUT, "/sandbox/clock", change_clock},
+		{HTTP_GET, "/sandbox/webhook", reply_webhook},
+		{HTTP_PUT, "/sandbox/webhook", change_webhook},
 		{HTTP_PUT, "/sandbox/faults", change_faults},
 		{HTTP_PUT, "/sandbox/delay", change_delay},
 	};
@@ -498,5 +569,6 @@ void answer_control(struct sandbox *sandbox, struct http_exchange *exchange)
 				   "GET /sandbox/records?collection=…, "
 				   "GET /sandbox/shown?collection=…&view=…, GET /sandbox/counts, "
 				   "PUT /sandbox/faults, PUT /sandbox/delay, PUT /sandbox/life, "
-				   "POST /sandbox/step, PUT /sandbox/clock");
+				   "POST /sandbox/step, PUT /sandbox/clock, "
+				   "PUT /sandbox/webhook");
 }

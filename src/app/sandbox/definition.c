@@ -583,7 +583,7 @@ static bool read_all(struct reader *reader, const struct yaml_node *root, struct
 {
 	return reader_check_keys(reader, root, "the sandbox",
 				 "now base_path company token owner link shapes data files authorization errors "
-				 "collections routes life") &&
+				 "collections webhooks routes life") &&
 	       read_company(reader, root) && read_shapes(reader, yaml_get(root, "shapes"), shape) &&
 	       read_data(reader, yaml_get(root, "data")) &&
 	       read_files(reader, yaml_get(root, "files")) &&
@@ -591,6 +591,7 @@ static bool read_all(struct reader *reader, const struct yaml_node *root, struct
 	       read_collections(reader, yaml_get(root, "collections")) &&
 	       reader_collection(reader, root, "owner", &reader->definition->owner) &&
 	       reader_routes(reader, yaml_get(root, "routes")) &&
+	       reader_webhook(reader, yaml_get(root, "webhooks")) &&
 	       reader_changes(reader, yaml_get(root, "life"));
 }
 

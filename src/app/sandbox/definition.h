@@ -30,7 +30,8 @@
 	ROW(VARIABLE_FETCHED, "fetched") /* the file that `fetch` brought */               \
 	ROW(VARIABLE_LET, "let")       /* the values of `let` */                           \
 	ROW(VARIABLE_ITEM, "item")     /* one of a step's `for` */                         \
-	ROW(VARIABLE_DONE, "done")     /* what the steps before made and changed */
+	ROW(VARIABLE_DONE, "done")     /* what the steps before made and changed */        \
+	ROW(VARIABLE_NOTICE, "notice") /* number, at, attempt and value, in a webhook's body */
 
 enum variable {
 #define ROW(variable, name) variable,
@@ -177,6 +178,13 @@ struct step {
 	size_t unset_count;
 };
 
+/* Of a write, for those who listen: the body of a webhook is made of its value. */
+struct notice_definition {
+	struct expression when;
+	struct expression each; /* `for`: once for each item */
+	struct expression value;
+};
+
 struct write {
 	bool is_on;
 	struct expression fetch; /* an address; what is there becomes $fetched */
@@ -185,6 +193,18 @@ struct write {
 	size_t rule_count;
 	struct step *steps;
 	size_t step_count;
+	struct notice_definition *notices;
+	size_t notice_count;
+};
+
+/* How webhooks are sent: see webhook.c. */
+struct webhook_definition {
+	const char *header;     /* which carries the signature */
+	const char *user_agent;
+	struct str test;        /* the body of the call that tries an address */
+	struct expression body; /* of a notice */
+	int64_t *retry_s;       /* how long after each failure it is tried again */
+	size_t retry_count;
 };
 
 enum { ROUTE_PART_MAX = HTTP_ROUTE_PARTS, ROUTE_CHOICES = 6 };
@@ -281,6 +301,7 @@ struct definition {
 	size_t collection_count;
 	struct route_definition *routes;
 	size_t route_count;
+	struct webhook_definition webhook;
 	struct change *changes;
 	size_t change_count;
 	int64_t change_weight; /* of all together */
@@ -334,6 +355,9 @@ const struct field *find_field(const struct field_table *table, struct str name)
 bool reader_write(struct reader *reader, const struct yaml_node *node,
 		  struct route_definition *route);
 
+/* notice.c: whom a write is told to, and how webhooks are sent. */
+bool reader_notices(struct reader *reader, const struct yaml_node *node, struct write *write);
+bool reader_webhook(struct reader *reader, const struct yaml_node *node);
 /* change.c: what happens by itself; after the routes. */
 bool reader_changes(struct reader *reader, const struct yaml_node *node);
 

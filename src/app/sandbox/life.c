@@ -129,10 +129,7 @@ bool life_step(struct sandbox *sandbox, struct touched *touched, const struct ch
 
 static bool is_over(struct sandbox *sandbox, uint64_t run)
 {
-	pthread_mutex_lock(&sandbox->lock);
-	bool is_released = sandbox->is_released;
-	pthread_mutex_unlock(&sandbox->lock);
-	return is_released || sandbox->life.run != run;
+	return sandbox_is_released(sandbox) || sandbox->life.run != run;
 }
 
 /* When change number `count` of this run is due, from its start. */

@@ -248,7 +248,7 @@ static bool read_route(struct reader *reader, const struct yaml_entry *entry,
 	*route = (struct route_definition){.line = entry->line};
 	if (!reader_check_keys(reader, node, "a route",
 			       "list get record answer status envelope view where order references "
-			       "deleted filters sort search page extra fetch let check do") ||
+			       "deleted filters sort search page extra fetch let check do notify") ||
 	    !read_pattern(reader, entry, route) ||
 	    !reader_collection(reader, node, "list", &route->list) ||
 	    !read_choices(reader, node, "get", &route->get) ||

@@ -58,6 +58,14 @@ void sandbox_release(struct sandbox *sandbox)
 	pthread_mutex_unlock(&sandbox->lock);
 }
 
+bool sandbox_is_released(struct sandbox *sandbox)
+{
+	pthread_mutex_lock(&sandbox->lock);
+	bool is_released = sandbox->is_released;
+	pthread_mutex_unlock(&sandbox->lock);
+	return is_released;
+}
+
 /* --- requests ------------------------------------------------------------------------------- */
 
 void set_base(struct sandbox *sandbox, const struct http_exchange *exchange)
@@ -228,7 +236,7 @@ static bool set_up(struct sandbox *sandbox, const struct sandbox_options *option
 	sandbox->definition = definition;
 	take_options(sandbox, options);
 	definition->company = company_with_id(sandbox);
-	return answer_make_router(sandbox, err) &&
+	return answer_make_router(sandbox, err) && webhook_init(sandbox, options, err) &&
 	       company_init(&sandbox->company, definition, options, err);
 }
 
@@ -265,6 +273,7 @@ void sandbox_destroy(struct sandbox *sandbox)
 	assert(sandbox->active == 0);
 	selections_finish(&sandbox->selections);
 	uploads_finish(&sandbox->uploads);
+	webhook_finish(&sandbox->webhook);
 	if (sandbox->company.definition != NULL)
 		company_finish(&sandbox->company);
 	arena_finish(&sandbox->arena);

@@ -46,6 +46,8 @@ struct sandbox_options {
 	int64_t stall_ms;       /* how long a stalled answer takes; 30,000 */
 	int64_t life_changes;   /* it lives: so many changes … 0: it stands still */
 	int64_t life_seconds;   /* … in so many seconds; 1 */
+	struct str webhook_url; /* where it tells what happens; empty: nowhere */
+	struct str webhook_secret;
 	int64_t skew_s;         /* the ATS's clock is ahead by so much, or behind; 0 */
 	bool has_equal_times;   /* the ATS's clock knows whole seconds only */
 	const struct clock *clock; /* the system's */

@@ -52,6 +52,22 @@ struct life {
 	struct collection scope; /* for draws: as if changes were records */
 };
 
+/* Where the ATS tells what happened. */
+struct webhook {
+	struct str url; /* malloc; empty: nowhere */
+	struct str secret; /* malloc */
+	double lost;       /* so many of the notices never come */
+	double repeated;   /* so many come twice */
+	struct random_seeded draw;
+	struct http_client *client; /* of the loop; NULL until the first call */
+	uint64_t notices; /* the number of the last one */
+	size_t pending;
+	uint64_t sent;    /* calls that were answered with 200 */
+	uint64_t failed;  /* calls that were not */
+	uint64_t given_up;
+	uint64_t dropped; /* lost on purpose, or too many at once */
+};
+
 enum { STATUS_MAX = 600 };
 
 struct sandbox {
@@ -65,6 +81,7 @@ struct sandbox {
 	const struct clock *clock;
 	struct faults faults;
 	struct life life;
+	struct webhook webhook;
 	struct uploads uploads;
 	uint64_t *calls;  /* how many came, for each route */
 	uint64_t *writes; /* how many were carried out, for each route */
@@ -157,11 +174,28 @@ void life_init(struct sandbox *sandbox, const struct sandbox_options *options);
 /* From now on so many changes in so many seconds, on this loop. */
 void life_go_on(struct sandbox *sandbox, struct loop *loop, int64_t changes, int64_t seconds);
 
+/* webhook.c */
+bool webhook_init(struct sandbox *sandbox, const struct sandbox_options *options,
+		  struct error *err) MUST_CHECK;
+void webhook_finish(struct webhook *webhook);
+static inline bool webhook_is_on(const struct sandbox *sandbox)
+{
+	return sandbox->webhook.url.len > 0;
+}
+/* Sends a notice in the background; `value` is copied. */
+void webhook_tell(struct sandbox *sandbox, struct json value);
+/* Another address and secret; an empty one ends it. */
+void webhook_set(struct webhook *webhook, struct str url, struct str secret);
+/* The call that tries an address: the status of the answer, 0 when none came. Waits. */
+int webhook_try(struct sandbox *sandbox, struct arena *arena, struct str url);
+
 /* control.c: /sandbox/… */
 void answer_control(struct sandbox *sandbox, struct http_exchange *exchange);
 
 /* sandbox.c: texts that are made from now on name the host as this request does. */
 void set_base(struct sandbox *sandbox, const struct http_exchange *exchange);
+/* Nothing is to go on any more; see sandbox_release(). */
+bool sandbox_is_released(struct sandbox *sandbox);
 /* Suspends the fiber, unless the sandbox is released. */
 void pause_ms(struct sandbox *sandbox, int64_t ms);
 

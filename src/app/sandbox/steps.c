@@ -165,12 +165,15 @@ bool reader_write(struct reader *reader, const struct yaml_node *node,
 		  struct route_definition *route)
 {
 	const struct yaml_node *let = yaml_get(node, "let"), *check = yaml_get(node, "check"),
-			       *steps = yaml_get(node, "do");
+			       *steps = yaml_get(node, "do"), *notify = yaml_get(node, "notify");
 
 	route->write.is_on = route->method != HTTP_GET;
-	if (!route->write.is_on && (let != NULL || check != NULL || steps != NULL))
-		return reader_fail(reader, node->line, "a GET cannot have let, check and do");
+	if (!route->write.is_on &&
+	    (let != NULL || check != NULL || steps != NULL || notify != NULL))
+		return reader_fail(reader, node->line,
+				   "a GET cannot have let, check, do and notify");
 	return reader_optional(reader, node, "fetch", &route->write.fetch) &&
 	       (let == NULL || reader_fields(reader, let, &route->write.let)) &&
-	       read_rules(reader, check, &route->write) && read_steps(reader, steps, route);
+	       read_rules(reader, check, &route->write) && read_steps(reader, steps, route) &&
+	       reader_notices(reader, notify, &route->write);
 }

@@ -228,6 +228,17 @@ static bool change(struct request *request, const struct step *step, struct reco
 	return true;
 }
 
+static struct json as_list(struct arena *arena, struct json value)
+{
+	if (json_is(value, JSON_ARRAY))
+		return value;
+	if (json_is(value, JSON_UNDEFINED))
+		return json_array(NULL, 0);
+	struct json *item = arena_alloc(arena, sizeof *item);
+	*item = value;
+	return json_array(item, 1);
+}
+
 static bool apply_once(struct request *request, const struct step *step, struct error *err)
 {
 	struct record *record = request->record;
@@ -243,27 +254,57 @@ static bool apply_once(struct request *request, const struct step *step, struct 
 					 : company_delete(&request->sandbox->company, record, err);
 }
 
-static bool apply_step(struct request *request, const struct step *step, struct error *err)
+/* What `when` and `for` of a step or a notice say: it is done once for each of the items. */
+static bool find_items(struct request *request, const struct expression *when,
+		       const struct expression *each, struct json *items, struct error *err)
 {
-	struct json items;
+	static const struct json once[] = {{.type = JSON_UNDEFINED}};
+	struct json one;
 	bool is_so;
 
 	request->variables[VARIABLE_DONE] = done_value(request);
-	if (!request_when(request, &step->when, &is_so, err))
+	*items = json_array(NULL, 0);
+	if (!request_when(request, when, &is_so, err))
 		return false;
 	if (!is_so)
 		return true;
+	*items = json_array(once, 1);
 	request->variables[VARIABLE_ITEM] = json_undefined();
-	if (step->each.kind == EXPRESSION_NONE)
-		return apply_once(request, step, err);
-	if (!request_evaluate(request, request->record, &step->each, &items, err))
+	if (each->kind == EXPRESSION_NONE)
+		return true;
+	if (!request_evaluate(request, request->record, each, &one, err))
 		return false;
-	bool is_list = json_is(items, JSON_ARRAY);
-	size_t count = is_list ? items.count : !json_is(items, JSON_UNDEFINED);
-	for (size_t i = 0; i < count; i++) {
-		request->variables[VARIABLE_ITEM] = is_list ? items.items[i] : items;
+	*items = as_list(request->exchange->arena, one);
+	return true;
+}
+
+static bool apply_step(struct request *request, const struct step *step, struct error *err)
+{
+	struct json items;
+
+	if (!find_items(request, &step->when, &step->each, &items, err))
+		return false;
+	for (size_t i = 0; i < items.count; i++) {
+		request->variables[VARIABLE_ITEM] = items.items[i];
 		if (!apply_once(request, step, err))
 			return false;
+	}
+	return true;
+}
+
+/* Those who listen are told how things are after the last step. */
+static bool notify(struct request *request, const struct notice_definition *notice,
+		   struct error *err)
+{
+	struct json items, value;
+
+	if (!find_items(request, &notice->when, &notice->each, &items, err))
+		return false;
+	for (size_t i = 0; i < items.count; i++) {
+		request->variables[VARIABLE_ITEM] = items.items[i];
+		if (!request_evaluate(request, request->record, &notice->value, &value, err))
+			return false;
+		webhook_tell(request->sandbox, value);
 	}
 	return true;
 }
@@ -278,6 +319,9 @@ bool write_apply(struct request *request, struct error *err)
 		return true;
 	for (size_t i = 0; i < write->step_count; i++)
 		if (!apply_step(request, &write->steps[i], err))
+			return false;
+	for (size_t i = 0; i < write->notice_count && webhook_is_on(request->sandbox); i++)
+		if (!notify(request, &write->notices[i], err))
 			return false;
 	request->variables[VARIABLE_DONE] = done_value(request);
 	if (request->record != NULL)
