@@ -1,6 +1,6 @@
 # A short front for Meson. `make` builds the release in build/, `make test` runs every test under
 # the sanitizers in build-debug/.
-.PHONY: all test unit e2e web mcp bench fuzz oracle fmt lint clean
+.PHONY: all test unit e2e web mcp simulation bench fuzz oracle fmt lint clean
 
 all: build/build.ninja
 	ninja -C build
@@ -37,7 +37,11 @@ web: all
 mcp: all
 	tests/mcp/run $(KINDS)
 
-test: lint unit tsan e2e web mcp
+# Seeds of a world that is made up: make simulation SEEDS=10000
+simulation: all
+	tests/simulation/run --seeds $(or $(SEEDS),300)
+
+test: lint unit tsan e2e web mcp simulation
 
 bench: all
 	bench/run all
@@ -62,7 +66,7 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run
+	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/simulation/run
 	ninja -C build-clang
 
 clean:

@@ -228,6 +228,13 @@ void loop_hook_remove(struct loop *loop, struct loop_hook *hook)
 	*at = hook->next;
 }
 
+int64_t loop_next_ns(struct loop *loop)
+{
+	if (loop->runnable.count > 0 || atomic_load(&loop->is_stopping) || inbox_has_any(loop))
+		return 0;
+	return timer_heap_next_ns(&loop->timers);
+}
+
 /* How long the hooks let the loop sleep, in ms; -1 without end. */
 static int ask_hooks(struct loop *loop)
 {

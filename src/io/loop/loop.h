@@ -118,6 +118,10 @@ struct loop_timer {
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ns);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 
+/* When something is to be done next: 0 when that is now, INT64_MAX when nothing will happen by
+ * itself. A hook that moves a simulated clock there lets the loop jump over all waiting. */
+int64_t loop_next_ns(struct loop *loop);
+
 /* Called at the end of every turn, before the loop sleeps; returns how long it may sleep at most
  * in ms (-1: as long as it likes). libmicrohttpd wants to be asked each turn. */
 struct loop_hook {

@@ -112,6 +112,7 @@ void inbox_init(struct inbox *inbox);
 void inbox_finish(struct inbox *inbox);
 /* Moves what was handed in to the runnable fibers. */
 void inbox_take(struct loop *loop);
+bool inbox_has_any(struct loop *loop);
 /* True when the loop may sleep: nothing was handed in, and from now on wakers ring the eventfd. */
 bool inbox_fall_asleep(struct loop *loop);
 /* Takes everything out of the eventfd. */

@@ -64,6 +64,16 @@ void loop_stop(struct loop *loop)
 	errno = saved;
 }
 
+bool inbox_has_any(struct loop *loop)
+{
+	struct inbox *inbox = &loop->inbox;
+
+	pthread_mutex_lock(&inbox->lock);
+	bool has_any = inbox->waits != NULL || inbox->posts != NULL;
+	pthread_mutex_unlock(&inbox->lock);
+	return has_any;
+}
+
 bool inbox_fall_asleep(struct loop *loop)
 {
 	struct inbox *inbox = &loop->inbox;

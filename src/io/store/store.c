@@ -53,8 +53,12 @@ static void free_store(struct store *store)
 static bool open_parts(struct store *store, const struct store_options *options,
 		       struct error *err)
 {
-	store->lock_fd = folder_lock(options->folder, err);
-	if (store->lock_fd < 0 || !writer_open(&store->writer, store->path, options, err))
+	if (!options->is_inline) {
+		store->lock_fd = folder_lock(options->folder, err);
+		if (store->lock_fd < 0)
+			return false;
+	}
+	if (!writer_open(&store->writer, store->path, options, err))
 		return false;
 	if (!reader_register_init(&store->readers, store->path, store->vfs, err)) {
 		writer_close(&store->writer);

@@ -73,6 +73,10 @@ struct store_options {
 	size_t rows_max;    /* of one query; 0: 100,000 */
 	size_t queue_max;   /* writes waiting; past it ERROR_UNAVAILABLE; 0: 10,000 */
 	const char *vfs;    /* name of the file layer registered with SQLite; NULL: the system's */
+	/* For simulations: no thread, no folder and no lock. What is queued is committed by the
+	 * calling loop a moment later (outside of loops: at once), and the file layer makes its
+	 * files itself. */
+	bool is_inline;
 };
 
 /* Takes the folder's lock (ERROR_CONFLICT, naming the owner's process id, when another process

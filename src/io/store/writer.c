@@ -11,6 +11,7 @@
 enum {
 	WAL_PAGES_MAX = 1000,      /* past it the log is moved into the database */
 	IDLE_CHECKPOINT_MS = 1000, /* or when nothing was written for so long */
+	INLINE_NS_MAX = 8000000,   /* that a commit without a thread takes */
 };
 
 static int note_wal(void *context, sqlite3 *db, const char *name, int pages)
@@ -26,7 +27,9 @@ static int note_wal(void *context, sqlite3 *db, const char *name, int pages)
 bool writer_open(struct writer *writer, const char *path, const struct store_options *options,
 		 struct error *err)
 {
-	*writer = (struct writer){.length_max = options->queue_max, .vfs = options->vfs};
+	*writer = (struct writer){.length_max = options->queue_max,
+				  .vfs = options->vfs,
+				  .is_inline = options->is_inline};
 	if (!connection_open(&writer->connection, path, options->vfs, true, err))
 		return false;
 	/* A log may be left from a crash: the first idle moment moves it. */
@@ -49,6 +52,9 @@ bool writer_open(struct writer *writer, const char *path, const struct store_opt
 
 /* --- asking --------------------------------------------------------------------------------- */
 
+static void call_writer(struct writer *writer);
+static void do_all(struct writer *writer);
+
 static bool enqueue(struct writer *writer, struct pending *pending, struct error *err)
 {
 	if (writer->is_closing)
@@ -65,7 +71,10 @@ static bool enqueue(struct writer *writer, struct pending *pending, struct error
 		writer->last = &pending->next;
 		writer->length++;
 	}
-	pthread_cond_signal(&writer->work);
+	if (writer->is_inline)
+		call_writer(writer);
+	else
+		pthread_cond_signal(&writer->work);
 	return true;
 }
 
@@ -75,6 +84,8 @@ bool writer_ask_later(struct writer *writer, struct pending *pending, struct err
 	pthread_mutex_lock(&writer->lock);
 	bool ok = enqueue(writer, pending, err);
 	pthread_mutex_unlock(&writer->lock);
+	if (writer->is_inline && loop_current() == NULL)
+		do_all(writer);
 	return ok;
 }
 
@@ -96,6 +107,11 @@ static bool ask_in_thread(struct writer *writer, struct pending *pending, struct
 	pthread_cond_init(&pending->done, NULL);
 	pthread_mutex_lock(&writer->lock);
 	bool ok = enqueue(writer, pending, err);
+	if (writer->is_inline) {
+		pthread_mutex_unlock(&writer->lock);
+		do_all(writer);
+		pthread_mutex_lock(&writer->lock);
+	}
 	while (ok && !pending->is_done)
 		pthread_cond_wait(&pending->done, &writer->lock);
 	pthread_mutex_unlock(&writer->lock);
@@ -288,7 +304,10 @@ static bool turn(struct writer *writer)
 	bool has_work = true;
 
 	pthread_mutex_lock(&writer->lock);
-	if (writer->backup.asker == NULL)
+	if (writer->is_inline)
+		has_work = writer->first != NULL || writer->backups != NULL ||
+			   writer->backup.asker != NULL;
+	else if (writer->backup.asker == NULL)
 		has_work = wait_for_work(writer);
 	struct pending *batch = take_writes(writer);
 	struct pending *asker = take_backup(writer);
@@ -317,10 +336,52 @@ static void *run(void *context)
 	return NULL;
 }
 
+/* --- without a thread ------------------------------------------------------------------------ */
+
+static void inline_turn(struct loop_timer *timer)
+{
+	struct writer *writer = timer->context;
+	int64_t now_ns = clock_monotonic_ns(loop_clock(writer->loop));
+
+	turn(writer);
+	/* A turn may have been asked for by who was told meanwhile. */
+	if (timer->place == 0 && writer->backup.asker != NULL)
+		loop_timer_set(writer->loop, timer, now_ns);
+	else if (timer->place == 0 && writer->wal_pages > 0)
+		loop_timer_set(writer->loop, timer, now_ns + IDLE_CHECKPOINT_MS * 1000000LL);
+}
+
+/* With the lock held: something was queued. */
+static void call_writer(struct writer *writer)
+{
+	struct loop *loop = loop_current();
+
+	if (loop == NULL)
+		return;
+	int64_t now_ns = clock_monotonic_ns(loop_clock(loop));
+	int64_t at_ns = now_ns + (int64_t)random_below(loop_random(loop), INLINE_NS_MAX);
+	/* What is on its way already takes the new one along; a checkpoint may wait. */
+	if (writer->timer.place == 0 || writer->timer.at_ns > now_ns + INLINE_NS_MAX) {
+		writer->loop = loop;
+		writer->timer.callback = inline_turn;
+		writer->timer.context = writer;
+		loop_timer_set(loop, &writer->timer, at_ns);
+	}
+}
+
+/* Outside of loops nobody would ring. */
+static void do_all(struct writer *writer)
+{
+	while (writer->first != NULL || writer->backups != NULL || writer->backup.asker != NULL)
+		turn(writer);
+}
+
 bool writer_start(struct writer *writer, struct error *err)
 {
 	sigset_t all, before;
 
+	if (writer->is_inline)
+		return true;
 	/* Signals are for the main thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -338,7 +399,13 @@ void writer_stop(struct writer *writer)
 	writer->is_closing = true;
 	pthread_cond_signal(&writer->work);
 	pthread_mutex_unlock(&writer->lock);
-	pthread_join(writer->thread, NULL);
+	if (!writer->is_inline) {
+		pthread_join(writer->thread, NULL);
+		return;
+	}
+	do_all(writer);
+	if (writer->loop != NULL)
+		loop_timer_clear(writer->loop, &writer->timer);
 }
 
 void writer_close(struct writer *writer)

@@ -45,6 +45,9 @@ struct writer {
 	size_t length;
 	size_t length_max;
 	bool is_closing;
+	bool is_inline; /* the asking loop's timer stands in for the thread */
+	struct loop *loop;
+	struct loop_timer timer;
 	void (*tell)(void *context); /* of news; NULL: nobody */
 	void *tell_context;
 	/* The writer thread's own. */

@@ -37,11 +37,6 @@ static void note_ringing(struct loop_timer *timer)
 	ringing->order[(*ringing->count)++] = ringing->number;
 }
 
-static void nothing(void *context)
-{
-	(void)context;
-}
-
 static void timers_ring_in_order_of_time_then_of_setting(void **state)
 {
 	enum { COUNT = 500 };
@@ -769,6 +764,70 @@ static void hooks_are_asked_each_turn_until_removed(void **state)
 	finish_loop(loop);
 }
 
+/* --- simulated time ------------------------------------------------------------------------- */
+
+struct jumping {
+	struct loop *loop;
+	int64_t now_ns;
+	int turns;
+};
+
+static int64_t read_jumping(void *context)
+{
+	return ((struct jumping *)context)->now_ns;
+}
+
+static int jump(struct loop_hook *hook)
+{
+	struct jumping *jumping = hook->context;
+	int64_t next_ns = loop_next_ns(jumping->loop);
+
+	jumping->turns++;
+	if (next_ns != INT64_MAX && next_ns > jumping->now_ns)
+		jumping->now_ns = next_ns;
+	return 0;
+}
+
+static void nothing(void *context)
+{
+	(void)context;
+}
+
+static void sleep_a_day(void *context)
+{
+	struct jumping *jumping = context;
+
+	assert_int_equal(loop_next_ns(jumping->loop), INT64_MAX);
+	loop_post(jumping->loop, nothing, NULL);
+	assert_int_equal(loop_next_ns(jumping->loop), 0);
+	loop_sleep_ms(24 * 3600 * 1000);
+}
+
+static void nothing(void *context)
+{
+	(void)context;
+}
+
+static void a_simulated_clock_jumps_over_all_waiting(void **state)
+{
+	struct jumping jumping = {.now_ns = 1000};
+	struct clock clock = {read_jumping, read_jumping, &jumping};
+	struct loop_hook hook = {jump, &jumping, NULL};
+	struct error err;
+
+	(void)state;
+	jumping.loop = loop_create(&clock, random_system(), &err);
+	assert_non_null(jumping.loop);
+	loop_hook_add(jumping.loop, &hook);
+	loop_spawn(jumping.loop, sleep_a_day, &jumping);
+	assert_int_equal(loop_next_ns(jumping.loop), 0);
+	assert_true(loop_drain(jumping.loop, 25LL * 3600 * 1000));
+	assert_int_equal(jumping.now_ns, 1000 + 24 * 3600 * (int64_t)SECOND_NS);
+	assert_true(jumping.turns < 10);
+	loop_hook_remove(jumping.loop, &hook);
+	finish_loop(jumping.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -792,6 +851,7 @@ int main(void)
 		cmocka_unit_test(a_watch_which_a_timer_removes_is_not_called),
 		cmocka_unit_test(a_watch_can_be_changed_and_a_bad_one_is_refused),
 		cmocka_unit_test(hooks_are_asked_each_turn_until_removed),
+		cmocka_unit_test(a_simulated_clock_jumps_over_all_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

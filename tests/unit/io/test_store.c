@@ -796,6 +796,48 @@ static void a_backup_to_nowhere_says_so(void **state)
 	assert_true(insert(test->store, 1, "x", &test->err));
 }
 
+/* --- without a thread ----------------------------------------------------------------------- */
+
+struct two {
+	struct test *test;
+	int64_t next_id;
+	int done;
+};
+
+static void write_one(void *context)
+{
+	struct two *two = context;
+	struct error err;
+
+	assert_true(insert(two->test->store, two->next_id++, "inline", &err));
+	two->done++;
+}
+
+static void a_store_without_a_thread_commits_on_the_loop(void **state)
+{
+	struct test *test = *state;
+	struct two two = {.test = test, .next_id = 2};
+	struct store_counts before, after;
+	struct error err;
+
+	reopen(test, (struct store_options){.is_inline = true});
+	assert_true(insert(test->store, 1, "outside of loops", &err));
+	struct loop *loop = loop_create(clock_system(), random_system(), &err);
+	assert_non_null(loop);
+	store_count(test->store, &before);
+	loop_spawn(loop, write_one, &two);
+	loop_spawn(loop, write_one, &two);
+	assert_true(loop_drain(loop, 60000));
+	store_count(test->store, &after);
+	assert_int_equal(two.done, 2);
+	assert_int_equal(after.commits, before.commits + 1);
+	assert_int_equal(after.writes, before.writes + 2);
+	assert_int_equal(number(test->store, "SELECT count(*) FROM thing"), 3);
+	reopen(test, (struct store_options){0});
+	assert_int_equal(number(test->store, "SELECT count(*) FROM thing"), 3);
+	loop_destroy(loop);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -824,6 +866,7 @@ int main(void)
 		TEST(the_log_is_moved_before_it_grows_large),
 		TEST(a_backup_is_whole_while_others_write),
 		TEST(a_backup_to_nowhere_says_so),
+		TEST(a_store_without_a_thread_commits_on_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

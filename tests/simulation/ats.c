@@ -1,0 +1,162 @@
+/* The ATS: the sandbox of the program, called without a network. */
+#include "simulation.h"
+
+static void answer(struct world *world, struct http_exchange *exchange)
+{
+	struct http_handler *handler = sandbox_handler(world->sandbox);
+
+	handler->handle(handler, exchange);
+}
+
+static void serve(struct peer *peer, struct http_exchange *exchange)
+{
+	answer(peer->context, exchange);
+}
+
+void ats_init(struct world *world, const char *source)
+{
+	struct error err;
+	const char *folder = arena_c(&world->arena,
+				     arena_format(&world->arena, "%s/sandbox/recruitee", source));
+	struct sandbox_options options = {.folder = folder, .seed = 7, .candidates = 40,
+					  .clock = &world->time.clock};
+
+	world->sandbox = sandbox_create(&options, &err);
+	if (world->sandbox == NULL)
+		die("the sandbox: %s", err.message);
+	world->token = sandbox_token(world->sandbox);
+	world->company_id = str_slice(sandbox_base_path(world->sandbox), strlen("/c/"), SIZE_MAX);
+	world->ats = (struct peer){.host = STR("api.recruitee.com"), .serve = serve,
+				   .context = world};
+	network_add(&world->network, &world->ats);
+}
+
+int ats_ask(struct world *world, struct arena *arena, enum http_method method, const char *target,
+	    struct str body, struct json *reply)
+{
+	struct str query = str_from_c(target), path = str_cut(&query, '?');
+	struct http_field *fields = NULL;
+	struct error err;
+	struct http_header headers[] = {
+		{STR("host"), world->ats.host},
+		{STR("content-type"), STR("application/json")},
+		{STR("authorization"), arena_format(arena, "Bearer %.*s", STR_ARGS(world->token))}};
+	struct http_exchange exchange = {
+		.arena = arena, .method = method, .path = path, .headers = headers,
+		.header_count = 3, .body = body, .status = 200,
+		.content_type = STR("application/json")};
+
+	if (query.len > 0 && !url_parse_query(arena, query, 100, &fields, &exchange.query_count, &err))
+		die("a bad query: %s", target);
+	exchange.query = fields;
+	answer(world, &exchange);
+	*reply = json_undefined();
+	if (exchange.reply.len > 0 &&
+	    !json_parse(arena, exchange.reply, &json_limits_default, reply, &err))
+		*reply = json_undefined();
+	return exchange.status;
+}
+
+int64_t to_int(struct json value)
+{
+	int64_t number;
+
+	return json_to_int64(value, &number) ? number : 0;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static int64_t any_id(struct world *world, struct arena *arena, const char *collection)
+{
+	struct json reply, ids;
+	int64_t id = 0;
+	const char *target = arena_c(
+		arena, arena_format(arena, "/sandbox/truth?collection=%s", collection));
+
+	ats_ask(world, arena, HTTP_GET, target, STR(""), &reply);
+	ids = json_get_c(reply, "ids");
+	if (ids.count > 0)
+		id = to_int(json_at(ids, random_seeded_next(&world->chance) % ids.count));
+	return id;
+}
+
+static void change(struct world *world, struct arena *arena, enum http_method method,
+		   const char *path, struct str body)
+{
+	struct json reply;
+	struct str target = arena_format(arena, "/c/%.*s%s", STR_ARGS(world->company_id), path);
+	int status = ats_ask(world, arena, method, arena_c(arena, target), body, &reply);
+
+	trace("%lld life %s %s %.*s: %d", (long long)world->time.now_ns, http_method_name(method),
+	      path, STR_ARGS(body), status);
+	if (status >= 500)
+		die("%s %s: %d", http_method_name(method), path, status);
+	world->life.changes++;
+}
+
+static void change_one(struct world *world, struct arena *arena)
+{
+	uint64_t dice = random_seeded_next(&world->chance) % 100;
+	unsigned number = (unsigned)(random_seeded_next(&world->chance) % 1000);
+	const char *const path = arena_zero(arena, 100);
+	char *at = (char *)(uintptr_t)path;
+	long long candidate = any_id(world, arena, "candidates");
+
+	if (dice < 20 || candidate == 0) {
+		change(world, arena, HTTP_POST, "/candidates",
+		       arena_format(arena, "{\"candidate\":{\"name\":\"New %u\",\"emails\":"
+					   "[\"new%u@example.com\"]}}", number, number));
+	} else if (dice < 55) {
+		snprintf(at, 100, "/candidates/%lld", candidate);
+		change(world, arena, HTTP_PATCH, path,
+		       arena_format(arena, "{\"candidate\":{\"name\":\"Renamed %u\"}}", number));
+	} else if (dice < 65) {
+		snprintf(at, 100, "/candidates/%lld", candidate);
+		change(world, arena, HTTP_DELETE, path, STR(""));
+	} else if (dice < 80) {
+		snprintf(at, 100, "/candidates/%lld/tags", candidate);
+		change(world, arena, HTTP_POST, path,
+		       arena_format(arena, "{\"tags\":[\"tag %u\"]}", number % 7));
+	} else {
+		snprintf(at, 100, "/placements/%lld/%s", (long long)any_id(world, arena, "placements"),
+			 dice < 90 ? "disqualify" : "requalify");
+		change(world, arena, HTTP_PATCH, path, STR("{}"));
+	}
+}
+
+void ats_live(struct world *world, size_t changes)
+{
+	struct arena arena;
+
+	for (size_t i = 0; i < changes; i++) {
+		arena_init(&arena, 64 * MIB);
+		change_one(world, &arena);
+		arena_finish(&arena);
+	}
+}
+
+/* So that no seed has to make what all have. */
+void ats_warm(struct world *world)
+{
+	static const char *const paths[] = {"candidates?limit=1000", "offers", "tags", "sources",
+					    "departments", "locations"};
+	struct arena arena;
+	struct json reply, candidates;
+
+	arena_init(&arena, 256 * MIB);
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+		struct str target = arena_format(&arena, "/c/%.*s/%s", STR_ARGS(world->company_id),
+						 paths[i]);
+
+		ats_ask(world, &arena, HTTP_GET, arena_c(&arena, target), STR(""), &reply);
+		if (i == 0)
+			candidates = json_get_c(reply, "candidates");
+	}
+	for (size_t i = 0; i < candidates.count; i++) {
+		int64_t id = to_int(json_get_c(json_at(candidates, i), "id"));
+		struct str target = arena_format(&arena, "/c/%.*s/candidates/%lld",
+						 STR_ARGS(world->company_id), (long long)id);
+		ats_ask(world, &arena, HTTP_GET, arena_c(&arena, target), STR(""), &reply);
+	}
+	arena_finish(&arena);
+}

@@ -1,0 +1,63 @@
+/* The program: what app/server puts together, on one loop. */
+#include "simulation.h"
+
+/* What would be an orderly error anywhere else is the death that chance has dealt. */
+static bool check(struct world *world, bool ok, const char *what, const struct error *err)
+{
+	if (!ok && !world->disk.is_dead)
+		broken("%s: %s", what, err->message);
+	return ok;
+}
+
+static bool open_store(struct world *world, struct program *program)
+{
+	struct store_options options = {.folder = "data", .vfs = SIM_VFS, .is_inline = true};
+	struct error err;
+
+	options.migrations = schema_migrations(&options.migration_count);
+	program->store = store_open(&options, &err);
+	return check(world, program->store != NULL, "store_open", &err);
+}
+
+static bool open_vault(struct world *world, struct program *program)
+{
+	struct error err;
+	struct vault_options options = {.disk = &world->disk.disk,
+					.key_file = "master.key",
+					.store = program->store,
+					.clock = &world->time.clock,
+					.random = &world->program_random,
+					.key_grace_ms = 120000};
+
+	program->vault = vault_create(&options, &err);
+	return check(world, program->vault != NULL, "vault_create", &err);
+}
+
+bool program_start(struct world *world)
+{
+	struct program *program = calloc(1, sizeof *program);
+	const struct clock *clock = &world->time.clock;
+	const struct random *random = &world->program_random;
+
+	if (program == NULL)
+		die("out of memory");
+	world->program = program;
+	arena_init(&program->arena, 64 * MIB);
+	program->loop = time_make_loop(&world->time, random);
+	if (!open_store(world, program) || !open_vault(world, program))
+		return false;
+	program->accounts = accounts_create(program->store, program->vault, clock, random);
+	program->services = (struct operation_services){
+		.accounts = program->accounts,
+		.vault = program->vault,
+		.connectors = &world->connectors,
+		.model = world->model,
+		.limiters = limiters_create(clock, random),
+		.client = &world->network.client,
+		.clock = clock,
+		.random = random,
+		.counts = &program->counts,
+		.overrides = overrides_create(program->store, &world->connectors, clock, random),
+	};
+	return true;
+}

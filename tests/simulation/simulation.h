@@ -1,0 +1,217 @@
+/* The program without a machine: one process holds the clock, the network, the disk, the ATS and
+ * the receivers of webhooks, all made-up and all from one seed. What is real is tenon itself. A
+ * seed always gives the same run, told by the same trace. */
+#ifndef TESTS_SIMULATION_SIMULATION_H
+#define TESTS_SIMULATION_SIMULATION_H
+
+#include "app/sandbox/sandbox.h"
+#include "ats/operation/operation.h"
+#include "ats/schema/schema.h"
+#include "base/log.h"
+
+enum { MS_NS = 1000000, KIB = 1024, MIB = 1024 * 1024 };
+#define SECOND_NS INT64_C(1000000000)
+
+/* --- the trace ------------------------------------------------------------------------------- */
+
+/* What happened, hashed as it happens; printed with --trace. */
+struct trace {
+	uint64_t hash;
+	uint64_t lines;
+	bool is_printed;
+};
+void trace(const char *format, ...) PRINTF_LIKE(1, 2);
+extern struct trace the_trace;
+/* An invariant does not hold: tells it with the seed, and ends the process. */
+_Noreturn void broken(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* --- chance ---------------------------------------------------------------------------------- */
+
+/* One in so many; never for 0. */
+bool chance(struct random_seeded *seeded, uint64_t one_in);
+/* Even over [least, most]. */
+int64_t between(struct random_seeded *seeded, int64_t least, int64_t most);
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+/* Passes only when the loop has nothing else to do, and then jumps to what comes next. */
+struct simulated_time {
+	struct clock clock;
+	struct loop_hook hook;
+	struct loop *loop; /* the one that makes it pass */
+	int64_t now_ns;
+	uint64_t turns;
+};
+void time_init(struct simulated_time *time);
+/* The loop is made, and from now on makes time pass. */
+struct loop *time_make_loop(struct simulated_time *time, const struct random *random);
+
+/* --- the disk -------------------------------------------------------------------------------- */
+
+enum { SIM_FILES = 8 };
+
+/* A write, or a cut, that no sync has made durable yet. */
+struct unsynced {
+	struct unsynced *next;
+	int64_t at;
+	size_t len;
+	bool is_cut; /* the file ends at `at` */
+	char bytes[];
+};
+
+struct sim_file {
+	char name[64]; /* empty: a free place */
+	char *bytes;   /* as the program sees them */
+	size_t len, capacity;
+	char *durable;
+	size_t durable_len, durable_capacity;
+	struct unsynced *first, **last;
+};
+
+struct sim_shm;
+struct disk_twin {
+	struct sim_file files[SIM_FILES];
+	struct sim_shm *shm;
+	uint64_t boot; /* files opened before the last crash are dead */
+	uint64_t steps; /* writes, cuts and syncs so far */
+	uint64_t dies_at; /* at this step the power goes; 0: never */
+	uint64_t syncs;
+	bool is_dead;
+	void (*died)(void *context);
+	void *context;
+	struct random_seeded seeded;
+	const struct simulated_time *time;
+	/* Plain files: the master key. */
+	struct disk disk;
+	struct str key;
+};
+#define SIM_VFS "simulated"
+/* The one of this process; registers itself with SQLite. */
+void disk_init(struct disk_twin *disk, const struct simulated_time *time);
+/* The power is gone: of what no sync has made durable, each piece stays, goes, or is torn. */
+void disk_crash(struct disk_twin *disk);
+
+/* --- the network ----------------------------------------------------------------------------- */
+
+/* Somebody that can be called. */
+struct peer {
+	struct str host;
+	/* In the caller's fiber; must not wait. */
+	void (*serve)(struct peer *peer, struct http_exchange *exchange);
+	void *context;
+	struct peer *next;
+};
+
+/* How often something goes wrong: one call in so many; 0: never. */
+struct weather {
+	uint64_t rate_limit;
+	uint64_t server_error;
+	uint64_t refused; /* no connection */
+	uint64_t reset;	  /* before or after it was heard */
+	uint64_t stall;
+	uint64_t truncate;
+	uint64_t garbage;
+	int64_t latency_ms; /* at most, each way */
+};
+
+struct network {
+	struct http_client client; /* first */
+	struct peer *peers;
+	struct weather weather;
+	struct random_seeded seeded;
+	struct simulated_time *time;
+	bool is_dead; /* the program was killed: no call goes out any more */
+	uint64_t calls;
+	uint64_t faults;
+};
+void network_init(struct network *network, struct simulated_time *time);
+void network_add(struct network *network, struct peer *peer);
+/* The running fiber goes no further: its program is dead. */
+_Noreturn void stop_here(void);
+
+/* --- the world ------------------------------------------------------------------------------- */
+
+struct model;
+
+/* What the program is made of, from its start to its death. Never taken apart: the process ends. */
+struct program {
+	struct arena arena;
+	struct loop *loop;
+	struct store *store;
+	struct vault *vault;
+	struct accounts *accounts;
+	struct operation_counts counts;
+	struct operation_services services;
+};
+
+struct life {
+	uint64_t changes; /* made so far */
+	int64_t next_ns;
+	int64_t gap_ms; /* between two, about */
+};
+
+struct world;
+struct scenario {
+	const char *name;
+	/* Once, in a fiber of a program whose disk is then everybody's. NULL: nothing. */
+	void (*prepare)(struct world *world);
+	/* The seed decides what kind of run it is. */
+	void (*begin)(struct world *world);
+	/* Each time that the program has started: starts its fibers. */
+	void (*start)(struct world *world);
+	/* In a fiber, when all is calm; ends with the checks. */
+	void (*finish)(struct world *world);
+};
+
+struct world {
+	uint64_t seed;
+	const struct scenario *scenario;
+	struct random_seeded chance; /* of the scenario */
+	struct random_seeded program_seeded;
+	struct random program_random;
+	struct simulated_time time;
+	struct disk_twin disk;
+	struct network network;
+	struct arena arena; /* of the process */
+	const struct model *model;
+	struct connectors connectors;
+	struct sandbox *sandbox;
+	struct peer ats;
+	struct str company_id, token;
+	struct life life;
+	struct environment environment;
+	struct account account;
+	struct program *program; /* NULL: none runs */
+	int64_t storm_ends_ns;
+	bool is_calm; /* nothing changes, nothing fails, nobody is killed */
+	bool is_done;
+	struct loop_timer kill;
+	bool is_killed;
+	uint64_t kills;
+	uint64_t kills_left;
+	void *state; /* the scenario's */
+};
+extern struct world the_world;
+
+/* Definitions, the ATS, the disk with its tables: the same for all seeds. */
+void world_prepare(struct world *world, const char *source, const struct scenario *scenario);
+/* One seed, to its end. */
+void world_run(struct world *world, uint64_t seed);
+
+/* ats.c: makes it, and has it make what each seed would have to make. */
+void ats_init(struct world *world, const char *source);
+void ats_warm(struct world *world);
+/* program.c: from what is on the disk. False when the power went meanwhile. */
+bool program_start(struct world *world) MUST_CHECK;
+
+/* The ATS as tests see it: no network, no faults. The body is in the arena. */
+int ats_ask(struct world *world, struct arena *arena, enum http_method method, const char *target,
+	    struct str body, struct json *reply);
+/* 0 when it is no whole number. */
+int64_t to_int(struct json value);
+/* Makes so many changes at the ATS. */
+void ats_live(struct world *world, size_t changes);
+
+extern const struct scenario scenario_reads;
+
+#endif
