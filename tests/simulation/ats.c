@@ -8,8 +8,27 @@ static void answer(struct world *world, struct http_exchange *exchange)
 	handler->handle(handler, exchange);
 }
 
+/* Calls that went out in time may come in a bunch. */
+static void check_allowance(struct world *world)
+{
+	struct allowance *allowance = &world->allowance;
+	double rate = (double)LIMIT_REQUESTS / LIMIT_SECONDS;
+	double late_s = (double)world->network.weather.latency_ms / 1e3;
+
+	allowance->left += (double)(world->time.now_ns - allowance->filled_ns) / 1e9 * rate;
+	if (allowance->left > LIMIT_REQUESTS)
+		allowance->left = LIMIT_REQUESTS;
+	allowance->filled_ns = world->time.now_ns;
+	allowance->left -= 1;
+	if (allowance->left < -(1 + rate * late_s))
+		broken("the ATS is called more often than the account allows");
+	if (world->ats.under_way > LIMIT_CONCURRENT)
+		broken("%zu calls to the ATS at once", world->ats.under_way);
+}
+
 static void serve(struct peer *peer, struct http_exchange *exchange)
 {
+	check_allowance(peer->context);
 	answer(peer->context, exchange);
 }
 

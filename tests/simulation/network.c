@@ -216,8 +216,12 @@ static bool twin_send(struct http_client *client, struct arena *arena,
 		stop_here();
 	network->calls++;
 	struct peer *peer = find_peer(network, request->url, &target);
+	if (peer != NULL)
+		peer->under_way++;
 	bool ok = peer == NULL ? fail(response, HTTP_NOT_SENT, err)
 			       : exchange_with(network, arena, peer, request, target, response, err);
+	if (peer != NULL)
+		peer->under_way--;
 	response->duration_ns = network->time->now_ns - start_ns;
 	trace("%lld answer %d %d %zu", (long long)network->time->now_ns, (int)response->outcome,
 	      response->status, response->body.len);

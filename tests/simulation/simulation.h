@@ -100,6 +100,7 @@ struct peer {
 	void (*serve)(struct peer *peer, struct http_exchange *exchange);
 	void *context;
 	struct peer *next;
+	size_t under_way; /* calls to it */
 };
 
 /* How often something goes wrong: one call in so many; 0: never. */
@@ -150,6 +151,13 @@ struct life {
 	int64_t gap_ms; /* between two, about */
 };
 
+/* How much the ATS may be called, and how the program keeps to it. */
+enum { LIMIT_REQUESTS = 40, LIMIT_SECONDS = 10, LIMIT_CONCURRENT = 4 };
+struct allowance {
+	double left;
+	int64_t filled_ns;
+};
+
 struct world;
 struct scenario {
 	const char *name;
@@ -177,6 +185,7 @@ struct world {
 	struct connectors connectors;
 	struct sandbox *sandbox;
 	struct peer ats;
+	struct allowance allowance;
 	struct str company_id, token;
 	struct life life;
 	struct environment environment;

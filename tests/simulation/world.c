@@ -33,11 +33,13 @@ static void link_account(struct world *world)
 				    .status = ACCOUNT_ACTIVE};
 	struct str context = arena_format(arena, "{\"company_id\":\"%.*s\"}",
 					  STR_ARGS(world->company_id));
+	struct str limits = arena_format(
+		arena, "{\"requests\":%d,\"per_seconds\":%d,\"concurrent\":%d}",
+		(int)LIMIT_REQUESTS, (int)LIMIT_SECONDS, (int)LIMIT_CONCURRENT);
 	struct str token = arena_format(arena, "{\"api_token\":\"%.*s\"}", STR_ARGS(world->token));
 	ok = ok && json_parse(arena, context, &json_limits_default, &account->context, &err) &&
 	     json_parse(arena, token, &json_limits_default, &credential, &err) &&
-	     json_parse(arena, STR("{\"requests\":40,\"per_seconds\":10,\"concurrent\":4}"),
-			&json_limits_default, &account->limits, &err) &&
+	     json_parse(arena, limits, &json_limits_default, &account->limits, &err) &&
 	     account_create(program->accounts, arena, account, credential, &err);
 	if (!ok)
 		die("the account: %s", err.message);
@@ -167,6 +169,9 @@ static void draw_weather(struct world *world)
 
 static bool run_program(struct world *world)
 {
+	/* A new program knows nothing of what the one before has called. */
+	world->allowance = (struct allowance){LIMIT_REQUESTS, world->time.now_ns};
+	world->ats.under_way = 0;
 	if (!program_start(world))
 		return false;
 	if (world->time.now_ns < world->storm_ends_ns)

@@ -37,6 +37,11 @@ static void note_ringing(struct loop_timer *timer)
 	ringing->order[(*ringing->count)++] = ringing->number;
 }
 
+static void nothing(void *context)
+{
+	(void)context;
+}
+
 static void timers_ring_in_order_of_time_then_of_setting(void **state)
 {
 	enum { COUNT = 500 };
@@ -788,11 +793,6 @@ static int jump(struct loop_hook *hook)
 	return 0;
 }
 
-static void nothing(void *context)
-{
-	(void)context;
-}
-
 static void sleep_a_day(void *context)
 {
 	struct jumping *jumping = context;
@@ -801,11 +801,6 @@ static void sleep_a_day(void *context)
 	loop_post(jumping->loop, nothing, NULL);
 	assert_int_equal(loop_next_ns(jumping->loop), 0);
 	loop_sleep_ms(24 * 3600 * 1000);
-}
-
-static void nothing(void *context)
-{
-	(void)context;
 }
 
 static void a_simulated_clock_jumps_over_all_waiting(void **state)
