@@ -91,6 +91,7 @@ static void take_page(struct walk *walk, const struct operation_result *result)
 		if (walk->seen_count == SEEN_MAX)
 			broken("a walk over %s does not end", walk->resource);
 		walk->seen[walk->seen_count++] = id;
+		trace("%s limit %lld: %lld", walk->resource, (long long)walk->limit, (long long)id);
 	}
 	if (result->items.count > (size_t)walk->limit)
 		broken("%u records where %lld were asked for", result->items.count,

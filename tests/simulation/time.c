@@ -7,10 +7,10 @@ static int64_t read_monotonic(void *context)
 	return ((struct simulated_time *)context)->now_ns;
 }
 
-/* 2026-11-02T08:00:00Z at the start. */
+/* 2026-11-25T08:00:00Z at the start: later than all that the company begins with. */
 static int64_t read_unix(void *context)
 {
-	return INT64_C(1793606400000000000) + ((struct simulated_time *)context)->now_ns;
+	return INT64_C(1795593600000000000) + ((struct simulated_time *)context)->now_ns;
 }
 
 static int let_time_pass(struct loop_hook *hook)
