@@ -290,6 +290,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		       struct error *err)
 {
 	struct store_options store = {.folder = options->data_folder};
+	struct store_view *views;
 
 	if (!open_tls(server, options, err) || !load_definitions(server, options, err) ||
 	    !set_base_urls(server, options, err) ||
@@ -297,6 +298,9 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		return false;
 	set_reach(server, options);
 	store.migrations = schema_migrations(&store.migration_count);
+	if (!copy_views(&server->arena, server->model, &views, &store.view_count, err))
+		return false;
+	store.views = views;
 	server->store = store_open(&store, err);
 	if (server->store == NULL)
 		return false;

@@ -155,4 +155,68 @@ bool copy_answer(struct copies *copies, const struct operation_services *service
 		 const struct copy_wish *wish, struct operation_result *result,
 		 struct copy_answer *answer, struct error *err) MUST_CHECK;
 
+/* --- for those who analyse ------------------------------------------------------------------- */
+
+/* The SQL views of the model's resources and of the lists in them (docs/analysis.md), for
+ * store_open(); in the arena. ERROR_INVALID: two columns or views would have one name. */
+bool copy_views(struct arena *arena, const struct model *model, struct store_view **views,
+		size_t *count, struct error *err) MUST_CHECK;
+/* "activities" gives "activity". */
+struct str copy_singular(struct arena *arena, struct str plural);
+
+/* A column of a table of records. */
+struct copy_column {
+	struct str name; /* "current_stage_name" */
+	struct str path; /* "current_stage.name" */
+	struct str describe;
+	struct str root; /* the record's field in which it is */
+	const struct model_field *field;
+};
+
+/* A copy's records from one to the next, ordered by account and id, so that one can go on after
+ * the last that was seen. */
+struct copy_export {
+	struct str environment_id;
+	struct str account_id; /* empty: of all accounts */
+	const struct model_resource *resource;
+	int64_t since_ms; /* only what changed in the copy then or later; 0: all */
+	bool with_deleted;
+	struct buffer after_account; /* the last one; empty at the start */
+	struct buffer after_id;
+	bool is_account_done;
+};
+struct copy_export_row {
+	struct str account_id;
+	struct str id;
+	struct str body;
+	bool is_deleted;
+};
+/* In the export's arena. */
+void copy_export_init(struct copy_export *export, struct arena *arena);
+/* The next ones, of up to `limit` that are looked at: maybe none before the end. */
+bool copy_export_next(struct store *store, struct arena *arena, struct copy_export *export,
+		      size_t limit, struct copy_export_row **rows, size_t *count, bool *is_end,
+		      struct error *err) MUST_CHECK;
+/* About how many there are in all that live. */
+bool copy_export_count(struct store *store, struct arena *arena, const struct copy_export *export,
+		       int64_t *count, struct error *err) MUST_CHECK;
+
+/* As lines of text. `fields` are names of the resource's own; none: all of them. */
+struct copy_lines {
+	struct arena *arena;
+	const struct copy_column *columns; /* of CSV */
+	size_t column_count;
+	const struct str *fields;
+	size_t field_count;
+	bool is_csv;
+	bool with_deleted;
+};
+void copy_lines_init(struct copy_lines *lines, struct arena *arena,
+		     const struct model_resource *resource, bool is_csv);
+/* The head of a CSV file; nothing of NDJSON. */
+void copy_lines_begin(const struct copy_lines *lines, struct buffer *out);
+bool copy_lines_add(const struct copy_lines *lines, struct arena *arena,
+		    const struct copy_export_row *row, struct buffer *out,
+		    struct error *err) MUST_CHECK;
+
 #endif

@@ -147,6 +147,7 @@ static bool apply(struct connection *connection, const struct store_migration *m
 {
 	struct error why = {0};
 	bool ok = connection_run(connection, "BEGIN IMMEDIATE", &why) &&
+		  view_drop_all(connection, &why) &&
 		  connection_run(connection, migration->sql, &why);
 
 	if (ok && sqlite3_get_autocommit(connection->db))

@@ -9,4 +9,10 @@
 bool migration_apply(struct connection *connection, const struct store_migration *migrations,
 		     size_t count, struct error *err) MUST_CHECK;
 
+/* Makes the database's views those of the options; writes nothing where they are so already. */
+bool view_apply(struct connection *connection, const struct store_options *options,
+		struct error *err) MUST_CHECK;
+/* A table that a view reads cannot be rebuilt. */
+bool view_drop_all(struct connection *connection, struct error *err) MUST_CHECK;
+
 #endif

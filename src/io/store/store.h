@@ -66,10 +66,18 @@ struct store_migration {
 	const char *sql;  /* several statements */
 };
 
+struct store_view {
+	const char *name;
+	const char *sql; /* CREATE VIEW "name" AS ..., no semicolon */
+};
+
 struct store_options {
 	const char *folder; /* made when missing, mode 0700; nobody else may write to it */
 	const struct store_migration *migrations; /* in order; only appended to, never changed */
 	size_t migration_count;
+	/* The views that there are; others are dropped. Made anew where their text differs. */
+	const struct store_view *views;
+	size_t view_count;
 	size_t rows_max;    /* of one query; 0: 100,000 */
 	size_t queue_max;   /* writes waiting; past it ERROR_UNAVAILABLE; 0: 10,000 */
 	const char *vfs;    /* name of the file layer registered with SQLite; NULL: the system's */

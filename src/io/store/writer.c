@@ -36,7 +36,8 @@ bool writer_open(struct writer *writer, const char *path, const struct store_opt
 	writer->wal_pages = 1;
 	sqlite3_wal_hook(writer->connection.db, note_wal, writer);
 	if (!migration_apply(&writer->connection, options->migrations, options->migration_count,
-			     err)) {
+			     err) ||
+	    !view_apply(&writer->connection, options, err)) {
 		connection_close(&writer->connection);
 		return false;
 	}
