@@ -78,8 +78,10 @@ static bool is_wanted(const struct put *put, struct json record, struct str id)
 {
 	struct copies *copies = put->copies;
 
-	return id.len > 0 && (copies->is_erased == NULL ||
-			      !copies->is_erased(copies->erased_context, &put->write->place, record));
+	if (id.len == 0)
+		return false;
+	return copies->is_erased == NULL ||
+	       !copies->is_erased(copies->erased_context, &put->write->place, record);
 }
 
 static void take_record(struct put *put, struct entry *entry, struct json record,

@@ -1,7 +1,7 @@
 /* Sync jobs: each keeps the local copy of one resource of one account fresh, at a polling interval.
- * Runs are full (a sweep over the whole list, which alone finds deletions) or incremental (what has
- * changed since, where the ATS can be asked so). A run's place is in the store with what it has
- * written: after a crash it goes on there. This room owns the tables sync_job, sync_run, sync_seen. */
+ * Runs are full (a sweep over the whole list, which alone finds deletions) or incremental (what
+ * has changed since, where the ATS can be asked so). A run's place is in the store with what it
+ * has written: after a crash it goes on there. This room owns the tables sync_*. */
 #ifndef ATS_SYNC_SYNC_H
 #define ATS_SYNC_SYNC_H
 
