@@ -59,6 +59,7 @@ struct outcome {
 	uint64_t changes;
 	uint64_t syncs;
 	uint64_t turns;
+	uint64_t events;
 };
 
 struct child {
@@ -80,6 +81,7 @@ static void report(int fd)
 		.changes = world->life.changes,
 		.syncs = world->disk.syncs,
 		.turns = world->time.turns,
+		.events = world->events,
 	};
 
 	if (write(fd, &outcome, sizeof outcome) != (ssize_t)sizeof outcome)
@@ -159,6 +161,7 @@ static void add(struct sums *sums, const struct child *child, int status,
 	sums->total.changes += one.changes;
 	sums->total.syncs += one.syncs;
 	sums->total.turns += one.turns;
+	sums->total.events += one.events;
 	if (options->is_one)
 		printf("seed %llu: trace %016llx of %llu lines\n", (unsigned long long)child->seed,
 		       (unsigned long long)one.hash, (unsigned long long)one.lines);
@@ -213,12 +216,13 @@ static int run(const struct options *options)
 	const struct outcome *total = &sums.total;
 	printf("%s: %.1f h simulated in %.1f s (%.0f times), %.1f ms CPU a seed; %llu kills, "
 	       "%llu calls, %llu of them failed by chance, %llu changes at the ATS, %llu syncs, "
-	       "%llu turns; hash %016llx\n",
+	       "%llu events, %llu turns; hash %016llx\n",
 	       options->scenario->name, simulated / 3600, real, simulated / (real + 1e-3),
 	       cpu * 1e3 / (double)options->count, (unsigned long long)total->kills,
 	       (unsigned long long)total->calls, (unsigned long long)total->faults,
 	       (unsigned long long)total->changes, (unsigned long long)total->syncs,
-	       (unsigned long long)total->turns, (unsigned long long)total->hash);
+	       (unsigned long long)total->events, (unsigned long long)total->turns,
+	       (unsigned long long)total->hash);
 	printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)sums.passed,
 	       (unsigned long long)sums.failed);
 	return sums.failed > 0 || sums.passed == 0;
@@ -226,7 +230,7 @@ static int run(const struct options *options)
 
 /* --- arguments ------------------------------------------------------------------------------- */
 
-static const struct scenario *const scenarios[] = {&scenario_reads};
+static const struct scenario *const scenarios[] = {&scenario_reads, &scenario_copies};
 
 static const struct scenario *find_scenario(const char *name)
 {

@@ -59,5 +59,7 @@ bool program_start(struct world *world)
 		.counts = &program->counts,
 		.overrides = overrides_create(program->store, &world->connectors, clock, random),
 	};
+	program->bell = event_bell_create(program->store);
+	program->copies = copies_create(program->store, world->model, clock);
 	return true;
 }

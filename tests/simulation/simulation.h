@@ -5,6 +5,8 @@
 #define TESTS_SIMULATION_SIMULATION_H
 
 #include "app/sandbox/sandbox.h"
+#include "ats/copy/copy.h"
+#include "ats/event/event.h"
 #include "ats/operation/operation.h"
 #include "ats/schema/schema.h"
 #include "base/log.h"
@@ -143,6 +145,8 @@ struct program {
 	struct accounts *accounts;
 	struct operation_counts counts;
 	struct operation_services services;
+	struct event_bell *bell;
+	struct copies *copies;
 };
 
 struct life {
@@ -198,6 +202,7 @@ struct world {
 	bool is_killed;
 	uint64_t kills;
 	uint64_t kills_left;
+	uint64_t events; /* at the end */
 	void *state; /* the scenario's */
 };
 extern struct world the_world;
@@ -221,6 +226,18 @@ int64_t to_int(struct json value);
 /* Makes so many changes at the ATS. */
 void ats_live(struct world *world, size_t changes);
 
+/* --- checks ---------------------------------------------------------------------------------- */
+
+/* All living records of a resource as the unified API gives them now. Waits; all must be calm. */
+struct json read_live(struct world *world, struct arena *arena, const char *resource);
+struct copy_place place_of(const struct world *world, const char *resource);
+/* The events: their numbers and each record's versions without a gap, each told in an order that can
+ * be, and what they tell together is what the copy has. */
+void check_events(struct world *world);
+/* The copy has these records, as far as `live` tells them, and no others. */
+void check_copy(struct world *world, const char *resource, struct json live);
+
 extern const struct scenario scenario_reads;
+extern const struct scenario scenario_copies;
 
 #endif
