@@ -37,7 +37,7 @@ void ats_init(struct world *world, const char *source)
 	struct error err;
 	const char *folder = arena_c(&world->arena,
 				     arena_format(&world->arena, "%s/sandbox/recruitee", source));
-	struct sandbox_options options = {.folder = folder, .seed = 7, .candidates = 40,
+	struct sandbox_options options = {.folder = folder, .seed = 7, .candidates = 20,
 					  .clock = &world->time.clock};
 
 	world->sandbox = sandbox_create(&options, &err);

@@ -203,4 +203,4 @@ static void finish(struct world *world)
 }
 
 const struct scenario scenario_copies = {
-	.name = "copies", .begin = begin, .start = start, .finish = finish};
+	.name = "copies", .storm_s = 400, .begin = begin, .start = start, .finish = finish};

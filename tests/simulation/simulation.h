@@ -165,6 +165,7 @@ struct allowance {
 struct world;
 struct scenario {
 	const char *name;
+	int64_t storm_s; /* at most */
 	/* Once, in a fiber of a program whose disk is then everybody's. NULL: nothing. */
 	void (*prepare)(struct world *world);
 	/* The seed decides what kind of run it is. */

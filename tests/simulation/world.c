@@ -194,7 +194,9 @@ void world_run(struct world *world, uint64_t seed)
 	world->kills_left = (uint64_t)between(&world->chance, 0, 8);
 	world->life.gap_ms = between(&world->chance, 2000, 60000);
 	world->life.next_ns = world->time.now_ns;
-	world->storm_ends_ns = world->time.now_ns + between(&world->chance, 60, 1200) * SECOND_NS;
+	world->storm_ends_ns =
+		world->time.now_ns +
+		between(&world->chance, 30, world->scenario->storm_s) * SECOND_NS;
 	world->scenario->begin(world);
 	while (!run_program(world)) {
 		trace("%lld killed at step %llu", (long long)world->time.now_ns,
