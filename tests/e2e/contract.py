@@ -97,15 +97,17 @@ class Contract:
             name, operation = found
             asked = dict(urllib.parse.parse_qsl(target.partition("?")[2]))
             response_format = asked.get("response_format", asked.get("truto_response_format"))
-            name = f"{name} {status} {response_format or ''}"
+            name = f"{name} {status} {media_type} {response_format or ''}"
             schema = self.schema_of(name, operation, status, media_type, response_format)
         if schema is None or method == "HEAD":
             return
         if media_type == "application/json":
             self.compare(name, schema, without(body, beyond) if beyond else body, method, target)
         elif media_type == "application/x-ndjson":
-            for line in body.splitlines():
-                self.compare(name, schema["contentSchema"], json.loads(line), method, target)
+            # The client has read a single line for what it is: JSON.
+            records = [body] if isinstance(body, dict) else map(json.loads, body.splitlines())
+            for record in records:
+                self.compare(name, schema["contentSchema"], record, method, target)
 
     def compare(self, name, schema, body, method, target):
         faults = sorted(self.validator(name, schema).iter_errors(body),

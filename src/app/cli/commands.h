@@ -11,6 +11,7 @@ extern const struct cli_command cmd_connector;
 extern const struct cli_command cmd_demo;
 extern const struct cli_command cmd_environment;
 extern const struct cli_command cmd_event;
+extern const struct cli_command cmd_export;
 extern const struct cli_command cmd_jsonata;
 extern const struct cli_command cmd_key;
 extern const struct cli_command cmd_link_token;

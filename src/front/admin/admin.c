@@ -52,6 +52,7 @@ const struct http_route admin_routes[] = {
 	{HTTP_DELETE, "/integrated-account/{id}/mcp/{mcp_id}", admin_remove_mcp_server},
 	{HTTP_GET, "/log", admin_list_calls},
 	{HTTP_GET, "/events", admin_list_events},
+	{HTTP_GET, "/export/{model}/{resource}", admin_export},
 	{HTTP_GET, "/vault", admin_show_vault},
 	{HTTP_POST, "/vault/rotate", admin_rotate_vault},
 	{HTTP_POST, "/vault/revoke", admin_revoke_vault},
