@@ -1,14 +1,17 @@
 /* Several who read the ATS and write what they have read into one copy, each as it likes: pages of
  * lists, single records, records that are gone. */
+#include "base/map.h"
 #include "simulation.h"
 
-enum { READERS = 3 };
+enum { READERS = 5 };
 
 static const char candidates[] = "candidates";
 
 struct copied {
-	uint64_t pages;
-	int64_t steps; /* of the events that go with pages */
+	/* Of the events that go with pages. */
+	uint64_t asked;
+	uint64_t acknowledged;
+	struct map read; /* by record: struct copy_record, as it was last seen */
 };
 
 static bool run(struct world *world, struct arena *arena, struct operation *operation,
@@ -45,6 +48,31 @@ static struct store_statement make_step(struct world *world, struct arena *arena
 	return event_statement(arena, &event);
 }
 
+/* What was read from the ATS earlier never comes back. */
+static void check_order(struct world *world, struct arena *arena, struct str id)
+{
+	struct copied *copied = world->state;
+	struct copy_record *seen = map_get(&copied->read, id), now;
+	struct copy_place place = place_of(world, candidates);
+	struct error err;
+
+	if (id.len == 0 ||
+	    !copy_get(world->program->copies, arena, &place, id, &now, &err))
+		return;
+	if (seen == NULL) {
+		seen = calloc(1, sizeof *seen);
+		if (seen == NULL)
+			die("out of memory");
+		map_put(&copied->read, id, seen);
+	}
+	if (now.read_ms < seen->read_ms || now.version < seen->version)
+		broken("candidate %.*s was version %lld, read at %lld, and is %lld of %lld",
+		       STR_ARGS(id), (long long)seen->version, (long long)seen->read_ms,
+		       (long long)now.version, (long long)now.read_ms);
+	seen->read_ms = now.read_ms;
+	seen->version = now.version;
+}
+
 static void put(struct world *world, struct arena *arena, int64_t read_ms, struct json items,
 		bool is_partial)
 {
@@ -54,19 +82,24 @@ static void put(struct world *world, struct arena *arena, int64_t read_ms, struc
 				   .more = &step,
 				   .more_count = chance(&world->chance, 3)};
 	int64_t *numbers = arena_array(arena, items.count + 1, sizeof *numbers);
+	struct copied *copied = world->state;
 	struct copy_counts counts;
 	struct error err;
+
+	copied->asked += write.more_count;
 	bool ok = copy_put(world->program->copies, arena, &write, items.items, items.count,
 			   is_partial, numbers, &counts, &err);
 
 	must(world, ok, "copy_put", &err);
-	for (uint32_t i = 0; i < items.count; i++)
+	copied->acknowledged += write.more_count;
+	for (uint32_t i = 0; i < items.count; i++) {
 		if (numbers[i] <= 0)
 			broken("a record of the copy has number %lld", (long long)numbers[i]);
+		check_order(world, arena, json_get_str(json_at(items, i), "id"));
+	}
 	trace("%lld put %u: created %lld updated %lld unchanged %lld stale %lld",
 	      (long long)world->time.now_ns, items.count, (long long)counts.created,
 	      (long long)counts.updated, (long long)counts.unchanged, (long long)counts.stale);
-	((struct copied *)world->state)->pages++;
 }
 
 static void sweep(struct world *world)
@@ -127,7 +160,9 @@ static void fetch_any(struct world *world)
 	ats_ask(world, &arena, HTTP_GET, "/sandbox/truth?collection=candidates", STR(""), &truth);
 	ids = json_get_c(truth, chance(&world->chance, 3) ? "deleted" : "ids");
 	if (ids.count > 0) {
-		struct json id = json_at(ids, random_seeded_next(&world->chance) % ids.count);
+		/* Most look at the same few. */
+		size_t among = chance(&world->chance, 3) ? ids.count : ids.count / 8 + 1;
+		struct json id = json_at(ids, random_seeded_next(&world->chance) % among);
 
 		fetch(world, &arena, arena_format(&arena, "%lld", (long long)to_int(id)));
 	}
@@ -139,19 +174,22 @@ static void read_and_write(void *context)
 	struct world *world = context;
 
 	while (!world->is_calm && !world->network.is_dead) {
-		if (chance(&world->chance, 4))
+		if (chance(&world->chance, 6))
 			sweep(world);
 		else
 			fetch_any(world);
-		loop_sleep_ms(between(&world->chance, 0, 10000));
+		loop_sleep_ms(between(&world->chance, 0, 15000));
 	}
 }
 
 static void begin(struct world *world)
 {
-	world->state = calloc(1, sizeof(struct copied));
-	if (world->state == NULL)
+	struct copied *copied = calloc(1, sizeof *copied);
+
+	if (copied == NULL)
 		die("out of memory");
+	map_init(&copied->read, &world->program_random);
+	world->state = copied;
 }
 
 static void start(struct world *world)
@@ -184,6 +222,25 @@ static void find_gone(struct world *world, struct json live)
 	arena_finish(&arena);
 }
 
+/* What was acknowledged is there, and nothing that was not asked for. */
+static void check_steps(struct world *world, struct arena *arena)
+{
+	const struct copied *copied = world->state;
+	struct event_query query = {.environment_id = world->environment.id,
+				    .type = STR("simulation:step"),
+				    .limit = 1000};
+	struct event *list;
+	struct error err;
+	size_t count;
+
+	must(world, event_list(world->program->store, arena, &query, &list, &count, &err),
+	     "event_list", &err);
+	if (count < copied->acknowledged || count > copied->asked)
+		broken("%zu pages have left their event; %llu were acknowledged, %llu asked for",
+		       count, (unsigned long long)copied->acknowledged,
+		       (unsigned long long)copied->asked);
+}
+
 static void finish(struct world *world)
 {
 	struct arena arena;
@@ -195,11 +252,8 @@ static void finish(struct world *world)
 	find_gone(world, read_live(world, &arena, candidates));
 	check_copy(world, candidates, read_live(world, &arena, candidates));
 	check_events(world);
-	uint64_t events = world->events;
-	sweep(world);
-	check_events(world);
+	check_steps(world, &arena);
 	arena_finish(&arena);
-	(void)events;
 }
 
 const struct scenario scenario_copies = {

@@ -11,7 +11,7 @@
 enum {
 	WAL_PAGES_MAX = 1000,      /* past it the log is moved into the database */
 	IDLE_CHECKPOINT_MS = 1000, /* or when nothing was written for so long */
-	INLINE_NS_MAX = 8000000,   /* that a commit without a thread takes */
+	INLINE_NS_MAX = 40000000,  /* that a commit without a thread takes */
 };
 
 static int note_wal(void *context, sqlite3 *db, const char *name, int pages)
