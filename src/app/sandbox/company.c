@@ -397,8 +397,8 @@ const struct rendering *record_render(struct company *company, struct record *re
 		record->renderings = arena_zero(
 			&company->arena, definition->view_count * sizeof *record->renderings);
 	struct rendering *rendering = &record->renderings[view->number];
-	bool is_fresh = rendering->text != NULL &&
-			rendering->epoch == company->epoch &&
+	bool is_fresh = rendering->text != NULL && rendering->epoch == company->epoch &&
+			(view->is_alone || rendering->version >= company->shared_version) &&
 			(!view->is_volatile || rendering->version == company->version);
 	if (is_fresh)
 		return rendering;

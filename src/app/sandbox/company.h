@@ -13,7 +13,7 @@ struct rendering {
 	size_t len;
 	struct record **references; /* malloc */
 	size_t reference_count;
-	uint64_t version; /* of the company, when it is of a volatile view */
+	uint64_t version; /* of the company */
 	uint64_t epoch;
 };
 
@@ -52,8 +52,8 @@ struct company {
 	struct collection *collections;
 	struct json variables[VARIABLES]; /* those which are the same for all */
 	uint64_t version; /* goes up with each change */
-	uint64_t epoch; /* goes up when every text is stale: VARIABLE_BASE changed, or a record did
-			 * that others' views show */
+	uint64_t epoch; /* goes up when every text is stale: VARIABLE_BASE changed */
+	uint64_t shared_version; /* the last one in which a record changed that others' views show */
 	uint64_t reply_number;
 	/* Where an evaluation stands: what natives draw for and look from. */
 	const struct collection *scope_collection;
@@ -122,11 +122,11 @@ bool company_where(struct company *company, struct collection *collection, struc
 		   struct json value, struct record ***out, size_t *count,
 		   struct error *err) MUST_CHECK;
 void company_drop_indexes(struct company *company);
-/* This member of a record of the collection has another value now. */
-void company_member_changed(struct company *company, const struct collection *collection,
-			    struct str member);
-/* A record of the collection is gone, with all that hangs on it. */
-void company_record_gone(struct company *company, const struct collection *collection);
+/* This member of the record has another value now. */
+void company_member_changed(struct company *company, struct record *record, struct str member,
+			    struct json before, struct json after);
+/* The record is gone, with all that hangs on it. */
+void company_record_gone(struct company *company, const struct record *record);
 
 /* records.c: the records at the start. */
 bool company_fill(struct company *company, struct error *err) MUST_CHECK;

@@ -292,8 +292,9 @@ static bool read_view(struct reader *reader, const struct collection_definition 
 	struct str keys = {0};
 
 	*view = (struct view){.name = entry->key, .number = collection->view_count};
-	if (!reader_check_keys(reader, node, "a view", "extends keys volatile references fields") ||
+	if (!reader_check_keys(reader, node, "a view", "extends keys volatile alone references fields") ||
 	    !reader_flag(reader, node, "volatile", &view->is_volatile) ||
+	    !reader_flag(reader, node, "alone", &view->is_alone) ||
 	    !reader_text(reader, node, "keys", &keys))
 		return false;
 	if (keys.len > 0 && !str_equal_c(keys, "sorted"))

@@ -75,6 +75,7 @@ struct view {
 	struct field_table fields; /* those of the view which it extends come first */
 	bool is_sorted;           /* keys in the order of the alphabet */
 	bool is_volatile;         /* looks at other records too: any change makes it stale */
+	bool is_alone;            /* looks at none but what hangs on the record */
 	struct expression references; /* "collection/id" texts, nested as they like */
 };
 

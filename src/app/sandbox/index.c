@@ -1,5 +1,6 @@
 /* Indexes over the made fields of a collection's living records. One is built when it is first
- * asked for; records that came since are added to it, and any other change makes it anew. */
+ * asked for; records that came since are added to it when it is asked again, those that change or
+ * go at once. */
 #include "app/sandbox/company.h"
 
 struct bucket {
@@ -15,7 +16,6 @@ struct index {
 	struct arena arena;
 	struct map buckets; /* by the value as JSON text */
 	size_t covered;     /* so many of the collection's records */
-	bool is_stale;
 };
 
 /* Texts and whole numbers can be looked for; the key of all else is empty. */
@@ -29,9 +29,50 @@ static struct str index_key(struct json value, char room[32])
 	return str_from_c(room);
 }
 
+/* Where the record stands in the bucket, or would. */
+static size_t place_in(const struct bucket *bucket, const struct record *record)
+{
+	size_t low = 0, high = bucket->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (bucket->records[middle]->index < record->index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void add_to_bucket(struct arena *arena, struct bucket *bucket, struct record *record)
+{
+	if (bucket->count == bucket->capacity) {
+		size_t capacity = bucket->capacity == 0 ? 4 : bucket->capacity * 2;
+		bucket->records = arena_grow(arena, bucket->records,
+					     bucket->capacity * sizeof(struct record *),
+					     capacity * sizeof(struct record *));
+		bucket->capacity = capacity;
+	}
+	size_t at = place_in(bucket, record);
+	memmove(bucket->records + at + 1, bucket->records + at,
+		(bucket->count - at) * sizeof *bucket->records);
+	bucket->records[at] = record;
+	bucket->count++;
+}
+
+static void take_from_bucket(struct bucket *bucket, const struct record *record)
+{
+	size_t at = place_in(bucket, record);
+
+	while (at < bucket->count && bucket->records[at] == record) {
+		bucket->count--;
+		memmove(bucket->records + at, bucket->records + at + 1,
+			(bucket->count - at) * sizeof *bucket->records);
+	}
+}
+
 static void add_to_index(struct index *index, struct record *record, struct json value)
 {
-	struct arena *arena = &index->arena;
 	char room[32];
 	struct str key = index_key(value, room);
 
@@ -41,31 +82,22 @@ static void add_to_index(struct index *index, struct record *record, struct json
 		return;
 	struct bucket *bucket = map_get(&index->buckets, key);
 	if (bucket == NULL) {
-		bucket = arena_zero(arena, sizeof *bucket);
+		bucket = arena_zero(&index->arena, sizeof *bucket);
 		map_put(&index->buckets, key, bucket);
 	}
-	if (bucket->count == bucket->capacity) {
-		size_t capacity = bucket->capacity == 0 ? 4 : bucket->capacity * 2;
-		bucket->records = arena_grow(arena, bucket->records,
-					     bucket->capacity * sizeof(struct record *),
-					     capacity * sizeof(struct record *));
-		bucket->capacity = capacity;
-	}
-	bucket->records[bucket->count++] = record;
+	add_to_bucket(&index->arena, bucket, record);
 }
 
-static void begin(struct index *index)
+static void take_from_index(struct index *index, const struct record *record, struct json value)
 {
-	arena_init(&index->arena, SIZE_MAX);
-	map_init(&index->buckets, random_system());
-	index->covered = 0;
-	index->is_stale = false;
-}
+	char room[32];
+	struct str key = index_key(value, room);
 
-static void end(struct index *index)
-{
-	map_finish(&index->buckets);
-	arena_finish(&index->arena);
+	for (uint32_t i = 0; json_is(value, JSON_ARRAY) && i < value.count; i++)
+		take_from_index(index, record, value.items[i]);
+	struct bucket *bucket = key.len == 0 ? NULL : map_get(&index->buckets, key);
+	if (bucket != NULL)
+		take_from_bucket(bucket, record);
 }
 
 void company_drop_indexes(struct company *company)
@@ -73,27 +105,40 @@ void company_drop_indexes(struct company *company)
 	while (company->indexes != NULL) {
 		struct index *index = company->indexes;
 		company->indexes = index->next;
-		end(index);
+		map_finish(&index->buckets);
+		arena_finish(&index->arena);
 		free(index);
 	}
 }
 
-void company_member_changed(struct company *company, const struct collection *collection,
-			    struct str member)
+static bool covers(const struct index *index, const struct record *record)
 {
-	for (struct index *index = company->indexes; index != NULL; index = index->next)
-		if (index->collection == collection && str_equal(index->member, member))
-			index->is_stale = true;
+	return index->collection == record->collection && record->index < index->covered;
 }
 
-void company_record_gone(struct company *company, const struct collection *collection)
+void company_member_changed(struct company *company, struct record *record, struct str member,
+			    struct json before, struct json after)
 {
 	for (struct index *index = company->indexes; index != NULL; index = index->next) {
-		const struct collection_definition *at = index->collection->definition;
-		while (at != NULL && at != collection->definition)
-			at = at->parent;
-		index->is_stale |= at != NULL;
+		if (!covers(index, record) || !str_equal(index->member, member))
+			continue;
+		take_from_index(index, record, before);
+		if (record_is_alive(record))
+			add_to_index(index, record, after);
 	}
+}
+
+void company_record_gone(struct company *company, const struct record *record)
+{
+	const struct collection_definition *definition = record->collection->definition;
+
+	for (struct index *index = company->indexes; index != NULL; index = index->next)
+		if (covers(index, record))
+			take_from_index(index, record, json_get(record->made, index->member));
+	for (size_t i = 0; i < definition->child_count; i++)
+		for (struct record *child = record->first_child[i]; child != NULL;
+		     child = child->next_sibling)
+			company_record_gone(company, child);
 }
 
 static struct index *find_index(struct company *company, const struct collection *collection,
@@ -109,7 +154,8 @@ static struct index *find_index(struct company *company, const struct collection
 		die("out of memory");
 	index->collection = collection;
 	index->member = arena_str(&company->arena, member);
-	begin(index);
+	arena_init(&index->arena, SIZE_MAX);
+	map_init(&index->buckets, random_system());
 	index->next = company->indexes;
 	company->indexes = index;
 	return index;
@@ -124,10 +170,6 @@ static bool refresh(struct company *company, struct index *index, struct error *
 	if (count > 0 && collection->records[count - 1]->is_written &&
 	    collection->records[count - 1]->is_being_made)
 		count--;
-	if (index->is_stale) {
-		end(index);
-		begin(index);
-	}
 	/* Making a record may ask for indexes, this one too, so that all are made first. */
 	for (size_t i = index->covered; i < count; i++)
 		if (!record_make(company, collection->records[i], err))

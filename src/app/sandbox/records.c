@@ -185,26 +185,35 @@ static bool is_among(struct str key, const struct str *names, size_t count)
 	return false;
 }
 
-static void mark_changed(struct company *company, const struct record *record,
-			 struct json fields, const struct str *removed, size_t removed_count)
+static void mark_changed(struct company *company, struct record *record, struct json before)
 {
-	for (uint32_t i = 0; i < fields.count; i++)
-		company_member_changed(
-			company, record->collection,
-			json_name(&fields.members[i]));
-	for (size_t i = 0; i < removed_count; i++)
-		company_member_changed(company, record->collection, removed[i]);
+	struct json after = record->made;
+
+	for (uint32_t i = 0; i < before.count; i++) {
+		const struct json_member *member = &before.members[i];
+		struct json value = json_get_hashed(after, json_name(member), member->key_hash);
+		if (!json_equal(member->value, value))
+			company_member_changed(company, record, json_name(member), member->value,
+					       value);
+	}
+	for (uint32_t i = 0; i < after.count; i++) {
+		const struct json_member *member = &after.members[i];
+		if (json_is(json_get_hashed(before, json_name(member), member->key_hash),
+			    JSON_UNDEFINED))
+			company_member_changed(company, record, json_name(member),
+					       json_undefined(), member->value);
+	}
 	if (record->collection->definition->is_shared)
-		company->epoch++;
+		company->shared_version = ++company->version;
 }
 
 /* `fields` over the made fields; a field keeps its place. */
 static void merge_made(struct company *company, struct record *record, struct json fields,
 		       const struct str *removed, size_t removed_count)
 {
+	struct json before = record->made;
 	struct json_builder merged;
 
-	mark_changed(company, record, fields, removed, removed_count);
 	json_builder_init(&merged, &company->arena);
 	for (uint32_t i = 0; i < record->made.count; i++) {
 		const struct json_member *member = &record->made.members[i];
@@ -223,6 +232,7 @@ static void merge_made(struct company *company, struct record *record, struct js
 					 json_copy(&company->arena, member->value));
 	}
 	record->made = json_builder_object(&merged);
+	mark_changed(company, record, before);
 }
 
 static bool touch(struct company *company, struct record *record, struct error *err)
@@ -312,7 +322,6 @@ bool company_move(struct company *company, struct record *record, struct record 
 	take_from_parent(record);
 	give_to_parent(record, parent);
 	note_touched(company, record);
-	company_record_gone(company, record->collection);
 	record_forget_texts(company, record);
 	return touch_all(company, parent, err);
 }
@@ -330,7 +339,7 @@ bool company_delete(struct company *company, struct record *record, struct error
 	record->is_deleted = true;
 	if (record->parent != NULL)
 		record->parent->child_counts[record->collection->definition->child_number]--;
-	company_record_gone(company, record->collection);
+	company_record_gone(company, record);
 	record_forget_texts(company, record);
 	note_touched(company, record);
 	return touch_all(company, record->parent, err);
