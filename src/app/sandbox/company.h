@@ -53,7 +53,7 @@ struct company {
 	struct json variables[VARIABLES]; /* those which are the same for all */
 	uint64_t version; /* goes up with each change */
 	uint64_t epoch; /* goes up when every text is stale: VARIABLE_BASE changed */
-	uint64_t shared_version; /* the last one in which a record changed that others' views show */
+	uint64_t shared_version; /* the last one that changed a record which others' views show */
 	uint64_t reply_number;
 	/* Where an evaluation stands: what natives draw for and look from. */
 	const struct collection *scope_collection;
