@@ -9,7 +9,8 @@ from harness import TENON, Case, Client, create_key, link_account
 # Which thing a path's {id} names, by the path's beginning; those of ATSs are theirs, not an
 # environment's. A new kind of thing must be told here: the test fails on what it cannot place.
 THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token",
-          "/environment/{id}": "environment", "/mcp/account/{id}": "account"}
+          "/environment/{id}": "environment", "/mcp/account/{id}": "account",
+          "/sync-job/{id}": "sync job", "/sync-job-run/{id}": "sync run"}
 # Things within an account: the path's {id} is the account's.
 WITHIN = {"mcp_id": "MCP server"}
 OF_THE_ATS = ("/unified/", "/proxy/")
@@ -19,9 +20,9 @@ BY_OWN_TOKEN = ("/mcp/{mcp_id}", "/.well-known/oauth-protected-resource/mcp/{mcp
 # What stands for parameters that are no ids of things.
 PLAIN = {"resource": "candidates", "model": "ats", "method": "list", "connector": "recruitee",
          "name": "recruitee", "integration": "recruitee", "path": "candidates", "id": "7"}
-IN_QUERY_AND_BODY = {"integrated_account_id": "account"}
+IN_QUERY_AND_BODY = {"integrated_account_id": "account", "sync_job_id": "sync job"}
 # Lists that the id of an account only narrows.
-BY_ACCOUNT = ("/log", "/events")
+BY_ACCOUNT = ("/log", "/events", "/sync-job")
 # Told by the server anew for each request, and no word about what was asked for.
 OF_THE_REQUEST = ("date", "x-request-id", "server-timing")
 # A request must get as far as looking for the thing: its body has to be a good one.
@@ -144,9 +145,19 @@ class Isolation(Case):
         self.assertEqual(status, 201, token)
         status, _, server = self.other.request("POST", f"/integrated-account/{account}/mcp", {})
         self.assertEqual(status, 201, server)
-        return {"account": account, "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
+        job, run = self.sync_of_other(account)
+        return {"sync job": job, "sync run": run, "account": account, "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
                 "link token": token["id"],
                 "environment": self.other.get("/integrated-account/" + account)[2]["environment_id"]}
+
+    def sync_of_other(self, account):
+        status, _, job = self.other.request(
+            "POST", "/sync-job", {"integrated_account_id": account, "resource": "tags"})
+        self.assertEqual(status, 201, job)
+        runs = []
+        while not runs:
+            runs = self.other.get("/sync-job-run", sync_job_id=job["id"])[2]["result"]
+        return job["id"], runs[0]["id"]
 
     def answer(self, place, identifier, operation, client=None):
         account = self.theirs["account"] if client else self.account

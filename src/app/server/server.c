@@ -286,6 +286,20 @@ static void open_mcp(struct server *server, const struct server_options *options
 	server->mcp = mcp_door_create(&mcp);
 }
 
+static void open_syncs(struct server *server)
+{
+	server->copies = copies_create(server->store, server->model, clock_system());
+	server->syncs = syncs_create(&(struct sync_options){
+		.store = server->store,
+		.copies = server->copies,
+		.accounts = server->accounts,
+		.connectors = &server->connectors,
+		.model = server->model,
+		.clock = clock_system(),
+		.random = random_system(),
+	});
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
@@ -321,6 +335,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	if (server->oauth == NULL)
 		return false;
 	server->limiters = limiters_create(clock_system(), random_system());
+	open_syncs(server);
 	server->idempotency = idempotency_create(server->store, server->vault, clock_system(),
 						 random_system());
 	server->overrides = overrides_create(server->store, &server->connectors, clock_system(),
@@ -464,6 +479,8 @@ void server_close(struct server *server)
 	for (size_t i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_finish(&server->workers[i]);
 	http_tls_destroy(server->tls);
+	syncs_destroy(server->syncs);
+	copies_destroy(server->copies);
 	calls_destroy(server->calls);
 	links_destroy(server->links);
 	mcp_door_destroy(server->mcp);

@@ -180,6 +180,9 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 	worker->sweep = (struct oauth_sweep){.oauth = server->oauth, .client = worker->client};
 	if (worker->index == 0)
 		oauth_sweep_start(&worker->sweep, worker->loop);
+	worker->runner = (struct sync_runner){
+		.syncs = server->syncs, .services = &worker->services, .loop = worker->loop};
+	sync_runner_start(&worker->runner);
 	if (pthread_create(&worker->thread, NULL, run, worker) != 0)
 		return error_set(err, ERROR_UNAVAILABLE, "no thread for a worker is to be had");
 	return true;
@@ -187,7 +190,8 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 
 static size_t count_active(const struct worker *worker)
 {
-	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running;
+	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running +
+			worker->runner.active;
 
 	if (worker->listener != NULL)
 		active += http_server_active(worker->listener);
@@ -204,6 +208,7 @@ static void drain(void *context)
 	if (worker->local != NULL)
 		http_server_quiesce(worker->local);
 	oauth_sweep_stop(&worker->sweep);
+	sync_runner_stop(&worker->runner);
 	while (count_active(worker) > 0 && loop_now_ns(worker->loop) < end_ns)
 		loop_sleep_ms(DRAIN_STEP_MS);
 	worker->is_stuck = count_active(worker) > 0;

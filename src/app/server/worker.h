@@ -62,6 +62,7 @@ struct worker {
 	struct operation_services services;
 	struct door door;
 	struct oauth_sweep sweep; /* first worker only */
+	struct sync_runner runner;
 	bool is_stuck; /* requests outlived the drain: what they use is left to the process's end */
 };
 

@@ -371,6 +371,15 @@ struct unified_download {
 	size_t filter_count;
 };
 
+/* How a copy of it is kept fresh. */
+struct unified_sync {
+	/* The list is given only under each record of another resource, whose id this filter takes;
+	 * both empty: as a whole. */
+	struct str each;
+	struct str parent;
+	struct str since; /* a filter that finds new records where none finds changed ones; or empty */
+};
+
 struct unified_resource {
 	const struct model_resource *model;
 	const struct unified_map *maps; /* what calls and writes refer to */
@@ -380,6 +389,7 @@ struct unified_resource {
 	struct unified_method get;
 	const struct unified_write *writes;
 	size_t write_count;
+	struct unified_sync sync;
 };
 
 /* --- linking -------------------------------------------------------------------------------- */

@@ -155,10 +155,50 @@ static void read_download(const struct unified_file *file, const struct yaml_nod
 		unified_read_paths(file, node, "with", &out->download.filter_count);
 }
 
+/* `sync`: how a copy of it is kept. */
+static void read_each(const struct unified_file *file, const struct yaml_node *node,
+		      struct unified_sync *out)
+{
+	const struct yaml_node *each = yaml_get(node, "each");
+	const struct yaml_entry *entry;
+
+	if (each == NULL)
+		return;
+	if (each->kind != YAML_MAPPING || each->count != 1 ||
+	    each->entries[0].value.kind != YAML_SCALAR) {
+		definition_fault(file->definition, each->line,
+				 "`each` must have one filter, and the resource whose ids it takes");
+		return;
+	}
+	entry = &each->entries[0];
+	if (!unified_check_filter(file, entry->line, entry->key))
+		return;
+	out->each = entry->key;
+	out->parent = entry->value.text;
+}
+
+static void read_sync(struct unified_file *file, const struct yaml_node *root,
+		      struct unified_resource *out)
+{
+	static const char *const keys[] = {"each", "since", NULL};
+	const struct yaml_node *node = yaml_get(root, "sync");
+	struct definition *definition = file->definition;
+
+	file->is_get = false;
+	if (node == NULL || !definition_check_mapping(definition, node, "a sync", keys))
+		return;
+	if (out->list.count == 0)
+		definition_fault(definition, node->line, "`sync` needs a `list`");
+	read_each(file, node, &out->sync);
+	if (definition_text(definition, node, "since", &out->sync.since) &&
+	    out->sync.since.len > 0)
+		unified_check_filter(file, node->line, out->sync.since);
+}
+
 /* What may stand in the file: reads, field tables, and the methods that the model has. */
 static const char *const *list_keys(const struct unified_file *file)
 {
-	static const char *const fixed[] = {"list", "get", "map", "maps", "download"};
+	static const char *const fixed[] = {"list", "get", "map", "maps", "download", "sync"};
 	const size_t fixed_count = sizeof fixed / sizeof *fixed;
 	const struct model_resource *model = file->model;
 	const char **keys = arena_array(file->definition->arena,
@@ -188,6 +228,7 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 	read_method(&file, &root, "list", &out->list);
 	read_method(&file, &root, "get", &out->get);
 	read_download(&file, &root, out);
+	read_sync(&file, &root, out);
 	unified_read_writes(&file, &root, out);
 	out->maps = file.maps;
 	out->map_count = file.map_count;

@@ -95,6 +95,11 @@ bool copy_find_missing(struct copies *copies, struct arena *arena, const struct 
 		       const unsigned char *bitmap, size_t bitmap_bytes, int64_t after,
 		       int64_t read_ms, size_t limit, struct copy_missing **list, size_t *count,
 		       struct error *err) MUST_CHECK;
+/* Living records which have this text at the dotted path of their body (through objects only), and
+ * were read before read_ms. */
+bool copy_find_by(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		  struct str path, struct str value, int64_t after, int64_t read_ms, size_t limit,
+		  struct copy_missing **list, size_t *count, struct error *err) MUST_CHECK;
 /* The statement that notes that a sweep missed this record; at_ms 0: it is there after all. (A
  * copy_put() of it notes that, too.) */
 struct store_statement copy_note_missing(struct arena *arena, const struct copy_place *place,
@@ -103,6 +108,9 @@ struct store_statement copy_note_missing(struct arena *arena, const struct copy_
 /* The statement that says how far the copy can be trusted; 0 leaves a time as it is. */
 struct store_statement copy_note_state(struct arena *arena, const struct copy_place *place,
 				       int64_t whole_ms, int64_t swept_ms);
+
+/* The statement that forgets the copy, with all its records and without a word. */
+struct store_statement copy_drop(struct arena *arena, const struct copy_place *place);
 
 struct copy_state {
 	bool is_there;

@@ -15,6 +15,8 @@ enum {
 };
 static const int64_t IDLE_NS = 60LL * 1000000000;
 static const int64_t SECOND_NS = 1000000000;
+/* Who called so long ago is expected to call again. */
+static const int64_t OTHERS_NS = 10LL * 1000000000;
 
 struct shard {
 	pthread_mutex_t lock; /* over all that is in the shard, its limiters too */
@@ -34,6 +36,22 @@ struct waiter {
 	bool is_told; /* woken since it last looked */
 };
 
+/* A queue, and the calls that went through it. */
+struct lane {
+	bool is_background;
+	int64_t under_way;
+	struct waiter *first;
+	struct waiter *last;
+	size_t waiters;
+};
+
+/* What one who comes wants. */
+struct turn {
+	struct lane *lane;
+	int64_t share_percent;
+	int64_t deadline_ns;
+};
+
 struct limiter {
 	const struct clock *clock;
 	struct shard *shard;
@@ -46,11 +64,11 @@ struct limiter {
 	int64_t burst_ns;
 	int64_t paused_until_ns;
 	int64_t concurrent_max; /* 0: no limit */
-	int64_t under_way;
 	int64_t budget;
-	struct waiter *first;
-	struct waiter *last;
-	size_t waiters;
+	struct lane front; /* somebody waits for them */
+	struct lane back;  /* nobody does */
+	int64_t front_ns;  /* when somebody last came to the front */
+	int64_t share_ns;  /* when the back may take the next of its share */
 	/* While idle. */
 	int64_t idle_since_ns;
 	struct limiter *idle_next;
@@ -166,6 +184,8 @@ static struct limiter *add_limiter(struct limiters *limiters, struct shard *shar
 	limiter->clock = limiters->clock;
 	limiter->shard = shard;
 	limiter->budget = RETRY_BUDGET;
+	limiter->back.is_background = true;
+	limiter->front_ns = INT64_MIN / 2;
 	map_put(&shard->limiters, limiter->account, limiter);
 	return limiter;
 }
@@ -221,7 +241,8 @@ void limiter_drop(struct limiter *limiter)
 	pthread_mutex_lock(&shard->lock);
 	assert(limiter->holders > 0);
 	if (--limiter->holders == 0) {
-		assert(limiter->first == NULL && limiter->under_way == 0);
+		assert(limiter->front.first == NULL && limiter->front.under_way == 0);
+		assert(limiter->back.first == NULL && limiter->back.under_way == 0);
 		limiter->idle_since_ns = clock_monotonic_ns(limiter->clock);
 		add_idle(shard, limiter);
 	}
@@ -230,35 +251,95 @@ void limiter_drop(struct limiter *limiter)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* When the bucket has a token for the one who has `before` others in front of him. */
-static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t now_ns)
+/* When the bucket has a token and `left` others besides, for the one who has `before` others in
+ * front of him. */
+static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t left, int64_t now_ns)
 {
 	int64_t ready_ns = now_ns;
 
 	if (limiter->interval_ns > 0) {
 		int64_t full_ns = limiter->full_ns > now_ns ? limiter->full_ns : now_ns;
 
-		full_ns += ((int64_t)before + 1) * limiter->interval_ns;
+		full_ns += ((int64_t)before + 1 + left) * limiter->interval_ns;
 		ready_ns = full_ns - limiter->burst_ns;
 	}
 	return ready_ns > limiter->paused_until_ns ? ready_ns : limiter->paused_until_ns;
 }
 
-static bool has_place(const struct limiter *limiter)
+/* A part of the bucket in tokens; at least one, where it has another. */
+static int64_t part_of(const struct limiter *limiter, int64_t numerator, int64_t denominator)
 {
-	return limiter->concurrent_max <= 0 || limiter->under_way < limiter->concurrent_max;
+	int64_t most = limiter->interval_ns == 0 ? 0 : limiter->burst_ns / limiter->interval_ns - 1;
+	int64_t part = (most + 1) * numerator / denominator;
+
+	if (part < 1)
+		part = 1;
+	return part < most ? part : most;
 }
 
-static bool take(struct limiter *limiter, int64_t now_ns)
+static bool has_others(const struct limiter *limiter, int64_t now_ns)
 {
-	if (!has_place(limiter) || token_ns(limiter, 0, now_ns) > now_ns)
+	return limiter->front.under_way > 0 || now_ns - limiter->front_ns < OTHERS_NS;
+}
+
+/* In the back a fifth of the bucket is left alone. While there are others, so is what goes past the
+ * share, unless they let nearly all of the bucket lie. */
+static int64_t ready_ns(const struct limiter *limiter, const struct turn *turn, size_t before,
+			int64_t now_ns)
+{
+	if (!turn->lane->is_background)
+		return token_ns(limiter, before, 0, now_ns);
+	int64_t due_ns = token_ns(limiter, before, part_of(limiter, 1, 5), now_ns);
+
+	if (limiter->interval_ns == 0 || turn->share_percent >= 100 ||
+	    !has_others(limiter, now_ns) || limiter->share_ns <= due_ns)
+		return due_ns;
+	int64_t spare_ns = token_ns(limiter, before, part_of(limiter, 4, 5), now_ns);
+	return spare_ns < limiter->share_ns ? spare_ns : limiter->share_ns;
+}
+
+/* One place is kept for the front. */
+static bool has_place(const struct limiter *limiter, const struct lane *lane)
+{
+	int64_t under_way = limiter->front.under_way + limiter->back.under_way;
+	int64_t most = limiter->concurrent_max;
+
+	if (most <= 0)
+		return true;
+	return under_way < (lane->is_background && most > 1 ? most - 1 : most);
+}
+
+static bool is_next(const struct limiter *limiter, const struct lane *lane)
+{
+	return !lane->is_background || limiter->front.first == NULL;
+}
+
+static void spend_share(struct limiter *limiter, int64_t share_percent, int64_t now_ns)
+{
+	int64_t percent = share_percent > 0 ? share_percent : 1;
+
+	if (limiter->share_ns < now_ns)
+		limiter->share_ns = now_ns;
+	limiter->share_ns += limiter->interval_ns * 100 / percent;
+}
+
+static bool take(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
+{
+	struct lane *lane = turn->lane;
+
+	if (!is_next(limiter, lane) || !has_place(limiter, lane) ||
+	    ready_ns(limiter, turn, 0, now_ns) > now_ns)
 		return false;
 	if (limiter->interval_ns > 0) {
 		if (limiter->full_ns < now_ns)
 			limiter->full_ns = now_ns;
 		limiter->full_ns += limiter->interval_ns;
 	}
-	limiter->under_way++;
+	if (lane->is_background)
+		spend_share(limiter, turn->share_percent, now_ns);
+	else
+		limiter->front_ns = now_ns;
+	lane->under_way++;
 	return true;
 }
 
@@ -270,21 +351,27 @@ static void tell(struct waiter *waiter)
 	}
 }
 
-static void join_queue(struct limiter *limiter, struct waiter *waiter)
+/* Whose turn it is. */
+static void tell_next(struct limiter *limiter)
+{
+	tell(limiter->front.first != NULL ? limiter->front.first : limiter->back.first);
+}
+
+static void join_queue(struct lane *lane, struct waiter *waiter)
 {
 	waiter->next = NULL;
-	if (limiter->last == NULL)
-		limiter->first = waiter;
+	if (lane->last == NULL)
+		lane->first = waiter;
 	else
-		limiter->last->next = waiter;
-	limiter->last = waiter;
-	limiter->waiters++;
+		lane->last->next = waiter;
+	lane->last = waiter;
+	lane->waiters++;
 }
 
 /* Whoever is then first must look for himself: only the first one watches the clock. */
-static void leave_queue(struct limiter *limiter, struct waiter *waiter)
+static void leave_queue(struct limiter *limiter, struct lane *lane, struct waiter *waiter)
 {
-	struct waiter **at = &limiter->first;
+	struct waiter **at = &lane->first;
 	struct waiter *before = NULL;
 
 	while (*at != waiter) {
@@ -292,16 +379,16 @@ static void leave_queue(struct limiter *limiter, struct waiter *waiter)
 		at = &(*at)->next;
 	}
 	*at = waiter->next;
-	if (limiter->last == waiter)
-		limiter->last = before;
-	limiter->waiters--;
+	if (lane->last == waiter)
+		lane->last = before;
+	lane->waiters--;
 	if (before == NULL)
-		tell(limiter->first);
+		tell_next(limiter);
 }
 
-static bool refuse(int64_t ready_ns, int64_t now_ns, struct error *err)
+static bool refuse(int64_t due_ns, int64_t now_ns, struct error *err)
 {
-	int64_t wait_ms = (ready_ns - now_ns + 999999) / 1000000;
+	int64_t wait_ms = (due_ns - now_ns + 999999) / 1000000;
 
 	error_set(err, ERROR_RATE_LIMITED,
 		  "the account's rate limit leaves no call within the time that this one has");
@@ -309,27 +396,36 @@ static bool refuse(int64_t ready_ns, int64_t now_ns, struct error *err)
 	return false;
 }
 
+/* When the first of a queue looks again if nobody tells him. */
+static int64_t look_ns(const struct limiter *limiter, const struct turn *turn, int64_t now_ns)
+{
+	int64_t due_ns = turn->deadline_ns;
+
+	if (is_next(limiter, turn->lane) && has_place(limiter, turn->lane))
+		due_ns = ready_ns(limiter, turn, 0, now_ns);
+	return due_ns < turn->deadline_ns ? due_ns : turn->deadline_ns;
+}
+
 /* Under the lock, which is let go while waiting. The clock is watched by the first alone: those
  * behind him are told when he is gone. */
-static bool wait_turn(struct limiter *limiter, int64_t deadline_ns, struct error *err)
+static bool wait_turn(struct limiter *limiter, const struct turn *turn, struct error *err)
 {
+	struct lane *lane = turn->lane;
 	struct waiter waiter = {0};
 	int64_t now_ns = clock_monotonic_ns(limiter->clock);
 	bool is_taken = false;
 
-	join_queue(limiter, &waiter);
+	join_queue(lane, &waiter);
 	for (;;) {
-		int64_t until_ns = deadline_ns;
+		int64_t until_ns = turn->deadline_ns;
 
-		if (limiter->first == &waiter) {
-			is_taken = take(limiter, now_ns);
+		if (lane->first == &waiter) {
+			is_taken = take(limiter, turn, now_ns);
 			if (is_taken)
 				break;
-			int64_t ready_ns = token_ns(limiter, 0, now_ns);
-			if (has_place(limiter) && ready_ns < until_ns)
-				until_ns = ready_ns;
+			until_ns = look_ns(limiter, turn, now_ns);
 		}
-		if (now_ns >= deadline_ns || limiter->paused_until_ns > deadline_ns ||
+		if (now_ns >= turn->deadline_ns || limiter->paused_until_ns > turn->deadline_ns ||
 		    loop_is_interrupted())
 			break;
 		waiter.is_told = false;
@@ -339,38 +435,67 @@ static bool wait_turn(struct limiter *limiter, int64_t deadline_ns, struct error
 		pthread_mutex_lock(&limiter->shard->lock);
 		now_ns = clock_monotonic_ns(limiter->clock);
 	}
-	leave_queue(limiter, &waiter);
-	return is_taken || refuse(token_ns(limiter, limiter->waiters, now_ns), now_ns, err);
+	leave_queue(limiter, lane, &waiter);
+	return is_taken || refuse(ready_ns(limiter, turn, lane->waiters, now_ns), now_ns, err);
 }
 
-bool limiter_acquire(struct limiter *limiter, int64_t deadline_ns, int64_t *waited_ns,
-		     struct error *err)
+static bool acquire(struct limiter *limiter, const struct turn *turn, int64_t *waited_ns,
+		    struct error *err)
 {
+	struct lane *lane = turn->lane;
 	int64_t start_ns = clock_monotonic_ns(limiter->clock);
 	bool ok;
 
 	pthread_mutex_lock(&limiter->shard->lock);
-	int64_t ready_ns = token_ns(limiter, limiter->waiters, start_ns);
-	if (limiter->first == NULL && take(limiter, start_ns)) {
+	if (!lane->is_background)
+		limiter->front_ns = start_ns;
+	int64_t due_ns = ready_ns(limiter, turn, lane->waiters, start_ns);
+	if (lane->first == NULL && take(limiter, turn, start_ns)) {
 		ok = true;
-	} else if (ready_ns >= deadline_ns || start_ns >= deadline_ns ||
-		   limiter->waiters >= WAITERS_MAX) {
-		ok = refuse(ready_ns, start_ns, err);
+	} else if (due_ns >= turn->deadline_ns || start_ns >= turn->deadline_ns ||
+		   lane->waiters >= WAITERS_MAX) {
+		ok = refuse(due_ns, start_ns, err);
 	} else {
-		ok = wait_turn(limiter, deadline_ns, err);
+		ok = wait_turn(limiter, turn, err);
 		*waited_ns += clock_monotonic_ns(limiter->clock) - start_ns;
 	}
 	pthread_mutex_unlock(&limiter->shard->lock);
 	return ok;
 }
 
-void limiter_release(struct limiter *limiter)
+bool limiter_acquire(struct limiter *limiter, int64_t deadline_ns, int64_t *waited_ns,
+		     struct error *err)
+{
+	const struct turn turn = {&limiter->front, 100, deadline_ns};
+
+	return acquire(limiter, &turn, waited_ns, err);
+}
+
+bool limiter_acquire_background(struct limiter *limiter, int64_t share_percent, int64_t deadline_ns,
+				int64_t *waited_ns, struct error *err)
+{
+	const struct turn turn = {&limiter->back, share_percent, deadline_ns};
+
+	return acquire(limiter, &turn, waited_ns, err);
+}
+
+static void release(struct limiter *limiter, struct lane *lane)
 {
 	pthread_mutex_lock(&limiter->shard->lock);
-	assert(limiter->under_way > 0);
-	limiter->under_way--;
-	tell(limiter->first);
+	assert(lane->under_way > 0);
+	lane->under_way--;
+	tell_next(limiter);
 	pthread_mutex_unlock(&limiter->shard->lock);
+}
+
+void limiter_release(struct limiter *limiter)
+{
+	release(limiter, &limiter->front);
+}
+
+void limiter_release_background(struct limiter *limiter)
+{
+	release(limiter, &limiter->back);
 }
 
 void limiter_pause(struct limiter *limiter, int64_t until_ns)
@@ -379,7 +504,9 @@ void limiter_pause(struct limiter *limiter, int64_t until_ns)
 	if (until_ns > limiter->paused_until_ns)
 		limiter->paused_until_ns = until_ns;
 	/* Those who cannot wait that long are better told now. */
-	for (struct waiter *waiter = limiter->first; waiter != NULL; waiter = waiter->next)
+	for (struct waiter *waiter = limiter->front.first; waiter != NULL; waiter = waiter->next)
+		tell(waiter);
+	for (struct waiter *waiter = limiter->back.first; waiter != NULL; waiter = waiter->next)
 		tell(waiter);
 	pthread_mutex_unlock(&limiter->shard->lock);
 }

@@ -33,7 +33,14 @@ void limiter_drop(struct limiter *limiter);
  * deadline_ns (said at once where it can be foreseen). In a fiber. */
 bool limiter_acquire(struct limiter *limiter, int64_t deadline_ns, int64_t *waited_ns,
 		     struct error *err) MUST_CHECK;
+/* The same for a call that nobody waits for. Those of limiter_acquire() go first, and find a fifth
+ * of the bucket and a place left for them; while there are any, no more than `share_percent` of the
+ * rate is taken, but for what they let lie. limiter_release_background() gives the place back. */
+bool limiter_acquire_background(struct limiter *limiter, int64_t share_percent,
+				int64_t deadline_ns, int64_t *waited_ns,
+				struct error *err) MUST_CHECK;
 void limiter_release(struct limiter *limiter);
+void limiter_release_background(struct limiter *limiter);
 /* No call of this account before `until_ns` (monotonic). A later pause wins. */
 void limiter_pause(struct limiter *limiter, int64_t until_ns);
 

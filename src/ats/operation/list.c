@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+enum { BACKGROUND_RECORDS = 32 };
+
 bool list_is_full(const struct listing *listing)
 {
 	return listing->items.count >= listing->limit;
@@ -95,6 +97,13 @@ static bool add_record(struct listing *listing, struct mapping *mapping, struct 
 	return *ok && (is_gone || add_children(listing, mapping, record, ok, err));
 }
 
+/* Where nobody waits for the list others of this loop shall not wait for it either. */
+static void give_way(const struct run *run, size_t taken)
+{
+	if (run->operation->is_background && taken % BACKGROUND_RECORDS == BACKGROUND_RECORDS - 1)
+		loop_sleep_ms(0);
+}
+
 /* The window's records one after another; *taken of its items were passed. */
 static bool add_records(struct listing *listing, struct mapping *mapping,
 			const struct window *window, size_t *taken, struct error *err)
@@ -106,6 +115,7 @@ static bool add_records(struct listing *listing, struct mapping *mapping,
 
 		if (list_is_full(listing) || !add_record(listing, mapping, record, &ok, err))
 			break;
+		give_way(listing->run, *taken);
 		page_pass(mapping->call->method, &listing->place, window, *taken);
 		listing->has_moved = true;
 		ok = arena_check(listing->run->arena, err);

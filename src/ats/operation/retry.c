@@ -301,7 +301,10 @@ static bool acquire(struct run *run, const struct native_call *call, struct erro
 		return error_set(err, ERROR_TIMEOUT, "the operation was given up");
 	if (call->is_elsewhere)
 		return true;
-	ok = limiter_acquire(run->limiter, run->deadline_ns, &waited_ns, err);
+	ok = run->operation != NULL && run->operation->is_background
+		     ? limiter_acquire_background(run->limiter, run->operation->share_percent,
+						  run->deadline_ns, &waited_ns, err)
+		     : limiter_acquire(run->limiter, run->deadline_ns, &waited_ns, err);
 	run->result->wait_ns += waited_ns;
 	if (waited_ns > 0)
 		run->services->counts->limiter_waits++;
@@ -346,7 +349,11 @@ static void end_trace(struct run *run, struct operation_trace *trace, int64_t st
 
 static void release(struct run *run, const struct native_call *call)
 {
-	if (!call->is_elsewhere)
+	if (call->is_elsewhere)
+		return;
+	if (run->operation != NULL && run->operation->is_background)
+		limiter_release_background(run->limiter);
+	else
 		limiter_release(run->limiter);
 }
 

@@ -25,6 +25,9 @@ admin_handler admin_put_oauth_app, admin_list_oauth_apps, admin_show_oauth_app,
 	admin_remove_oauth_app, admin_refresh_credentials;
 admin_handler admin_create_mcp_server, admin_list_mcp_servers, admin_show_mcp_server,
 	admin_change_mcp_server, admin_remove_mcp_server;
+admin_handler admin_create_sync_job, admin_list_sync_jobs, admin_show_sync_job,
+	admin_change_sync_job, admin_remove_sync_job, admin_run_sync_job, admin_pause_sync_job,
+	admin_start_sync_job, admin_stop_sync_job, admin_list_sync_runs, admin_show_sync_run;
 admin_handler admin_create_link_token, admin_list_link_tokens, admin_revoke_link_token;
 
 /* An authorised administrator of one environment; a local caller must have named it. */

@@ -1,0 +1,254 @@
+/* What is wanted of a job: read from a body, and shown. */
+#include "ats/sync/parts.h"
+
+static const char *const modes[] = {"auto", "full", "incremental"};
+
+void sync_job_init(struct sync_job *job)
+{
+	*job = (struct sync_job){
+		.interval_ms = SYNC_INTERVAL_SECONDS * 1000,
+		.full_interval_ms = SYNC_FULL_SECONDS * 1000,
+		.mode = SYNC_AUTO,
+		.share_percent = 50,
+		.drop_percent = 30,
+		.field_percent = 90,
+	};
+}
+
+static bool refuse(struct error *err, const char *name, const char *allowed)
+{
+	return error_set_field(err, ERROR_INVALID, name, allowed, "%s must be %s", name, allowed);
+}
+
+/* --- members --------------------------------------------------------------------------------- */
+
+static bool read_seconds(struct json body, const char *name, int64_t *ms, struct error *err)
+{
+	struct json value = json_get_c(body, name);
+	int64_t seconds;
+
+	if (json_is(value, JSON_UNDEFINED))
+		return true;
+	if (!json_is_number(value) || !json_to_int64(value, &seconds) ||
+	    seconds < SYNC_INTERVAL_SECONDS_MIN || seconds > SYNC_INTERVAL_SECONDS_MAX)
+		return refuse(err, name, "a whole number of seconds from 10 to 2592000");
+	*ms = seconds * 1000;
+	return true;
+}
+
+static bool read_flag(struct json body, const char *name, bool *flag, struct error *err)
+{
+	struct json value = json_get_c(body, name);
+
+	if (json_is(value, JSON_UNDEFINED))
+		return true;
+	if (!json_is(value, JSON_BOOL))
+		return refuse(err, name, "true or false");
+	*flag = value.boolean;
+	return true;
+}
+
+static bool read_mode(struct json body, enum sync_mode *mode, struct error *err)
+{
+	struct json value = json_get_c(body, "mode");
+
+	if (json_is(value, JSON_UNDEFINED))
+		return true;
+	for (int i = 0; i < 3 && json_is(value, JSON_STRING); i++) {
+		if (!str_equal_c(json_str(value), modes[i]))
+			continue;
+		*mode = (enum sync_mode)i;
+		return true;
+	}
+	return refuse(err, "mode", "auto, full or incremental");
+}
+
+/* A share from 0 to 1, in percent. */
+static bool read_share(struct json value, const char *name, const char *allowed, int64_t least,
+		       int64_t *percent, struct error *err)
+{
+	double share = json_is_number(value) ? json_to_double(value) : -1;
+	int64_t rounded = (int64_t)(share * 100 + 0.5);
+
+	if (!(share >= 0 && share <= 1) || rounded < least)
+		return refuse(err, name, allowed);
+	*percent = rounded;
+	return true;
+}
+
+static bool read_rate_share(struct json body, int64_t *percent, struct error *err)
+{
+	struct json value = json_get_c(body, "rate_share");
+
+	return json_is(value, JSON_UNDEFINED) ||
+	       read_share(value, "rate_share", "a number from 0.05 to 1", 5, percent, err);
+}
+
+static bool has_only(struct json object, const char *const *names, size_t count)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		found += !json_is(json_get_c(object, names[i]), JSON_UNDEFINED);
+	return json_is(object, JSON_OBJECT) && found == object.count;
+}
+
+static bool read_threshold(struct json drift, const char *name, int64_t *percent,
+			   struct error *err)
+{
+	struct json value = json_get_c(drift, name);
+
+	if (json_is(value, JSON_UNDEFINED))
+		return true;
+	*percent = 0;
+	return json_is(value, JSON_NULL) ||
+	       read_share(value, "drift", "{\"count\", \"fields\"}, each from 0.01 to 1, or null", 1,
+			  percent, err);
+}
+
+static bool read_drift(struct json body, struct sync_job *job, struct error *err)
+{
+	static const char *const names[] = {"count", "fields"};
+	struct json value = json_get_c(body, "drift");
+
+	if (json_is(value, JSON_UNDEFINED))
+		return true;
+	if (json_is(value, JSON_NULL)) {
+		job->drop_percent = job->field_percent = 0;
+		return true;
+	}
+	if (!has_only(value, names, 2))
+		return refuse(err, "drift", "{\"count\", \"fields\"}, each from 0.01 to 1, or null");
+	return read_threshold(value, "count", &job->drop_percent, err) &&
+	       read_threshold(value, "fields", &job->field_percent, err);
+}
+
+/* --- the window ------------------------------------------------------------------------------ */
+
+static const char window_allowed[] =
+	"{\"from\": \"22:00\", \"to\": \"06:00\", \"time_zone\": \"UTC\" or \"+02:00\"}, or null";
+
+/* "22:00" */
+static bool read_minutes(struct str text, int64_t *minutes)
+{
+	int64_t hour, minute;
+
+	if (text.len != 5 || text.data[2] != ':' || !str_to_int64(str_slice(text, 0, 2), &hour) ||
+	    !str_to_int64(str_slice(text, 3, 5), &minute) || hour < 0 || hour > 23 || minute < 0 ||
+	    minute > 59)
+		return false;
+	*minutes = hour * 60 + minute;
+	return true;
+}
+
+static bool read_offset(struct str text, int64_t *minutes)
+{
+	*minutes = 0;
+	if (text.len == 0 || str_equal_c(text, "UTC") || str_equal_c(text, "Z"))
+		return true;
+	if ((text.data[0] != '+' && text.data[0] != '-') ||
+	    !read_minutes(str_slice(text, 1, text.len), minutes) || *minutes > 14 * 60)
+		return false;
+	if (text.data[0] == '-')
+		*minutes = -*minutes;
+	return true;
+}
+
+static bool read_window(struct json body, struct sync_window *window, struct error *err)
+{
+	static const char *const names[] = {"from", "to", "time_zone"};
+	struct json value = json_get_c(body, "window");
+
+	if (json_is(value, JSON_UNDEFINED))
+		return true;
+	*window = (struct sync_window){0};
+	if (json_is(value, JSON_NULL))
+		return true;
+	if (!has_only(value, names, 3) ||
+	    !read_minutes(json_get_str(value, "from"), &window->from_minute) ||
+	    !read_minutes(json_get_str(value, "to"), &window->to_minute) ||
+	    !read_offset(json_get_str(value, "time_zone"), &window->offset_minutes))
+		return refuse(err, "window", window_allowed);
+	return true;
+}
+
+bool sync_window_is_open(const struct sync_window *window, int64_t at_ms, int64_t *opens_ms)
+{
+	const int64_t minute_ms = 60000, day_ms = 86400000;
+	int64_t local_ms = at_ms + window->offset_minutes * minute_ms;
+	int64_t day = local_ms / day_ms * day_ms;
+	int64_t minute = (local_ms - day) / minute_ms;
+	bool is_over_midnight = window->from_minute > window->to_minute;
+	bool is_open = window->from_minute == window->to_minute ||
+		       (is_over_midnight ? minute >= window->from_minute || minute < window->to_minute
+					 : minute >= window->from_minute && minute < window->to_minute);
+
+	*opens_ms = at_ms;
+	if (is_open)
+		return true;
+	*opens_ms = day + window->from_minute * minute_ms - window->offset_minutes * minute_ms;
+	if (*opens_ms <= at_ms)
+		*opens_ms += day_ms;
+	return false;
+}
+
+static struct json show_minutes(struct arena *arena, int64_t minutes)
+{
+	return json_string(arena_format(arena, "%02d:%02d", (int)(minutes / 60), (int)(minutes % 60)));
+}
+
+static struct json show_window(struct arena *arena, const struct sync_window *window)
+{
+	int64_t offset = window->offset_minutes;
+	struct json_builder out;
+
+	if (window->from_minute == window->to_minute)
+		return json_null();
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("from"), show_minutes(arena, window->from_minute));
+	json_builder_set(&out, STR("to"), show_minutes(arena, window->to_minute));
+	json_builder_set(&out, STR("time_zone"),
+			 offset == 0 ? json_string_c("UTC")
+				     : json_string(arena_format(
+					       arena, "%c%02d:%02d", offset < 0 ? '-' : '+',
+					       (int)(offset < 0 ? -offset : offset) / 60,
+					       (int)(offset < 0 ? -offset : offset) % 60)));
+	return json_builder_object(&out);
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+bool sync_job_read(struct json body, struct sync_job *job, struct error *err)
+{
+	return read_seconds(body, "interval_s", &job->interval_ms, err) &&
+	       read_seconds(body, "full_interval_s", &job->full_interval_ms, err) &&
+	       read_mode(body, &job->mode, err) &&
+	       read_flag(body, "expand", &job->is_expanded, err) &&
+	       read_flag(body, "initial_events", &job->tells_first, err) &&
+	       read_window(body, &job->window, err) &&
+	       read_rate_share(body, &job->share_percent, err) && read_drift(body, job, err);
+}
+
+static struct json show_percent(int64_t percent)
+{
+	return percent == 0 ? json_null() : json_number((double)percent / 100);
+}
+
+struct json sync_job_config(struct arena *arena, const struct sync_job *job)
+{
+	struct json_builder out, drift;
+
+	json_builder_init(&drift, arena);
+	json_builder_set(&drift, STR("count"), show_percent(job->drop_percent));
+	json_builder_set(&drift, STR("fields"), show_percent(job->field_percent));
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("interval_s"), json_int(job->interval_ms / 1000));
+	json_builder_set(&out, STR("full_interval_s"), json_int(job->full_interval_ms / 1000));
+	json_builder_set(&out, STR("mode"), json_string_c(modes[job->mode]));
+	json_builder_set(&out, STR("expand"), json_bool(job->is_expanded));
+	json_builder_set(&out, STR("initial_events"), json_bool(job->tells_first));
+	json_builder_set(&out, STR("window"), show_window(arena, &job->window));
+	json_builder_set(&out, STR("rate_share"), json_number((double)job->share_percent / 100));
+	json_builder_set(&out, STR("drift"), json_builder_object(&drift));
+	return json_builder_object(&out);
+}

@@ -1,0 +1,125 @@
+/* One run under way. Private to this room. */
+#ifndef ATS_SYNC_FLIGHT_H
+#define ATS_SYNC_FLIGHT_H
+
+#include "ats/sync/parts.h"
+
+/* How a run, or a part of it, ends. */
+enum flight_end {
+	FLIGHT_DONE,
+	FLIGHT_FAILED,	/* flight->err tells */
+	FLIGHT_LEFT,	/* it goes on later: the job is paused, its window closed, the server ends */
+	FLIGHT_STOPPED, /* it was given up */
+	FLIGHT_GONE,	/* somebody else has the job, or there is none any more */
+};
+
+/* Which records were met: bits by their number. */
+struct seen {
+	unsigned char *bits;
+	size_t bytes;
+	bool *is_dirty; /* per chunk: not in the store as it is */
+	size_t chunks;
+};
+enum { SEEN_CHUNK_BYTES = 4096 };
+
+/* In how many records each field was told. */
+enum { SHARES_MAX = 64 };
+struct shares {
+	struct str names[SHARES_MAX];
+	int64_t counts[SHARES_MAX];
+	size_t count;
+};
+
+/* Where a run is. */
+enum flight_phase { PHASE_LIST, PHASE_MISSING };
+struct whereabouts {
+	enum flight_phase phase;
+	int64_t parent;	 /* number of the last record of the parent that is done */
+	int64_t after;	 /* missing ones up to this number are done */
+	int64_t checked; /* missing ones that were asked for one by one */
+	int64_t pages;	 /* of the list */
+	bool is_atomic;	 /* the whole list was one answer of the ATS */
+	size_t cursor_len;
+	char cursor[SYNC_CURSOR_BYTES_MAX];
+};
+
+struct sync_flight {
+	struct sync_task task;
+	struct sync_runner *runner;
+	struct syncs *syncs;
+	const struct operation_services *services;
+	struct sync_claim *claim;
+	struct arena arena; /* of the run */
+	struct sync_job job;
+	struct sync_run run;
+	struct account account;
+	const struct unified_resource *resource;
+	struct copy_place place;
+	struct copy_state before; /* of the copy, when the run began */
+	struct whereabouts at;
+	struct seen seen;
+	struct shares shares;
+	struct str since;	   /* an incremental run's filter value; empty: none */
+	struct str since_name;
+	bool is_by_creation;
+	int64_t mark_ms;
+	int64_t told_ms; /* of the last checkpoint */
+	int64_t retry_ms; /* the run failed, and is not to be begun again before */
+	bool is_resumed;
+	const char *reason; /* of a failure that is none of the ATS: "deletion_guard"; NULL */
+	struct error err;
+	struct str remote; /* what the ATS said */
+};
+
+/* --- page.c ---------------------------------------------------------------------------------- */
+
+/* A list or a get, tried until it succeeds, it is no use, or the run is to end. The arena is begun
+ * anew for each try; whatever happens, it is the caller's to finish. */
+enum flight_end flight_ask(struct sync_flight *flight, struct arena *arena,
+			   const struct operation *operation, struct operation_result *result,
+			   int64_t *read_ms);
+/* All pages of the list from flight->at on, into the copy. `filters`: with these. */
+enum flight_end flight_list(struct sync_flight *flight, const struct operation_filter *filters,
+			    size_t filter_count);
+/* Is the run to end? */
+enum flight_end flight_look(struct sync_flight *flight);
+
+/* --- checkpoint.c ---------------------------------------------------------------------------- */
+
+bool seen_has(const struct seen *seen, int64_t number);
+void seen_mark(struct seen *seen, int64_t number);
+bool seen_load(struct syncs *syncs, struct arena *arena, const struct sync_job *job,
+	       struct seen *seen, struct error *err) MUST_CHECK;
+void seen_finish(struct seen *seen);
+/* The run as it would be after `records` more with these counts: its row, refused where somebody
+ * else has the job, and what has been seen since the last time. */
+void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t records,
+		       const struct copy_counts *counts, const struct store_statement **list,
+		       size_t *count);
+/* Once they are written. */
+void flight_told(struct sync_flight *flight);
+/* Writes them by themselves. False when the job is not ours any more, or the store fails: then
+ * *end says how it ends. */
+bool flight_checkpoint(struct sync_flight *flight, enum flight_end *end);
+bool whereabouts_read(struct json value, struct whereabouts *at);
+bool shares_read(struct arena *arena, struct str text, struct shares *shares);
+void shares_count(struct arena *arena, struct shares *shares, struct json record);
+
+/* --- missing.c ------------------------------------------------------------------------------- */
+
+/* After a sweep: what of the copy it has not met. */
+enum flight_end flight_missing(struct sync_flight *flight);
+
+/* --- parent.c -------------------------------------------------------------------------------- */
+
+/* The list under each record of the parent resource; an incremental run takes those only that
+ * have changed. */
+enum flight_end flight_each(struct sync_flight *flight);
+
+/* --- drift.c --------------------------------------------------------------------------------- */
+
+/* Events of what is strange about a full run against the one before; adds them to the list. */
+bool flight_drift(struct sync_flight *flight, struct arena *arena,
+		  struct store_statement *statements, size_t *count, struct error *err) MUST_CHECK;
+
+#endif
