@@ -143,11 +143,30 @@ static void change_one(struct world *world, struct arena *arena)
 	}
 }
 
+void ats_step(struct world *world, size_t changes)
+{
+	struct arena arena;
+	struct json reply;
+
+	arena_init(&arena, 256 * MIB);
+	struct str body = arena_format(&arena, "{\"changes\":%zu}", changes);
+	int status = ats_ask(world, &arena, HTTP_POST, "/sandbox/step", body, &reply);
+	trace("%lld step: %.*s", (long long)world->time.now_ns, STR_ARGS(json_text(&arena, reply)));
+	if (status != 200)
+		die("the sandbox makes no step: %d", status);
+	world->life.changes += changes;
+	arena_finish(&arena);
+}
+
 void ats_live(struct world *world, size_t changes)
 {
 	struct arena arena;
 
 	for (size_t i = 0; i < changes; i++) {
+		if (chance(&world->chance, 2)) {
+			ats_step(world, 1);
+			continue;
+		}
 		arena_init(&arena, 64 * MIB);
 		change_one(world, &arena);
 		arena_finish(&arena);

@@ -249,8 +249,9 @@ static void finish(struct world *world)
 	loop_sleep_ms(300000);
 	arena_init(&arena, 256 * MIB);
 	sweep(world);
-	find_gone(world, read_live(world, &arena, candidates));
-	check_copy(world, candidates, read_live(world, &arena, candidates));
+	find_gone(world, read_live(world, &arena, candidates, false));
+	check_copy(world, candidates, read_live(world, &arena, candidates, false),
+		   json_undefined());
 	check_events(world);
 	check_steps(world, &arena);
 	arena_finish(&arena);

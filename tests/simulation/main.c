@@ -230,7 +230,8 @@ static int run(const struct options *options)
 
 /* --- arguments ------------------------------------------------------------------------------- */
 
-static const struct scenario *const scenarios[] = {&scenario_reads, &scenario_copies};
+static const struct scenario *const scenarios[] = {&scenario_reads, &scenario_copies,
+						   &scenario_syncs};
 
 static const struct scenario *find_scenario(const char *name)
 {

@@ -61,5 +61,14 @@ bool program_start(struct world *world)
 	};
 	program->bell = event_bell_create(program->store);
 	program->copies = copies_create(program->store, world->model, clock);
+	program->syncs = syncs_create(&(struct sync_options){
+		.store = program->store,
+		.copies = program->copies,
+		.accounts = program->accounts,
+		.connectors = &world->connectors,
+		.model = world->model,
+		.clock = clock,
+		.random = random,
+	});
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "ats/event/event.h"
 #include "ats/operation/operation.h"
 #include "ats/schema/schema.h"
+#include "ats/sync/sync.h"
 #include "base/log.h"
 
 enum { MS_NS = 1000000, KIB = 1024, MIB = 1024 * 1024 };
@@ -147,6 +148,8 @@ struct program {
 	struct operation_services services;
 	struct event_bell *bell;
 	struct copies *copies;
+	struct syncs *syncs;
+	struct sync_runner runner; /* of scenarios that have one */
 };
 
 struct life {
@@ -204,6 +207,7 @@ struct world {
 	uint64_t kills;
 	uint64_t kills_left;
 	uint64_t events; /* at the end */
+	uint64_t record_events; /* of them, those which tell of records */
 	void *state; /* the scenario's */
 };
 extern struct world the_world;
@@ -224,21 +228,26 @@ int ats_ask(struct world *world, struct arena *arena, enum http_method method, c
 	    struct str body, struct json *reply);
 /* 0 when it is no whole number. */
 int64_t to_int(struct json value);
+/* So many things happen at the ATS by themselves, as the sandbox has them. */
+void ats_step(struct world *world, size_t changes);
 /* Makes so many changes at the ATS. */
 void ats_live(struct world *world, size_t changes);
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
-/* All living records of a resource as the unified API gives them now. Waits; all must be calm. */
-struct json read_live(struct world *world, struct arena *arena, const char *resource);
+/* All living records of a resource as the unified API gives them now, each fetched whole with
+ * `expand`. Waits; all must be calm. */
+struct json read_live(struct world *world, struct arena *arena, const char *resource, bool expand);
 struct copy_place place_of(const struct world *world, const char *resource);
 /* The events: their numbers and each record's versions without a gap, each told in an order that can
  * be, and what they tell together is what the copy has. */
 void check_events(struct world *world);
-/* The copy has these records, as far as `live` tells them, and no others. */
-void check_copy(struct world *world, const char *resource, struct json live);
+/* The copy has these records, as far as `live` tells them, and no others. `whole` has them as each
+ * is told by itself, where the copy may have it from there; else undefined. */
+void check_copy(struct world *world, const char *resource, struct json live, struct json whole);
 
 extern const struct scenario scenario_reads;
 extern const struct scenario scenario_copies;
+extern const struct scenario scenario_syncs;
 
 #endif
