@@ -10,7 +10,8 @@ from harness import TENON, Case, Client, create_key, link_account
 # environment's. A new kind of thing must be told here: the test fails on what it cannot place.
 THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token",
           "/environment/{id}": "environment", "/mcp/account/{id}": "account",
-          "/sync-job/{id}": "sync job", "/sync-job-run/{id}": "sync run"}
+          "/sync-job/{id}": "sync job", "/sync-job-run/{id}": "sync run",
+          "/webhook/{id}": "webhook"}
 # Things within an account: the path's {id} is the account's.
 WITHIN = {"mcp_id": "MCP server"}
 OF_THE_ATS = ("/unified/", "/proxy/")
@@ -29,6 +30,7 @@ OF_THE_REQUEST = ("date", "x-request-id", "server-timing")
 BODIES = {
     "/integrated-account/{id}/overrides/test": {"resource": "candidates", "record": {}},
     "/integrated-account/{id}/overrides/{resource}": {"response": {"name": "name"}},
+    "/webhook/{id}/replay": {"after": 0},
 }
 
 
@@ -146,7 +148,9 @@ class Isolation(Case):
         status, _, server = self.other.request("POST", f"/integrated-account/{account}/mcp", {})
         self.assertEqual(status, 201, server)
         job, run = self.sync_of_other(account)
-        return {"sync job": job, "sync run": run, "account": account, "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
+        status, _, webhook = self.other.request("POST", "/webhook", {"url": "https://a.example/"})
+        self.assertEqual(status, 201, webhook)
+        return {"sync job": job, "sync run": run, "account": account, "webhook": webhook["id"], "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
                 "link token": token["id"],
                 "environment": self.other.get("/integrated-account/" + account)[2]["environment_id"]}
 
@@ -199,7 +203,7 @@ class Isolation(Case):
     def state_of_other(self):
         """What there is in the other environment, told by its own key."""
         found = [self.other.get(path) for path in ("/integrated-account", "/api-token",
-                                                   "/link-token", "/environment/overrides")]
+                                                   "/link-token", "/environment/overrides", "/webhook")]
         self.assertEqual({status for status, _, _ in found}, {200})
         for item in itertools.chain(*(body["result"] for _, _, body in found)):
             item.pop("last_used_at", None)

@@ -9,7 +9,7 @@
 static const struct cli_command *const commands[] = {
 	&cmd_serve,	 &cmd_demo,    &cmd_sandbox,   &cmd_environment, &cmd_key,
 	&cmd_link_token, &cmd_account, &cmd_oauth_app, &cmd_override,	 &cmd_event,
-	&cmd_log,	 &cmd_vault,   &cmd_audit,     &cmd_call,	 &cmd_jsonata,
+	&cmd_log,	 &cmd_webhook, &cmd_vault,   &cmd_audit,     &cmd_call,	 &cmd_jsonata,
 	&cmd_connector,	 &cmd_openapi, &cmd_mcp,       &cmd_mcp_server,
 	&cmd_export,
 };

@@ -4,6 +4,7 @@
 
 #include "app/cli/commands.h"
 #include "ats/calls/calls.h"
+#include "ats/webhook/webhook.h"
 #include "base/log.h"
 
 enum { CERTIFICATE_LOOK_S = 2 };
@@ -27,6 +28,10 @@ static const struct cli_option options[] = {
 	 "the authorization server that clients of the MCP servers are told of at the root"},
 	{"call-timeout", "SECONDS", false, "how long one call may take in all (default: 60)"},
 	{"log-days", "DAYS", false, "how long calls are kept in the log (default: 30; 0: not at all)"},
+	{"webhook-retries", "DELAY,…", false,
+	 "when a webhook's message is sent again, as 5s,5m,2h (default: over 75 hours)"},
+	{"webhook-timeout", "SECONDS", false,
+	 "how long a webhook's endpoint may take to answer (default: 15)"},
 	{"allow-dumps", NULL, false, "let the process be dumped and debugged by its user"},
 	{"log-level", "LEVEL", false, "debug, info, warning, error or silent (default: info)"},
 };
@@ -78,6 +83,55 @@ static bool read_mcp(struct cli *cli, struct server_options *server, struct erro
 			       "--mcp-issuer must be the URL of an authorization server");
 }
 
+/* "5s", "5m", "2h" */
+static bool read_delay(struct str text, int64_t *ms)
+{
+	int64_t number, unit;
+
+	if (text.len < 2)
+		return false;
+	switch (text.data[text.len - 1]) {
+	case 's':
+		unit = 1000;
+		break;
+	case 'm':
+		unit = 60 * 1000;
+		break;
+	case 'h':
+		unit = 60 * 60 * 1000;
+		break;
+	default:
+		return false;
+	}
+	if (!str_to_int64(str_slice(text, 0, text.len - 1), &number) || number < 1 ||
+	    number > WEBHOOK_DELAY_S_MAX * 1000 / unit)
+		return false;
+	*ms = number * unit;
+	return true;
+}
+
+static bool read_webhooks(struct cli *cli, struct server_options *server, struct error *err)
+{
+	struct str rest = str_from_c(cli_value(cli, "webhook-retries"));
+	int64_t *delays = arena_array(&cli->arena, WEBHOOK_ATTEMPTS_MAX, sizeof *delays);
+	int64_t timeout;
+
+	if (!cli_number(cli, "webhook-timeout", 1, 30, 0, &timeout, err))
+		return false;
+	server->webhook_timeout_ms = timeout * 1000;
+	server->webhook_delays_ms = delays;
+	while (rest.len > 0) {
+		struct str text = str_trim(str_cut(&rest, ','));
+
+		if (server->webhook_delay_count == WEBHOOK_ATTEMPTS_MAX ||
+		    !read_delay(text, &delays[server->webhook_delay_count++]))
+			return error_set_field(err, ERROR_INVALID, "webhook-retries", "DELAY,…",
+					       "--webhook-retries wants at most 20 delays of at "
+					       "most seven days, such as 5s,5m,2h");
+	}
+	return true;
+}
+
 static bool read_options(struct cli *cli, struct server_options *server,
 			 struct server_base_url *base_urls, struct error *err)
 {
@@ -85,7 +139,7 @@ static bool read_options(struct cli *cli, struct server_options *server,
 	const char *listen;
 
 	if (!set_log_level(cli, err) || !server_options_read(cli, server, base_urls, err) ||
-	    !read_mcp(cli, server, err) ||
+	    !read_mcp(cli, server, err) || !read_webhooks(cli, server, err) ||
 	    !cli_number(cli, "workers", 1, 256, 0, &workers, err) ||
 	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err) ||
 	    !cli_number(cli, "log-days", 0, CALLS_DAYS_MAX, CALLS_DAYS_DEFAULT, &server->log_days,

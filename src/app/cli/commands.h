@@ -24,6 +24,7 @@ extern const struct cli_command cmd_override;
 extern const struct cli_command cmd_sandbox;
 extern const struct cli_command cmd_serve;
 extern const struct cli_command cmd_vault;
+extern const struct cli_command cmd_webhook;
 extern const struct cli_command cmd_audit;
 
 /* Fills the options which `serve` and the commands without a server share; `base_urls` is room

@@ -300,6 +300,25 @@ static void open_syncs(struct server *server)
 	});
 }
 
+static void open_webhooks(struct server *server, const struct server_options *options)
+{
+	const struct webhooks_options webhooks = {
+		.store = server->store,
+		.vault = server->vault,
+		.accounts = server->accounts,
+		.model = server->model,
+		.bell = server->bell,
+		.clock = clock_system(),
+		.random = random_system(),
+		.delays_ms = options->webhook_delays_ms,
+		.delay_count = options->webhook_delay_count,
+		.timeout_ms = options->webhook_timeout_ms,
+		.allows_http = server->reach.allows_http || server->reach.range_count > 0,
+	};
+
+	server->webhooks = webhooks_create(&webhooks);
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
@@ -347,6 +366,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	if (server->calls == NULL)
 		return false;
 	open_mcp(server, options);
+	open_webhooks(server, options);
 	server->router = make_router(&server->arena);
 	server->discovery = discovery_create(&server->arena, server->model, &server->connectors,
 					     &server->aliases, TENON_VERSION, err);
@@ -391,6 +411,8 @@ static void share_descriptors(struct server *server)
 	if (server->limits.connections_max > half + DESCRIPTORS_OWN)
 		server->limits.connections_max = half + DESCRIPTORS_OWN;
 	server->calls_max = (half - DESCRIPTORS_OWN * 2) / server->worker_count;
+	server->hooks_max = server->calls_max / 4 + 1;
+	server->calls_max -= server->hooks_max - 1;
 }
 
 struct server *server_open(const struct server_options *options, struct error *err)
@@ -492,6 +514,7 @@ void server_close(struct server *server)
 	accounts_destroy(server->accounts);
 	vault_destroy(server->vault);
 	store_close(server->store);
+	webhooks_destroy(server->webhooks);
 	event_bell_destroy(server->bell);
 	arena_finish(&server->arena);
 	free(server);

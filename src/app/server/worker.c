@@ -102,6 +102,8 @@ static void init_doors(struct worker *worker)
 		.copies = server->copies,
 		.syncs = server->syncs,
 		.bell = server->bell,
+		.webhooks = server->webhooks,
+		.hook_client = worker->hook_client,
 		.counts = &server->door_counts,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,
@@ -111,6 +113,25 @@ static void init_doors(struct worker *worker)
 		.dispatch = dispatch,
 	};
 	worker->handler = (struct http_handler){worker_handle, refuse, worker, stream_max};
+}
+
+static bool open_hook_client(struct worker *worker, struct error *err)
+{
+	const struct http_client_options options = {
+		.user_agent = "tenon/" TENON_VERSION,
+		.calls_max = worker->server->hooks_max,
+		.reach = &worker->server->reach,
+	};
+
+	worker->hook_client = http_client_create(worker->loop, &options, err);
+	worker->hooks = (struct webhook_runner){
+		.webhooks = worker->server->webhooks,
+		.loop = worker->loop,
+		.client = worker->hook_client,
+		.index = worker->index,
+		.of = worker->server->worker_count,
+	};
+	return worker->hook_client != NULL;
 }
 
 bool worker_init(struct worker *worker, struct server *server, size_t index, struct error *err)
@@ -126,7 +147,7 @@ bool worker_init(struct worker *worker, struct server *server, size_t index, str
 	if (worker->loop == NULL)
 		return false;
 	worker->client = http_client_create(worker->loop, &options, err);
-	if (worker->client == NULL)
+	if (worker->client == NULL || !open_hook_client(worker, err))
 		return false;
 	init_doors(worker);
 	return true;
@@ -138,10 +159,13 @@ void worker_finish(struct worker *worker)
 		return;
 	http_server_destroy(worker->listener);
 	http_server_destroy(worker->local);
+	webhook_runner_finish(&worker->hooks);
+	http_client_destroy(worker->hook_client);
 	http_client_destroy(worker->client);
 	loop_destroy(worker->loop);
 	worker->listener = NULL;
 	worker->local = NULL;
+	worker->hook_client = NULL;
 	worker->client = NULL;
 	worker->loop = NULL;
 }
@@ -183,6 +207,7 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 	worker->runner = (struct sync_runner){
 		.syncs = server->syncs, .services = &worker->services, .loop = worker->loop};
 	sync_runner_start(&worker->runner);
+	webhook_runner_start(&worker->hooks);
 	if (pthread_create(&worker->thread, NULL, run, worker) != 0)
 		return error_set(err, ERROR_UNAVAILABLE, "no thread for a worker is to be had");
 	return true;
@@ -191,7 +216,8 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 static size_t count_active(const struct worker *worker)
 {
 	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running +
-			worker->runner.active;
+			worker->runner.active +
+			webhook_runner_active(&worker->hooks);
 
 	if (worker->listener != NULL)
 		active += http_server_active(worker->listener);
@@ -209,6 +235,7 @@ static void drain(void *context)
 		http_server_quiesce(worker->local);
 	oauth_sweep_stop(&worker->sweep);
 	sync_runner_stop(&worker->runner);
+	webhook_runner_stop(&worker->hooks);
 	while (count_active(worker) > 0 && loop_now_ns(worker->loop) < end_ns)
 		loop_sleep_ms(DRAIN_STEP_MS);
 	worker->is_stuck = count_active(worker) > 0;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "app/server/server.h"
+#include "ats/webhook/webhook.h"
 #include "ats/sync/sync.h"
 #include "front/mcp/mcp.h"
 
@@ -29,6 +30,7 @@ struct server {
 	struct event_bell *bell;
 	struct copies *copies;
 	struct syncs *syncs;
+	struct webhooks *webhooks;
 	const struct link_files *link_files;
 	const struct http_router *router;
 	struct operation_counts operation_counts;
@@ -43,6 +45,7 @@ struct server {
 	size_t worker_count;
 	int64_t call_timeout_ms;
 	size_t calls_max;       /* to ATSs at once, per worker */
+	size_t hooks_max;       /* to endpoints of webhooks */
 	struct http_tls *tls; /* NULL: not encrypted */
 	struct http_server_limits limits;
 	int64_t started_ms;
@@ -56,6 +59,7 @@ struct worker {
 	pthread_t thread;
 	struct loop *loop;
 	struct http_client *client;
+	struct http_client *hook_client; /* for webhooks: no call to an ATS waits for them */
 	struct http_server *listener;
 	struct http_server *local; /* the unix socket, first worker only */
 	struct http_handler handler;
@@ -63,6 +67,7 @@ struct worker {
 	struct door door;
 	struct oauth_sweep sweep; /* first worker only */
 	struct sync_runner runner;
+	struct webhook_runner hooks;
 	bool is_stuck; /* requests outlived the drain: what they use is left to the process's end */
 };
 

@@ -32,22 +32,46 @@ struct event_new {
 /* The statement which goes with the others of a write. */
 struct store_statement event_statement(struct arena *arena, const struct event_new *event);
 
+/* Which events are wanted. Lists are JSON arrays of texts; empty texts: all. */
 struct event_query {
 	struct str environment_id;
 	int64_t after;	       /* number; 0: from the first */
+	int64_t until;	       /* the last that is wanted; 0: no end */
 	size_t limit;	       /* 1 to 1000 */
-	struct str account_id; /* empty: of all */
-	struct str type;       /* empty: all */
+	struct str account_id; /* one; found by an index, as records are */
+	struct str resource;
+	struct str record_id;  /* with account_id and resource: by an index */
+	struct str types;      /* list of names, "record:*" and "*" among them */
+	struct str resources;  /* list; what is about no record passes */
+	struct str accounts;   /* list */
 };
-/* In the order of their numbers. */
+struct event_page {
+	struct event *items; /* in the order of their numbers */
+	size_t count;
+	int64_t seen;	     /* all up to this number was looked at */
+	bool is_end;	     /* there was nothing behind it */
+};
+/* No more than some thousand events are looked at in one go: a page may have few events, or none,
+ * and not be the end. */
+bool event_read(struct store *store, struct arena *arena, const struct event_query *query,
+		struct event_page *page, struct error *err) MUST_CHECK;
+/* The events of that page. */
 bool event_list(struct store *store, struct arena *arena, const struct event_query *query,
 		struct event **list, size_t *count, struct error *err) MUST_CHECK;
+/* One by its number; ERROR_NOT_FOUND. */
+bool event_get(struct store *store, struct arena *arena, struct str environment_id,
+	       int64_t number, struct event *out, struct error *err) MUST_CHECK;
+/* The number of the latest; 0: there is none. */
+bool event_newest(struct store *store, struct arena *arena, struct str environment_id,
+		  int64_t *number, struct error *err) MUST_CHECK;
 
 /* As everybody is told of it, by the API and by webhooks: {"id": "evt_…", "number", "event",
  * "environment_id", "integrated_account_id", "resource", "record_id", "version", "payload",
  * "created_at"}. The id is the same whenever and wherever it is told. */
 struct json event_json(struct arena *arena, struct str environment_id, const struct event *event);
 struct str event_id(struct arena *arena, struct str environment_id, int64_t number);
+/* The number in an id of this environment's; false when it is none. */
+bool event_read_id(struct str environment_id, struct str id, int64_t *number) MUST_CHECK;
 
 /* Rings when events were committed, of whatever environment. Shared by all workers. */
 struct event_bell;

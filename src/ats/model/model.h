@@ -177,4 +177,14 @@ struct json model_conform(const struct model_resource *resource, struct arena *a
 			  const struct json *mapped, const bool *is_absent, struct json remote,
 			  size_t *misfits);
 
+/* --- personal data ---------------------------------------------------------------------------- */
+
+/* Masks are words for kinds ("contact") or names of fields. */
+bool model_is_masked(const struct str *masks, size_t count, struct str name, enum model_pii kind);
+/* The record with "[masked]" in place of texts that are masked, null in place of what is no text,
+ * and without remote_data. Ids stay. Of a resource that is not known (NULL) names alone are masked.
+ * Without masks it is the record itself. */
+struct json model_mask(struct arena *arena, const struct model_resource *resource,
+		       const struct str *masks, size_t count, struct json record);
+
 #endif

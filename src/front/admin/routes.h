@@ -28,6 +28,9 @@ admin_handler admin_create_mcp_server, admin_list_mcp_servers, admin_show_mcp_se
 admin_handler admin_create_sync_job, admin_list_sync_jobs, admin_show_sync_job,
 	admin_change_sync_job, admin_remove_sync_job, admin_run_sync_job, admin_pause_sync_job,
 	admin_start_sync_job, admin_stop_sync_job, admin_list_sync_runs, admin_show_sync_run;
+admin_handler admin_create_webhook, admin_list_webhooks, admin_show_webhook, admin_change_webhook,
+	admin_remove_webhook, admin_pause_webhook, admin_resume_webhook, admin_rotate_webhook,
+	admin_test_webhook, admin_replay_webhook, admin_list_deliveries;
 admin_handler admin_create_link_token, admin_list_link_tokens, admin_revoke_link_token;
 
 /* An authorised administrator of one environment; a local caller must have named it. */

@@ -2,6 +2,7 @@
  * key and the audit log, which are of all environments, are the operator's of the machine. */
 #include "ats/link/link.h"
 #include "ats/mcp/mcp.h"
+#include "ats/webhook/webhook.h"
 #include "front/admin/routes.h"
 
 enum { LINES_DEFAULT = 100, LINES_MAX = 10000 };
@@ -100,6 +101,7 @@ static bool revoke(const struct door *door, struct http_exchange *exchange, stru
 	if (!admin_authorise(door, exchange, &caller, err) ||
 	    !links_revoke(door->links, caller.environment_id, err) ||
 	    !mcp_servers_revoke(door->mcp_servers, caller.environment_id, err) ||
+	    !webhooks_revoke(door->webhooks, caller.environment_id, err) ||
 	    !accounts_revoke(door->services->accounts, caller.environment_id, &count, err))
 		return false;
 	json_builder_init(&item, exchange->arena);

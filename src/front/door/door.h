@@ -22,6 +22,7 @@ struct mcp_door;   /* front/mcp's own */
 struct copies;	   /* ats/copy */
 struct syncs;	   /* ats/sync */
 struct event_bell; /* ats/event */
+struct webhooks;   /* ats/webhook */
 
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
@@ -38,6 +39,8 @@ struct door {
 	struct copies *copies;
 	struct syncs *syncs;
 	struct event_bell *bell;
+	struct webhooks *webhooks;
+	struct http_client *hook_client; /* for calls of webhooks' endpoints */
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */

@@ -170,25 +170,9 @@ static enum model_pii native_kind(const struct trim *trim, const struct place *p
 	return place->kind;
 }
 
-/* The word for a kind is never a member's name: departments have a `name`, too. */
-static bool is_kind(struct str mask)
-{
-	for (size_t i = 0; model_pii_names[i] != NULL; i++)
-		if (str_equal_c(mask, model_pii_names[i]))
-			return true;
-	return false;
-}
-
 static bool is_masked(const struct trim *trim, struct str name, enum model_pii kind)
 {
-	for (size_t i = 0; i < trim->server->mask_count; i++) {
-		struct str mask = trim->server->masks[i];
-
-		if ((str_equal(mask, name) && !is_kind(mask)) ||
-		    (kind != MODEL_PII_NONE && str_equal_c(mask, model_pii_names[kind])))
-			return true;
-	}
-	return false;
+	return model_is_masked(trim->server->masks, trim->server->mask_count, name, kind);
 }
 
 /* What is masked of an object is masked of all in it, but for ids: they tell nothing of a person,

@@ -141,6 +141,88 @@ static void what_is_no_event_does_not_ring(void **state)
 	event_bell_destroy(bell);
 }
 
+static size_t count_of(struct test *test, struct event_query query)
+{
+	struct event_page page;
+
+	query.environment_id = test->production;
+	query.limit = query.limit == 0 ? 1000 : query.limit;
+	assert_true(event_read(test->store, &test->arena, &query, &page, &test->err));
+	return page.count;
+}
+
+/* Of each filter what it lets pass, and no more. */
+static void filters_let_pass_what_they_name(void **state)
+{
+	struct test *test = *state;
+	struct event_query query = {0};
+
+	write_event(test, "7", 1);
+	write_event(test, "8", 1);
+	write_event(test, "7", 2);
+	assert_int_equal(count_of(test, query), 3);
+	query.types = STR("[\"record:*\"]");
+	assert_int_equal(count_of(test, query), 3);
+	query.types = STR("[\"a:b\",\"*\"]");
+	assert_int_equal(count_of(test, query), 3);
+	query.types = STR("[\"record\",\"record:creat\",\"ecord:*\",\"[r]ecord:*\"]");
+	assert_int_equal(count_of(test, query), 0);
+	query = (struct event_query){.resource = STR("candidates"), .record_id = STR("7")};
+	assert_int_equal(count_of(test, query), 2);
+	query.account_id = STR("an-account");
+	assert_int_equal(count_of(test, query), 2);
+	query.account_id = STR("acc_2");
+	assert_int_equal(count_of(test, query), 0);
+	query = (struct event_query){.resources = STR("[\"jobs\",\"offices\"]")};
+	assert_int_equal(count_of(test, query), 0);
+	query = (struct event_query){.accounts = STR("[\"an-account\"]"), .after = 1, .until = 2};
+	assert_int_equal(count_of(test, query), 1);
+}
+
+/* Events that no filter lets pass are looked at some thousand at a time. */
+static void a_page_without_events_need_not_be_the_end(void **state)
+{
+	struct test *test = *state;
+	struct event_query query = {.environment_id = test->production, .limit = 10};
+	struct event_page page;
+	size_t turns = 0;
+	const struct store_statement many = {
+		.sql = "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n"
+		       " WHERE i < 12000) INSERT INTO event (environment_id, number, type,"
+		       " account_id, payload, created_ms) SELECT environment_id, i, 'a:b', 'acc_1',"
+		       " '{}', 1 FROM n, event WHERE number = 1",
+		.changes_expected = -1,
+	};
+
+	write_event(test, "7", 1);
+	assert_true(store_write(test->store, &many, 1, &test->err));
+	query.types = STR("[\"b:c\"]");
+	do {
+		assert_true(event_read(test->store, &test->arena, &query, &page, &test->err));
+		assert_int_equal(page.count, 0);
+		assert_true(page.is_end || page.seen > query.after);
+		query.after = page.seen;
+		turns++;
+	} while (!page.is_end);
+	assert_int_equal(query.after, 12000);
+	assert_in_range(turns, 2, 5);
+}
+
+static void an_id_tells_the_number_to_its_own_environment(void **state)
+{
+	struct test *test = *state;
+	int64_t number;
+
+	assert_true(event_read_id(test->production,
+				  event_id(&test->arena, test->production, 42), &number));
+	assert_int_equal(number, 42);
+	assert_false(event_read_id(test->staging,
+				   event_id(&test->arena, test->production, 42), &number));
+	assert_false(event_read_id(test->production, STR("evt_"), &number));
+	assert_false(event_read_id(test->production,
+				   event_id(&test->arena, test->production, 0), &number));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +230,9 @@ int main(void)
 		TEST(an_event_is_told_with_the_same_words),
 		TEST(who_waits_hears_of_a_commit),
 		TEST(what_is_no_event_does_not_ring),
+		TEST(filters_let_pass_what_they_name),
+		TEST(a_page_without_events_need_not_be_the_end),
+		TEST(an_id_tells_the_number_to_its_own_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
