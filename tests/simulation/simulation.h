@@ -214,6 +214,8 @@ extern struct world the_world;
 
 /* Definitions, the ATS, the disk with its tables: the same for all seeds. */
 void world_prepare(struct world *world, const char *source, const struct scenario *scenario);
+/* The program is dead from now on. */
+void power_has_gone(void *context);
 /* One seed, to its end. */
 void world_run(struct world *world, uint64_t seed);
 

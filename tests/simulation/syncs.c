@@ -27,9 +27,8 @@ static void draw_job(struct world *world, struct sync_job *job)
 }
 
 /* In the first program that lives long enough. */
-static void make_jobs(void *context)
+static void make_jobs(struct world *world)
 {
-	struct world *world = context;
 	struct sync_job wanted, jobs[RESOURCES];
 	struct arena arena;
 	struct error err;
@@ -46,8 +45,118 @@ static void make_jobs(void *context)
 	}
 }
 
+/* --- who looks after them -------------------------------------------------------------------- */
+
+static struct sync_job *read_jobs(struct world *world, struct arena *arena, size_t *count)
+{
+	struct sync_query query = {.environment_id = world->environment.id, .limit = 100};
+	struct sync_job *jobs;
+	struct error err;
+
+	must(world, sync_job_list(world->program->syncs, arena, &query, &jobs, count, &err),
+	     "sync_job_list", &err);
+	return jobs;
+}
+
+static struct json candidate_ids(struct world *world, struct arena *arena, const char *which)
+{
+	struct json truth;
+
+	ats_ask(world, arena, HTTP_GET, "/sandbox/truth?collection=candidates", STR(""), &truth);
+	return json_get_c(truth, which);
+}
+
+static void hint(struct world *world, struct arena *arena, struct json ids)
+{
+	struct sync_hint *hints = arena_zero(arena, (ids.count + 1) * sizeof *hints);
+	struct environment *environment = &world->environment;
+	struct error err;
+	size_t taken;
+
+	for (size_t i = 0; i < ids.count; i++) {
+		hints[i].resource = STR("candidates");
+		hints[i].id = arena_format(arena, "%lld", (long long)to_int(json_at(ids, i)));
+	}
+	must(world,
+	     ids.count == 0 ||
+		     sync_take_hints(world->program->syncs, arena, environment->id,
+				     world->account.id, hints, ids.count, NULL, 0, &taken, &err),
+	     "sync_take_hints", &err);
+}
+
+static void hint_at_one(struct world *world, struct arena *arena)
+{
+	struct json ids = candidate_ids(world, arena, chance(&world->chance, 4) ? "deleted" : "ids");
+	struct json *one = arena_array(arena, 1, sizeof *one);
+
+	if (ids.count == 0)
+		return;
+	one[0] = json_at(ids, random_seeded_next(&world->chance) % ids.count);
+	hint(world, arena, json_array(one, 1));
+}
+
+static void do_something(struct world *world, struct arena *arena)
+{
+	struct syncs *syncs = world->program->syncs;
+	struct error err;
+	size_t count;
+	struct sync_job *jobs = read_jobs(world, arena, &count);
+
+	if (count == 0)
+		return;
+	struct sync_job *job = &jobs[random_seeded_next(&world->chance) % count];
+	switch (random_seeded_next(&world->chance) % 4) {
+	case 0:
+		must(world,
+		     sync_job_wish(syncs, job,
+				   SYNC_WISH_RUN | (chance(&world->chance, 2) ? SYNC_WISH_FULL : 0),
+				   &err),
+		     "sync_job_wish", &err);
+		return;
+	case 1:
+		must(world,
+		     sync_job_set_state(syncs, job,
+					chance(&world->chance, 2) ? SYNC_PAUSED : SYNC_STOPPED, &err),
+		     "sync_job_set_state", &err);
+		loop_sleep_ms(between(&world->chance, 0, 20000));
+		must(world, sync_job_set_state(syncs, job, SYNC_ACTIVE, &err), "sync_job_set_state",
+		     &err);
+		return;
+	default:
+		hint_at_one(world, arena);
+	}
+}
+
+static void look_after(void *context)
+{
+	struct world *world = context;
+
+	make_jobs(world);
+	while (!world->is_calm && !world->network.is_dead) {
+		struct arena arena;
+
+		loop_sleep_ms(between(&world->chance, 0, 30000));
+		if (world->network.is_dead)
+			return;
+		arena_init(&arena, 16 * MIB);
+		do_something(world, &arena);
+		arena_finish(&arena);
+	}
+}
+
 static void begin(struct world *world)
 {
+	struct arena arena;
+	struct json reply;
+
+	arena_init(&arena, MIB);
+	struct str body = arena_format(&arena, "{\"skew\":%lld,\"equal_timestamps\":%s}",
+				       (long long)between(&world->chance, -45, 45),
+				       chance(&world->chance, 3) ? "true" : "false");
+	if (ats_ask(world, &arena, HTTP_PUT, "/sandbox/clock", body, &reply) != 200)
+		die("the clock of the sandbox cannot be set");
+	arena_finish(&arena);
+	world->state = calloc(1, sizeof(bool));
 	ats_step(world, (size_t)between(&world->chance, 0, 12));
 }
 
@@ -58,7 +167,7 @@ static void start(struct world *world)
 	program->runner = (struct sync_runner){
 		.syncs = program->syncs, .services = &program->services, .loop = program->loop};
 	sync_runner_start(&program->runner);
-	loop_spawn(program->loop, make_jobs, world);
+	loop_spawn(program->loop, look_after, world);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
@@ -89,15 +198,12 @@ static bool is_done(struct world *world, const struct sync_job *job, int64_t sin
 /* One after the other, as some look at the records of others. */
 static void run_all(struct world *world)
 {
-	struct sync_query query = {.environment_id = world->environment.id, .limit = 100};
-	struct sync_job *jobs;
 	struct arena arena;
 	struct error err;
 	size_t count;
 
 	arena_init(&arena, 16 * MIB);
-	must(world, sync_job_list(world->program->syncs, &arena, &query, &jobs, &count, &err),
-	     "sync_job_list", &err);
+	struct sync_job *jobs = read_jobs(world, &arena, &count);
 	if (count != RESOURCES)
 		broken("there are %zu jobs", count);
 	for (size_t k = 0; k < RESOURCES; k++) {
@@ -120,20 +226,18 @@ static void run_all(struct world *world)
 	arena_finish(&arena);
 }
 
-static void check_all(struct world *world)
+static void check_all(struct world *world, const char *only)
 {
-	struct sync_query query = {.environment_id = world->environment.id, .limit = 100};
-	struct sync_job *jobs;
 	struct arena arena;
-	struct error err;
 	size_t count;
 
 	arena_init(&arena, 256 * MIB);
-	must(world, sync_job_list(world->program->syncs, &arena, &query, &jobs, &count, &err),
-	     "sync_job_list", &err);
+	struct sync_job *jobs = read_jobs(world, &arena, &count);
 	for (size_t i = 0; i < count; i++) {
 		const char *resource = arena_c(&arena, jobs[i].resource);
 
+		if (only != NULL && strcmp(only, resource) != 0)
+			continue;
 		struct json live = read_live(world, &arena, resource, false);
 		struct json whole = json_undefined();
 
@@ -147,12 +251,52 @@ static void check_all(struct world *world)
 	check_events(world);
 }
 
+/* What was paused by a program that was killed then. */
+static void start_all(struct world *world)
+{
+	struct arena arena;
+	struct error err;
+	size_t count;
+
+	arena_init(&arena, 16 * MIB);
+	struct sync_job *jobs = read_jobs(world, &arena, &count);
+	for (size_t i = 0; i < count; i++)
+		if (jobs[i].state != SYNC_ACTIVE)
+			must(world,
+			     sync_job_set_state(world->program->syncs, &jobs[i], SYNC_ACTIVE, &err),
+			     "sync_job_set_state", &err);
+	arena_finish(&arena);
+}
+
+/* Hints alone bring all that they are about, and outlive the program that took them. */
+static void follow_hints(struct world *world)
+{
+	bool *has_hinted = world->state;
+	struct arena arena;
+
+	if (!*has_hinted) {
+		arena_init(&arena, 64 * MIB);
+		hint(world, &arena, candidate_ids(world, &arena, "ids"));
+		hint(world, &arena, candidate_ids(world, &arena, "deleted"));
+		arena_finish(&arena);
+		*has_hinted = true;
+		if (chance(&world->chance, 2)) {
+			power_has_gone(world);
+			stop_here();
+		}
+	}
+	loop_sleep_ms(240000);
+	check_all(world, "candidates");
+}
+
 static void finish(struct world *world)
 {
-	loop_sleep_ms(300000);
+	loop_sleep_ms(60000);
+	start_all(world);
+	follow_hints(world);
 	run_all(world);
 	run_all(world);
-	check_all(world);
+	check_all(world, NULL);
 	/* Nothing changes any more, and nothing is told. */
 	uint64_t told = world->record_events;
 	run_all(world);

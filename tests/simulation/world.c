@@ -56,7 +56,7 @@ static void prepare(void *context)
 	loop_stop(world->program->loop);
 }
 
-static void power_has_gone(void *context)
+void power_has_gone(void *context)
 {
 	struct world *world = context;
 
