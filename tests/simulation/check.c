@@ -161,6 +161,16 @@ void check_events(struct world *world)
 
 /* --- the copy -------------------------------------------------------------------------------- */
 
+/* A list has another picture of a person than their record has. Who hired is told by name where
+ * another record of the page refers to them, too. What a job counts changes without the job, and
+ * may be again what it was when the list was read: then the list does not tell that the whole
+ * record has to be fetched anew. */
+static bool is_moody(struct str name, bool is_whole)
+{
+	return str_equal_c(name, "photo_url") || str_equal_c(name, "hired_by") ||
+	       (is_whole && str_equal_c(name, "counts"));
+}
+
 static void compare_record(struct arena *arena, const char *resource, struct json live,
 			   struct json whole, const struct copy_record *copied)
 {
@@ -172,11 +182,7 @@ static void compare_record(struct arena *arena, const char *resource, struct jso
 	for (uint32_t i = 0; i < live.count; i++) {
 		struct str name = json_name(&live.members[i]);
 
-		/* A list has another picture of a person than their record has. What a job counts
-		 * changes without the job, and may be again what it was when the list was read: then
-		 * the list does not tell that the whole record has to be fetched anew. */
-		if (str_equal_c(name, "photo_url") ||
-		    (json_is(whole, JSON_OBJECT) && str_equal_c(name, "counts")))
+		if (is_moody(name, json_is(whole, JSON_OBJECT)))
 			continue;
 		if (!json_equal(live.members[i].value, json_get(body, name)) &&
 		    !json_equal(json_get(whole, name), json_get(body, name)))

@@ -69,6 +69,7 @@ bool program_start(struct world *world)
 		.model = world->model,
 		.clock = clock,
 		.random = random,
+		.page_records = world->page_records,
 	});
 	return true;
 }

@@ -149,7 +149,7 @@ struct program {
 	struct event_bell *bell;
 	struct copies *copies;
 	struct syncs *syncs;
-	struct sync_runner runner; /* of scenarios that have one */
+	struct sync_runner runners[2]; /* of scenarios that have them: as of two workers */
 };
 
 struct life {
@@ -206,6 +206,7 @@ struct world {
 	bool is_killed;
 	uint64_t kills;
 	uint64_t kills_left;
+	int64_t page_records; /* of sync runs */
 	uint64_t events; /* at the end */
 	uint64_t record_events; /* of them, those which tell of records */
 	void *state; /* the scenario's */

@@ -157,6 +157,7 @@ static void begin(struct world *world)
 		die("the clock of the sandbox cannot be set");
 	arena_finish(&arena);
 	world->state = calloc(1, sizeof(bool));
+	world->page_records = chance(&world->chance, 4) ? 0 : between(&world->chance, 2, 12);
 	ats_step(world, (size_t)between(&world->chance, 0, 12));
 }
 
@@ -164,15 +165,19 @@ static void start(struct world *world)
 {
 	struct program *program = world->program;
 
-	program->runner = (struct sync_runner){
-		.syncs = program->syncs, .services = &program->services, .loop = program->loop};
-	sync_runner_start(&program->runner);
+	for (size_t i = 0; i < 2; i++) {
+		program->runners[i] = (struct sync_runner){.syncs = program->syncs,
+							   .services = &program->services,
+							   .loop = program->loop};
+		sync_runner_start(&program->runners[i]);
+	}
 	loop_spawn(program->loop, look_after, world);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static bool is_done(struct world *world, const struct sync_job *job, int64_t since_ms)
+static bool is_done(struct world *world, const struct sync_job *job, bool is_full,
+		    int64_t since_ms)
 {
 	struct sync_run *list;
 	struct arena arena;
@@ -185,7 +190,7 @@ static bool is_done(struct world *world, const struct sync_job *job, int64_t sin
 	     sync_run_list(world->program->syncs, &arena, job, 0, RUNS_MAX, &list, &count, &err),
 	     "sync_run_list", &err);
 	for (size_t i = 0; i < count && !found; i++) {
-		found = list[i].is_full && list[i].started_ms >= since_ms && list[i].ended_ms > 0;
+		found = (list[i].is_full || !is_full) && list[i].started_ms >= since_ms && list[i].ended_ms > 0;
 		if (found && !str_equal_c(list[i].status, "completed"))
 			broken("a run of %.*s is %.*s when all is calm: %.*s",
 			       STR_ARGS(job->resource), STR_ARGS(list[i].status),
@@ -195,11 +200,25 @@ static bool is_done(struct world *world, const struct sync_job *job, int64_t sin
 	return found;
 }
 
+/* Of runs that began in the storm nothing is asked. */
+static void run_one(struct world *world, const struct sync_job *job, unsigned wishes)
+{
+	int64_t since_ms = clock_unix_ms(&world->time.clock);
+	bool is_full = wishes & SYNC_WISH_FULL;
+	struct error err;
+
+	must(world, sync_job_wish(world->program->syncs, job, wishes, &err), "sync_job_wish", &err);
+	for (int s = 0; !is_done(world, job, is_full, since_ms); s++) {
+		if (s > 7200)
+			broken("no run of %.*s ends within two hours", STR_ARGS(job->resource));
+		loop_sleep_ms(1000);
+	}
+}
+
 /* One after the other, as some look at the records of others. */
 static void run_all(struct world *world)
 {
 	struct arena arena;
-	struct error err;
 	size_t count;
 
 	arena_init(&arena, 16 * MIB);
@@ -211,17 +230,7 @@ static void run_all(struct world *world)
 
 		while (!str_equal_c(jobs[i].resource, resources[k]))
 			i++;
-		/* Of runs that began in the storm nothing is asked. */
-		int64_t since_ms = clock_unix_ms(&world->time.clock);
-		unsigned wishes = SYNC_WISH_RUN | SYNC_WISH_FULL | SYNC_WISH_DELETIONS;
-
-		must(world, sync_job_wish(world->program->syncs, &jobs[i], wishes, &err),
-		     "sync_job_wish", &err);
-		for (int s = 0; !is_done(world, &jobs[i], since_ms); s++) {
-			if (s > 7200)
-				broken("no full run of %s ends within two hours", resources[k]);
-			loop_sleep_ms(1000);
-		}
+		run_one(world, &jobs[i], SYNC_WISH_RUN | SYNC_WISH_FULL | SYNC_WISH_DELETIONS);
 	}
 	arena_finish(&arena);
 }
@@ -268,6 +277,30 @@ static void start_all(struct world *world)
 	arena_finish(&arena);
 }
 
+/* Whatever its mode, a run brings who is new. */
+static void find_new(struct world *world)
+{
+	struct copy_place place = place_of(world, "candidates");
+	struct copy_record record;
+	struct arena arena;
+	struct error err;
+	size_t count, i = 0;
+
+	arena_init(&arena, 64 * MIB);
+	struct sync_job *jobs = read_jobs(world, &arena, &count);
+	while (!str_equal_c(jobs[i].resource, "candidates"))
+		i++;
+	run_one(world, &jobs[i], SYNC_WISH_RUN);
+	struct json ids = candidate_ids(world, &arena, "ids");
+	for (uint32_t k = 0; k < ids.count; k++) {
+		struct str id = arena_format(&arena, "%lld", (long long)to_int(json_at(ids, k)));
+
+		if (!copy_get(world->program->copies, &arena, &place, id, &record, &err))
+			broken("a run has not brought candidate %.*s: %s", STR_ARGS(id), err.message);
+	}
+	arena_finish(&arena);
+}
+
 /* Hints alone bring all that they are about, and outlive the program that took them. */
 static void follow_hints(struct world *world)
 {
@@ -293,6 +326,7 @@ static void finish(struct world *world)
 {
 	loop_sleep_ms(60000);
 	start_all(world);
+	find_new(world);
 	follow_hints(world);
 	run_all(world);
 	run_all(world);

@@ -361,13 +361,14 @@ static enum flight_end read_page(struct page *page, const struct operation_filte
 				 size_t filter_count)
 {
 	struct sync_flight *flight = page->flight;
+	int64_t page_records = flight->syncs->options.page_records;
 	const struct operation operation = {
 		.account = &flight->account,
 		.resource = flight->job.resource,
 		.method = OPERATION_LIST,
 		.filters = filters,
 		.filter_count = filter_count,
-		.limit = PAGE_RECORDS,
+		.limit = page_records > 0 ? page_records : PAGE_RECORDS,
 		.cursor = str_make(flight->at.cursor, flight->at.cursor_len),
 	};
 	enum flight_end end =
