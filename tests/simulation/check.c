@@ -100,23 +100,25 @@ static void hear_all(struct telling *telling)
 {
 	struct event_query query = {.environment_id = telling->world->environment.id,
 				    .limit = PAGE};
-	struct event *list;
+	struct event_page page;
 	struct error err;
-	size_t count;
 
 	do {
 		query.after = telling->number;
-		if (!event_list(telling->world->program->store, &telling->arena, &query, &list,
-				&count, &err))
+		if (!event_read(telling->world->program->store, &telling->arena, &query, &page,
+				&err))
 			broken("the events: %s", err.message);
-		for (size_t i = 0; i < count; i++) {
-			if (list[i].number != ++telling->number)
+		for (size_t i = 0; i < page.count; i++) {
+			const struct event *event = &page.items[i];
+
+			if (event->number != ++telling->number)
 				broken("event %lld comes where %lld is due",
-				       (long long)list[i].number, (long long)telling->number);
-			if (list[i].resource.len > 0)
-				hear(telling, &list[i]);
+				       (long long)event->number, (long long)telling->number);
+			if (event->resource.len > 0)
+				hear(telling, event);
+			telling->world->steps += str_equal_c(event->type, "simulation:step");
 		}
-	} while (count == PAGE);
+	} while (!page.is_end);
 }
 
 static void compare_tale(struct telling *telling, const struct tale *tale)
@@ -149,7 +151,7 @@ void check_events(struct world *world)
 
 	arena_init(&telling.arena, 512 * MIB);
 	map_init(&telling.tales, &world->program_random);
-	world->record_events = 0;
+	world->record_events = world->steps = 0;
 	hear_all(&telling);
 	while (map_next(&telling.tales, &at, &key, &tale))
 		compare_tale(&telling, tale);

@@ -208,6 +208,7 @@ struct world {
 	uint64_t kills_left;
 	int64_t page_records; /* of sync runs */
 	uint64_t events; /* at the end */
+	uint64_t steps; /* of them, those which the scenario has written itself */
 	uint64_t record_events; /* of them, those which tell of records */
 	void *state; /* the scenario's */
 };
