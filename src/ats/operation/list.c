@@ -159,6 +159,7 @@ static bool move_on(struct listing *listing, const struct unified_call *call,
 {
 	listing->has_moved = true;
 	if (!window->is_last) {
+		listing->run->result->further_pages++;
 		page_leave(call->method, &listing->place, window);
 		return true;
 	}

@@ -234,6 +234,7 @@ struct operation_result {
 	uint32_t retries;
 	/* The native method of a proxy, once it is known which. */
 	const struct native_method *native;
+	uint32_t further_pages; /* native ones after the first of each native list */
 	size_t streamed; /* records of pages that went out before this one */
 	/* Of a traced operation, the first OPERATION_TRACE_MAX. */
 	struct operation_trace *trace;

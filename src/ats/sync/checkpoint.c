@@ -170,8 +170,7 @@ static struct str print_whereabouts(struct arena *arena, const struct whereabout
 	json_builder_set(&out, STR("parent"), json_int(at->parent));
 	json_builder_set(&out, STR("after"), json_int(at->after));
 	json_builder_set(&out, STR("checked"), json_int(at->checked));
-	json_builder_set(&out, STR("pages"), json_int(at->pages));
-	json_builder_set(&out, STR("is_atomic"), json_bool(at->is_atomic));
+	json_builder_set(&out, STR("is_cut"), json_bool(at->is_cut));
 	json_builder_set(&out, STR("cursor"), json_string(str_make(at->cursor, at->cursor_len)));
 	return json_text(arena, json_builder_object(&out));
 }
@@ -185,11 +184,10 @@ bool whereabouts_read(struct json value, struct whereabouts *at)
 	    !json_to_int64(json_get_c(value, "parent"), &at->parent) ||
 	    !json_to_int64(json_get_c(value, "after"), &at->after) ||
 	    !json_to_int64(json_get_c(value, "checked"), &at->checked) ||
-	    !json_to_int64(json_get_c(value, "pages"), &at->pages) ||
 	    cursor.len > SYNC_CURSOR_BYTES_MAX)
 		return false;
 	at->phase = (enum flight_phase)phase;
-	at->is_atomic = json_get_c(value, "is_atomic").boolean;
+	at->is_cut = json_get_c(value, "is_cut").boolean;
 	at->cursor_len = cursor.len;
 	if (cursor.len > 0)
 		memcpy(at->cursor, cursor.data, cursor.len);

@@ -37,8 +37,7 @@ struct whereabouts {
 	int64_t parent;	 /* number of the last record of the parent that is done */
 	int64_t after;	 /* missing ones up to this number are done */
 	int64_t checked; /* missing ones that were asked for one by one */
-	int64_t pages;	 /* of the list */
-	bool is_atomic;	 /* the whole list was one answer of the ATS */
+	bool is_cut;	 /* not each list was one answer of the ATS */
 	size_t cursor_len;
 	char cursor[SYNC_CURSOR_BYTES_MAX];
 };

@@ -118,11 +118,11 @@ static enum flight_end ask(struct search *search, const struct copy_missing *mis
 	return end;
 }
 
-/* The whole list was one answer: nothing can have moved past it. But one without any record is not
+/* Each list was one answer: nothing can have moved past it. But one without any record is not
  * taken at its word. */
 static bool is_certain(const struct sync_flight *flight)
 {
-	return flight->at.is_atomic && flight->run.records > 0;
+	return !flight->at.is_cut && flight->run.records > 0;
 }
 
 static enum flight_end judge(struct search *search, const struct copy_missing *missing)

@@ -330,7 +330,6 @@ static bool move_on(struct sync_flight *flight, struct str cursor)
 	flight->at.cursor_len = cursor.len;
 	if (cursor.len > 0)
 		memcpy(flight->at.cursor, cursor.data, cursor.len);
-	flight->at.pages++;
 	return true;
 }
 
@@ -381,8 +380,7 @@ static enum flight_end read_page(struct page *page, const struct operation_filte
 	}
 	if (end != FLIGHT_DONE)
 		return end;
-	flight->at.is_atomic = flight->at.pages == 0 && page->result.next_cursor.len == 0 &&
-			       page->result.calls - page->result.retries == 1;
+	flight->at.is_cut |= page->result.next_cursor.len > 0 || page->result.further_pages > 0;
 	if (!move_on(flight, page->result.next_cursor))
 		return FLIGHT_FAILED;
 	return keep_page(page);

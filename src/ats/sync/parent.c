@@ -28,7 +28,6 @@ static enum flight_end take_parent(struct sync_flight *flight, const struct copy
 	int64_t read_ms = sync_now_ms(flight->syncs);
 	enum flight_end end = FLIGHT_DONE;
 
-	flight->at.pages = 0;
 	if (parent->deleted_ms == 0)
 		end = flight_list(flight, &filter, 1);
 	/* It has gone since it was read. */
@@ -77,6 +76,5 @@ enum flight_end flight_each(struct sync_flight *flight)
 			end = take_portion(flight, list, count);
 		arena_finish(&arena);
 	} while (end == FLIGHT_DONE && count == PORTION);
-	flight->at.is_atomic = false;
 	return end;
 }
