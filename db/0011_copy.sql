@@ -38,3 +38,17 @@ CREATE TABLE record (
 -- nobody creates records of a copy but who takes last_number on.
 CREATE INDEX record_known ON record (copy, id, version, read_ms, is_partial, missing_ms,
 	deleted_ms, hash, list_hash);
+
+-- The words of records, to search for; rowid is the record's number. It lags behind: what is still
+-- to be taken in stands in record_text_due.
+CREATE VIRTUAL TABLE record_text USING fts5 (words, tokenize = 'unicode61 remove_diacritics 2');
+
+CREATE TABLE record_text_due (
+	number INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TRIGGER record_gone AFTER DELETE ON record
+BEGIN
+	DELETE FROM record_text WHERE rowid = OLD.number;
+	DELETE FROM record_text_due WHERE number = OLD.number;
+END;

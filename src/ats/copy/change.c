@@ -203,6 +203,34 @@ void copy_batch_add(struct copy_batch *batch, const char *sql, const struct stor
 					       .changes_expected = 1};
 }
 
+void copy_batch_add_text(struct copy_batch *batch, int64_t number)
+{
+	size_t count = batch->text_count, size = sizeof *batch->texts;
+
+	/* Doubled whenever it is full. */
+	if ((count & (count - 1)) == 0)
+		batch->texts = arena_grow(batch->arena, batch->texts, count * size,
+					  (count == 0 ? 1 : count * 2) * size);
+	batch->texts[batch->text_count++] = number;
+}
+
+static void add_texts(struct copy_batch *batch)
+{
+	struct arena *arena = batch->arena;
+	struct json *items = arena_array(arena, batch->text_count + 1, sizeof *items);
+	struct store_value *list = arena_alloc(arena, sizeof *list);
+
+	for (size_t i = 0; i < batch->text_count; i++)
+		items[i] = json_int(batch->texts[i]);
+	*list = store_text(json_text(arena, json_array(items, batch->text_count)));
+	*add(batch) = (struct store_statement){
+		.sql = "INSERT OR IGNORE INTO record_text_due (number)"
+		       " SELECT value FROM json_each(?1)",
+		.parameters = list,
+		.parameter_count = 1,
+		.changes_expected = -1};
+}
+
 static struct str make_payload(struct copy_batch *batch, const struct copy_change *change)
 {
 	struct json_builder out;
@@ -269,6 +297,8 @@ bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t 
 
 	if (batch->alive != 0 || batch->given > 0 || batch->updated_max_ms > 0)
 		keep_row(batch);
+	if (batch->text_count > 0)
+		add_texts(batch);
 	add_all(batch, write->more, write->more_count);
 	if (companion != NULL && !companion->tell(companion, batch->arena, numbers, count,
 						  &batch->counts, &more, &more_count, err))

@@ -141,23 +141,30 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 	       int64_t after, size_t limit, bool with_deleted, struct copy_record **list,
 	       size_t *count, struct error *err) MUST_CHECK;
 
+/* Takes in what of the copy cannot be searched for yet. A search does it as well, and waits; so
+ * whoever has written much does it afterwards. ERROR_TIMEOUT past the deadline: a part is done. */
+bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,
+		     struct error *err) MUST_CHECK;
+
 /* --- answering from it ----------------------------------------------------------------------- */
 
 struct copy_answer {
 	bool is_from_copy;
 	int64_t age_ms; /* of what is answered: how long ago it was certainly so */
-	int64_t total;	/* how many records the filters leave, where it was asked for; else -1 */
 	bool has_total;
+	int64_t total; /* how many records the filters leave */
 };
 struct copy_wish {
-	int64_t max_age_ms;  /* older than this it goes live, and refreshes the copy; 0: live */
-	struct str search;   /* words; empty: none. Only of the copy. */
-	bool wants_total;    /* only of the copy */
-	bool wants_deleted;  /* tombstones too, with deleted_at; only of the copy */
+	int64_t max_age_ms; /* older than this it goes live, and refreshes the copy; 0: live */
+	struct str search;  /* words; data NULL: none. Only of the copy. */
+	bool wants_total;   /* only of the copy */
+	bool wants_deleted; /* tombstones too, with deleted_at; only of the copy */
 };
 /* As operation_run() of a list or get, but from the copy where that is fresh enough: the same
- * filters, order, fields, envelope; a cursor goes on where it came from. ERROR_INVALID names what
- * only the copy can do where there is none that is fresh enough. */
+ * filters, order, fields, envelope; a cursor goes on where it came from. Such records have no
+ * remote_data; an operation that wants it, or what the copy cannot tell otherwise, goes live.
+ * ERROR_INVALID names what only the copy can do where there is none that is fresh enough, or which
+ * cannot do it together with the rest. */
 bool copy_answer(struct copies *copies, const struct operation_services *services,
 		 struct arena *arena, const struct operation *operation,
 		 const struct copy_wish *wish, struct operation_result *result,

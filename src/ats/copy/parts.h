@@ -86,6 +86,8 @@ struct copy_batch {
 	int64_t alive; /* how many more there are afterwards */
 	int64_t given; /* numbers */
 	int64_t updated_max_ms;
+	int64_t *texts; /* numbers in the store of records whose text is new */
+	size_t text_count;
 	struct store_statement *statements;
 	size_t count;
 	size_t capacity;
@@ -96,6 +98,9 @@ void copy_batch_begin(struct copy_batch *batch, struct copies *copies, struct ar
 /* One that changes one row, or undoes the whole. */
 void copy_batch_add(struct copy_batch *batch, const char *sql, const struct store_value *values,
 		    size_t count);
+
+/* The record of this number in the store has other words now. */
+void copy_batch_add_text(struct copy_batch *batch, int64_t number);
 
 /* A record that changes, and what is to be told of it. */
 struct copy_change {
@@ -113,5 +118,18 @@ void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change)
  * anything to be written. */
 bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,
 		       struct error *err) MUST_CHECK;
+
+/* --- text.c ---------------------------------------------------------------------------------- */
+
+/* What the words become for the index; data NULL: there is nothing to be searched for in them. */
+struct str copy_text_query(struct arena *arena, struct str words);
+
+/* --- read.c ---------------------------------------------------------------------------------- */
+
+enum { COPY_RECORD_COLUMNS = 8 };
+#define COPY_RECORD_COLUMNS_OF(table)                                                              \
+	table ".number, " table ".id, " table ".body, " table ".is_partial, " table ".version, "    \
+	table ".read_ms, " table ".changed_ms, " table ".deleted_ms"
+void copy_read_record(const struct store_rows *rows, size_t row, struct copy_record *record);
 
 #endif

@@ -317,11 +317,13 @@ static void write_entry(struct copy_batch *batch, struct entry *entry)
 		} else {
 			write_updated(batch, entry);
 		}
+		copy_batch_add_text(batch, entry->number);
 		tell(batch, entry, "record:created");
 		return;
 	case FATE_UPDATED:
 		batch->counts.updated++;
 		write_updated(batch, entry);
+		copy_batch_add_text(batch, entry->number);
 		tell(batch, entry, "record:updated");
 		return;
 	}

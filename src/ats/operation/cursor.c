@@ -183,7 +183,7 @@ static void sort_filters(const struct run *run, const struct run_filter **sorted
 /* A name of a native list has a dot in it, one of the model's none. */
 static void append_list(struct buffer *text, const struct run *run)
 {
-	buffer_append_c(text, "cursor/");
+	buffer_append_c(text, run->is_kept ? "kept/" : "cursor/");
 	if (run->native == NULL) {
 		buffer_append(text, run->resource->model->name);
 		return;
@@ -218,9 +218,9 @@ static struct str make_field(const struct run *run)
 
 	buffer_init(&text, run->arena, SIZE_MAX);
 	pack_text(&text, run->connector->name);
-	if (run->native == NULL)
+	if (run->native == NULL && !run->is_kept)
 		pack_number(&text, (uint64_t)(run->plan - run->resource->list.alternatives));
-	else
+	else if (!run->is_kept)
 		pack_text(&text, run->operation->id);
 	sort_filters(run, sorted);
 	for (size_t i = 0; i < run->filter_count; i++) {
@@ -249,22 +249,37 @@ static struct vault_binding make_binding(const struct run *run)
 	};
 }
 
+/* No sealed text has a dot in it. */
+static const struct str kept_mark = STR_INIT("c.");
+
+bool operation_is_kept_cursor(struct str cursor)
+{
+	return str_starts_with(cursor, kept_mark);
+}
+
 struct str cursor_seal(const struct run *run, const struct place *place)
 {
 	struct vault_binding binding = make_binding(run);
 	struct buffer plain;
+	struct str sealed;
 
 	buffer_init(&plain, run->arena, SIZE_MAX);
 	pack(&plain, place);
-	return vault_seal_token(run->services->vault, run->arena, &binding, buffer_str(&plain));
+	sealed = vault_seal_token(run->services->vault, run->arena, &binding, buffer_str(&plain));
+	return run->is_kept ? arena_format(run->arena, "%.*s%.*s", STR_ARGS(kept_mark),
+					   STR_ARGS(sealed))
+			    : sealed;
 }
 
 bool cursor_open(const struct run *run, struct str cursor, struct place *place,
 		 struct error *err)
 {
 	struct vault_binding binding = make_binding(run);
-	size_t call_count = run->native == NULL ? run->plan->call_count : 1;
+	size_t call_count = run->native == NULL && !run->is_kept ? run->plan->call_count : 1;
 	struct str plain;
+
+	if (run->is_kept && operation_is_kept_cursor(cursor))
+		cursor = str_slice(cursor, kept_mark.len, cursor.len);
 
 	if (cursor.len <= TOKEN_BYTES_MAX &&
 	    vault_open_token(run->services->vault, run->arena, &binding, cursor, &plain, err) &&

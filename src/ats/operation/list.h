@@ -37,6 +37,30 @@ void budget_apply(struct run *run);
 
 /* --- sort.c ---------------------------------------------------------------------------------- */
 
+enum sort_kind { SORT_NUMBER, SORT_TEXT, SORT_NOTHING };
+
+struct sort_key {
+	enum sort_kind kind;
+	int64_t integer; /* moments, whole numbers; of others what is before the point */
+	double number;
+	struct str text;
+};
+
+/* A record and its keys: one for each order, and its id. */
+struct sort_entry {
+	const struct operation *operation;
+	struct sort_key keys[OPERATION_SORTS_MAX + 1];
+	struct json record;
+	int64_t number; /* of one that is kept */
+};
+/* Borrows from the record. ERROR_INVALID names a field by which it cannot be sorted. */
+bool sort_read(const struct run *run, struct json record, struct sort_entry *entry,
+	       struct error *err) MUST_CHECK;
+/* Of what the operation's cursor stands behind. */
+bool sort_open(const struct run *run, struct sort_entry *entry, struct error *err) MUST_CHECK;
+/* For qsort(). What has no value comes last, in either direction. */
+int sort_compare(const void *left, const void *right);
+
 /* A page of the list in the operation's order; its cursor tells the record after which to go on. */
 bool sort_list(struct run *run, struct error *err) MUST_CHECK;
 /* The cursor behind a record of it. */

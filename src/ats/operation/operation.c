@@ -137,7 +137,7 @@ static bool run_overridden(struct run *run, struct error *err)
 	return false;
 }
 
-static bool check(const struct operation *operation, struct error *err)
+bool run_check(const struct operation *operation, struct error *err)
 {
 	if ((operation->method == OPERATION_LIST || operation->method == OPERATION_PROXY) &&
 	    (operation->limit < 1 || operation->limit > OPERATION_LIMIT_MAX))
@@ -180,7 +180,7 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 	*result = (struct operation_result){
 		.items = json_array(NULL, 0), .item = json_undefined(), .keyed = json_undefined()};
 	services->counts->operations++;
-	if (!check(operation, err) || !run_init(&run, services, arena, operation->account, result,
+	if (!run_check(operation, err) || !run_init(&run, services, arena, operation->account, result,
 						operation->deadline_ns, err))
 		return false;
 	run.operation = operation;

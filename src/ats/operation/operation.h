@@ -265,6 +265,35 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 		   const struct operation *operation, struct operation_result *result,
 		   struct error *err) MUST_CHECK;
 
+/* A unified record that somebody keeps. */
+struct operation_kept {
+	int64_t number;	    /* their order; from 1 */
+	struct json record; /* undefined: it is there no more */
+	bool is_partial;
+};
+/* Who keeps records of one resource of one account. */
+struct operation_keeper {
+	/* Those past `after` in their order, at most `limit`; fewer only at the end. */
+	bool (*walk)(struct operation_keeper *keeper, struct arena *arena, int64_t after,
+		     size_t limit, struct operation_kept **list, size_t *count, struct error *err);
+	/* By their numbers, in the order of these. */
+	bool (*fetch)(struct operation_keeper *keeper, struct arena *arena, const int64_t *numbers,
+		      size_t count, struct operation_kept *list, struct error *err);
+	/* ERROR_NOT_FOUND. */
+	bool (*find)(struct operation_keeper *keeper, struct arena *arena, struct str id,
+		     struct operation_kept *kept, struct error *err);
+	bool wants_total; /* of a list */
+	int64_t known;	  /* how many there are, filters aside; -1: not known */
+	int64_t total;	  /* set: how many the filters leave */
+};
+/* As operation_run() of a list or get, but over these records: the ATS is not asked for anything.
+ * Its cursors are good for it alone, and are known by operation_is_kept_cursor().
+ * ERROR_NOT_SUPPORTED: what is asked for cannot be told of these records (the field is named). */
+bool operation_run_kept(const struct operation_services *services, struct arena *arena,
+			const struct operation *operation, struct operation_keeper *keeper,
+			struct operation_result *result, struct error *err) MUST_CHECK;
+bool operation_is_kept_cursor(struct str cursor);
+
 /* The native method that a proxy's operation means; NULL: there is none. */
 const struct native_method *operation_native(const struct operation_services *services,
 					     const struct operation *operation);

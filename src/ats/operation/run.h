@@ -22,6 +22,7 @@ struct run {
 	const struct connector *connector; /* with the account's overrides in it */
 	const struct connector *base;	   /* as its files have it */
 	const struct connector_format *format; /* of the account's credential */
+	bool is_kept; /* over records that somebody keeps; the plan is empty then */
 	struct toll *toll;		     /* NULL: nothing is overridden */
 	struct operation_preview *preview;   /* NULL: nobody wants to know */
 	struct str base_url;    /* the override of the connector's; empty: none */
@@ -340,6 +341,9 @@ bool raw_send(struct run *run, struct native_call *call, struct error *err) MUST
 /* Notes what the response tells of the ATS's rate limit, under any of the usual names. */
 void rate_note(struct run *run, const struct http_response *response);
 
+/* What every operation begins with. */
+bool run_check(const struct operation *operation, struct error *err) MUST_CHECK;
+
 /* Names parted by commas, as many as go into an error's `allowed`. */
 struct name_list {
 	char text[sizeof((struct error *)0)->allowed];
@@ -358,6 +362,8 @@ bool select_check_single(const struct run *run, const char *parameter, struct st
 			 struct error *err) MUST_CHECK;
 /* Is one of these fields to be given? */
 bool select_lacks(const struct run *run, const bool *is_absent);
+/* Does the record lack one of them? */
+bool select_lacks_of(const struct run *run, struct json record);
 /* Leaves of the result's records what was asked for. */
 bool select_records(struct run *run, struct error *err) MUST_CHECK;
 

@@ -137,6 +137,18 @@ bool select_lacks(const struct run *run, const bool *is_absent)
 	return false;
 }
 
+bool select_lacks_of(const struct run *run, struct json record)
+{
+	const struct model_resource *model = run->resource->model;
+
+	for (size_t i = 0; i < model->field_count; i++)
+		if ((run->selection == NULL || run->selection->parts[i] != NULL) &&
+		    json_is(json_get_hashed(record, model->fields[i].name, model->fields[i].hash),
+			    JSON_UNDEFINED))
+			return true;
+	return false;
+}
+
 bool select_check_single(const struct run *run, const char *parameter, struct str path,
 			 struct error *err)
 {

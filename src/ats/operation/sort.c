@@ -4,22 +4,6 @@
 
 #include <stdlib.h>
 
-enum key_kind { KEY_NUMBER, KEY_TEXT, KEY_NONE };
-
-struct sort_key {
-	enum key_kind kind;
-	int64_t integer; /* moments, whole numbers; of others what is before the point */
-	double number;
-	struct str text;
-};
-
-/* A record and its keys: one for each order, and its id. */
-struct entry {
-	const struct operation *operation;
-	struct sort_key keys[OPERATION_SORTS_MAX + 1];
-	struct json record;
-};
-
 /* --- who sorts -------------------------------------------------------------------------------- */
 
 static const struct unified_sort *find_asked(const struct run *run)
@@ -83,18 +67,18 @@ void sort_ask(const struct run *run, struct native_call *call)
 
 static struct sort_key make_key(enum model_type type, struct json value)
 {
-	struct sort_key key = {.kind = KEY_NONE};
+	struct sort_key key = {.kind = SORT_NOTHING};
 
 	if (json_is_number(value) || json_is(value, JSON_BOOL)) {
-		key.kind = KEY_NUMBER;
+		key.kind = SORT_NUMBER;
 		key.number = json_is(value, JSON_BOOL) ? value.boolean : json_to_double(value);
 		if (json_is(value, JSON_BOOL) || !json_to_int64(value, &key.integer))
 			key.integer = 0;
 	} else if (json_is(value, JSON_STRING)) {
-		key.kind = KEY_TEXT;
+		key.kind = SORT_TEXT;
 		key.text = json_str(value);
 		if (type == MODEL_DATE_TIME && clock_parse(key.text, &key.integer)) {
-			key.kind = KEY_NUMBER;
+			key.kind = SORT_NUMBER;
 			key.number = (double)key.integer;
 		}
 	}
@@ -105,7 +89,7 @@ static int compare_keys(const struct sort_key *a, const struct sort_key *b)
 {
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
-	if (a->kind == KEY_TEXT)
+	if (a->kind == SORT_TEXT)
 		return str_compare(a->text, b->text);
 	if (a->number != b->number)
 		return a->number < b->number ? -1 : 1;
@@ -113,14 +97,14 @@ static int compare_keys(const struct sort_key *a, const struct sort_key *b)
 }
 
 /* What has no value comes last, in either direction. */
-static int compare_entries(const void *left, const void *right)
+int sort_compare(const void *left, const void *right)
 {
-	const struct entry *a = left, *b = right;
+	const struct sort_entry *a = left, *b = right;
 	size_t count = a->operation->sort_count;
 
 	for (size_t i = 0; i < count; i++) {
 		int order = compare_keys(&a->keys[i], &b->keys[i]);
-		bool is_last = a->keys[i].kind == KEY_NONE || b->keys[i].kind == KEY_NONE;
+		bool is_last = a->keys[i].kind == SORT_NOTHING || b->keys[i].kind == SORT_NOTHING;
 
 		if (order != 0)
 			return a->operation->sorts[i].is_descending && !is_last ? -order : order;
@@ -133,12 +117,12 @@ static enum model_type type_of(const struct run *run, size_t i)
 	return model_find_path(run->resource->model, run->operation->sorts[i].path, NULL)->type;
 }
 
-static bool read_entry(const struct run *run, struct json record, struct entry *entry,
-		       struct error *err)
+bool sort_read(const struct run *run, struct json record, struct sort_entry *entry,
+	       struct error *err)
 {
 	const struct operation *operation = run->operation;
 
-	*entry = (struct entry){.operation = operation, .record = record};
+	*entry = (struct sort_entry){.operation = operation, .record = record};
 	for (size_t i = 0; i < operation->sort_count; i++) {
 		struct str path = operation->sorts[i].path, rest = path;
 		struct json value = json_get_path(record, path);
@@ -175,7 +159,7 @@ struct str sort_seal(const struct run *run, struct json record)
 	return cursor_seal(run, &place);
 }
 
-static bool open(const struct run *run, struct entry *entry, struct error *err)
+bool sort_open(const struct run *run, struct sort_entry *entry, struct error *err)
 {
 	const struct operation *operation = run->operation;
 	struct json values;
@@ -188,7 +172,7 @@ static bool open(const struct run *run, struct entry *entry, struct error *err)
 		return error_set_field(err, ERROR_INVALID, "next_cursor",
 				       "what the page before answered, with the same filters",
 				       "next_cursor is not one of this list");
-	*entry = (struct entry){.operation = operation};
+	*entry = (struct sort_entry){.operation = operation};
 	for (size_t i = 0; i < operation->sort_count; i++)
 		entry->keys[i] = make_key(type_of(run, i), json_at(values, i));
 	entry->keys[operation->sort_count] =
@@ -198,18 +182,18 @@ static bool open(const struct run *run, struct entry *entry, struct error *err)
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-static struct entry *read_entries(struct run *run, size_t *count, struct error *err)
+static struct sort_entry *read_entries(struct run *run, size_t *count, struct error *err)
 {
 	struct json records;
 
 	if (!list_read_whole(run, &records, err))
 		return NULL;
-	struct entry *entries = arena_array(run->arena, records.count + 1, sizeof *entries);
+	struct sort_entry *entries = arena_array(run->arena, records.count + 1, sizeof *entries);
 	for (size_t i = 0; i < records.count; i++)
-		if (!read_entry(run, json_at(records, i), &entries[i], err))
+		if (!sort_read(run, json_at(records, i), &entries[i], err))
 			return NULL;
 	*count = records.count;
-	qsort(entries, *count, sizeof *entries, compare_entries);
+	qsort(entries, *count, sizeof *entries, sort_compare);
 	return entries;
 }
 
@@ -218,14 +202,14 @@ bool sort_list(struct run *run, struct error *err)
 	size_t limit = (size_t)run->operation->limit, count, first = 0;
 	bool has_cursor = run->operation->cursor.len > 0;
 	struct json_builder page;
-	struct entry last;
+	struct sort_entry last;
 
-	if (has_cursor && !open(run, &last, err))
+	if (has_cursor && !sort_open(run, &last, err))
 		return false;
-	struct entry *entries = read_entries(run, &count, err);
+	struct sort_entry *entries = read_entries(run, &count, err);
 	if (entries == NULL)
 		return false;
-	while (has_cursor && first < count && compare_entries(&entries[first], &last) <= 0)
+	while (has_cursor && first < count && sort_compare(&entries[first], &last) <= 0)
 		first++;
 	json_builder_init(&page, run->arena);
 	for (size_t i = first; i < count && i < first + limit; i++)

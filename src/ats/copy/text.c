@@ -1,0 +1,162 @@
+/* The words of records, in an index that lags behind the copy: taking them in costs more than
+ * writing the records, and not everybody searches. */
+#include "ats/copy/parts.h"
+
+enum { BATCH = 200, BATCH_BYTES_MAX = 256 * 1024 * 1024 };
+
+/* --- the words of a record --------------------------------------------------------------------- */
+
+static bool is_text(const struct model_field *field)
+{
+	return field->type == MODEL_TEXT && !str_equal(field->name, STR("id")) &&
+	       !field->is_volatile;
+}
+
+static void add_text(struct buffer *out, struct json value)
+{
+	if (!json_is(value, JSON_STRING) || value.count == 0)
+		return;
+	buffer_append(out, json_str(value));
+	buffer_append_byte(out, '\n');
+}
+
+/* Of whatever an ATS's own field holds. */
+static void add_any(struct buffer *out, struct json value)
+{
+	add_text(out, value);
+	for (size_t i = 0; json_is(value, JSON_ARRAY) && i < value.count; i++)
+		add_any(out, json_at(value, i));
+	for (size_t i = 0; json_is(value, JSON_OBJECT) && i < value.count; i++)
+		add_any(out, value.members[i].value);
+}
+
+static void add_fields(struct buffer *out, const struct model_field *fields, size_t count,
+		       struct json object);
+
+static void add_field(struct buffer *out, const struct model_field *field, struct json value)
+{
+	if (field->is_list && json_is(value, JSON_ARRAY)) {
+		for (size_t i = 0; i < value.count; i++) {
+			struct model_field one = *field;
+
+			one.is_list = false;
+			add_field(out, &one, json_at(value, i));
+		}
+	} else if (is_text(field)) {
+		add_text(out, value);
+	} else if (field->type == MODEL_OBJECT) {
+		add_fields(out, field->fields, field->field_count, value);
+	} else if (field->type == MODEL_ANY) {
+		add_any(out, value);
+	}
+}
+
+static void add_fields(struct buffer *out, const struct model_field *fields, size_t count,
+		       struct json object)
+{
+	for (size_t i = 0; i < count; i++)
+		add_field(out, &fields[i], json_get_hashed(object, fields[i].name, fields[i].hash));
+}
+
+/* --- taking them in ---------------------------------------------------------------------------- */
+
+static void add_statements(struct arena *arena, const struct model_resource *resource,
+			   const struct store_rows *rows, size_t row,
+			   struct store_statement *statements)
+{
+	const struct store_value *number = store_cell(rows, row, 0);
+	struct store_value *insert = arena_array(arena, 2, sizeof *insert);
+	struct store_value *done = arena_array(arena, 2, sizeof *done);
+	struct json record;
+	struct error ignored;
+	struct buffer words;
+
+	buffer_init(&words, arena, SIZE_MAX);
+	if (json_parse(arena, store_cell(rows, row, 1)->bytes, &json_limits_default, &record,
+		       &ignored))
+		add_fields(&words, resource->fields, resource->field_count, record);
+	insert[0] = *number;
+	insert[1] = store_text(buffer_str(&words));
+	done[0] = *number;
+	done[1] = *store_cell(rows, row, 2);
+	statements[0] = (struct store_statement){"DELETE FROM record_text WHERE rowid = ?1", number,
+						 1, -1};
+	statements[1] = (struct store_statement){
+		"INSERT INTO record_text (rowid, words) VALUES (?1, ?2)", insert, 2, 1};
+	/* What was written since it was read is due once more. */
+	statements[2] = (struct store_statement){
+		"DELETE FROM record_text_due WHERE number = ?1"
+		" AND EXISTS (SELECT 1 FROM record WHERE number = ?1 AND hash = ?2)",
+		done, 2, -1};
+}
+
+static bool take_some(struct copies *copies, struct arena *arena, int64_t copy,
+		      const struct model_resource *resource, bool *is_end, struct error *err)
+{
+	const struct store_value values[] = {store_int(copy_number(copy, 0)),
+					     store_int(copy_number(copy + 1, 0)), store_int(BATCH)};
+	struct store_rows rows;
+
+	if (!store_query(copies->store, arena,
+			 "SELECT r.number, r.body, r.hash FROM record_text_due d JOIN record r"
+			 " ON r.number = d.number WHERE d.number > ?1 AND d.number < ?2"
+			 " ORDER BY d.number LIMIT ?3",
+			 values, 3, &rows, err))
+		return false;
+	*is_end = rows.count < BATCH;
+	if (rows.count == 0)
+		return true;
+	struct store_statement *statements = arena_array(arena, rows.count * 3, sizeof *statements);
+	for (size_t i = 0; i < rows.count; i++)
+		add_statements(arena, resource, &rows, i, &statements[i * 3]);
+	return store_write(copies->store, statements, rows.count * 3, err);
+}
+
+bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,
+		     struct error *err)
+{
+	const struct model_resource *resource = model_find(copies->model, place->resource);
+	bool ok = true, is_end = resource == NULL;
+
+	while (ok && !is_end) {
+		struct arena arena;
+		struct copy_row row;
+
+		if (clock_monotonic_ns(copies->clock) > deadline_ns)
+			return error_set(err, ERROR_TIMEOUT,
+					 "the words of the records are still being taken in");
+		arena_init(&arena, BATCH_BYTES_MAX);
+		ok = copy_find_row(copies, &arena, place, &row, err) &&
+		     take_some(copies, &arena, row.number, resource, &is_end, err);
+		arena_finish(&arena);
+	}
+	return ok;
+}
+
+/* --- searching --------------------------------------------------------------------------------- */
+
+/* Each word as a text of its own, so that none of its signs means anything; one that ends in a
+ * star stands for all that begin so. */
+struct str copy_text_query(struct arena *arena, struct str words)
+{
+	struct buffer out;
+
+	buffer_init(&out, arena, SIZE_MAX);
+	while (words.len > 0) {
+		struct str word = str_trim(str_cut(&words, ' '));
+		bool is_open = str_ends_with(word, STR("*"));
+
+		if (is_open)
+			word.len--;
+		if (word.len == 0)
+			continue;
+		buffer_append_c(&out, out.len == 0 ? "\"" : " \"");
+		for (size_t i = 0; i < word.len; i++)
+			if (word.data[i] == '"')
+				buffer_append_c(&out, "\"\"");
+			else if (word.data[i] != '\0')
+				buffer_append_byte(&out, word.data[i]);
+		buffer_append_c(&out, is_open ? "\"*" : "\"");
+	}
+	return out.len == 0 ? (struct str){NULL, 0} : buffer_str(&out);
+}
