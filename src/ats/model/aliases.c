@@ -4,7 +4,7 @@
 static void read_alias(struct definition *definition, const struct yaml_entry *entry,
 		       struct model_alias *alias)
 {
-	static const char *const keys[] = {"parameter", "negate", NULL};
+	static const char *const keys[] = {"parameter", "negate", "value", NULL};
 
 	alias->name = entry->key;
 	if (!definition_is_name(entry->key))
@@ -14,6 +14,7 @@ static void read_alias(struct definition *definition, const struct yaml_entry *e
 	definition_require(definition, &entry->value, "an alias", "parameter");
 	definition_text(definition, &entry->value, "parameter", &alias->parameter);
 	definition_boolean(definition, &entry->value, "negate", &alias->is_negated);
+	definition_text(definition, &entry->value, "value", &alias->value);
 }
 
 bool model_load_aliases(struct arena *arena, const struct disk *disk, const char *path,

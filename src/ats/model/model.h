@@ -142,6 +142,7 @@ struct model_alias {
 	struct str name;
 	struct str parameter;
 	bool is_negated; /* true under this name is false under that */
+	struct str value; /* or is this there, and false is 0; empty: values are the same */
 };
 struct model_aliases {
 	const struct model_alias *items;

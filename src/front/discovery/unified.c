@@ -119,6 +119,9 @@ struct json unified_list_schema(struct arena *arena, struct json record, struct 
 		&properties, STR("is_partial_response"),
 		typed(arena, "\"boolean\"",
 		      STR("Does the ATS's list leave fields out, which one whole record has?")));
+	json_builder_set(&properties, STR("total_count"),
+			 typed(arena, "\"integer\"",
+			       STR("With count: how many records the filters leave, on all pages.")));
 	json_builder_set(&properties, STR("debug"), debug);
 	json_builder_init(&names, arena);
 	for (size_t i = 0; i < sizeof required / sizeof *required; i++)
@@ -249,13 +252,17 @@ static struct json response_headers(struct arena *arena, enum response_kind kind
 {
 	static const struct str names[] = {
 		STR_INIT("ratelimit-limit"), STR_INIT("ratelimit-remaining"),
-		STR_INIT("ratelimit-reset"), STR_INIT("Idempotency-Replayed")};
+		STR_INIT("ratelimit-reset"), STR_INIT("Idempotency-Replayed"),
+		STR_INIT("X-Tenon-Source"), STR_INIT("Age")};
+	enum { FIRST_OF_WRITES = 3, FIRST_OF_READS = 4 };
 	struct json_builder headers;
 
 	json_builder_init(&headers, arena);
-	for (size_t i = 0; i < (kind == RESPONSE_WRITE ? 4 : 3); i++)
-		json_builder_set(&headers, names[i],
-				 document_ref(arena, DOCUMENT_HEADERS, names[i]));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (i < FIRST_OF_WRITES ||
+		    (kind == RESPONSE_WRITE) == (i < FIRST_OF_READS))
+			json_builder_set(&headers, names[i],
+					 document_ref(arena, DOCUMENT_HEADERS, names[i]));
 	return json_builder_object(&headers);
 }
 

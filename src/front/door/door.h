@@ -4,6 +4,7 @@
 #define FRONT_DOOR_DOOR_H
 
 #include "ats/calls/calls.h"
+#include "ats/copy/copy.h"
 #include "ats/idempotency/idempotency.h"
 
 /* Shown by /metrics; shared by all workers. */
@@ -19,7 +20,6 @@ struct link_files; /* front/link's own */
 struct links;	   /* ats/link */
 struct mcp_servers; /* ats/mcp */
 struct mcp_door;   /* front/mcp's own */
-struct copies;	   /* ats/copy */
 struct syncs;	   /* ats/sync */
 struct event_bell; /* ats/event */
 struct webhooks;   /* ats/webhook */
@@ -125,6 +125,14 @@ bool door_begin_attempt(const struct door *door, struct http_exchange *exchange,
 void door_reply_again(struct http_exchange *exchange, const struct door_attempt *attempt);
 /* Keeps the exchange's reply for the next time. */
 void door_end_attempt(struct http_exchange *exchange, struct door_attempt *attempt);
+
+/* operation_run(), or from the local copy where the caller wishes for that (a read). `wish` may be
+ * all zero. */
+bool door_run(const struct door *door, struct arena *arena, const struct operation *operation,
+	      const struct copy_wish *wish, struct operation_result *result,
+	      struct copy_answer *answer, struct error *err) MUST_CHECK;
+/* X-Tenon-Source: copy or live; Age in seconds, of what came from the copy. */
+void door_set_source(struct http_exchange *exchange, const struct copy_answer *answer);
 
 /* A call of an account through one of the doors, for the log of calls. */
 struct door_call {

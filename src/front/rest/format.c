@@ -81,13 +81,22 @@ static struct json envelope(struct arena *arena, const struct operation_result *
 }
 
 static struct json make_unified(struct arena *arena, const struct operation *operation,
-				const struct operation_result *result)
+				const struct operation_result *result,
+				const struct copy_answer *source)
 {
+	struct json_builder out;
+
 	if (operation->method != OPERATION_LIST)
 		return result->item;
-	return envelope(arena, result,
-			json_is(result->keyed, JSON_OBJECT) ? result->keyed : result->items,
-			result->items.count);
+	struct json page = envelope(
+		arena, result, json_is(result->keyed, JSON_OBJECT) ? result->keyed : result->items,
+		result->items.count);
+	if (!source->has_total)
+		return page;
+	json_builder_init(&out, arena);
+	json_builder_set_others(&out, page, json_undefined());
+	json_builder_set(&out, STR("total_count"), json_int(source->total));
+	return json_builder_object(&out);
 }
 
 static struct json own_record(struct json record)
@@ -152,10 +161,11 @@ static struct json describe_call(struct arena *arena, const struct operation_tra
 }
 
 static struct json make_debug(struct arena *arena, const struct operation *operation,
-			      const struct operation_result *result)
+			      const struct operation_result *result,
+			      const struct copy_answer *source)
 {
 	struct json_builder out, debug, calls;
-	struct json unified = make_unified(arena, operation, result);
+	struct json unified = make_unified(arena, operation, result, source);
 
 	json_builder_init(&calls, arena);
 	for (size_t i = 0; i < result->trace_count; i++)
@@ -177,7 +187,8 @@ static struct json make_debug(struct arena *arena, const struct operation *opera
 }
 
 struct json format_answer(enum format format, struct arena *arena,
-			  const struct operation *operation, const struct operation_result *result)
+			  const struct operation *operation, const struct operation_result *result,
+			  const struct copy_answer *source)
 {
 	switch (format) {
 	case FORMAT_RAW:
@@ -185,12 +196,12 @@ struct json format_answer(enum format format, struct arena *arena,
 	case FORMAT_NORMALIZED:
 		return make_normalized(arena, operation, result);
 	case FORMAT_DEBUG:
-		return make_debug(arena, operation, result);
+		return make_debug(arena, operation, result, source);
 	case FORMAT_UNIFIED:
 	case FORMAT_STREAM:
 		break;
 	}
-	return make_unified(arena, operation, result);
+	return make_unified(arena, operation, result, source);
 }
 
 /* --- the stream ------------------------------------------------------------------------------- */
@@ -230,28 +241,31 @@ static bool send_page(struct http_exchange *exchange, struct arena *arena,
 	return lines.len == 0 || http_exchange_write(exchange, buffer_str(&lines), err);
 }
 
-static void begin(struct http_exchange *exchange)
+static void begin(struct http_exchange *exchange, const struct copy_answer *source)
 {
+	door_set_source(exchange, source);
 	exchange->content_type = STR("application/x-ndjson");
 	http_exchange_begin_reply(exchange, 200, -1);
 }
 
 /* One page in an arena of its own; its cursor is left in `cursor`. */
 static bool stream_page(const struct door *door, struct http_exchange *exchange,
-			struct operation *operation, struct operation_result *sum,
-			struct buffer *cursor, bool *has_begun, struct error *err)
+			struct operation *operation, const struct copy_wish *wish,
+			struct operation_result *sum, struct buffer *cursor, bool *has_begun,
+			struct error *err)
 {
 	struct operation_result page;
+	struct copy_answer source;
 	struct arena arena;
 
 	arena_init(&arena, exchange->arena->bytes_max);
 	operation->cursor = buffer_str(cursor);
 	operation->deadline_ns =
 		clock_monotonic_ns(door->services->clock) + door->call_timeout_ms * 1000000;
-	bool ok = operation_run(door->services, &arena, operation, &page, err);
+	bool ok = door_run(door, &arena, operation, wish, &page, &source, err);
 	add_up(sum, &page);
 	if (ok && !*has_begun)
-		begin(exchange);
+		begin(exchange, &source);
 	*has_begun = *has_begun || ok;
 	if (!ok && !*has_begun)
 		keep_remote(exchange->arena, sum, &page);
@@ -264,8 +278,8 @@ static bool stream_page(const struct door *door, struct http_exchange *exchange,
 }
 
 bool format_stream(const struct door *door, struct http_exchange *exchange,
-		   struct operation *operation, struct operation_result *result, bool *has_begun,
-		   struct error *err)
+		   struct operation *operation, const struct copy_wish *wish,
+		   struct operation_result *result, bool *has_begun, struct error *err)
 {
 	bool ok;
 	struct buffer cursor;
@@ -274,7 +288,7 @@ bool format_stream(const struct door *door, struct http_exchange *exchange,
 	buffer_append(&cursor, operation->cursor);
 	*has_begun = false;
 	do
-		ok = stream_page(door, exchange, operation, result, &cursor, has_begun, err);
+		ok = stream_page(door, exchange, operation, wish, result, &cursor, has_begun, err);
 	while (ok && cursor.len > 0);
 	if (!ok && *has_begun) {
 		http_exchange_break(exchange);

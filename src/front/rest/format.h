@@ -19,12 +19,14 @@ bool format_read(struct str text, enum format *format, struct error *err) MUST_C
 bool format_prepare(enum format format, struct operation *operation, struct error *err) MUST_CHECK;
 /* The body of the answer, but for a stream. */
 struct json format_answer(enum format format, struct arena *arena,
-			  const struct operation *operation, const struct operation_result *result);
+			  const struct operation *operation, const struct operation_result *result,
+			  const struct copy_answer *source);
 /* Runs the list page by page and sends each record as a line. False with *err where it fails; after
  * the first page (*has_begun) the reply is then broken off, so that it cannot be taken for whole.
  * `result` gets the sums of all pages. */
 bool format_stream(const struct door *door, struct http_exchange *exchange,
-		   struct operation *operation, struct operation_result *result,
-		   bool *has_begun, struct error *err) MUST_CHECK;
+		   struct operation *operation, const struct copy_wish *wish,
+		   struct operation_result *result, bool *has_begun,
+		   struct error *err) MUST_CHECK;
 
 #endif

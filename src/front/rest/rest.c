@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "front/rest/format.h"
 
-enum { LIMIT_DEFAULT = 100 };
+enum { LIMIT_DEFAULT = 100, MAX_AGE_MAX = 315360000 /* seconds: ten years */ };
 
 /* --- reading the query ---------------------------------------------------------------------- */
 
@@ -35,6 +35,9 @@ struct query {
 	struct operation_filter *filters;
 	struct operation_filter *remote;
 	enum format format;
+	struct copy_wish wish;
+	bool names_age;
+	bool names_remote_data;
 };
 
 static struct str add_name(struct arena *arena, struct str list, struct str name)
@@ -91,6 +94,40 @@ static bool add_sort(struct operation *operation, const struct parameter *parame
 	return true;
 }
 
+static bool read_max_age(struct query *query, struct str text, struct error *err)
+{
+	int64_t seconds;
+
+	if (!str_to_int64(text, &seconds) || seconds < 0 || seconds > MAX_AGE_MAX)
+		return error_set_field(err, ERROR_INVALID, "max_age", "0 to 315360000 seconds",
+				       "max_age must be a number of seconds, not \"%.*s\"",
+				       STR_ARGS(str_slice(text, 0, 64)));
+	query->wish.max_age_ms = seconds * 1000;
+	query->names_age = true;
+	return true;
+}
+
+/* What the local copy is asked for; *is_other when it is none of that. */
+static bool read_wish(struct query *query, const struct parameter *parameter, bool *is_other,
+		      struct error *err)
+{
+	struct str name = parameter->name, value = parameter->value;
+	bool is_list = query->operation->method == OPERATION_LIST;
+
+	*is_other = false;
+	if (str_equal(name, STR("max_age")))
+		return read_max_age(query, value, err);
+	if (str_equal(name, STR("include_deleted")))
+		return read_flag("include_deleted", value, &query->wish.wants_deleted, err);
+	if (is_list && str_equal(name, STR("count")))
+		return read_flag("count", value, &query->wish.wants_total, err);
+	if (is_list && str_equal(name, STR("search")))
+		query->wish.search = str_make(value.len == 0 ? "" : value.data, value.len);
+	else
+		*is_other = true;
+	return true;
+}
+
 static bool is_read(const struct operation *operation)
 {
 	return operation->method != OPERATION_WRITE;
@@ -112,10 +149,9 @@ static bool read_read_parameter(struct query *query, const struct parameter *par
 		return add_remote(query, parameter, err);
 	if (str_starts_with(parameter->name, STR("sort_by")))
 		return add_sort(operation, parameter, err);
-	if (str_equal(parameter->name, STR("key_by")))
-		operation->key_by = parameter->value;
-	else
-		*is_filter = true;
+	if (!str_equal(parameter->name, STR("key_by")))
+		return read_wish(query, parameter, is_filter, err);
+	operation->key_by = parameter->value;
 	return true;
 }
 
@@ -141,7 +177,8 @@ static bool read_parameter(struct query *query, const struct parameter *paramete
 	else if (str_equal(name, STR("expand")))
 		return read_flag("expand", value, &operation->expand, err);
 	else if (str_equal(name, STR("remote_data")))
-		return read_flag("remote_data", value, &operation->remote_data, err);
+		return (query->names_remote_data = true) &&
+		       read_flag("remote_data", value, &operation->remote_data, err);
 	else if (str_equal(name, STR("response_format")))
 		return format_read(value, &query->format, err);
 	else if (!is_read(operation) && str_equal(name, STR("dry_run")))
@@ -176,6 +213,13 @@ static struct parameter find_parameter(const struct door *door, const struct htt
 		parameter.name = name;
 	if (alias == NULL)
 		return parameter;
+	if (alias->value.len > 0) {
+		bool is_meant = str_equal(parameter.value, STR("true")) ||
+				str_equal(parameter.value, STR("1"));
+
+		parameter.value = is_meant ? alias->value : STR("0");
+		return parameter;
+	}
 	if (alias->is_negated &&
 	    (str_equal(parameter.value, STR("true")) || str_equal(parameter.value, STR("1"))))
 		parameter.value = STR("false");
@@ -198,9 +242,23 @@ static bool check_once(struct arena *arena, const struct parameter *parameters, 
 	return true;
 }
 
+/* The copy has no remote_data: who wants it says so. */
+static void settle_wish(struct query *query)
+{
+	struct copy_wish *wish = &query->wish;
+	bool wants_copy = wish->search.data != NULL || wish->wants_total || wish->wants_deleted;
+
+	if (wants_copy && !query->names_age)
+		wish->max_age_ms = INT64_MAX;
+	if ((wish->max_age_ms > 0 || operation_is_kept_cursor(query->operation->cursor)) &&
+	    !query->names_remote_data &&
+	    (query->format == FORMAT_UNIFIED || query->format == FORMAT_STREAM))
+		query->operation->remote_data = false;
+}
+
 static bool read_query(const struct door *door, const struct http_exchange *exchange,
 		       struct operation *operation, struct str *account_id, enum format *format,
-		       struct error *err)
+		       struct copy_wish *wish, struct error *err)
 {
 	size_t count = exchange->query_count;
 	struct parameter *parameters = arena_array(exchange->arena, count + 1, sizeof *parameters);
@@ -225,7 +283,12 @@ static bool read_query(const struct door *door, const struct http_exchange *exch
 	}
 	*account_id = query.account_id;
 	*format = query.format;
-	return format_prepare(query.format, operation, err);
+	if (!format_prepare(query.format, operation, err))
+		return false;
+	if (is_read(operation))
+		settle_wish(&query);
+	*wish = query.wish;
+	return true;
 }
 
 static bool check_model(const struct door *door, struct str name, struct error *err)
@@ -276,6 +339,8 @@ struct request {
 	struct door_sink sink;
 	struct operation_upload upload;
 	struct operation_result result;
+	struct copy_wish wish;
+	struct copy_answer answer;
 };
 
 static bool read_form(struct request *request, const struct model_method *method,
@@ -323,7 +388,8 @@ static bool run(struct request *request, struct str model, struct error *err)
 
 	if (!door_authorise(door, exchange, KEY_SCOPE_CALL, &request->caller, err) ||
 	    !check_model(door, model, err) ||
-	    !read_query(door, exchange, operation, &account_id, &request->format, err) ||
+	    !read_query(door, exchange, operation, &account_id, &request->format,
+			&request->wish, err) ||
 	    !door_find_account(door, exchange->arena, &request->caller, account_id,
 			       &request->account, err))
 		return false;
@@ -336,10 +402,11 @@ static bool run(struct request *request, struct str model, struct error *err)
 	    !door_begin_attempt(door, exchange, operation, &what, &request->attempt, err))
 		return false;
 	if (request->format == FORMAT_STREAM)
-		return format_stream(door, exchange, operation, &request->result,
+		return format_stream(door, exchange, operation, &request->wish, &request->result,
 				     &request->has_begun, err);
 	return request->attempt.before.status != 0 ||
-	       operation_run(door->services, exchange->arena, operation, &request->result, err);
+	       door_run(door, exchange->arena, operation, &request->wish, &request->result,
+			&request->answer, err);
 }
 
 static bool is_creation(const struct operation *operation)
@@ -349,9 +416,12 @@ static bool is_creation(const struct operation *operation)
 
 static void reply(const struct request *request)
 {
-	struct json body = format_answer(request->format, request->exchange->arena,
-					 request->operation, &request->result);
+	struct json body =
+		format_answer(request->format, request->exchange->arena, request->operation,
+			      &request->result, &request->answer);
 
+	if (is_read(request->operation))
+		door_set_source(request->exchange, &request->answer);
 	door_reply_sized(request->exchange, is_creation(request->operation) ? 201 : 200, body,
 			 estimate_bytes(request->result.items));
 }

@@ -181,12 +181,14 @@ static void test_aliases(void **state)
 	struct buffer faults;
 
 	buffer_init(&faults, &arena, 1 << 20);
-	files = (const struct file[]){{"a.yaml", "old_by: {parameter: by}\nno_data: {parameter: data, negate: true}\n"},
+	files = (const struct file[]){{"a.yaml", "old_by: {parameter: by}\nno_data: {parameter: data, negate: true}\n"
+					       "kept: {parameter: age, value: \"9\"}\n"},
 				      {NULL, NULL}};
 	assert_true(model_load_aliases(&arena, &memory_disk, "a.yaml", &aliases, &faults));
 	assert_true(str_equal_c(model_find_alias(&aliases, STR("old_by"))->parameter, "by"));
 	assert_false(model_find_alias(&aliases, STR("old_by"))->is_negated);
 	assert_true(model_find_alias(&aliases, STR("no_data"))->is_negated);
+	assert_true(str_equal_c(model_find_alias(&aliases, STR("kept"))->value, "9"));
 	assert_null(model_find_alias(&aliases, STR("by")));
 	assert_null(model_find_alias(NULL, STR("old_by")));
 	files = (const struct file[]){{"a.yaml", "Old: {negate: maybe}\n"}, {NULL, NULL}};
