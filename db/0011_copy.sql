@@ -47,8 +47,8 @@ CREATE TABLE record_text_due (
 	number INTEGER PRIMARY KEY
 ) STRICT;
 
+-- Of a record that is gone the words go, too, when these are looked at next.
 CREATE TRIGGER record_gone AFTER DELETE ON record
 BEGIN
-	DELETE FROM record_text WHERE rowid = OLD.number;
-	DELETE FROM record_text_due WHERE number = OLD.number;
+	INSERT OR IGNORE INTO record_text_due (number) VALUES (OLD.number);
 END;

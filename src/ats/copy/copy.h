@@ -146,6 +146,10 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,
 		     struct error *err) MUST_CHECK;
 
+/* The words of records whose rows are gone (of an account that was deleted, of an erased person)
+ * are taken out of the index, so that nothing of them is in the file. */
+bool copies_forget_texts(struct copies *copies, struct error *err) MUST_CHECK;
+
 /* --- answering from it ----------------------------------------------------------------------- */
 
 struct copy_answer {

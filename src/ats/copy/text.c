@@ -112,6 +112,22 @@ static bool take_some(struct copies *copies, struct arena *arena, int64_t copy,
 	return store_write(copies->store, statements, rows.count * 3, err);
 }
 
+bool copies_forget_texts(struct copies *copies, struct error *err)
+{
+	static const struct store_statement statements[] = {
+		{"DELETE FROM record_text WHERE rowid IN (SELECT number FROM record_text_due d"
+		 " WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.number = d.number))",
+		 NULL, 0, -1, false},
+		{"DELETE FROM record_text_due WHERE NOT EXISTS"
+		 " (SELECT 1 FROM record r WHERE r.number = record_text_due.number)",
+		 NULL, 0, -1, false},
+		/* Until then the index has the words still, though no record is found by them. */
+		{"INSERT INTO record_text (record_text) VALUES ('optimize')", NULL, 0, -1, false},
+	};
+
+	return store_write(copies->store, statements, sizeof statements / sizeof *statements, err);
+}
+
 bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,
 		     struct error *err)
 {

@@ -534,9 +534,14 @@ static void an_account_takes_its_copy_along(void **state)
 	struct fixture *fixture = begin(state);
 	struct test *test = fixture->test;
 
-	put(fixture, 1000, "[{\"id\": \"a\"}]");
+	put(fixture, 1000, "[{\"id\": \"a\", \"name\": \"Ada\"}]");
+	assert_true(copy_take_texts(fixture->copies, &fixture->write.place, INT64_MAX, &test->err));
 	assert_true(account_remove(test->accounts, test->production, fixture->account.id, &test->err));
 	assert_int_equal(number(test, "SELECT count(*) FROM record"), 0);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text"), 1);
+	assert_true(copies_forget_texts(fixture->copies, &test->err));
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text"), 0);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"), 0);
 	assert_false(try_put(fixture, "[{\"id\": \"a\"}]", false));
 	assert_int_equal(test->err.code, ERROR_NOT_FOUND);
 	end(fixture);
