@@ -23,7 +23,7 @@ struct asking {
 	int64_t now_ms;
 };
 
-/* --- the keeper --------------------------------------------------------------------------------- */
+/* --- the keeper ------------------------------------------------------------------------------ */
 
 static bool read_kept(struct arena *arena, const struct store_rows *rows, size_t row,
 		      struct operation_kept *kept, struct error *err)
@@ -152,7 +152,7 @@ static struct keeper make_keeper(const struct asking *asking, struct str query)
 	};
 }
 
-/* --- which of the two ---------------------------------------------------------------------------- */
+/* --- which of the two ------------------------------------------------------------------------ */
 
 /* What only the copy can do; NULL: nothing of it is wanted. */
 static const char *find_special(const struct copy_wish *wish)
@@ -214,7 +214,7 @@ static bool refuse_together(const char *special, const char *live, struct error 
 			       "%s is for the local copy, which cannot do %s", special, live);
 }
 
-/* --- from the copy ------------------------------------------------------------------------------- */
+/* --- from the copy --------------------------------------------------------------------------- */
 
 static bool prepare_search(const struct asking *asking, struct str *query, struct error *err)
 {
@@ -260,7 +260,7 @@ static bool answer_kept(const struct asking *asking, int64_t age_ms, bool *is_to
 	return ok;
 }
 
-/* --- from the ATS --------------------------------------------------------------------------------- */
+/* --- from the ATS ---------------------------------------------------------------------------- */
 
 /* As the copy has it: all fields, and no others. */
 static bool is_for_copy(const struct asking *asking)
@@ -321,7 +321,7 @@ static bool answer_live(const struct asking *asking, struct operation_result *re
 	return ok;
 }
 
-/* --- both ------------------------------------------------------------------------------------------ */
+/* --- both ------------------------------------------------------------------------------------ */
 
 /* *is_told: an answer or a refusal is there. */
 static bool try_copy(struct asking *asking, bool *is_told, struct operation_result *result,
@@ -344,8 +344,8 @@ static bool try_copy(struct asking *asking, bool *is_told, struct operation_resu
 		*is_told = true;
 		return false;
 	}
-	if (asking->row.number != 0 && is_there && (goes_on || age_ms <= asking->wish->max_age_ms) &&
-	    (age_ms != INT64_MAX || goes_on))
+	bool is_fresh = age_ms != INT64_MAX && age_ms <= asking->wish->max_age_ms;
+	if (asking->row.number != 0 && is_there && (goes_on || is_fresh))
 		return answer_kept(asking, age_ms, is_told, result, answer, err);
 	*is_told = special != NULL || goes_on;
 	return !*is_told || refuse_old(asking, special == NULL ? "next_cursor" : special, err);

@@ -4,7 +4,7 @@
 
 enum { BATCH = 200, BATCH_BYTES_MAX = 256 * 1024 * 1024 };
 
-/* --- the words of a record --------------------------------------------------------------------- */
+/* --- the words of a record ------------------------------------------------------------------- */
 
 static bool is_text(const struct model_field *field)
 {
@@ -58,7 +58,7 @@ static void add_fields(struct buffer *out, const struct model_field *fields, siz
 		add_field(out, &fields[i], json_get_hashed(object, fields[i].name, fields[i].hash));
 }
 
-/* --- taking them in ---------------------------------------------------------------------------- */
+/* --- taking them in -------------------------------------------------------------------------- */
 
 static void add_statements(struct arena *arena, const struct model_resource *resource,
 			   const struct store_rows *rows, size_t row,
@@ -149,7 +149,7 @@ bool copy_take_texts(struct copies *copies, const struct copy_place *place, int6
 	return ok;
 }
 
-/* --- searching --------------------------------------------------------------------------------- */
+/* --- searching ------------------------------------------------------------------------------- */
 
 /* Each word as a text of its own, so that none of its signs means anything; one that ends in a
  * star stands for all that begin so. */

@@ -148,7 +148,7 @@ static bool add(struct gathering *gathering, const struct operation_kept *kept, 
 	return true;
 }
 
-/* --- all of them ------------------------------------------------------------------------------- */
+/* --- all of them ----------------------------------------------------------------------------- */
 
 static bool may_stop(const struct gathering *gathering)
 {

@@ -180,8 +180,9 @@ bool operation_run(const struct operation_services *services, struct arena *aren
 	*result = (struct operation_result){
 		.items = json_array(NULL, 0), .item = json_undefined(), .keyed = json_undefined()};
 	services->counts->operations++;
-	if (!run_check(operation, err) || !run_init(&run, services, arena, operation->account, result,
-						operation->deadline_ns, err))
+	if (!run_check(operation, err) ||
+	    !run_init(&run, services, arena, operation->account, result, operation->deadline_ns,
+		      err))
 		return false;
 	run.operation = operation;
 	run.gives_remote = operation->remote_data;
