@@ -1,6 +1,6 @@
 # A short front for Meson. `make` builds the release in build/, `make test` runs every test under
 # the sanitizers in build-debug/.
-.PHONY: all test unit e2e web mcp simulation bench fuzz oracle fmt lint clean
+.PHONY: all test unit e2e web mcp webhook simulation bench fuzz oracle fmt lint clean
 
 all: build/build.ninja
 	ninja -C build
@@ -41,7 +41,11 @@ mcp: all
 simulation: all
 	tests/simulation/run --seeds $(or $(SEEDS),300)
 
-test: lint unit tsan e2e web mcp simulation
+# Signatures of webhooks, held against the npm packages standardwebhooks and svix (needs npm).
+webhook: all
+	tests/webhook/run
+
+test: lint unit tsan e2e web mcp webhook simulation
 
 bench: all
 	bench/run all
@@ -66,7 +70,7 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/simulation/run
+	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/webhook/run tests/simulation/run
 	ninja -C build-clang
 
 clean:

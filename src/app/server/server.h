@@ -35,7 +35,7 @@ struct server_options {
 	size_t mcp_origin_count;
 	struct str mcp_issuer; /* who gives tokens for them; empty: nobody is told */
 	const struct mcp_fixtures *mcp_fixtures; /* tests only; NULL */
-	const int64_t *webhook_delays_ms; /* when a message is sent again; count 0: the standard's */
+	const int64_t *webhook_delays_ms; /* until a message is sent again; none: standard */
 	size_t webhook_delay_count;
 	int64_t webhook_timeout_ms; /* of one attempt; 0: 15 s */
 };
