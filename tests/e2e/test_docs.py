@@ -130,6 +130,15 @@ class Docs(Case):
         self.assertIn('"link_url":"http://127.0.0.1:', token)
         self.assertIn('"event":"integrated_account:', events)
 
+    def test_webhooks(self):
+        text = self.run_blocks("README.md", "docs/webhooks.md")
+        events, stream, webhook = (self.output_of(text, "docs/webhooks.md", number)
+                                   for number, _ in blocks_of("docs/webhooks.md"))
+        self.assertIn('"event":"integrated_account:', events)
+        self.assertIn("data: {", stream)
+        self.assertIn('"secret":"whsec_', webhook)
+        self.assertIn("active  https://hooks.example.com/tenon", webhook)
+
     def test_vault(self):
         text = self.run_blocks("README.md", "docs/vault.md")
         outputs = [self.output_of(text, "docs/vault.md", number)
