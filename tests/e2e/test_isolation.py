@@ -11,7 +11,8 @@ from harness import TENON, Case, Client, create_key, link_account
 THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token",
           "/environment/{id}": "environment", "/mcp/account/{id}": "account",
           "/sync-job/{id}": "sync job", "/sync-job-run/{id}": "sync run",
-          "/webhook/{id}": "webhook"}
+          "/webhook/{id}": "webhook",
+          "/integrated-account-webhook/{id}": "account"}
 # Things within an account: the path's {id} is the account's.
 WITHIN = {"mcp_id": "MCP server"}
 OF_THE_ATS = ("/unified/", "/proxy/")
@@ -24,6 +25,8 @@ PLAIN = {"resource": "candidates", "model": "ats", "method": "list", "connector"
 IN_QUERY_AND_BODY = {"integrated_account_id": "account", "sync_job_id": "sync job"}
 # Lists that the id of an account only narrows.
 BY_ACCOUNT = ("/log", "/events", "/sync-job")
+# No key opens it, but a signature.
+BY_SIGNATURE = ("/integrated-account-webhook/{id}",)
 # Told by the server anew for each request, and no word about what was asked for.
 OF_THE_REQUEST = ("date", "x-request-id", "server-timing")
 # A request must get as far as looking for the thing: its body has to be a good one.
@@ -195,7 +198,8 @@ class Isolation(Case):
                     # Whose it is finds it: the request was a good one.
                     self.assertNotEqual(self.answer(place, theirs, operation, self.other), nothing)
                 # They may be asked for an account that is gone.
-                self.assertIn(answer[0], (404,) if place.path not in BY_ACCOUNT else (200,), answer)
+                self.assertEqual(answer[0], 200 if place.path in BY_ACCOUNT else
+                                 401 if place.path in BY_SIGNATURE else 404, answer)
                 if place.path in BY_ACCOUNT:
                     self.assertEqual(answer[2]["result"], [])
         self.assertEqual(self.state_of_other(), before)

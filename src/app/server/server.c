@@ -8,11 +8,13 @@
 
 #include "app/server/worker.h"
 #include "base/log.h"
+#include "ats/inbound/inbound.h"
 #include "ats/link/link.h"
 #include "ats/schema/schema.h"
 #include "front/admin/admin.h"
 #include "front/batch/batch.h"
 #include "front/discovery/discovery.h"
+#include "front/hooks/hooks.h"
 #include "front/link/link.h"
 #include "front/proxy/proxy.h"
 #include "front/rest/rest.h"
@@ -210,6 +212,7 @@ const struct http_route *server_routes(struct arena *arena, size_t *count)
 		     {proxy_routes, proxy_route_count},
 		     {batch_routes, batch_route_count},
 		     {admin_routes, admin_route_count},
+		     {hooks_routes, hooks_route_count},
 		     {discovery_routes, discovery_route_count},
 		     {link_routes, link_route_count},
 		     {mcp_routes, mcp_route_count},
@@ -319,6 +322,20 @@ static void open_webhooks(struct server *server, const struct server_options *op
 	server->webhooks = webhooks_create(&webhooks);
 }
 
+static void open_inbounds(struct server *server)
+{
+	const struct inbounds_options options = {
+		.store = server->store,
+		.vault = server->vault,
+		.connectors = &server->connectors,
+		.syncs = server->syncs,
+		.clock = clock_system(),
+		.random = random_system(),
+	};
+
+	server->inbounds = inbounds_create(&options);
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
@@ -367,6 +384,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		return false;
 	open_mcp(server, options);
 	open_webhooks(server, options);
+	open_inbounds(server);
 	server->router = make_router(&server->arena);
 	server->discovery = discovery_create(&server->arena, server->model, &server->connectors,
 					     &server->aliases, TENON_VERSION, err);
@@ -507,6 +525,7 @@ void server_close(struct server *server)
 	links_destroy(server->links);
 	mcp_door_destroy(server->mcp);
 	mcp_servers_destroy(server->mcp_servers);
+	inbounds_destroy(server->inbounds);
 	limiters_destroy(server->limiters);
 	idempotency_destroy(server->idempotency);
 	overrides_destroy(server->overrides);

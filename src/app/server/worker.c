@@ -101,6 +101,7 @@ static void init_doors(struct worker *worker)
 		.mcp = server->mcp,
 		.copies = server->copies,
 		.syncs = server->syncs,
+		.inbounds = server->inbounds,
 		.bell = server->bell,
 		.webhooks = server->webhooks,
 		.hook_client = worker->hook_client,

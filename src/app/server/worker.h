@@ -31,6 +31,7 @@ struct server {
 	struct copies *copies;
 	struct syncs *syncs;
 	struct webhooks *webhooks;
+	struct inbounds *inbounds;
 	const struct link_files *link_files;
 	const struct http_router *router;
 	struct operation_counts operation_counts;

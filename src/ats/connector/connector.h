@@ -464,6 +464,28 @@ struct connector_install {
 	size_t member_count;
 };
 
+/* How a notification of the ATS shows that it comes from there. */
+enum connector_proof {
+	CONNECTOR_PROOF_HMAC_SHA256, /* of the body, under the secret */
+	CONNECTOR_PROOF_TOKEN,	     /* the secret itself */
+	CONNECTOR_PROOF_NONE,	     /* nothing does: whoever knows the address is believed */
+};
+extern const char *const connector_proofs[]; /* their names, ended by NULL */
+
+/* The ATS's own notifications: $ of its expressions is the body. */
+struct connector_webhooks {
+	bool is_there; /* the ATS has some */
+	struct str help; /* where in the ATS the address is entered */
+	enum connector_proof proof;
+	struct str header; /* that has the proof */
+	bool is_base64;	   /* else in hex */
+	struct str prefix; /* of the header's value: "sha256=" */
+	const struct jsonata *test;  /* true: it only tries the address, and is not signed; NULL: none does */
+	const struct jsonata *id;    /* a text or number, the same when it is sent again; NULL: the body is */
+	const struct jsonata *event; /* what it calls what happened, for people; NULL: nothing */
+	const struct jsonata *hints; /* [{resource, id} or {resource, filter: {name: value}}] */
+};
+
 /* What a member of the ATS's own records, at any depth, tells of people. */
 struct connector_personal {
 	struct str name;
@@ -482,6 +504,7 @@ struct connector {
 	struct connector_link link;
 	const struct native_method *probe; /* a cheap call which proves a credential */
 	struct connector_install install;
+	struct connector_webhooks webhooks;
 	const struct connector_personal *personal;
 	size_t personal_count;
 	struct str references_path; /* where sideloaded records stand in a body; empty: nowhere */

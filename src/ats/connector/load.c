@@ -79,7 +79,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 					   "error_message", "missing_fields",
 					   "missing_rights", "rate_limited",
 					   "link", "post_connect", "post_install",
-					   "resources", "tags", NULL};
+					   "webhooks", "resources", "tags", NULL};
 	static const char *const required[] = {"label", "base_url", "credentials", "resources"};
 	struct definition definition;
 	struct yaml_node root;
@@ -108,6 +108,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 	read_probe(&definition, &root, connector);
 	link_read(&definition, &root, connector);
 	install_read(&definition, &root, connector);
+	webhooks_read(&definition, &root, connector);
 	return definition_close(&definition);
 }
 

@@ -51,6 +51,9 @@ void link_read(struct definition *definition, const struct yaml_node *root,
 /* `post_install:` into connector->install; the context and the calls were read before. */
 void install_read(struct definition *definition, const struct yaml_node *root,
 		  struct connector *connector);
+/* `webhooks:` into connector->webhooks. */
+void webhooks_read(struct definition *definition, const struct yaml_node *root,
+		   struct connector *connector);
 /* Are the lists there, which its options come from? Once the resources are. Faults go to `path`. */
 bool link_check(struct arena *arena, struct str path, const struct connector *connector,
 		struct buffer *faults);

@@ -31,6 +31,7 @@ admin_handler admin_create_sync_job, admin_list_sync_jobs, admin_show_sync_job,
 admin_handler admin_create_webhook, admin_list_webhooks, admin_show_webhook, admin_change_webhook,
 	admin_remove_webhook, admin_pause_webhook, admin_resume_webhook, admin_rotate_webhook,
 	admin_test_webhook, admin_replay_webhook, admin_list_deliveries;
+admin_handler admin_show_inbound, admin_put_inbound, admin_remove_inbound, admin_list_inbound;
 admin_handler admin_create_link_token, admin_list_link_tokens, admin_revoke_link_token;
 
 /* An authorised administrator of one environment; a local caller must have named it. */

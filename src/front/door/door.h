@@ -21,6 +21,7 @@ struct links;	   /* ats/link */
 struct mcp_servers; /* ats/mcp */
 struct mcp_door;   /* front/mcp's own */
 struct syncs;	   /* ats/sync */
+struct inbounds;   /* ats/inbound */
 struct event_bell; /* ats/event */
 struct webhooks;   /* ats/webhook */
 
@@ -38,6 +39,7 @@ struct door {
 	struct mcp_door *mcp;
 	struct copies *copies;
 	struct syncs *syncs;
+	struct inbounds *inbounds;
 	struct event_bell *bell;
 	struct webhooks *webhooks;
 	struct http_client *hook_client; /* for calls of webhooks' endpoints */

@@ -105,7 +105,7 @@ static void test_every_fault_is_told(void **state)
 	(void)state;
 	static const char *const names[] = {"root",    "natives", "lists",  "calls",	"writes",
 					    "details", "files",	  "link",    "broken",	"expressions",
-					    "badges"};
+					    "badges",  "webhooks"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_faults(names[i]);
