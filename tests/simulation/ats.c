@@ -46,7 +46,7 @@ void ats_init(struct world *world, const char *source)
 	world->token = sandbox_token(world->sandbox);
 	world->company_id = str_slice(sandbox_base_path(world->sandbox), strlen("/c/"), SIZE_MAX);
 	world->ats = (struct peer){.host = STR("api.recruitee.com"), .serve = serve,
-				   .context = world};
+				   .context = world, .answers_json = true};
 	network_add(&world->network, &world->ats);
 }
 

@@ -60,6 +60,7 @@ struct outcome {
 	uint64_t syncs;
 	uint64_t turns;
 	uint64_t events;
+	uint64_t deliveries;
 };
 
 struct child {
@@ -82,6 +83,7 @@ static void report(int fd)
 		.syncs = world->disk.syncs,
 		.turns = world->time.turns,
 		.events = world->events,
+		.deliveries = world->deliveries,
 	};
 
 	if (write(fd, &outcome, sizeof outcome) != (ssize_t)sizeof outcome)
@@ -162,6 +164,7 @@ static void add(struct sums *sums, const struct child *child, int status,
 	sums->total.syncs += one.syncs;
 	sums->total.turns += one.turns;
 	sums->total.events += one.events;
+	sums->total.deliveries += one.deliveries;
 	if (options->is_one)
 		printf("seed %llu: trace %016llx of %llu lines\n", (unsigned long long)child->seed,
 		       (unsigned long long)one.hash, (unsigned long long)one.lines);
@@ -216,12 +219,13 @@ static int run(const struct options *options)
 	const struct outcome *total = &sums.total;
 	printf("%s: %.1f h simulated in %.1f s (%.0f times), %.1f ms CPU a seed; %llu kills, "
 	       "%llu calls, %llu of them failed by chance, %llu changes at the ATS, %llu syncs, "
-	       "%llu events, %llu turns; hash %016llx\n",
+	       "%llu events, %llu deliveries, %llu turns; hash %016llx\n",
 	       options->scenario->name, simulated / 3600, real, simulated / (real + 1e-3),
 	       cpu * 1e3 / (double)options->count, (unsigned long long)total->kills,
 	       (unsigned long long)total->calls, (unsigned long long)total->faults,
 	       (unsigned long long)total->changes, (unsigned long long)total->syncs,
-	       (unsigned long long)total->events, (unsigned long long)total->turns,
+	       (unsigned long long)total->events,
+	       (unsigned long long)total->deliveries, (unsigned long long)total->turns,
 	       (unsigned long long)total->hash);
 	printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)sums.passed,
 	       (unsigned long long)sums.failed);
@@ -231,7 +235,7 @@ static int run(const struct options *options)
 /* --- arguments ------------------------------------------------------------------------------- */
 
 static const struct scenario *const scenarios[] = {&scenario_reads, &scenario_copies,
-						   &scenario_syncs};
+						   &scenario_syncs, &scenario_webhooks};
 
 static const struct scenario *find_scenario(const char *name)
 {

@@ -188,7 +188,8 @@ static bool exchange_with(struct network *network, struct arena *arena, struct p
 	struct http_exchange *exchange = make_exchange(arena, request, peer, target);
 	if (!spoil_before(network, fault, exchange))
 		peer->serve(peer, exchange);
-	spoil_after(network, fault, exchange);
+	if (peer->answers_json)
+		spoil_after(network, fault, exchange);
 	if (fault == STALL) {
 		(void)wait_until(network, INT64_MAX - 2, request->deadline_ns);
 		return fail(response, HTTP_TIMED_OUT, err);

@@ -33,6 +33,26 @@ static bool open_vault(struct world *world, struct program *program)
 	return check(world, program->vault != NULL, "vault_create", &err);
 }
 
+static void open_webhooks(struct world *world, struct program *program)
+{
+	static const int64_t delays_ms[] = {1000, 2000, 5000, 20000, 60000, 300000, 3600000};
+	struct webhooks_options options = {
+		.store = program->store,
+		.vault = program->vault,
+		.accounts = program->accounts,
+		.model = world->model,
+		.bell = program->bell,
+		.clock = &world->time.clock,
+		.random = &world->program_random,
+	};
+
+	if (world->has_short_delays) {
+		options.delays_ms = delays_ms;
+		options.delay_count = sizeof delays_ms / sizeof *delays_ms;
+	}
+	program->webhooks = webhooks_create(&options);
+}
+
 bool program_start(struct world *world)
 {
 	struct program *program = calloc(1, sizeof *program);
@@ -71,5 +91,6 @@ bool program_start(struct world *world)
 		.random = random,
 		.page_records = world->page_records,
 	});
+	open_webhooks(world, program);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include "ats/operation/operation.h"
 #include "ats/schema/schema.h"
 #include "ats/sync/sync.h"
+#include "ats/webhook/webhook.h"
 #include "base/log.h"
 
 enum { MS_NS = 1000000, KIB = 1024, MIB = 1024 * 1024 };
@@ -103,6 +104,7 @@ struct peer {
 	void (*serve)(struct peer *peer, struct http_exchange *exchange);
 	void *context;
 	struct peer *next;
+	bool answers_json; /* what stands there instead is no answer */
 	size_t under_way; /* calls to it */
 };
 
@@ -149,6 +151,8 @@ struct program {
 	struct event_bell *bell;
 	struct copies *copies;
 	struct syncs *syncs;
+	struct webhooks *webhooks;
+	struct webhook_runner hooks[2];
 	struct sync_runner runners[2]; /* of scenarios that have them: as of two workers */
 };
 
@@ -207,6 +211,8 @@ struct world {
 	uint64_t kills;
 	uint64_t kills_left;
 	int64_t page_records; /* of sync runs */
+	bool has_short_delays; /* between attempts at a webhook */
+	uint64_t deliveries; /* attempts that were heard */
 	uint64_t events; /* at the end */
 	uint64_t steps; /* of them, those which the scenario has written itself */
 	uint64_t record_events; /* of them, those which tell of records */
@@ -253,5 +259,6 @@ void check_copy(struct world *world, const char *resource, struct json live, str
 extern const struct scenario scenario_reads;
 extern const struct scenario scenario_copies;
 extern const struct scenario scenario_syncs;
+extern const struct scenario scenario_webhooks;
 
 #endif
