@@ -11,7 +11,7 @@ from harness import TENON, Case, Client, create_key, link_account
 THINGS = {"/integrated-account/{id}": "account", "/api-token/{id}": "key", "/link-token/{id}": "link token",
           "/environment/{id}": "environment", "/mcp/account/{id}": "account",
           "/sync-job/{id}": "sync job", "/sync-job-run/{id}": "sync run",
-          "/webhook/{id}": "webhook",
+          "/webhook/{id}": "webhook", "/erasure/{id}": "erasure",
           "/integrated-account-webhook/{id}": "account"}
 # Things within an account: the path's {id} is the account's.
 WITHIN = {"mcp_id": "MCP server"}
@@ -127,6 +127,8 @@ class Document:
 
 
 def without_own_words(value, identifier):
+    if isinstance(value, bytes):  # a file
+        return value.decode().replace(identifier, "THE-ID")
     return json.loads(json.dumps(value).replace(identifier, "THE-ID"))
 
 
@@ -153,7 +155,11 @@ class Isolation(Case):
         job, run = self.sync_of_other(account)
         status, _, webhook = self.other.request("POST", "/webhook", {"url": "https://a.example/"})
         self.assertEqual(status, 201, webhook)
-        return {"sync job": job, "sync run": run, "account": account, "webhook": webhook["id"], "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
+        status, _, erasure = self.other.request(
+            "POST", "/erasure", {"integrated_account_id": account, "candidate_id": "no one"})
+        self.assertEqual(status, 201, erasure)
+        return {"erasure": erasure["id"], "sync job": job, "sync run": run, "account": account, "webhook": webhook["id"],
+                "MCP server": server["id"], "key": create_key(self.data, "staging")["id"],
                 "link token": token["id"],
                 "environment": self.other.get("/integrated-account/" + account)[2]["environment_id"]}
 

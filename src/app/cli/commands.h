@@ -10,6 +10,7 @@ extern const struct cli_command cmd_call;
 extern const struct cli_command cmd_connector;
 extern const struct cli_command cmd_demo;
 extern const struct cli_command cmd_environment;
+extern const struct cli_command cmd_erase;
 extern const struct cli_command cmd_event;
 extern const struct cli_command cmd_export;
 extern const struct cli_command cmd_jsonata;

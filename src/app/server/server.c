@@ -9,6 +9,7 @@
 #include "app/server/worker.h"
 #include "base/log.h"
 #include "ats/inbound/inbound.h"
+#include "ats/erasure/erasure.h"
 #include "ats/link/link.h"
 #include "ats/schema/schema.h"
 #include "front/admin/admin.h"
@@ -336,6 +337,25 @@ static void open_inbounds(struct server *server)
 	server->inbounds = inbounds_create(&options);
 }
 
+/* Before anything is put into the copy. */
+static bool open_erasures(struct server *server, struct error *err)
+{
+	const struct erasures_options options = {
+		.store = server->store,
+		.vault = server->vault,
+		.accounts = server->accounts,
+		.idempotency = server->idempotency,
+		.model = server->model,
+		.clock = clock_system(),
+	};
+
+	server->erasures = erasures_create(&options, err);
+	if (server->erasures == NULL)
+		return false;
+	copies_leave_out(server->copies, erasures_has, server->erasures);
+	return true;
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
@@ -380,7 +400,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 				     clock_system(), random_system());
 	server->calls = calls_create(server->store, clock_system(), random_system(),
 				     options->log_days, err);
-	if (server->calls == NULL)
+	if (server->calls == NULL || !open_erasures(server, err))
 		return false;
 	open_mcp(server, options);
 	open_webhooks(server, options);
@@ -527,6 +547,7 @@ void server_close(struct server *server)
 	mcp_servers_destroy(server->mcp_servers);
 	inbounds_destroy(server->inbounds);
 	limiters_destroy(server->limiters);
+	erasures_destroy(server->erasures);
 	idempotency_destroy(server->idempotency);
 	overrides_destroy(server->overrides);
 	oauth_destroy(server->oauth);

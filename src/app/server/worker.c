@@ -105,6 +105,7 @@ static void init_doors(struct worker *worker)
 		.bell = server->bell,
 		.webhooks = server->webhooks,
 		.hook_client = worker->hook_client,
+		.erasures = server->erasures,
 		.counts = &server->door_counts,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,

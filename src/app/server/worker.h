@@ -28,6 +28,7 @@ struct server {
 	struct mcp_servers *mcp_servers;
 	struct mcp_door *mcp;
 	struct event_bell *bell;
+	struct erasures *erasures;
 	struct copies *copies;
 	struct syncs *syncs;
 	struct webhooks *webhooks;

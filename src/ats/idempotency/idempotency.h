@@ -60,4 +60,11 @@ struct http_source *idempotency_source(struct idempotency_attempt *attempt);
  * may then be tried again. */
 void idempotency_end(struct idempotency_attempt *attempt, const struct idempotency_reply *reply);
 
+/* Replies, and results of calls, of which `tells` says that they tell of somebody: a reply is left
+ * with its id, of a call it is then not known what came of it. Adds to *count. */
+bool idempotency_erase(struct idempotency *idempotency, struct str environment_id,
+		       struct str account_id,
+		       bool (*tells)(void *context, struct arena *arena, struct str text),
+		       void *context, int64_t *count, struct error *err) MUST_CHECK;
+
 #endif

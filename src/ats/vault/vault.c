@@ -363,6 +363,12 @@ bool vault_audit_verify(struct vault *vault, int64_t from, struct vault_audit_re
 	return check_audit(vault, err) && audit_verify(vault->audit, from, out, err);
 }
 
+bool vault_note(struct vault *vault, const char *use, const struct vault_binding *binding,
+		struct error *err)
+{
+	return vault->audit == NULL || audit_note(vault->audit, use, binding, err);
+}
+
 bool vault_audit_list(struct vault *vault, struct arena *arena, int64_t after, size_t limit,
 		      struct str **lines, size_t *count, struct error *err)
 {

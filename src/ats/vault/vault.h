@@ -171,6 +171,10 @@ bool vault_revoke(struct vault *vault, struct str environment, struct error *err
 
 /* --- the audit log (docs/vault.md) ----------------------------------------------------------- */
 
+/* A line about something that is no use of a secret, such as an erasure; `use` is one word. */
+bool vault_note(struct vault *vault, const char *use, const struct vault_binding *binding,
+		struct error *err) MUST_CHECK;
+
 struct vault_audit_report {
 	int64_t first, last; /* lines that were looked at; 0: there are none */
 	int64_t head;        /* the latest line that the store knows of */

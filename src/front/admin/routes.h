@@ -19,6 +19,7 @@ admin_handler admin_list_account_overrides, admin_show_account_overrides,
 	admin_change_account_overrides, admin_test_overrides;
 admin_handler admin_list_calls, admin_list_events;
 admin_handler admin_export;
+admin_handler admin_create_erasure, admin_list_erasures, admin_show_erasure, admin_lift_erasure;
 admin_handler admin_show_vault, admin_rotate_vault, admin_revoke_vault, admin_rotate_master,
 	admin_list_audit, admin_verify_audit;
 admin_handler admin_put_oauth_app, admin_list_oauth_apps, admin_show_oauth_app,

@@ -24,6 +24,7 @@ struct syncs;	   /* ats/sync */
 struct inbounds;   /* ats/inbound */
 struct event_bell; /* ats/event */
 struct webhooks;   /* ats/webhook */
+struct erasures;   /* ats/erasure */
 
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
@@ -43,6 +44,7 @@ struct door {
 	struct event_bell *bell;
 	struct webhooks *webhooks;
 	struct http_client *hook_client; /* for calls of webhooks' endpoints */
+	struct erasures *erasures;
 	struct door_counts *counts;
 	const char *version;
 	int64_t started_ms;         /* unix */
