@@ -118,11 +118,12 @@ bool copies_forget_texts(struct copies *copies, struct error *err)
 		{"DELETE FROM record_text WHERE rowid IN (SELECT number FROM record_text_due d"
 		 " WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.number = d.number))",
 		 NULL, 0, -1, false},
+		/* Until then the index has the words still, though no record is found by them. */
+		{"INSERT INTO record_text (record_text) SELECT 'optimize' WHERE changes() > 0", NULL,
+		 0, -1, false},
 		{"DELETE FROM record_text_due WHERE NOT EXISTS"
 		 " (SELECT 1 FROM record r WHERE r.number = record_text_due.number)",
 		 NULL, 0, -1, false},
-		/* Until then the index has the words still, though no record is found by them. */
-		{"INSERT INTO record_text (record_text) VALUES ('optimize')", NULL, 0, -1, false},
 	};
 
 	return store_write(copies->store, statements, sizeof statements / sizeof *statements, err);

@@ -1,5 +1,6 @@
 /* Integrated accounts: linked with a live check of the credential, listed, shown, removed. A
  * credential goes in and never comes out. */
+#include "base/log.h"
 #include "front/admin/routes.h"
 
 static struct json or_null(struct str text)
@@ -232,6 +233,15 @@ static bool show_one(const struct door *door, struct http_exchange *exchange, st
 	return true;
 }
 
+/* The account is gone whatever comes of it; the next one that goes takes them along, too. */
+static void forget_texts(const struct door *door)
+{
+	struct error err;
+
+	if (door->copies != NULL && !copies_forget_texts(door->copies, &err))
+		LOG(LOG_WARNING, "copy_texts_left", LOG_C(error, err.message));
+}
+
 bool admin_remove(const struct door *door, const struct account *account, struct error *err)
 {
 	if (!account_remove(door->services->accounts, account->environment_id, account->id, err))
@@ -239,6 +249,7 @@ bool admin_remove(const struct door *door, const struct account *account, struct
 	override_forget(door->services->overrides,
 			&(struct override_layer){account->environment_id, account->connector,
 						 account->id});
+	forget_texts(door);
 	return true;
 }
 
