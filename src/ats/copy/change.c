@@ -84,11 +84,18 @@ static struct json settle(const struct model_field *field, struct json value)
 	return query < 0 ? value : json_string(str_slice(json_str(value), 0, (size_t)query));
 }
 
-static bool has_volatile(const struct model_resource *resource)
+/* Most records have nothing that does: their text is hashed as it is. */
+static bool has_volatile(const struct model_resource *resource, struct json record)
 {
-	for (size_t i = 0; i < resource->field_count; i++)
-		if (resource->fields[i].is_volatile)
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct model_field *field = &resource->fields[i];
+
+		if (!field->is_volatile)
+			continue;
+		struct json value = json_get_hashed(record, field->name, field->hash);
+		if (json_is(value, JSON_STRING) && str_find_byte(json_str(value), '?') >= 0)
 			return true;
+	}
 	return false;
 }
 
@@ -113,7 +120,7 @@ struct str copy_hash(struct arena *arena, const struct model_resource *resource,
 {
 	unsigned char *hash = arena_alloc(arena, COPY_HASH_BYTES);
 
-	if (has_volatile(resource))
+	if (has_volatile(resource, record))
 		body = json_text(arena, settle_all(arena, resource, record));
 	crypto_generichash(hash, COPY_HASH_BYTES, (const unsigned char *)body.data, body.len, NULL,
 			   0);
