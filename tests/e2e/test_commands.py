@@ -34,6 +34,31 @@ class CommandCase(Case):
         return client
 
 
+class Sync(CommandCase):
+    def test_jobs(self):
+        made = self.json_of("sync", "create", "--account", self.account, "--resource", "tags",
+                            "--resource", "jobs", "--interval", "60", "--rate-share", "0.25",
+                            "--window", "22:00-06:00", "--time-zone", "+02:00")["result"]
+        self.assertEqual([(job["resource"], job["interval_s"], job["rate_share"]) for job in made],
+                         [("tags", 60, 0.25), ("jobs", 60, 0.25)])
+        job = made[0]["id"]
+        changed = self.json_of("sync", "change", job, "--window", "always", "--mode", "full",
+                               "--expand", "true", "--full-interval", "120")
+        self.assertEqual((changed["window"], changed["mode"], changed["expand"],
+                          changed["full_interval_s"]), (None, "full", True, 120))
+        self.assertEqual(self.json_of("sync", "pause", job)["state"], "paused")
+        self.assertEqual(self.json_of("sync", "stop", job)["state"], "stopped")
+        self.assertEqual(self.json_of("sync", "start", job)["state"], "active")
+        self.assertEqual(self.json_of("sync", "run", job, "--full")["id"], job)
+        self.assertEqual(self.json_of("sync", "show", job)["id"], job)
+        self.assertIn(job, self.command("sync", "list", "--resource", "tags").stdout)
+        self.assertIn("result", self.json_of("sync", "runs", job))
+        self.assertEqual(self.command("sync", "remove", job, "--delete-records").stdout,
+                         "removed\n")
+        self.assertEqual(len(self.json_of("sync", "list", "--account", self.account)["result"]), 1)
+        self.assertIn("--account", self.command("sync", "create", check=False).stderr)
+
+
 class Accounts(CommandCase):
     def test_changed(self):
         done = self.command("account", "change", self.account, "--tenant", "customer 9",

@@ -218,6 +218,156 @@ static void test_a_pause_tells_those_who_wait_already(void **state)
 	assert_true(callers[2].waited_ns >= 60 * SECOND_NS);
 }
 
+/* --- those that nobody waits for ------------------------------------------------------------- */
+
+struct back_caller {
+	struct caller caller;
+	int64_t share_percent;
+};
+
+static void call_back(void *context)
+{
+	struct back_caller *back = context;
+	struct caller *caller = &back->caller;
+	struct bench *bench = caller->bench;
+
+	caller->ok = limiter_acquire_background(bench->limiter, back->share_percent,
+						caller->deadline_ns, &caller->waited_ns,
+						&caller->err);
+	if (!caller->ok)
+		return;
+	bench->at_ms[bench->order_len] = bench->time.now_ns / MS_NS - 1000;
+	bench->order[bench->order_len++] = caller->name;
+	if (caller->stays_ms > 0)
+		loop_sleep_ms(caller->stays_ms);
+	limiter_release_background(bench->limiter);
+}
+
+static void spawn_back(struct bench *bench, struct back_caller *callers, size_t count,
+		       int64_t share_percent, int64_t stays_ms)
+{
+	for (size_t i = 0; i < count; i++) {
+		callers[i] = (struct back_caller){.caller = {.bench = bench,
+							     .name = (char)('A' + i),
+							     .stays_ms = stays_ms,
+							     .deadline_ns = NEVER_NS},
+						  .share_percent = share_percent};
+		loop_spawn(bench->loop, call_back, &callers[i]);
+	}
+}
+
+static void test_a_fifth_of_the_bucket_is_left_by_who_nobody_waits_for(void **state)
+{
+	struct bench *bench = *state;
+	struct back_caller back[12];
+	struct caller front[2];
+
+	hold(bench, 10, 10, 0); /* ten at once, then one each second */
+	spawn_back(bench, back, 12, 50, 0);
+	spawn(bench, front, 2, 0);
+	run(bench);
+	/* Eight at once; the two that were left go to the front; from then on one each second. */
+	assert_memory_equal(bench->order, "ABCDEFGHabIJKL", 14);
+	assert_int_equal(bench->at_ms[7], bench->at_ms[0]);
+	assert_int_equal(bench->at_ms[9], bench->at_ms[0]);
+	assert_int_equal(front[1].waited_ns, 0);
+	assert_true(bench->at_ms[10] - bench->at_ms[0] >= 3000);
+}
+
+static void test_all_of_the_rate_is_taken_while_there_is_nobody_else(void **state)
+{
+	struct bench *bench = *state;
+	struct back_caller back[20];
+
+	hold(bench, 10, 1, 0); /* one each 100 ms */
+	spawn_back(bench, back, 20, 5, 0);
+	run(bench);
+	/* Eight at once, twelve more at the full rate. */
+	assert_in_range(bench->at_ms[19] - bench->at_ms[0], 1190, 1220);
+}
+
+struct steady {
+	struct bench *bench;
+	int64_t every_ms;
+	int64_t until_ns;
+	size_t count;
+	int64_t waited_ns;
+};
+
+static void call_steadily(void *context)
+{
+	struct steady *steady = context;
+	struct error err;
+
+	while (steady->bench->time.now_ns < steady->until_ns) {
+		assert_true(limiter_acquire(steady->bench->limiter, NEVER_NS, &steady->waited_ns,
+					    &err));
+		steady->count++;
+		limiter_release(steady->bench->limiter);
+		loop_sleep_ms(steady->every_ms);
+	}
+}
+
+static void call_back_steadily(void *context)
+{
+	struct steady *steady = context;
+	struct error err;
+
+	while (steady->bench->time.now_ns < steady->until_ns) {
+		assert_true(limiter_acquire_background(steady->bench->limiter, 50, NEVER_NS,
+						       &steady->waited_ns, &err));
+		steady->count++;
+		limiter_release_background(steady->bench->limiter);
+	}
+}
+
+static void test_others_never_wait_for_it_and_next_to_nothing_of_the_rate_is_lost(void **state)
+{
+	struct bench *bench = *state;
+	int64_t until_ns = bench->time.now_ns + 600 * SECOND_NS;
+	struct steady front = {bench, 250, until_ns, 0, 0}, back = {bench, 0, until_ns, 0, 0};
+
+	hold(bench, 100, 10, 0); /* ten a second, of which the front takes four */
+	loop_spawn(bench->loop, call_steadily, &front);
+	loop_spawn(bench->loop, call_back_steadily, &back);
+	run(bench);
+	assert_int_equal(front.waited_ns, 0);
+	assert_true(front.count + back.count >= 5700); /* of 6000 */
+	assert_true(front.count + back.count <= 6100);
+}
+
+static void test_the_share_holds_while_others_take_all_they_can(void **state)
+{
+	struct bench *bench = *state;
+	int64_t until_ns = bench->time.now_ns + 600 * SECOND_NS;
+	struct steady front = {bench, 120, until_ns, 0, 0}, back = {bench, 0, until_ns, 0, 0};
+
+	hold(bench, 100, 10, 0); /* ten a second, of which the front would take 8.3 */
+	loop_spawn(bench->loop, call_steadily, &front);
+	loop_spawn(bench->loop, call_back_steadily, &back);
+	run(bench);
+	assert_int_equal(front.waited_ns, 0);
+	assert_in_range(front.count, 4900, 5001);
+	assert_true(back.count >= 800);
+	assert_true(front.count + back.count <= 6100);
+}
+
+static void test_a_place_is_left_by_who_nobody_waits_for(void **state)
+{
+	struct bench *bench = *state;
+	struct back_caller back[4];
+	struct caller front[1];
+
+	hold(bench, 0, 0, 3);
+	spawn_back(bench, back, 4, 100, 1000);
+	spawn(bench, front, 1, 500);
+	run(bench);
+	assert_memory_equal(bench->order, "ABaCD", 5);
+	assert_int_equal(front[0].waited_ns, 0);
+	/* The front is waited for first. */
+	assert_true(bench->at_ms[3] - bench->at_ms[0] >= 1000);
+}
+
 static void test_the_retry_budget_is_spent_and_given_back(void **state)
 {
 	struct bench *bench = *state;
@@ -367,6 +517,11 @@ int main(void)
 		TEST(test_a_place_that_does_not_come_free_ends_with_the_deadline),
 		TEST(test_a_pause_holds_for_all_and_refuses_who_cannot_wait),
 		TEST(test_a_pause_tells_those_who_wait_already),
+		TEST(test_a_fifth_of_the_bucket_is_left_by_who_nobody_waits_for),
+		TEST(test_all_of_the_rate_is_taken_while_there_is_nobody_else),
+		TEST(test_others_never_wait_for_it_and_next_to_nothing_of_the_rate_is_lost),
+		TEST(test_the_share_holds_while_others_take_all_they_can),
+		TEST(test_a_place_is_left_by_who_nobody_waits_for),
 		TEST(test_the_retry_budget_is_spent_and_given_back),
 		TEST(test_idle_accounts_are_forgotten),
 		TEST(test_what_is_paused_or_spent_is_not_forgotten),
