@@ -63,6 +63,8 @@ class Erasure(Case):
                 " version) VALUES (?, ?, 'record:created', ?, ?, 1, ?, ?, ?)",
                 [(environment, first + n, self.account, json.dumps(payload), resource, record, version)
                  for n, (resource, record, version, payload) in enumerate(payloads, 1)])
+            database.execute("INSERT INTO record_text (rowid, words) SELECT number, json_extract(body, '$.name') FROM record"
+                             " WHERE json_extract(body, '$.name') IS NOT NULL")
             database.execute("INSERT INTO webhook (environment_id, id, config, state, reason, seen, failing_ms,"
                              " delivered_ms, created_ms, updated_ms, version) VALUES (?, 'whk_1',"
                              " '{\"target_url\":\"https://a.example/\"}', 'paused', '', 99999, 0, 0, 0, 0, 1)", (environment,))
@@ -98,8 +100,10 @@ class Erasure(Case):
         self.assertTrue(self.leftovers())
         with self.database() as database:
             database.execute("PRAGMA secure_delete=ON")
-            database.execute("DELETE FROM record WHERE id = ? AND json_extract(body, '$.name') = ?",
-                             (self.person, NAME.lower()))
+            user, = database.execute("SELECT number FROM record WHERE id = ? AND json_extract(body, '$.name') = ?",
+                                     (self.person, NAME.lower())).fetchone()
+            database.execute("DELETE FROM record_text WHERE rowid = ?", (user,))
+            database.execute("DELETE FROM record WHERE number = ?", (user,))
         told = self.erase(email=EMAIL.upper())
         self.assertEqual(self.serve.stop(), 0)
         self.assertEqual(self.leftovers(), [])

@@ -204,7 +204,7 @@ bool erasure_run(struct erasures *erasures, struct arena *arena,
 	bool ok = find_person(&person, request, err) &&
 		  vault_note(erasures->options.vault, "erase", &binding, err) &&
 		  insert(erasures, out, err) && erase(&person, out, err) &&
-		  note_counts(erasures, arena, out, err);
+		  erasure_tidy(erasures, err) && note_counts(erasures, arena, out, err);
 	person_finish(&person);
 	arena_finish(&search);
 	return ok;

@@ -77,6 +77,7 @@ bool erasure_search(struct person *person, bool *is_changed, struct error *err) 
 /* Goes through everything once; *is_changed: something was still there. */
 bool erasure_pass(struct person *person, const struct erasure *erasure,
 		  struct erasure_counts *counts, bool *is_changed, struct error *err) MUST_CHECK;
+bool erasure_tidy(struct erasures *erasures, struct error *err) MUST_CHECK;
 /* The candidates of that address. */
 bool erasure_find_email(struct person *person, struct str email, struct error *err) MUST_CHECK;
 

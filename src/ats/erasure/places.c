@@ -17,7 +17,7 @@ struct batch {
 	bool is_search; /* nothing is written yet */
 	struct arena arena; /* of these rows */
 	struct store_rows rows;
-	struct store_statement statements[ROWS_AT_ONCE * 3];
+	struct store_statement statements[ROWS_AT_ONCE * 5];
 	size_t count;
 	int64_t touched; /* rows */
 };
@@ -107,6 +107,17 @@ static void tell_deleted(struct batch *batch, const struct record_row *row)
 		   1);
 }
 
+/* The words by which it is found; those that are left are taken anew. */
+static void drop_words(struct batch *batch, int64_t number)
+{
+	const struct store_value values[] = {store_int(number)};
+
+	write_more(batch, "DELETE FROM record_text WHERE rowid = ?1", values, 1);
+	batch->statements[batch->count - 1].changes_expected = -1;
+	write_more(batch, "INSERT OR IGNORE INTO record_text_due (number) VALUES (?1)", values, 1);
+	batch->statements[batch->count - 1].changes_expected = -1;
+}
+
 /* A tombstone with nothing but the id. */
 static void blank_record(struct batch *batch, const struct record_row *row)
 {
@@ -124,6 +135,7 @@ static void blank_record(struct batch *batch, const struct record_row *row)
 		   " deleted_ms = iif(deleted_ms = 0, ?3, deleted_ms) WHERE number = ?1"
 		   " AND version = ?4",
 		   values, 4);
+	drop_words(batch, row->number);
 	if (row->is_alive)
 		tell_deleted(batch, row);
 	batch->touched++;
@@ -139,6 +151,7 @@ static void change_record(struct batch *batch, const struct record_row *row, str
 	/* Its hash stays: as long as the ATS tells the same, nothing is written over this. */
 	write_more(batch, "UPDATE record SET body = ?2 WHERE number = ?1 AND version = ?3", values,
 		   3);
+	drop_words(batch, row->number);
 	++*changed;
 }
 
@@ -432,6 +445,17 @@ bool erasure_pass(struct person *person, const struct erasure *erasure,
 	counts->replies += replies;
 	*is_changed = batch->is_changed || replies > 0;
 	return ok;
+}
+
+/* The full-text index only marks what was deleted, until its parts are merged. */
+bool erasure_tidy(struct erasures *erasures, struct error *err)
+{
+	const struct store_statement statement = {
+		.sql = "INSERT INTO record_text (record_text) VALUES ('optimize')",
+		.changes_expected = -1,
+	};
+
+	return store_write(erasures->options.store, &statement, 1, err);
 }
 
 /* --- by address ------------------------------------------------------------------------------- */
