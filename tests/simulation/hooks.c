@@ -132,7 +132,8 @@ static int choose_status(struct receiver *receiver)
 	if (world->time.now_ns < receiver->down_until_ns)
 		return 503;
 	if (chance(&world->chance, 400))
-		receiver->down_until_ns = world->time.now_ns + between(&world->chance, 1, 60) * SECOND_NS;
+		receiver->down_until_ns =
+			world->time.now_ns + between(&world->chance, 1, 60) * SECOND_NS;
 	if (chance(&world->chance, receiver->throttles))
 		return 429;
 	return chance(&world->chance, receiver->fails) ? 500 : 200;
@@ -268,7 +269,8 @@ static size_t count_missing(struct world *world, bool checks_bytes)
 			const struct event *event = &page.items[i];
 
 			for (size_t k = 0; k < RECEIVERS; k++)
-				missing += is_for(event, k) && !has_taken(&receivers[k], event->number);
+				missing += is_for(event, k) &&
+					   !has_taken(&receivers[k], event->number);
 			if (!checks_bytes)
 				continue;
 			struct str told = receivers[0].by_number[event->number]->body;
