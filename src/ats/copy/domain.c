@@ -88,7 +88,7 @@ static struct json root_of(const struct model_resource *resource, const struct m
 	return json_is(value, JSON_UNDEFINED) ? json_null() : value;
 }
 
-/* {"id", "resource", "before", "after", "added"?, "record"}: before and after of the whole field. */
+/* {"id", "resource", "before", "after", "added"?, "record"}, before and after of the whole field */
 static struct str make_payload(const struct model_resource *resource,
 			       const struct model_event *event, struct arena *arena,
 			       struct json before, struct json after, struct json added,

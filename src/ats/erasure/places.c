@@ -273,6 +273,12 @@ static const struct text_table tables[] = {
 	 "UPDATE event SET payload = ?3 WHERE environment_id = ?1 AND account_id = ?2"
 	 " AND number = ?4",
 	 {.type = STORE_INT}, offsetof(struct erasure_counts, events), false},
+	{"SELECT digest, body, '', '' FROM inbound_delivery WHERE environment_id = ?1"
+	 " AND account_id = ?2 AND digest > ?3 ORDER BY digest LIMIT 100",
+	 "UPDATE inbound_delivery SET body = ?3 WHERE environment_id = ?1 AND account_id = ?2"
+	 " AND digest = ?4",
+	 {.type = STORE_BLOB, .bytes = STR_INIT("")},
+	 offsetof(struct erasure_counts, inbound_deliveries), true},
 };
 
 /* What is to stand there; false: nothing else than before. */
