@@ -9,6 +9,7 @@ static const struct cli_option options[] = {
 	{"origin", "ORIGIN", true, "change: which pages may have the link dialog; \"\" for any"},
 	{"theme", "FILE", false, "change: how the link page looks, a JSON object; \"\" for none"},
 	{"logo", "FILE", false, "change: a picture of at most 48 KiB; \"\" for none"},
+	{"keep", "KIND=DAYS", true, "change: events, deliveries, tombstones or log; \"\" for no limit"},
 	CLI_OPTIONS_ADMIN,
 };
 
@@ -140,6 +141,31 @@ static void put_origins(struct cli *cli, struct json_builder *link)
 		admin_put_list(cli, link, "origin", "allowed_origins");
 }
 
+/* "events=90" is {"events_days": 90}. */
+static bool put_retention(struct cli *cli, struct json_builder *body, struct error *err)
+{
+	const char *given[CLI_VALUES_MAX];
+	size_t count = cli_values(cli, "keep", given, CLI_VALUES_MAX);
+	struct json_builder retention;
+	struct str name, value;
+	int64_t days;
+
+	json_builder_init(&retention, &cli->arena);
+	for (size_t i = 0; i < count; i++) {
+		if (!cli_pair("keep", given[i], &name, &value, err))
+			return false;
+		if (value.len > 0 && !str_to_int64(value, &days))
+			return error_set(err, ERROR_INVALID, "--keep %.*s wants a number of days",
+					 STR_ARGS(name));
+		json_builder_set(&retention,
+				 arena_format(&cli->arena, "%.*s_days", STR_ARGS(name)),
+				 value.len > 0 ? json_int(days) : json_null());
+	}
+	if (count > 0)
+		json_builder_set(body, STR("retention"), json_builder_object(&retention));
+	return true;
+}
+
 static int change(struct cli *cli)
 {
 	struct json_builder body, link;
@@ -151,14 +177,15 @@ static int change(struct cli *cli)
 	json_builder_init(&link, &cli->arena);
 	admin_put_text(cli, &body, "name", "name");
 	put_origins(cli, &link);
-	if (!put_theme(cli, &link, &err) || !put_logo(cli, &link, &err))
+	if (!put_theme(cli, &link, &err) || !put_logo(cli, &link, &err) ||
+	    !put_retention(cli, &body, &err))
 		return cli_fail(&err);
 	changes = json_builder_object(&link);
 	if (changes.count > 0)
 		json_builder_set(&body, STR("link"), changes);
 	changes = json_builder_object(&body);
 	if (changes.count == 0)
-		return cli_fail_usage(cli, "one of --name, --origin, --theme, --logo is wanted");
+		return cli_fail_usage(cli, "one of --name, --origin, --theme, --logo, --keep is wanted");
 	if (!find(cli, &target, &err))
 		return cli_fail(&err);
 	return admin_do(cli, HTTP_PATCH, target, admin_json(cli, changes), STR("changed"));

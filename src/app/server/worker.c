@@ -204,8 +204,12 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 			return false;
 	}
 	worker->sweep = (struct oauth_sweep){.oauth = server->oauth, .client = worker->client};
-	if (worker->index == 0)
+	worker->retention =
+		(struct retention_sweep){.store = server->store, .clock = clock_system()};
+	if (worker->index == 0) {
 		oauth_sweep_start(&worker->sweep, worker->loop);
+		retention_sweep_start(&worker->retention, worker->loop);
+	}
 	worker->runner = (struct sync_runner){
 		.syncs = server->syncs, .services = &worker->services, .loop = worker->loop};
 	sync_runner_start(&worker->runner);
@@ -218,6 +222,7 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 static size_t count_active(const struct worker *worker)
 {
 	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running +
+			worker->retention.is_running +
 			worker->runner.active +
 			webhook_runner_active(&worker->hooks);
 
@@ -236,6 +241,7 @@ static void drain(void *context)
 	if (worker->local != NULL)
 		http_server_quiesce(worker->local);
 	oauth_sweep_stop(&worker->sweep);
+	retention_sweep_stop(&worker->retention);
 	sync_runner_stop(&worker->runner);
 	webhook_runner_stop(&worker->hooks);
 	while (count_active(worker) > 0 && loop_now_ns(worker->loop) < end_ns)

@@ -6,6 +6,7 @@
 
 #include "app/server/server.h"
 #include "ats/webhook/webhook.h"
+#include "ats/retention/retention.h"
 #include "ats/sync/sync.h"
 #include "front/mcp/mcp.h"
 
@@ -68,6 +69,7 @@ struct worker {
 	struct operation_services services;
 	struct door door;
 	struct oauth_sweep sweep; /* first worker only */
+	struct retention_sweep retention; /* so is this */
 	struct sync_runner runner;
 	struct webhook_runner hooks;
 	bool is_stuck; /* requests outlived the drain: what they use is left to the process's end */

@@ -1,12 +1,14 @@
 /* Environments. All of them are seen by the operator of the machine only: a key knows no other than
  * its own. */
 #include "ats/link/link.h"
+#include "ats/retention/retention.h"
 #include "front/admin/routes.h"
 
 enum { LOGO_BYTES_MAX = 64 * 1024, THEME_BYTES_MAX = 4096 };
 
+/* `link` and `retention` are undefined in a list. */
 static struct json show(struct arena *arena, const struct environment *environment,
-			struct json link)
+			struct json link, struct json retention)
 {
 	struct json_builder item;
 
@@ -14,6 +16,7 @@ static struct json show(struct arena *arena, const struct environment *environme
 	json_builder_set(&item, STR("id"), json_string(environment->id));
 	json_builder_set(&item, STR("name"), json_string(environment->name));
 	json_builder_set(&item, STR("link"), link);
+	json_builder_set(&item, STR("retention"), retention);
 	json_builder_set(&item, STR("created_at"), admin_time(arena, environment->created_ms));
 	return json_builder_object(&item);
 }
@@ -38,8 +41,20 @@ static bool list(const struct door *door, struct http_exchange *exchange, struct
 	json_builder_init(&items, exchange->arena);
 	for (size_t i = 0; i < count; i++)
 		json_builder_add(&items,
-				 show(exchange->arena, &environments[i], json_undefined()));
+				 show(exchange->arena, &environments[i], json_undefined(),
+				      json_undefined()));
 	admin_reply_list(exchange, &items, (struct str){NULL, 0});
+	return true;
+}
+
+static bool show_one(const struct door *door, struct http_exchange *exchange, int status,
+		     const struct environment *environment, struct json link, struct error *err)
+{
+	struct json retention;
+
+	if (!retention_show(door->store, exchange->arena, environment->id, &retention, err))
+		return false;
+	door_reply(exchange, status, show(exchange->arena, environment, link, retention));
 	return true;
 }
 
@@ -61,8 +76,7 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	if (err->code != ERROR_NOT_FOUND ||
 	    !environment_find(accounts, exchange->arena, name, true, &environment, err))
 		return false;
-	door_reply(exchange, 201, show(exchange->arena, &environment, json_object(NULL, 0)));
-	return true;
+	return show_one(door, exchange, 201, &environment, json_object(NULL, 0), err);
 }
 
 /* --- one -------------------------------------------------------------------------------------- */
@@ -160,18 +174,19 @@ static bool change_link(struct arena *arena, struct json changes, struct json *l
 static bool change(const struct door *door, struct http_exchange *exchange, struct str id,
 		   struct error *err)
 {
-	static const char *const known[] = {"name", "link"};
+	static const char *const known[] = {"name", "link", "retention"};
 	struct environment environment;
 	struct environment_owned before, after;
-	struct json body, link;
+	struct json body, link, retention;
 	struct str name;
 
 	if (!find(door, exchange, id, &environment, &link, err))
 		return false;
 	before = (struct environment_owned){environment.name, link};
 	if (!door_parse_body(exchange, &body, err) ||
-	    !admin_check_members(body, known, 2, "name, link", err) ||
+	    !admin_check_members(body, known, 3, "name, link, retention", err) ||
 	    !admin_read_text(body, "name", 64, &name, err) ||
+	    !retention_check(json_get_c(body, "retention"), err) ||
 	    !change_link(exchange->arena, json_get_c(body, "link"), &link, err))
 		return false;
 	if (name.len > 0)
@@ -180,8 +195,11 @@ static bool change(const struct door *door, struct http_exchange *exchange, stru
 	if (!environment_change(door->services->accounts, exchange->arena, id, &before, &after,
 				err))
 		return false;
-	door_reply(exchange, 200, show(exchange->arena, &environment, link));
-	return true;
+	retention = json_get_c(body, "retention");
+	if (!json_is(retention, JSON_UNDEFINED) &&
+	    !retention_change(door->store, exchange->arena, id, retention, err))
+		return false;
+	return show_one(door, exchange, 200, &environment, link, err);
 }
 
 /* --- handlers --------------------------------------------------------------------------------- */
@@ -213,9 +231,8 @@ void admin_show_environment(void *context, struct http_exchange *exchange,
 	struct json link;
 	struct error err;
 
-	if (find(context, exchange, match->parts[0], &environment, &link, &err))
-		door_reply(exchange, 200, show(exchange->arena, &environment, link));
-	else
+	if (!find(context, exchange, match->parts[0], &environment, &link, &err) ||
+	    !show_one(context, exchange, 200, &environment, link, &err))
 		door_reply_error(exchange, &err, NULL);
 }
 
