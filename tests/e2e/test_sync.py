@@ -180,7 +180,7 @@ class Sync(SyncCase):
         self.assertEqual(run["number"], 1)
         self.same(self.copy(), self.live())
         pages = self.control("GET", "counts")["calls"]["GET /candidates"]
-        self.assertLess(run["calls"], 2 + 3000 // 250 + 4, pages)
+        self.assertLess(run["calls"], 2 + 3000 // 500 + 4, pages)
 
     def test_paused_it_waits_and_stopped_it_gives_up(self):
         self.start("--candidates", "3000")

@@ -7,7 +7,7 @@ enum {
 	BACKOFF_MS = 1000,
 	BACKOFF_MAX_MS = 30000,
 	ASK_MS = 120000,       /* for one page */
-	PAGE_RECORDS = 250,    /* where nothing else is said */
+	PAGE_RECORDS = 500,    /* where nothing else is said */
 	CHECKPOINT_MS = 2000,  /* while nothing changes */
 	DETAILS_AT_ONCE = 4,
 	TOLD_WAIT_MS = 2000,   /* a wait for the rate limit that is worth telling */

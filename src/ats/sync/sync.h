@@ -16,7 +16,7 @@ struct sync_options {
 	const struct model *model;
 	const struct clock *clock;
 	const struct random *random;
-	int64_t page_records; /* that are read of a list at once; 0: 250 */
+	int64_t page_records; /* that are read of a list at once; 0: 500 */
 };
 struct syncs;
 /* Everything borrowed. Shared by all workers. */
