@@ -377,7 +377,7 @@ struct unified_sync {
 	 * both empty: as a whole. */
 	struct str each;
 	struct str parent;
-	struct str since; /* a filter that finds new records where none finds changed ones; or empty */
+	struct str since; /* filter that finds new records where none finds changed ones; or empty */
 };
 
 struct unified_resource {

@@ -179,7 +179,7 @@ struct operation {
 	const struct overriding *overriding;
 	struct operation_budget *budget;     /* lists, unified or proxied; NULL: the limit alone */
 	struct operation_progress *progress; /* NULL: nobody wants to know */
-	/* Nobody waits for it: all others go first, and while there are others it takes at most this
+	/* Nobody waits for it: all others go first, and while there are any it takes at most this
 	 * share of the account's rate limit. */
 	bool is_background;
 	int64_t share_percent;

@@ -47,8 +47,8 @@ bool seen_load(struct syncs *syncs, struct arena *arena, const struct sync_job *
 	struct store_rows rows;
 
 	if (!store_query(syncs->options.store, arena,
-			 "SELECT chunk, bits FROM sync_seen WHERE job_id = ?1 ORDER BY chunk", &value,
-			 1, &rows, err))
+			 "SELECT chunk, bits FROM sync_seen WHERE job_id = ?1 ORDER BY chunk",
+			 &value, 1, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++) {
 		size_t chunk = (size_t)store_cell(&rows, i, 0)->integer;
@@ -114,7 +114,8 @@ void shares_count(struct arena *arena, struct shares *shares, struct json record
 
 		if (!tells(record.members[i].value))
 			continue;
-		while (k < shares->count && !str_equal(shares->names[(at + k) % shares->count], name))
+		while (k < shares->count &&
+		       !str_equal(shares->names[(at + k) % shares->count], name))
 			k++;
 		if (k < shares->count) {
 			at = (at + k) % shares->count;
@@ -237,8 +238,7 @@ void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t 
 		       const struct copy_counts *counts, const struct store_statement **list,
 		       size_t *count)
 {
-	struct store_statement *all =
-		arena_array(arena, flight->seen.chunks + 1, sizeof *all);
+	struct store_statement *all = arena_array(arena, flight->seen.chunks + 1, sizeof *all);
 
 	*count = 0;
 	all[(*count)++] = keep_run(arena, flight, records, counts);
@@ -251,7 +251,8 @@ void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t 
 void flight_told(struct sync_flight *flight)
 {
 	if (flight->seen.chunks > 0)
-		memset(flight->seen.is_dirty, 0, flight->seen.chunks * sizeof *flight->seen.is_dirty);
+		memset(flight->seen.is_dirty, 0,
+		       flight->seen.chunks * sizeof *flight->seen.is_dirty);
 	flight->told_ms = sync_now_ms(flight->syncs);
 }
 

@@ -93,8 +93,7 @@ static bool has_only(struct json object, const char *const *names, size_t count)
 	return json_is(object, JSON_OBJECT) && found == object.count;
 }
 
-static bool read_threshold(struct json drift, const char *name, int64_t *percent,
-			   struct error *err)
+static bool read_threshold(struct json drift, const char *name, int64_t *percent, struct error *err)
 {
 	struct json value = json_get_c(drift, name);
 
@@ -102,8 +101,8 @@ static bool read_threshold(struct json drift, const char *name, int64_t *percent
 		return true;
 	*percent = 0;
 	return json_is(value, JSON_NULL) ||
-	       read_share(value, "drift", "{\"count\", \"fields\"}, each from 0.01 to 1, or null", 1,
-			  percent, err);
+	       read_share(value, "drift", "{\"count\", \"fields\"}, each from 0.01 to 1, or null",
+			  1, percent, err);
 }
 
 static bool read_drift(struct json body, struct sync_job *job, struct error *err)
@@ -118,7 +117,8 @@ static bool read_drift(struct json body, struct sync_job *job, struct error *err
 		return true;
 	}
 	if (!has_only(value, names, 2))
-		return refuse(err, "drift", "{\"count\", \"fields\"}, each from 0.01 to 1, or null");
+		return refuse(err, "drift",
+			      "{\"count\", \"fields\"}, each from 0.01 to 1, or null");
 	return read_threshold(value, "count", &job->drop_percent, err) &&
 	       read_threshold(value, "fields", &job->field_percent, err);
 }
@@ -179,9 +179,10 @@ bool sync_window_is_open(const struct sync_window *window, int64_t at_ms, int64_
 	int64_t day = local_ms / day_ms * day_ms;
 	int64_t minute = (local_ms - day) / minute_ms;
 	bool is_over_midnight = window->from_minute > window->to_minute;
-	bool is_open = window->from_minute == window->to_minute ||
-		       (is_over_midnight ? minute >= window->from_minute || minute < window->to_minute
-					 : minute >= window->from_minute && minute < window->to_minute);
+	bool is_open =
+		window->from_minute == window->to_minute ||
+		(is_over_midnight ? minute >= window->from_minute || minute < window->to_minute
+				  : minute >= window->from_minute && minute < window->to_minute);
 
 	*opens_ms = at_ms;
 	if (is_open)
@@ -194,7 +195,8 @@ bool sync_window_is_open(const struct sync_window *window, int64_t at_ms, int64_
 
 static struct json show_minutes(struct arena *arena, int64_t minutes)
 {
-	return json_string(arena_format(arena, "%02d:%02d", (int)(minutes / 60), (int)(minutes % 60)));
+	return json_string(
+		arena_format(arena, "%02d:%02d", (int)(minutes / 60), (int)(minutes % 60)));
 }
 
 static struct json show_window(struct arena *arena, const struct sync_window *window)
@@ -207,12 +209,12 @@ static struct json show_window(struct arena *arena, const struct sync_window *wi
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("from"), show_minutes(arena, window->from_minute));
 	json_builder_set(&out, STR("to"), show_minutes(arena, window->to_minute));
-	json_builder_set(&out, STR("time_zone"),
-			 offset == 0 ? json_string_c("UTC")
-				     : json_string(arena_format(
-					       arena, "%c%02d:%02d", offset < 0 ? '-' : '+',
-					       (int)(offset < 0 ? -offset : offset) / 60,
-					       (int)(offset < 0 ? -offset : offset) % 60)));
+	json_builder_set(
+		&out, STR("time_zone"),
+		offset == 0 ? json_string_c("UTC")
+			    : json_string(arena_format(arena, "%c%02d:%02d", offset < 0 ? '-' : '+',
+						       (int)(offset < 0 ? -offset : offset) / 60,
+						       (int)(offset < 0 ? -offset : offset) % 60)));
 	return json_builder_object(&out);
 }
 

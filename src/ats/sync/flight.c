@@ -6,12 +6,12 @@
 #include "base/log.h"
 
 enum {
-	WAITING_MS = 15000,	     /* an account that needs its owner is looked at again */
-	PARENT_MS = 3000,	     /* a parent that is not there yet, too */
-	OVERLAP_MS = 60000,	     /* asked for again by the next incremental run */
-	FIRST_OVERLAP_MS = 3600000,  /* by the first one, which has only this clock to go by */
+	WAITING_MS = 15000,	    /* an account that needs its owner is looked at again */
+	PARENT_MS = 3000,	    /* a parent that is not there yet, too */
+	OVERLAP_MS = 60000,	    /* asked for again by the next incremental run */
+	FIRST_OVERLAP_MS = 3600000, /* by the first one, which has only this clock to go by */
 	BACKOFF_MAX_MS = 3600000,
-	FULL_FACTOR = 4,	     /* how long a sweep took, so often it is left alone */
+	FULL_FACTOR = 4, /* how long a sweep took, so often it is left alone */
 	END_TRIES = 30,
 	END_PAUSE_MS = 1000,
 };
@@ -64,7 +64,8 @@ static bool find_account(struct sync_flight *flight)
 static bool find_parent(struct sync_flight *flight, bool *is_ready)
 {
 	const struct str parent = flight->resource->sync.parent;
-	const struct copy_place place = {flight->job.environment_id, flight->job.account_id, parent};
+	const struct copy_place place = {flight->job.environment_id, flight->job.account_id,
+					 parent};
 	const struct sync_query query = {.environment_id = flight->job.environment_id,
 					 .account_id = flight->job.account_id,
 					 .resource = parent,
@@ -84,10 +85,11 @@ static bool find_parent(struct sync_flight *flight, bool *is_ready)
 	if (*is_ready || count > 0)
 		return true;
 	flight->reason = "parent_missing";
-	return error_set_field(&flight->err, ERROR_NOT_FOUND, "resource", NULL,
-			       "%.*s are listed under each of the %.*s, for which the account has no "
-			       "sync job",
-			       STR_ARGS(flight->job.resource), STR_ARGS(parent));
+	return error_set_field(
+		&flight->err, ERROR_NOT_FOUND, "resource", NULL,
+		"%.*s are listed under each of the %.*s, for which the account has no "
+		"sync job",
+		STR_ARGS(flight->job.resource), STR_ARGS(parent));
 }
 
 static bool is_full_due(const struct sync_flight *flight, int64_t now_ms)
@@ -126,12 +128,11 @@ static bool find_left(struct sync_flight *flight)
 			   &err) ||
 	    run->ended_ms != 0)
 		return false;
-	flight->is_resumed = json_parse(&flight->arena, run->place, &json_limits_default, &place,
-					&err) &&
-			     whereabouts_read(place, &flight->at) &&
-			     shares_read(&flight->arena, run->shares, &flight->shares) &&
-			     seen_load(flight->syncs, &flight->arena, &flight->job, &flight->seen,
-				       &err);
+	flight->is_resumed =
+		json_parse(&flight->arena, run->place, &json_limits_default, &place, &err) &&
+		whereabouts_read(place, &flight->at) &&
+		shares_read(&flight->arena, run->shares, &flight->shares) &&
+		seen_load(flight->syncs, &flight->arena, &flight->job, &flight->seen, &err);
 	return flight->is_resumed;
 }
 
@@ -167,9 +168,11 @@ static struct store_statement statement(struct arena *arena, const char *sql, in
 static struct store_statement claim_job(struct sync_flight *flight)
 {
 	const struct store_value values[] = {
-		store_text(flight->job.id),	   store_int(flight->job.fence),
+		store_text(flight->job.id),
+		store_int(flight->job.fence),
 		store_text(arena_str(&flight->arena, str_from_c(flight->syncs->owner))),
-		store_int(flight->run.number),	   store_int(flight->is_resumed),
+		store_int(flight->run.number),
+		store_int(flight->is_resumed),
 		store_int((int64_t)flight->job.wishes),
 	};
 
@@ -184,25 +187,27 @@ static struct store_statement claim_run(struct sync_flight *flight)
 {
 	const struct sync_run *run = &flight->run;
 	const struct store_value values[] = {
-		store_text(run->job_id),     store_int(run->number),
-		store_text(run->id),	     store_text(run->environment_id),
-		store_int(run->fence),	     store_int(run->is_full),
-		store_int(run->is_asked),    store_int(run->allows_deletions),
-		store_int(run->started_ms),  store_int(run->expected),
+		store_text(run->job_id),    store_int(run->number),
+		store_text(run->id),	    store_text(run->environment_id),
+		store_int(run->fence),	    store_int(run->is_full),
+		store_int(run->is_asked),   store_int(run->allows_deletions),
+		store_int(run->started_ms), store_int(run->expected),
 	};
 
 	if (flight->is_resumed)
-		return statement(&flight->arena,
-				 "UPDATE sync_run SET fence = ?5, status = 'running' WHERE job_id = ?1"
-				 " AND number = ?2 AND id = ?3 AND ended_ms = 0",
-				 1, values, 5);
-	return statement(&flight->arena,
-			 "INSERT INTO sync_run (job_id, number, id, environment_id, fence, is_full,"
-			 " is_asked, allows_deletions, status, started_ms, ended_ms, place, shares,"
-			 " expected, records, created, updated, deleted, unchanged, calls, retries,"
-			 " wait_ms, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'running', ?9, 0,"
-			 " '{}', '', ?10, 0, 0, 0, 0, 0, 0, 0, 0, '')",
-			 1, values, 10);
+		return statement(
+			&flight->arena,
+			"UPDATE sync_run SET fence = ?5, status = 'running' WHERE job_id = ?1"
+			" AND number = ?2 AND id = ?3 AND ended_ms = 0",
+			1, values, 5);
+	return statement(
+		&flight->arena,
+		"INSERT INTO sync_run (job_id, number, id, environment_id, fence, is_full,"
+		" is_asked, allows_deletions, status, started_ms, ended_ms, place, shares,"
+		" expected, records, created, updated, deleted, unchanged, calls, retries,"
+		" wait_ms, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'running', ?9, 0,"
+		" '{}', '', ?10, 0, 0, 0, 0, 0, 0, 0, 0, '')",
+		1, values, 10);
 }
 
 static struct store_statement tell(struct sync_flight *flight, struct arena *arena, struct str type)
@@ -214,14 +219,14 @@ static struct store_statement tell(struct sync_flight *flight, struct arena *are
 	for (size_t i = 0; i < run.count; i++)
 		json_builder_set(&payload, json_name(&run.members[i]), run.members[i].value);
 	json_builder_set(&payload, STR("resource"), json_string(flight->job.resource));
-	return event_statement(arena, &(struct event_new){
-					      .environment_id = flight->job.environment_id,
-					      .account_id = flight->job.account_id,
-					      .type = type,
-					      .payload = json_text(arena,
-								   json_builder_object(&payload)),
-					      .created_ms = sync_now_ms(flight->syncs),
-				      });
+	return event_statement(arena,
+			       &(struct event_new){
+				       .environment_id = flight->job.environment_id,
+				       .account_id = flight->job.account_id,
+				       .type = type,
+				       .payload = json_text(arena, json_builder_object(&payload)),
+				       .created_ms = sync_now_ms(flight->syncs),
+			       });
 }
 
 /* One that somebody waits for, in the way of the first load. */
@@ -242,9 +247,8 @@ static bool claim(struct sync_flight *flight)
 	if (!flight->is_resumed) {
 		const struct store_value value = store_text(flight->job.id);
 
-		statements[count++] = statement(&flight->arena,
-						"DELETE FROM sync_seen WHERE job_id = ?1", -1,
-						&value, 1);
+		statements[count++] = statement(
+			&flight->arena, "DELETE FROM sync_seen WHERE job_id = ?1", -1, &value, 1);
 	}
 	if (!flight->is_resumed && is_notable(flight))
 		statements[count++] = tell(flight, &flight->arena, STR("sync_job_run:started"));
@@ -292,9 +296,9 @@ static struct str print_error(struct sync_flight *flight)
 	struct json_builder out, remote;
 
 	json_builder_init(&out, arena);
-	json_builder_set(&out, STR("code"),
-			 json_string_c(flight->reason != NULL ? flight->reason
-							      : error_name(err->code)));
+	json_builder_set(
+		&out, STR("code"),
+		json_string_c(flight->reason != NULL ? flight->reason : error_name(err->code)));
 	json_builder_set(&out, STR("message"), json_string_c(err->message));
 	json_builder_init(&remote, arena);
 	json_builder_set(&remote, STR("status"), json_int(err->remote_status));
@@ -345,9 +349,9 @@ static int64_t find_full(const struct sync_flight *flight, int64_t now_ms)
 
 	/* Where only what is new can be asked for, changes wait for the next sweep. */
 	if (flight->is_by_creation)
-		interval_ms = least(interval_ms,
-				    most(job->interval_ms,
-					 FULL_FACTOR * (now_ms - flight->run.started_ms)));
+		interval_ms =
+			least(interval_ms, most(job->interval_ms,
+						FULL_FACTOR * (now_ms - flight->run.started_ms)));
 	return flight->run.is_full ? flight->run.started_ms + interval_ms : job->full_ms;
 }
 
@@ -367,8 +371,9 @@ static struct plan make_plan(struct sync_flight *flight, enum flight_end end)
 		int64_t pause_ms = job->interval_ms << least(job->failures, 10);
 
 		plan.failures++;
-		plan.next_ms = now_ms + most(least(pause_ms, most(BACKOFF_MAX_MS, job->interval_ms)),
-					     flight->err.retry_after_ms);
+		plan.next_ms =
+			now_ms + most(least(pause_ms, most(BACKOFF_MAX_MS, job->interval_ms)),
+				      flight->err.retry_after_ms);
 	}
 	if (end == FLIGHT_DONE) {
 		plan.failures = 0;
@@ -391,11 +396,12 @@ static struct store_statement release_job(struct sync_flight *flight, struct are
 	};
 
 	/* What was wished for meanwhile is done at once. */
-	return statement(arena,
-			 "UPDATE sync_job SET owner = '', next_ms = CASE wishes WHEN 0 THEN ?3 ELSE ?8"
-			 " END, full_ms = ?4, mark_ms = ?5, since_ms = ?6, failures = ?7"
-			 " WHERE id = ?1 AND fence = ?2",
-			 1, values, 8);
+	return statement(
+		arena,
+		"UPDATE sync_job SET owner = '', next_ms = CASE wishes WHEN 0 THEN ?3 ELSE ?8"
+		" END, full_ms = ?4, mark_ms = ?5, since_ms = ?6, failures = ?7"
+		" WHERE id = ?1 AND fence = ?2",
+		1, values, 8);
 }
 
 static struct str name_status(const struct sync_flight *flight, enum flight_end end)
@@ -426,9 +432,8 @@ static void forget(struct sync_flight *flight, struct arena *arena,
 
 	statements[(*count)++] =
 		statement(arena, "DELETE FROM sync_seen WHERE job_id = ?1", -1, values, 1);
-	statements[(*count)++] =
-		statement(arena, "DELETE FROM sync_run WHERE job_id = ?1 AND number <= ?2", -1,
-			  values, 2);
+	statements[(*count)++] = statement(
+		arena, "DELETE FROM sync_run WHERE job_id = ?1 AND number <= ?2", -1, values, 2);
 }
 
 /* All that was so when the run began is in the copy now: unless only new records were asked for. */
@@ -438,9 +443,9 @@ static void note_copy(struct sync_flight *flight, struct arena *arena,
 	bool is_whole = flight->run.is_full || !flight->is_by_creation;
 
 	if (is_whole)
-		statements[(*count)++] = copy_note_state(
-			arena, &flight->place, flight->run.started_ms,
-			flight->run.is_full ? flight->run.started_ms : 0);
+		statements[(*count)++] =
+			copy_note_state(arena, &flight->place, flight->run.started_ms,
+					flight->run.is_full ? flight->run.started_ms : 0);
 }
 
 static bool has_changed(const struct sync_run *run)
@@ -530,8 +535,8 @@ static void log_failure(const struct sync_flight *flight, enum flight_end end)
 	if (end == FLIGHT_FAILED)
 		LOG(LOG_WARNING, "sync_run_failed", LOG_S(account_id, flight->job.account_id),
 		    LOG_S(resource, flight->job.resource),
-		    LOG_C(error, flight->reason != NULL ? flight->reason
-							: error_name(flight->err.code)));
+		    LOG_C(error,
+			  flight->reason != NULL ? flight->reason : error_name(flight->err.code)));
 }
 
 static void run(void *context)

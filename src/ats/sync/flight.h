@@ -8,7 +8,7 @@
 enum flight_end {
 	FLIGHT_DONE,
 	FLIGHT_FAILED,	/* flight->err tells */
-	FLIGHT_LEFT,	/* it goes on later: the job is paused, its window closed, the server ends */
+	FLIGHT_LEFT,	/* it goes on later: paused, outside its window, the server ends */
 	FLIGHT_STOPPED, /* it was given up */
 	FLIGHT_GONE,	/* somebody else has the job, or there is none any more */
 };

@@ -22,12 +22,9 @@ static struct store_statement keep(struct syncs *syncs, struct arena *arena,
 				   const struct sync_hint *hint)
 {
 	const struct store_value values[] = {
-		store_text(environment_id),
-		store_text(account_id),
-		store_text(hint->resource),
-		store_text(hint->id),
-		store_text(hint->filter_name),
-		store_text(hint->filter_value),
+		store_text(environment_id),    store_text(account_id),
+		store_text(hint->resource),    store_text(hint->id),
+		store_text(hint->filter_name), store_text(hint->filter_value),
 		store_int(sync_now_ms(syncs)),
 	};
 	const size_t count = sizeof values / sizeof *values;
@@ -36,7 +33,8 @@ static struct store_statement keep(struct syncs *syncs, struct arena *arena,
 	memcpy(kept, values, sizeof values);
 	/* Told again while it is being fetched, it is fetched again. */
 	return (struct store_statement){
-		.sql = "INSERT INTO sync_hint (environment_id, account_id, resource, id, filter_name,"
+		.sql = "INSERT INTO sync_hint (environment_id, account_id, resource, id, "
+		       "filter_name,"
 		       " filter_value, generation, made_ms, next_ms, tries)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0) ON CONFLICT DO UPDATE SET"
 		       " generation = generation + 1, next_ms = ?7, tries = 0",
@@ -74,7 +72,8 @@ bool sync_take_hints(struct syncs *syncs, struct arena *arena, struct str enviro
 		if (hints[i].resource.len == 0 ||
 		    (hints[i].id.len == 0 && hints[i].filter_name.len == 0))
 			continue;
-		if (!has_job(syncs, arena, environment_id, account_id, hints[i].resource, &has, err))
+		if (!has_job(syncs, arena, environment_id, account_id, hints[i].resource, &has,
+			     err))
 			return false;
 		if (has)
 			all[(*taken)++] = keep(syncs, arena, environment_id, account_id, &hints[i]);
@@ -125,9 +124,9 @@ static struct store_statement forget(struct step *step)
 	const struct trail *trail = step->trail;
 	const struct sync_hint *hint = &step->known->hint;
 	const struct store_value values[] = {
-		store_text(trail->environment_id), store_text(trail->account_id),
-		store_text(hint->resource),	   store_text(hint->id),
-		store_text(hint->filter_name),	   store_text(hint->filter_value),
+		store_text(trail->environment_id),  store_text(trail->account_id),
+		store_text(hint->resource),	    store_text(hint->id),
+		store_text(hint->filter_name),	    store_text(hint->filter_value),
 		store_int(step->known->generation),
 	};
 	struct store_value *kept = arena_array(step->arena, 7, sizeof *kept);
@@ -154,8 +153,7 @@ static bool ask(struct step *step, struct operation *operation, struct operation
 
 	operation->account = &step->trail->account;
 	operation->resource = step->known->hint.resource;
-	operation->deadline_ns =
-		clock_monotonic_ns(services->clock) + (int64_t)ASK_MS * 1000000;
+	operation->deadline_ns = clock_monotonic_ns(services->clock) + (int64_t)ASK_MS * 1000000;
 	return operation_run(services, step->arena, operation, result, &step->err);
 }
 
@@ -258,11 +256,10 @@ static void give_way(struct step *step)
 		values[7] = store_int(sync_now_ms(step->trail->syncs) + wait_ms);
 		statement.parameters = values;
 		statement.parameter_count = 8;
-		statement.sql =
-			"UPDATE sync_hint SET tries = tries + 1, next_ms = ?8"
-			" WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3"
-			" AND id = ?4 AND filter_name = ?5 AND filter_value = ?6"
-			" AND generation = ?7";
+		statement.sql = "UPDATE sync_hint SET tries = tries + 1, next_ms = ?8"
+				" WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3"
+				" AND id = ?4 AND filter_name = ?5 AND filter_value = ?6"
+				" AND generation = ?7";
 	} else {
 		LOG(LOG_WARNING, "sync_hint_dropped", LOG_S(account_id, step->trail->account_id),
 		    LOG_S(resource, known->hint.resource),
@@ -279,8 +276,8 @@ static void follow(struct trail *trail, const struct known_hint *known)
 
 	arena_init(&arena, HINT_BYTES_MAX);
 	step.arena = &arena;
-	step.place = (struct copy_place){trail->environment_id, trail->account_id,
-					 known->hint.resource};
+	step.place =
+		(struct copy_place){trail->environment_id, trail->account_id, known->hint.resource};
 	step.done = forget(&step);
 	bool ok = sync_find_resource(trail->syncs, &trail->account, known->hint.resource,
 				     &step.resource, &step.err);
@@ -306,10 +303,9 @@ static void read_hint(const struct store_rows *rows, size_t row, struct known_hi
 
 static bool find_hints(struct trail *trail, struct arena *arena, struct store_rows *rows)
 {
-	const struct store_value values[] = {store_text(trail->environment_id),
-					     store_text(trail->account_id),
-					     store_int(sync_now_ms(trail->syncs)),
-					     store_int(PORTION)};
+	const struct store_value values[] = {
+		store_text(trail->environment_id), store_text(trail->account_id),
+		store_int(sync_now_ms(trail->syncs)), store_int(PORTION)};
 	struct error err;
 
 	/* Parents before their children: a hint of a whole list comes after those of records. */
@@ -379,8 +375,8 @@ static void run(void *context)
 	free(trail);
 }
 
-void sync_hints_start(struct sync_runner *runner, struct str environment_id,
-		      struct str account_id, struct sync_claim *claim)
+void sync_hints_start(struct sync_runner *runner, struct str environment_id, struct str account_id,
+		      struct sync_claim *claim)
 {
 	struct trail *trail = calloc(1, sizeof *trail);
 
@@ -403,7 +399,7 @@ static struct str find_path(const struct unified_resource *resource, struct str 
 	const struct model_filter *filter = model_find_filter(resource->model, name);
 	struct str rest, path = {NULL, 0};
 
-	if (filter == NULL || filter->operator != MODEL_EQ)
+	if (filter == NULL || filter->operator!= MODEL_EQ)
 		return path;
 	path = filter->path;
 	rest = path;
@@ -447,8 +443,8 @@ bool sync_drop_rest(struct syncs *syncs, struct arena *arena, const struct copy_
 			if (!seen_has(seen, after))
 				ids[gone++] = list[i].id;
 		}
-		if (gone > 0 && !copy_remove(syncs->options.copies, arena, &write, ids, gone, &some,
-					     err))
+		if (gone > 0 &&
+		    !copy_remove(syncs->options.copies, arena, &write, ids, gone, &some, err))
 			return false;
 		counts->deleted += some.deleted;
 	} while (count == PORTION);

@@ -8,11 +8,11 @@
 
 enum {
 	LOOK_MS = 1000,
-	LOOK_BUSY_MS = 100,    /* something is due that could not be begun */
+	LOOK_BUSY_MS = 100, /* something is due that could not be begun */
 	ROWS_MAX = 64,
-	RUNS_MAX = 32,	       /* of a runner at once */
-	TASKS_MAX = 40,	       /* with those that follow hints */
-	ACCOUNT_RUNS_MAX = 4,  /* of an account at once, on all runners */
+	RUNS_MAX = 32,	      /* of a runner at once */
+	TASKS_MAX = 40,	      /* with those that follow hints */
+	ACCOUNT_RUNS_MAX = 4, /* of an account at once, on all runners */
 	LOOK_BYTES_MAX = 8 * 1024 * 1024,
 };
 
@@ -100,7 +100,8 @@ static bool look_for_jobs(struct look *look, struct error *err)
 
 	if (look->runner->runs >= RUNS_MAX)
 		return true;
-	/* One whose owner is another process was left behind by it: the data folder is ours alone. */
+	/* One whose owner is another process was left behind by it: the data folder is ours alone.
+	 */
 	if (!store_query(syncs->options.store, &look->arena,
 			 "SELECT" SYNC_JOB_COLUMNS "FROM sync_job WHERE state = 0 AND next_ms <= ?1"
 			 " AND owner <> ?3 ORDER BY next_ms LIMIT ?2",

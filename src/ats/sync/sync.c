@@ -127,7 +127,8 @@ void sync_nudge(struct syncs *syncs, struct str job_id)
 
 void sync_task_begin(struct sync_task *task, struct sync_runner *runner)
 {
-	*task = (struct sync_task){.runner = runner, .fiber = fiber_current(), .next = runner->tasks};
+	*task = (struct sync_task){
+		.runner = runner, .fiber = fiber_current(), .next = runner->tasks};
 	runner->tasks = task;
 	if (runner->is_stopping)
 		loop_interrupt(runner->loop, task->fiber);
