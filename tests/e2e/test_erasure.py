@@ -65,6 +65,12 @@ class Erasure(Case):
                  for n, (resource, record, version, payload) in enumerate(payloads, 1)])
             database.execute("INSERT INTO record_text (rowid, words) SELECT number, json_extract(body, '$.name') FROM record"
                              " WHERE json_extract(body, '$.name') IS NOT NULL")
+            bodies = ({"event": "candidate_moved", "payload": {"candidate": {"id": 7, "name": NAME}}},
+                      {"event": "test", "payload": {"candidate": {"id": 8, "name": "Somebody"}}})
+            database.executemany(
+                "INSERT INTO inbound_delivery (environment_id, account_id, digest, received_ms, repeated, remote_id,"
+                " event, body, hints, hint_count, taken, error) VALUES (?, ?, ?, 1, 0, '', '', ?, '[]', 0, 0, '')",
+                [(environment, self.account, bytes([n]), json.dumps(body).encode()) for n, body in enumerate(bodies)])
             database.execute("INSERT INTO webhook (environment_id, id, config, state, reason, seen, failing_ms,"
                              " delivered_ms, created_ms, updated_ms, version) VALUES (?, 'whk_1',"
                              " '{\"target_url\":\"https://a.example/\"}', 'paused', '', 99999, 0, 0, 0, 0, 1)", (environment,))
@@ -112,6 +118,7 @@ class Erasure(Case):
         self.assertGreaterEqual(told["counts"]["events"], 3)
         self.assertEqual(told["counts"]["replies"], 1)
         self.assertEqual(told["counts"]["webhook_deliveries"], 1)
+        self.assertEqual(told["counts"]["inbound_deliveries"], 1)
         audit = b"".join(path.read_bytes() for path in (self.data / "audit").glob("*"))
         self.assertIn(f" erase {self.environment} {self.account} {told['id']} ".encode(), audit)
 

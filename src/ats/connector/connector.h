@@ -377,7 +377,7 @@ struct unified_sync {
 	 * both empty: as a whole. */
 	struct str each;
 	struct str parent;
-	struct str since; /* filter that finds new records where none finds changed ones; or empty */
+	struct str since; /* filter that finds new records, where none finds changed ones */
 };
 
 struct unified_resource {
@@ -480,8 +480,8 @@ struct connector_webhooks {
 	struct str header; /* that has the proof */
 	bool is_base64;	   /* else in hex */
 	struct str prefix; /* of the header's value: "sha256=" */
-	const struct jsonata *test;  /* true: it only tries the address, and is not signed; NULL: none does */
-	const struct jsonata *id;    /* a text or number, the same when it is sent again; NULL: the body is */
+	const struct jsonata *test;  /* true: it only tries the address, unsigned; NULL: none */
+	const struct jsonata *id;    /* the same when it is sent again; NULL: the body is */
 	const struct jsonata *event; /* what it calls what happened, for people; NULL: nothing */
 	const struct jsonata *hints; /* [{resource, id} or {resource, filter: {name: value}}] */
 };

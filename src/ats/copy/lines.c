@@ -25,7 +25,7 @@ static bool is_wanted(const struct copy_lines *lines, struct str field)
 
 /* --- CSV ------------------------------------------------------------------------------------- */
 
-/* A text which a spreadsheet would take for a formula gets an apostrophe, which it does not show. */
+/* What a spreadsheet would take for a formula gets an apostrophe, which it does not show. */
 static bool is_formula(struct str text)
 {
 	return text.len > 0 && strchr("=+-@\t\r", text.data[0]) != NULL;

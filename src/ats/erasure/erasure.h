@@ -53,8 +53,8 @@ struct erasure_request {
 	struct str candidate_id; /* one of the two; the other is empty */
 	struct str email;
 };
-/* In a fiber. When it has returned, all is blanked. Broken off, it is to be said again. ERROR_NOT_FOUND
- * (field "email"): the copy has no candidate with this address. */
+/* In a fiber. When it has returned, all is blanked. Broken off, it is to be said again.
+ * ERROR_NOT_FOUND (field "email"): the copy has no candidate with this address. */
 bool erasure_run(struct erasures *erasures, struct arena *arena,
 		 const struct erasure_request *request, struct erasure *out,
 		 struct error *err) MUST_CHECK;

@@ -40,7 +40,8 @@ void erasure_links_init(struct erasures *erasures)
 		link->resource = resource;
 		for (size_t k = 0; k < resource->field_count; k++) {
 			const struct model_field *field = &resource->fields[k];
-			const struct model_resource *target = target_of(erasures, arena, field->name);
+			const struct model_resource *target =
+				target_of(erasures, arena, field->name);
 
 			if (target == NULL || field->is_list || !is_reference(field) ||
 			    link->count == sizeof link->items / sizeof link->items[0])

@@ -100,7 +100,7 @@ struct sender {
 	bool is_there;
 	struct str environment_id;
 	struct str account_id;
-	const struct connector *connector; /* of one that is not there some other, to take as long */
+	const struct connector *connector; /* of an account that is not there: another */
 	size_t secret_count;
 	const struct store_value *secrets; /* created_ms and sealed, in turn */
 };

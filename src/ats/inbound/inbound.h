@@ -90,7 +90,7 @@ struct inbound_delivery {
 	struct str error; /* empty: none */
 };
 struct inbound_query {
-	int64_t before_ms; /* those received before, or then and with a smaller id; 0: from the newest */
+	int64_t before_ms; /* those received before; 0: from the newest */
 	struct str before_id;
 	size_t limit; /* 1 to 1000 */
 };

@@ -5,8 +5,8 @@
 enum { TURN_MS = 3600 * 1000, QUERY_BYTES_MAX = 16 * 1024 * 1024 };
 static const int64_t day_ms = (int64_t)24 * 3600 * 1000;
 
-/* What is kept for so long. The statement deletes up to 500 of what is older, ?1 being the environment,
- * ?2 the time; the question tells whether there is such a one. */
+/* What is kept for so long. The statement deletes up to 500 of what is older, ?1 being the
+ * environment, ?2 the time; the question tells whether there is such a one. */
 struct kind {
 	const char *member;
 	const char *is_there;
@@ -88,7 +88,8 @@ static bool check_member(const struct json_member *member, struct error *err)
 		if (!str_equal_c(json_name(member), kinds[i].member))
 			continue;
 		if (json_is(member->value, JSON_NULL) ||
-		    (json_to_int64(member->value, &days) && days >= 1 && days <= RETENTION_DAYS_MAX))
+		    (json_to_int64(member->value, &days) && days >= 1 &&
+		     days <= RETENTION_DAYS_MAX))
 			return true;
 		return error_set_field(err, ERROR_INVALID, kinds[i].member,
 				       "days, 1 to 36500, or null",
