@@ -145,11 +145,13 @@ class BadInput(Case):
         admin.close()
 
     def test_sizes(self):
-        # By its announced length alone: nothing of the body is sent.
+        self.refuse(self.client.request("POST", "/integrated-account", {"x": "y" * 1048577}), 413,
+                    "limit_exceeded", "body")
+        # What is far too long by its announced length alone: nothing of the body is sent.
         host, port = self.serve.host.split(":")
         with socket.create_connection((host, int(port)), timeout=20) as raw:
             raw.sendall(b"POST /integrated-account HTTP/1.1\r\nHost: a\r\n"
-                        b"Content-Length: 1048577\r\n\r\n")
+                        b"Content-Length: 16777217\r\n\r\n")
             answer = http.client.HTTPResponse(raw)
             answer.begin()
             headers = {name.lower(): value for name, value in answer.getheaders()}
