@@ -15,8 +15,8 @@ class Overrides(Case):
         key = create_key(self.data, "production", "--scope", "admin", "--scope", "call")["key"]
         self.admin = Client(self.serve.host, key)
         self.addCleanup(self.admin.close)
-        self.control = Client(self.box.host)
-        self.addCleanup(self.control.close)
+        self.company = Client(self.box.host)
+        self.addCleanup(self.company.close)
         self.environment = "/environment/overrides/recruitee/candidates"
         self.own = f"/integrated-account/{self.account}/overrides/candidates"
 
@@ -146,7 +146,7 @@ class Overrides(Case):
         status, _, made = self.client.request("POST", query, {
             "name": "Noor", "emails": [{"email": "noor@achterberg.example"}]})
         self.assertEqual(status, 201, made)
-        record = self.control.get("/sandbox/record", collection="candidates",
+        record = self.company.get("/sandbox/record", collection="candidates",
                                   id=made["id"])[2]["record"]
         self.assertEqual(record["name"], "Imported: Noor")
         self.assertEqual(record["emails"], ["noor@achterberg.example"])
@@ -287,12 +287,12 @@ class Overrides(Case):
         self.try_drafts(method="list", id="1", overrides={}, status=400)
 
     def test_drafts_are_tried_on_a_write(self):
-        writes = self.control.get("/sandbox/counts")[2]
+        writes = self.company.get("/sandbox/counts")[2]
         answer = self.try_drafts(method="create", body={"name": "Noor"}, overrides={"request": {
             "create": {"candidates.create": {"body.candidate.cover_letter": "'By ' & name"}}}})
         self.assertEqual(answer["difference"], [
             {"field": "calls[0].body.candidate.cover_letter", "before": None, "after": "By Noor"}])
-        self.assertEqual(self.control.get("/sandbox/counts")[2], writes)
+        self.assertEqual(self.company.get("/sandbox/counts")[2], writes)
 
     # --- lists -------------------------------------------------------------------------------
 

@@ -10,14 +10,14 @@ class Writes(Case):
     def setUp(self):
         super().setUp()
         self.linked("--candidates", "60", link_options=("--limit", "requests=100000"))
-        self.control = Client(self.box.host)
-        self.addCleanup(self.control.close)
+        self.company = Client(self.box.host)
+        self.addCleanup(self.company.close)
 
     # --- what the ATS has ---------------------------------------------------------------------
 
     def record(self, collection, identifier):
         """The record, and whether it was deleted."""
-        status, _, body = self.control.get("/sandbox/record", collection=collection, id=identifier)
+        status, _, body = self.company.get("/sandbox/record", collection=collection, id=identifier)
         self.assertEqual(status, 200, (collection, identifier, body))
         return body["record"], body["deleted"]
 
@@ -30,7 +30,7 @@ class Writes(Case):
         return self.record(collection, identifier)[1]
 
     def records(self, collection, **query):
-        status, _, body = self.control.get("/sandbox/records", collection=collection, **query)
+        status, _, body = self.company.get("/sandbox/records", collection=collection, **query)
         self.assertEqual(status, 200, body)
         return body["records"]
 
@@ -38,7 +38,7 @@ class Writes(Case):
         return self.records(collection, created="true")
 
     def writes(self):
-        return sum(self.control.get("/sandbox/counts")[2]["writes"].values())
+        return sum(self.company.get("/sandbox/counts")[2]["writes"].values())
 
     def native(self, path):
         client = Client(self.box.host, TOKEN)
@@ -522,8 +522,8 @@ class Writes(Case):
         self.doCleanups()
         Case.setUp(self)
         self.linked("--candidates", "60", "--shape", "old", link_options=("--limit", "requests=100000"))
-        self.control = Client(self.box.host)
-        self.addCleanup(self.control.close)
+        self.company = Client(self.box.host)
+        self.addCleanup(self.company.close)
         one, application, job = self.applicant()
         pool = self.pool()
         path = f"talent_pools/{pool['id']}"
