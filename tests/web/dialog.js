@@ -22,6 +22,11 @@ export async function openFrame(page) {
 	return page.frameLocator('#tenon-link-iframe');
 }
 
+/** A key that closes the frame which it goes to: the browser may then never tell that it is up again. */
+export function pressAway(page, key) {
+	page.keyboard.press(key).catch(() => {});
+}
+
 /** A click which closes the window that it is in: that may be gone before the click is told done. */
 export async function clickAway(button) {
 	const window = button.page();

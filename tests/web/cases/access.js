@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { root } from '../stage.js';
-import { assertAccessible, assertLinked, fill, frameOf, openCustomer, openFrame, openPopup, outcomeOf,
-	passForm, step, submit } from '../dialog.js';
+import { assertAccessible, assertLinked, fill, frameOf, openCustomer, openFrame, openPopup,
+	outcomeOf, passForm, pressAway, step, submit } from '../dialog.js';
 
 async function inFrame(at, { token, options } = {}) {
 	const page = await openCustomer(at, { token: await at.stage.makeToken(token), options });
@@ -73,14 +73,19 @@ export const cases = {
 		const { keyboard } = page;
 		await step(dialog, 'connect').waitFor();
 		assert.equal(await frameOf(page).evaluate(() => document.activeElement.tagName), 'H1');
+		// A key goes to where the focus is, in whatever window that is: it has to have come.
+		const focused = (selector) => dialog.locator(`${selector}:focus`).waitFor();
 		await keyboard.press('Tab');
+		await focused('input');
 		await keyboard.type('41207');
 		await keyboard.press('Tab');
+		await focused('input[type=password]');
 		await keyboard.type('canary-7Qd9-the-secret-of-the-sandbox');
 		await keyboard.press('Enter');
 		await passForm(dialog);
 		await step(dialog, 'done').waitFor();
-		await keyboard.press('Enter');
+		await dialog.locator(':focus').waitFor();
+		pressAway(page, 'Enter');
 		await assertLinked(at.stage, await outcomeOf(page));
 		assert.equal(await page.evaluate(() => document.activeElement.id), 'connect');
 	},

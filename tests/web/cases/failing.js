@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { assertLinked, connect, fill, openCustomer, openFrame, openPopup, outcomeOf, step, submit }
-	from '../dialog.js';
+import { assertLinked, connect, fill, openCustomer, openFrame, openPopup, outcomeOf, pressAway,
+	step, submit } from '../dialog.js';
 
 async function inFrame(at, token, more = {}) {
 	const page = await openCustomer(at, { ...more, token: token ?? await at.stage.makeToken() });
@@ -79,7 +79,7 @@ export const cases = {
 			// A key goes to where the focus is, which comes with the step.
 			async (page, dialog) => {
 				await dialog.locator(':focus').waitFor();
-				await page.keyboard.press('Escape');
+				pressAway(page, 'Escape');
 			},
 			(page) => page.evaluate(() => window.dialog.close()),
 		];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import { root } from '../stage.js';
-import { assertLinked, connect, openCustomer, openFrame, outcomeOf, step } from '../dialog.js';
+import { assertLinked, connect, openCustomer, openFrame, outcomeOf, pressAway, step } from '../dialog.js';
 
 const read = (name) => fs.readFileSync(`${root}/sdk/link/${name}`);
 const gzipped = (name) => zlib.gzipSync(read(name), { level: 9 }).length;
@@ -67,7 +67,7 @@ export const cases = {
 		const dialog = await openFrame(page);
 		await step(dialog, 'connect').waitFor();
 		assert.equal(await page.evaluate(() => document.documentElement.style.overflow), 'hidden');
-		await page.keyboard.press('Escape');
+		pressAway(page, 'Escape');
 		await outcomeOf(page);
 		assert.equal(await page.evaluate(() => document.documentElement.style.overflow), 'scroll');
 	},
