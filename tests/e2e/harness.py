@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import tempfile
 import threading
 import unittest
@@ -76,6 +77,9 @@ def start_server(data, sandbox, *options, listen="127.0.0.1:0"):
     return server
 
 
+IDLE_S = 10  # a server ends a connection that nobody has used for long
+
+
 class Client:
     """One keep-alive connection; answers (status, headers, parsed body)."""
 
@@ -85,6 +89,7 @@ class Client:
         self.connection = (http.client.HTTPConnection(host, timeout=120) if tls is None else
                            http.client.HTTPSConnection(host, timeout=120, context=tls))
         self.key = key
+        self.used = time.monotonic()
 
     def request(self, method, path, body=None, headers=None):
         sent = dict(headers or {})
@@ -92,9 +97,12 @@ class Client:
             sent.setdefault("Authorization", f"Bearer {self.key}")
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
+        if time.monotonic() - self.used > IDLE_S:
+            self.connection.close()  # the next request opens it again
         self.connection.request(method, path, body=body, headers=sent)
         response = self.connection.getresponse()
         text = response.read()
+        self.used = time.monotonic()
         try:
             parsed = json.loads(text)
         except ValueError:
