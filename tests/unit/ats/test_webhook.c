@@ -229,8 +229,16 @@ static const struct model_field fields[] = {
 	{.name = STR_INIT("age"), .pii = MODEL_PII_SENSITIVE},
 	{.name = STR_INIT("stage")},
 };
-static const struct model_resource resources[] = {
-	{.name = STR_INIT("people"), .fields = fields, .field_count = 5}};
+static const struct model_event happenings[] = {
+	{.type = STR_INIT("people:moved"), .kind = MODEL_EVENT_CHANGED, .root = 4},
+	{.type = STR_INIT("people:reached"), .kind = MODEL_EVENT_ADDED, .root = 2},
+	{.type = STR_INIT("people:named"), .kind = MODEL_EVENT_CHANGED, .root = 1},
+};
+static const struct model_resource resources[] = {{.name = STR_INIT("people"),
+						   .fields = fields,
+						   .field_count = 5,
+						   .events = happenings,
+						   .event_count = 3}};
 static const struct model model = {.resources = resources, .resource_count = 1};
 
 static struct event make_event(struct test *test)
@@ -284,6 +292,45 @@ static void test_masked_fields_are_not_told(void **state)
 					   "[{\"email\": \"[masked]\"}], \"age\": null, "
 					   "\"stage\": \"[masked]\"}")));
 	assert_true(str_equal_c(json_get_str(payload, "id"), "42"));
+}
+
+/* What the payload tells under `name` of an event of this type, with these masks. */
+static struct json told(struct test *test, const char *type, const char *payload,
+			const struct str *masks, size_t count, const char *name)
+{
+	const struct webhook webhook = {
+		.environment_id = STR("env_1"), .masks = masks, .mask_count = count};
+	struct event event = make_event(test);
+
+	event.type = str_from_c(type);
+	event.payload = parse(test, payload);
+	struct str text = webhook_body(&test->arena, &model, &webhook, &event);
+	return json_get_c(json_get_c(parse(test, arena_c(&test->arena, text)), "payload"), name);
+}
+
+static void test_what_happened_does_not_tell_what_is_masked(void **state)
+{
+	struct test *test = *state;
+	const struct str stage = STR("stage"), contact = STR("contact"), name = STR("name");
+	const char *moved = "{\"before\": \"Screen\", \"after\": \"Hired\"}";
+	const char *reached = "{\"before\": [], \"after\": [{\"email\": \"a@b.example\"}],"
+			      " \"added\": [{\"email\": \"a@b.example\"}]}";
+
+	assert_true(str_equal_c(json_str(told(test, "people:moved", moved, &stage, 1, "before")),
+				"[masked]"));
+	assert_true(str_equal_c(json_str(told(test, "people:moved", moved, &stage, 1, "after")),
+				"[masked]"));
+	assert_true(str_equal_c(json_str(told(test, "people:named", moved, &name, 1, "after")),
+				"[masked]"));
+	/* What is not masked is told. */
+	assert_true(str_equal_c(json_str(told(test, "people:moved", moved, &contact, 1, "after")),
+				"Hired"));
+	for (size_t i = 0; i < 2; i++)
+		assert_true(json_equal(told(test, "people:reached", reached, &contact, 1,
+					    i == 0 ? "after" : "added"),
+				       parse(test, "[{\"email\": \"[masked]\"}]")));
+	/* Nobody knows what it is about: it may be anything. */
+	assert_true(json_is(told(test, "people:gone", moved, &contact, 1, "after"), JSON_NULL));
 }
 
 static void test_a_thin_message_has_ids_only(void **state)
@@ -490,6 +537,7 @@ int main(void)
 		WITH_STORE(test_what_is_stored_reads_back),
 		WITH_STORE(test_a_full_message_is_the_event_to_the_byte),
 		WITH_STORE(test_masked_fields_are_not_told),
+		WITH_STORE(test_what_happened_does_not_tell_what_is_masked),
 		WITH_STORE(test_a_thin_message_has_ids_only),
 		cmocka_unit_test(test_order_is_kept_and_nothing_is_lost),
 		cmocka_unit_test(test_what_waits_holds_back_its_own_only),
