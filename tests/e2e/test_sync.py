@@ -231,6 +231,30 @@ class Sync(SyncCase):
         self.same(self.copy(), whole)
         self.assertEqual(self.run_now(job, full=True)["last_run"]["calls"], 1)
 
+    def test_reading_whole_what_was_listed_is_no_change(self):
+        self.start("--candidates", "40")
+        jobs = {resource: self.job(resource) for resource in
+                ("candidates", "jobs", "applications", "talent_pools", "departments", "interviews")}
+        for job in jobs.values():
+            self.ended(job, 1)
+        for _ in range(2):
+            for resource, job in jobs.items():
+                for identifier in self.copy(resource):  # live, where the copy has it in part
+                    status, _, _ = self.fetch(resource, identifier, max_age="3600",
+                                              remote_data="false")
+                    self.assertEqual(status, 200)
+                self.run_now(job, full=True)
+        told = self.events()
+        self.assertGreater(len(told), 40)
+        for event in told:
+            self.assertEqual((event["event"], event["payload"]["changed"], event["version"]),
+                             ("record:updated", [], 1))
+            self.assertTrue(event["payload"]["learned"])
+        tags = [job["tags"] for job in self.copy("jobs").values() if job["tags"]]
+        self.assertTrue(all(tag["id"] for some in tags for tag in some))
+        photos = [record["photo_url"] for record in self.copy().values() if record["photo_url"]]
+        self.assertTrue(photos and not [photo for photo in photos if "thumb" in photo])
+
     def test_all_that_can_be_listed_is_kept_under_faults(self):
         self.start("--candidates", "200", "--fault", "server_error:0.05", "--fault", "reset:0.02",
                    "--fault", "truncate:0.02", "--fault", "garbage:0.02")

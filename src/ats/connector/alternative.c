@@ -167,9 +167,8 @@ static void mark_absent(const struct unified_file *file, uint32_t line, struct s
 			 STR_ARGS(model->name), STR_ARGS(name));
 }
 
-/* The fields which `key` names, marked; NULL when it names none. */
-static const bool *read_fields(const struct unified_file *file, const struct yaml_node *node,
-			       const char *key)
+const bool *unified_read_fields(const struct unified_file *file, const struct yaml_node *node,
+				const char *key)
 {
 	const struct yaml_node *list = yaml_get(node, key);
 	struct str *names = NULL;
@@ -207,7 +206,7 @@ static void read_unknowns(const struct unified_file *file, const struct yaml_nod
 static void read_absent(const struct unified_file *file, const struct yaml_node *node,
 			struct unified_alternative *alternative)
 {
-	alternative->is_absent = read_fields(file, node, "absent");
+	alternative->is_absent = unified_read_fields(file, node, "absent");
 	alternative->is_partial = alternative->is_absent != NULL;
 	read_unknowns(file, node, alternative);
 }

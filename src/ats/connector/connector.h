@@ -378,6 +378,8 @@ struct unified_sync {
 	struct str each;
 	struct str parent;
 	struct str since; /* filter that finds new records, where none finds changed ones */
+	/* Per field of the model resource: partial lists tell it otherwise than get; NULL: none. */
+	const bool *is_rough;
 };
 
 struct unified_resource {

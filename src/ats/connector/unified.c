@@ -177,10 +177,24 @@ static void read_each(const struct unified_file *file, const struct yaml_node *n
 	out->parent = entry->value.text;
 }
 
+static void read_rough(const struct unified_file *file, const struct yaml_node *node,
+		       struct unified_resource *out)
+{
+	bool is_partial = false;
+
+	for (size_t i = 0; i < out->list.count; i++)
+		is_partial |= out->list.alternatives[i].is_partial;
+	out->sync.is_rough = unified_read_fields(file, node, "rough");
+	/* A record that was listed whole is not fetched again. */
+	if (out->sync.is_rough != NULL && !is_partial)
+		definition_fault(file->definition, node->line,
+				 "`rough` needs a list that tells records in part (`absent`)");
+}
+
 static void read_sync(struct unified_file *file, const struct yaml_node *root,
 		      struct unified_resource *out)
 {
-	static const char *const keys[] = {"each", "since", NULL};
+	static const char *const keys[] = {"each", "since", "rough", NULL};
 	const struct yaml_node *node = yaml_get(root, "sync");
 	struct definition *definition = file->definition;
 
@@ -193,6 +207,7 @@ static void read_sync(struct unified_file *file, const struct yaml_node *root,
 	if (definition_text(definition, node, "since", &out->sync.since) &&
 	    out->sync.since.len > 0)
 		unified_check_filter(file, node->line, out->sync.since);
+	read_rough(file, node, out);
 }
 
 /* What may stand in the file: reads, field tables, and the methods that the model has. */

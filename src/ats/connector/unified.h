@@ -29,6 +29,9 @@ void unified_read_call(const struct unified_file *file, const struct yaml_node *
 /* `list:` or `get:`. */
 void unified_read_method(struct unified_file *file, const struct yaml_node *node,
 			 struct unified_method *method);
+/* The fields which the list `key` names, marked; NULL when it names none. */
+const bool *unified_read_fields(const struct unified_file *file, const struct yaml_node *node,
+				const char *key);
 /* A mapping `key` of filters to paths of the record; *count is 0 without one. */
 const struct unified_path *unified_read_paths(const struct unified_file *file,
 					      const struct yaml_node *node, const char *key,

@@ -275,14 +275,15 @@ static bool is_for_copy(const struct asking *asking)
 
 /* What cannot be kept was answered all the same. */
 static void refresh(const struct asking *asking, int64_t read_ms, const struct json *records,
-		    size_t count, bool is_partial)
+		    size_t count, const struct operation_result *result)
 {
-	const struct copy_write write = {.place = asking->place, .read_ms = read_ms};
+	const struct copy_write write = {
+		.place = asking->place, .read_ms = read_ms, .is_rough = result->is_rough};
 	struct copy_counts counts;
 	struct error err;
 
-	if (!copy_put(asking->copies, asking->arena, &write, records, count, is_partial, NULL,
-		      &counts, &err))
+	if (!copy_put(asking->copies, asking->arena, &write, records, count,
+		      result->is_partial, NULL, &counts, &err))
 		LOG(LOG_WARNING, "copy_refresh_failed", LOG_S(account_id, asking->place.account_id),
 		    LOG_C(error, err.message));
 }
@@ -314,10 +315,9 @@ static bool answer_live(const struct asking *asking, struct operation_result *re
 	    str_equal_c(STR("id"), err->field))
 		refresh_gone(asking, read_ms);
 	else if (ok && operation->method == OPERATION_GET)
-		refresh(asking, read_ms, &result->item, 1, result->is_partial);
+		refresh(asking, read_ms, &result->item, 1, result);
 	else if (ok && result->items.count > 0)
-		refresh(asking, read_ms, result->items.items, result->items.count,
-			result->is_partial);
+		refresh(asking, read_ms, result->items.items, result->items.count, result);
 	return ok;
 }
 

@@ -127,8 +127,47 @@ struct str copy_hash(struct arena *arena, const struct model_resource *resource,
 	return str_make((const char *)hash, COPY_HASH_BYTES);
 }
 
+/* Of a few fields alone. */
+static struct json pick(struct arena *arena, const struct model_resource *resource,
+			const bool *is_picked, struct json record)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct model_field *field = &resource->fields[i];
+
+		if (is_picked[i])
+			json_builder_set(&out, field->name,
+					 json_get_hashed(record, field->name, field->hash));
+	}
+	return json_builder_object(&out);
+}
+
+struct str copy_list_hash(struct arena *arena, const struct model_resource *resource,
+			  const bool *is_rough, struct json record, struct str hash)
+{
+	char *bytes;
+
+	if (is_rough == NULL)
+		return hash;
+	struct json rough = pick(arena, resource, is_rough, record);
+	struct str of_rough = copy_hash(arena, resource, rough, json_text(arena, rough));
+	bytes = arena_alloc(arena, COPY_HASH_BYTES + COPY_ROUGH_BYTES);
+	memcpy(bytes, hash.data, COPY_HASH_BYTES);
+	memcpy(bytes + COPY_HASH_BYTES, of_rough.data, COPY_ROUGH_BYTES);
+	return str_make(bytes, COPY_HASH_BYTES + COPY_ROUGH_BYTES);
+}
+
+bool copy_is_as_rough(struct str list_hash, struct str before)
+{
+	return before.len <= COPY_HASH_BYTES || list_hash.len != before.len ||
+	       memcmp(list_hash.data + COPY_HASH_BYTES, before.data + COPY_HASH_BYTES,
+		      COPY_ROUGH_BYTES) == 0;
+}
+
 struct json copy_merge(struct arena *arena, const struct model_resource *resource,
-		       struct json before, struct json partial)
+		       struct json before, struct json partial, const bool *is_kept)
 {
 	struct json_builder out;
 
@@ -136,28 +175,36 @@ struct json copy_merge(struct arena *arena, const struct model_resource *resourc
 	for (size_t i = 0; i < resource->field_count; i++) {
 		const struct model_field *field = &resource->fields[i];
 		struct json value = json_get_hashed(partial, field->name, field->hash);
+		struct json known = json_get_hashed(before, field->name, field->hash);
+		bool is_same = is_kept != NULL && is_kept[i] && !json_is(known, JSON_UNDEFINED);
 
-		if (json_is(value, JSON_UNDEFINED))
-			value = json_get_hashed(before, field->name, field->hash);
+		if (json_is(value, JSON_UNDEFINED) || is_same)
+			value = known;
 		json_builder_set(&out, field->name, value);
 	}
 	return json_builder_object(&out);
 }
 
-struct json copy_differences(struct arena *arena, const struct model_resource *resource,
-			     struct json before, struct json after)
+struct copy_differences copy_compare(struct arena *arena, const struct model_resource *resource,
+				     struct json before, struct json after, bool was_partial,
+				     const bool *is_better)
 {
-	struct json_builder names;
+	struct json_builder changed, learned;
 
-	json_builder_init(&names, arena);
+	json_builder_init(&changed, arena);
+	json_builder_init(&learned, arena);
 	for (size_t i = 0; i < resource->field_count; i++) {
 		const struct model_field *field = &resource->fields[i];
+		struct json was = json_get_hashed(before, field->name, field->hash);
+		struct json is = json_get_hashed(after, field->name, field->hash);
+		bool is_new = was_partial && (json_is(was, JSON_UNDEFINED) ||
+					      (is_better != NULL && is_better[i]));
 
-		if (!json_equal(settle(field, json_get_hashed(before, field->name, field->hash)),
-				settle(field, json_get_hashed(after, field->name, field->hash))))
-			json_builder_add(&names, json_string(field->name));
+		if (!json_equal(settle(field, was), settle(field, is)))
+			json_builder_add(is_new ? &learned : &changed, json_string(field->name));
 	}
-	return json_builder_array(&names);
+	return (struct copy_differences){json_builder_array(&changed),
+					 json_builder_array(&learned)};
 }
 
 int64_t copy_moment(struct json record, const char *field)
@@ -245,7 +292,9 @@ static struct str make_payload(struct copy_batch *batch, const struct copy_chang
 	json_builder_init(&out, batch->arena);
 	json_builder_set(&out, STR("id"), json_string(change->id));
 	json_builder_set(&out, STR("resource"), json_string(batch->write->place.resource));
-	json_builder_set(&out, STR("changed"), change->changed);
+	json_builder_set(&out, STR("changed"), change->differences.changed);
+	if (change->differences.learned.count > 0)
+		json_builder_set(&out, STR("learned"), change->differences.learned);
 	json_builder_set(&out, STR("record"), change->after);
 	return json_text(batch->arena, json_builder_object(&out));
 }

@@ -60,6 +60,10 @@ struct copy_write {
 	/* Of records which were fetched whole after a partial list: what that list told of each, to
 	 * know it again by (copy_find_changed()). NULL: no list did. */
 	const struct json *listed;
+	/* Per field of the resource: partial records tell it otherwise than whole ones
+	 * (operation_result.is_rough); NULL: none. What a whole one told of it stays until a
+	 * partial one tells it otherwise than the partial one before. */
+	const bool *is_rough;
 };
 
 /* Records as a list or a get gave them. numbers[i], unless NULL, gets the number of record i in
@@ -79,10 +83,11 @@ bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_w
 		 struct error *err) MUST_CHECK;
 
 /* Which of a partial list's records have to be fetched whole: those that are not as the list told
- * them when they were last put with `listed`, or are not whole. */
+ * them when they were last put with `listed`, or are not whole. numbers[i], unless NULL, gets the
+ * number of record i; 0: it is not there. is_rough as in copy_write. */
 bool copy_find_changed(struct copies *copies, struct arena *arena, const struct copy_place *place,
-		       const struct json *listed, size_t count, bool *is_changed,
-		       struct error *err) MUST_CHECK;
+		       const bool *is_rough, const struct json *listed, size_t count,
+		       bool *is_changed, int64_t *numbers, struct error *err) MUST_CHECK;
 
 /* Living records with a number past `after` that the bitmap (bit number % 8 of byte number / 8)
  * does not have, which were read before read_ms: in the order of numbers, at most `limit`. */

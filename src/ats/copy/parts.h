@@ -6,6 +6,7 @@
 
 enum {
 	COPY_HASH_BYTES = 16,
+	COPY_ROUGH_BYTES = 8, /* behind it, of rough fields alone */
 	COPY_TRIES_MAX = 100, /* at one write; each that fails was won by somebody else */
 };
 
@@ -67,12 +68,25 @@ struct str copy_hash(struct arena *arena, const struct model_resource *resource,
 		     struct json record, struct str body);
 /* Without remote_data, as it is kept. */
 struct str copy_body(struct arena *arena, struct json record);
-/* What a partial record tells over what was known. */
+/* By which what a list tells of a record is known again: the record's hash, and behind it that of
+ * its rough fields, where there are such. */
+struct str copy_list_hash(struct arena *arena, const struct model_resource *resource,
+			  const bool *is_rough, struct json record, struct str hash);
+/* Does a list tell the rough fields as one did before? Of what is not known it is taken to. */
+bool copy_is_as_rough(struct str list_hash, struct str before);
+/* What a partial record tells over what was known. `is_kept`, unless NULL: these fields stay. */
 struct json copy_merge(struct arena *arena, const struct model_resource *resource,
-		       struct json before, struct json partial);
-/* The names of the fields that differ, as an array. */
-struct json copy_differences(struct arena *arena, const struct model_resource *resource,
-			     struct json before, struct json after);
+		       struct json before, struct json partial, const bool *is_kept);
+/* The names of the fields that differ, as arrays. */
+struct copy_differences {
+	struct json changed;
+	struct json learned; /* it was not known before, or not as well */
+};
+/* `was_partial`: what `before` lacks was not known; and what differs of the fields `is_better`,
+ * unless NULL, was not known as well. */
+struct copy_differences copy_compare(struct arena *arena, const struct model_resource *resource,
+				     struct json before, struct json after, bool was_partial,
+				     const bool *is_better);
 /* A moment of the record in milliseconds; 0: it tells none. */
 int64_t copy_moment(struct json record, const char *field);
 
@@ -107,7 +121,7 @@ struct copy_change {
 	const char *type; /* "record:created" */
 	struct str id;
 	int64_t version; /* of the record, afterwards */
-	struct json changed; /* names of fields */
+	struct copy_differences differences;
 	struct json before; /* undefined: it was not there, or deleted */
 	struct json after; /* of a deleted one the last that was known */
 	bool is_deleted;

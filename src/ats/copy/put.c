@@ -26,7 +26,7 @@ struct entry {
 	struct copy_known known;
 	enum fate fate;
 	struct json before;
-	struct json changed; /* names of fields */
+	struct copy_differences differences;
 	int64_t number;	     /* in the store */
 };
 
@@ -84,6 +84,14 @@ static bool is_wanted(const struct put *put, struct json record, struct str id)
 	       !copies->is_erased(copies->erased_context, &put->write->place, record);
 }
 
+static struct str hash_listed(struct arena *arena, const struct model_resource *resource,
+			      const bool *is_rough, struct json listed)
+{
+	struct str hash = copy_hash(arena, resource, listed, copy_body(arena, listed));
+
+	return copy_list_hash(arena, resource, is_rough, listed, hash);
+}
+
 static void take_record(struct put *put, struct entry *entry, struct json record,
 			const struct json *listed)
 {
@@ -94,10 +102,11 @@ static void take_record(struct put *put, struct entry *entry, struct json record
 	form.hash = copy_hash(put->arena, put->resource, record, form.body);
 	*entry = (struct entry){.id = json_get_str(record, "id"), .given = form};
 	if (put->is_partial)
-		entry->list_hash = form.hash;
+		entry->list_hash = copy_list_hash(put->arena, put->resource, put->write->is_rough,
+						  record, form.hash);
 	else if (listed != NULL)
-		entry->list_hash = copy_hash(put->arena, put->resource, *listed,
-					     copy_body(put->arena, *listed));
+		entry->list_hash = hash_listed(put->arena, put->resource, put->write->is_rough,
+					       *listed);
 }
 
 static void take_records(struct put *put, const struct json *records, size_t count)
@@ -155,13 +164,20 @@ static void compare(struct put *put, struct entry *entry)
 	struct arena *arena = put->arena;
 	struct form *now = &entry->now;
 
+	const bool *is_rough = put->write->is_rough;
+
 	if (now->is_partial) {
-		now->record = copy_merge(arena, put->resource, entry->before, now->record);
+		bool is_kept = copy_is_as_rough(entry->list_hash, entry->known.list_hash);
+
+		now->record = copy_merge(arena, put->resource, entry->before, now->record,
+					 is_kept ? is_rough : NULL);
 		now->body = copy_body(arena, now->record);
 		now->hash = copy_hash(arena, put->resource, now->record, now->body);
 	}
-	entry->changed = copy_differences(arena, put->resource, entry->before, now->record);
-	if (entry->changed.count > 0)
+	entry->differences = copy_compare(arena, put->resource, entry->before, now->record,
+					  entry->known.is_partial,
+					  entry->given.is_partial ? NULL : is_rough);
+	if (entry->differences.changed.count + entry->differences.learned.count > 0)
 		return;
 	entry->fate = FATE_QUIET;
 	/* The list tells nothing new: what else is known of the record still holds. */
@@ -179,7 +195,8 @@ static bool find_before(struct put *put, struct error *err)
 		struct entry *entry = &put->entries[i];
 
 		entry->before = json_undefined();
-		entry->changed = json_array(NULL, 0);
+		entry->differences.changed = json_array(NULL, 0);
+		entry->differences.learned = json_array(NULL, 0);
 		if (entry->fate != FATE_UPDATED)
 			continue;
 		which[count] = i;
@@ -282,7 +299,7 @@ static void tell(struct copy_batch *batch, const struct entry *entry, const char
 		.type = type,
 		.id = entry->id,
 		.version = entry->known.version + 1,
-		.changed = entry->changed,
+		.differences = entry->differences,
 		.before = entry->before,
 		.after = entry->now.record,
 	};
@@ -438,7 +455,8 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 /* --- partial lists --------------------------------------------------------------------------- */
 
 bool copy_find_changed(struct copies *copies, struct arena *arena, const struct copy_place *place,
-		       const struct json *listed, size_t count, bool *is_changed, struct error *err)
+		       const bool *is_rough, const struct json *listed, size_t count,
+		       bool *is_changed, int64_t *numbers, struct error *err)
 {
 	const struct model_resource *resource = model_find(copies->model, place->resource);
 	struct str *ids = arena_array(arena, count + 1, sizeof *ids);
@@ -451,9 +469,10 @@ bool copy_find_changed(struct copies *copies, struct arena *arena, const struct 
 	    !copy_find_known(copies, arena, row.number, ids, count, known, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		struct str hash = copy_hash(arena, resource, listed[i],
-					    copy_body(arena, listed[i]));
+		struct str hash = hash_listed(arena, resource, is_rough, listed[i]);
 
+		if (numbers != NULL)
+			numbers[i] = copy_own_number(known[i].number);
 		is_changed[i] = known[i].number == 0 || known[i].deleted_ms != 0 ||
 				known[i].is_partial || !str_equal(hash, known[i].list_hash);
 	}

@@ -220,7 +220,10 @@ static const struct unified_alternative *choose(const struct run *run,
 bool plan_resource(struct run *run, struct error *err)
 {
 	run->resource = connector_find_resource(run->connector, run->operation->resource);
-	return run->resource != NULL || refuse_resource(run, err);
+	if (run->resource == NULL)
+		return refuse_resource(run, err);
+	run->result->is_rough = run->resource->sync.is_rough;
+	return true;
 }
 
 bool plan_make(struct run *run, struct error *err)

@@ -162,7 +162,7 @@ static bool follow_id(struct step *step)
 	struct copies *copies = step->trail->syncs->options.copies;
 	struct operation operation = {
 		.method = OPERATION_GET, .id = step->known->hint.id, .limit = 1};
-	const struct copy_write write = {
+	struct copy_write write = {
 		.place = step->place,
 		.read_ms = sync_now_ms(step->trail->syncs),
 		.more = &step->done,
@@ -171,9 +171,11 @@ static bool follow_id(struct step *step)
 	struct operation_result result;
 	struct copy_counts counts;
 
-	if (ask(step, &operation, &result))
+	if (ask(step, &operation, &result)) {
+		write.is_rough = result.is_rough;
 		return copy_put(copies, step->arena, &write, &result.item, 1, result.is_partial,
 				NULL, &counts, &step->err);
+	}
 	if (step->err.code != ERROR_NOT_FOUND || strcmp(step->err.field, "id") != 0)
 		return false;
 	return copy_remove(copies, step->arena, &write, &operation.id, 1, &counts, &step->err);
@@ -182,7 +184,8 @@ static bool follow_id(struct step *step)
 static bool take_page(struct step *step, const struct operation_result *result, int64_t read_ms,
 		      struct seen *seen)
 {
-	const struct copy_write write = {.place = step->place, .read_ms = read_ms};
+	const struct copy_write write = {
+		.place = step->place, .read_ms = read_ms, .is_rough = result->is_rough};
 	int64_t *numbers = arena_array(step->arena, result->items.count + 1, sizeof *numbers);
 	struct copy_counts counts;
 

@@ -103,6 +103,7 @@ static enum flight_end ask(struct search *search, const struct copy_missing *mis
 	arena_init(&arena, SYNC_PAGE_BYTES_MAX);
 	enum flight_end end = flight_ask(flight, &arena, &operation, &result, &write.read_ms);
 	*is_gone = end == FLIGHT_FAILED && flight->err.code == ERROR_NOT_FOUND;
+	write.is_rough = result.is_rough;
 	if (*is_gone)
 		end = FLIGHT_DONE;
 	else if (end == FLIGHT_DONE &&

@@ -195,6 +195,7 @@ static bool put(struct page *page, const struct json *records, size_t count, boo
 		.is_silent = flight->before.whole_ms == 0 && !flight->job.tells_first,
 		.companion = &page->companion,
 		.listed = listed,
+		.is_rough = page->result.is_rough,
 	};
 
 	page->records = (int64_t)count;
@@ -299,7 +300,8 @@ static enum flight_end put_expanded(struct page *page)
 	size_t same_count = 0, whole_count = 0;
 
 	if (!copy_find_changed(flight->syncs->options.copies, &page->arena, &flight->place,
-			       items.items, items.count, is_changed, &flight->err))
+			       page->result.is_rough, items.items, items.count, is_changed, NULL,
+			       &flight->err))
 		return FLIGHT_FAILED;
 	for (size_t i = 0; i < items.count; i++)
 		if (is_changed[i])

@@ -144,6 +144,8 @@ static const char *events(struct fixture *fixture)
 		buffer_append_format(&out, "%.*s/%.*s/%lld/", STR_ARGS(list[i].type),
 				     STR_ARGS(list[i].record_id), (long long)list[i].version);
 		json_print(&out, json_get_c(list[i].payload, "changed"));
+		if (json_is(json_get_c(list[i].payload, "learned"), JSON_ARRAY))
+			json_print(&out, json_get_c(list[i].payload, "learned"));
 		buffer_append_c(&out, ";");
 	}
 	return arena_c(&test->arena, buffer_str(&out));
@@ -274,9 +276,95 @@ static bool is_changed(struct fixture *fixture, const char *listed)
 	bool changed[1];
 
 	assert_true(copy_find_changed(fixture->copies, &fixture->test->arena,
-				      &fixture->write.place, records.items, 1, changed,
-				      &fixture->test->err));
+				      &fixture->write.place, fixture->write.is_rough,
+				      records.items, 1, changed, NULL, &fixture->test->err));
 	return changed[0];
+}
+
+static void what_is_known_for_the_first_time_is_no_change(void **state)
+{
+	struct fixture *fixture = begin(state);
+
+	put_partial(fixture, 1000, "[{\"id\": \"1\", \"name\": \"Ada\"}]");
+	put(fixture, 2000, "[{\"id\": \"1\", \"name\": \"Ada\", \"summary\": \"long\"}]");
+	put_partial(fixture, 3000, "[{\"id\": \"2\", \"name\": \"Bob\"}]");
+	put(fixture, 4000, "[{\"id\": \"2\", \"name\": \"Eve\", \"summary\": \"long\"}]");
+	put(fixture, 5000, "[{\"id\": \"2\", \"name\": \"Eve\", \"summary\": \"new\"}]");
+	assert_string_equal(events(fixture), "record:created/1/1/[];"
+					     "record:updated/1/2/[][\"summary\"];"
+					     "record:created/2/1/[];"
+					     "record:updated/2/2/[\"name\"][\"summary\"];"
+					     "record:updated/2/3/[\"summary\"];");
+	end(fixture);
+}
+
+/* Of the candidates' fields one is told by lists otherwise than by gets. */
+static void begin_rough(struct fixture *fixture, bool *is_rough)
+{
+	const struct model_resource *resource =
+		model_find(load_model(&fixture->models), STR("candidates"));
+
+	for (size_t i = 0; i < resource->field_count; i++)
+		if (str_equal(resource->fields[i].name, STR("photo_url")))
+			is_rough[i] = true;
+	fixture->write.is_rough = is_rough;
+}
+
+static void what_lists_tell_otherwise_is_no_change(void **state)
+{
+	struct fixture *fixture = begin(state);
+	static const char small[] =
+		"[{\"id\": \"1\", \"name\": \"%s\", \"photo_url\": \"https://x.example/%s\"}]";
+	bool is_rough[200] = {false};
+	char text[200];
+
+	begin_rough(fixture, is_rough);
+	snprintf(text, sizeof text, small, "Ada", "small");
+	put_partial(fixture, 1000, text);
+	expect_body(fixture, "1", "{\"id\":\"1\",\"name\":\"Ada\","
+				  "\"photo_url\":\"https://x.example/small\"}");
+	snprintf(text, sizeof text, small, "Ada", "large");
+	assert_int_equal(put(fixture, 2000, text), 100);
+	for (int i = 0; i < 2; i++) { /* known whole, and in part */
+		snprintf(text, sizeof text, small, i == 0 ? "Ada" : "Eve", "small");
+		put_partial(fixture, 3000 + i, text);
+		snprintf(text, sizeof text, small, i == 0 ? "Ada" : "Eve", "large");
+		assert_int_equal(put(fixture, 4000 + i, text), 10);
+	}
+	assert_string_equal(events(fixture), "record:created/1/1/[];"
+					     "record:updated/1/2/[][\"photo_url\"];"
+					     "record:updated/1/3/[\"name\"];");
+	expect_body(fixture, "1", "{\"id\":\"1\",\"name\":\"Eve\","
+				  "\"photo_url\":\"https://x.example/large\"}");
+	end(fixture);
+}
+
+static void what_lists_tell_otherwise_may_change(void **state)
+{
+	struct fixture *fixture = begin(state);
+	static const char photo[] = "[{\"id\": \"1\", \"photo_url\": \"https://x.example/%s\"}]";
+	static const char *const lists[] = {"small", "small", "other"};
+	bool is_rough[200] = {false};
+	char text[200];
+
+	begin_rough(fixture, is_rough);
+	snprintf(text, sizeof text, photo, "large");
+	put(fixture, 1000, text);
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof text, photo, lists[i]);
+		put_partial(fixture, 2000 + i, text);
+	}
+	/* A get after a list has told another one tells it better. */
+	assert_true(get(fixture, "1").is_partial);
+	snprintf(text, sizeof text, photo, "other-large");
+	put(fixture, 5000, text);
+	snprintf(text, sizeof text, photo, "third-large");
+	put(fixture, 6000, text);
+	assert_string_equal(events(fixture), "record:created/1/1/[];"
+					     "record:updated/1/2/[\"photo_url\"];"
+					     "record:updated/1/3/[][\"photo_url\"];"
+					     "record:updated/1/4/[\"photo_url\"];");
+	end(fixture);
 }
 
 static void a_list_is_known_again(void **state)
@@ -576,6 +664,9 @@ int main(void)
 		TEST(of_two_of_one_id_the_last_counts),
 		TEST(a_partial_list_leaves_what_it_lacks),
 		TEST(a_list_is_known_again),
+		TEST(what_is_known_for_the_first_time_is_no_change),
+		TEST(what_lists_tell_otherwise_is_no_change),
+		TEST(what_lists_tell_otherwise_may_change),
 		TEST(what_changes_by_itself_is_no_change),
 		TEST(what_goes_along_is_done_with_it_or_not_at_all),
 		TEST(a_lost_race_is_run_again),
