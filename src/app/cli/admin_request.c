@@ -64,6 +64,42 @@ void admin_put_list(struct cli *cli, struct json_builder *body, const char *opti
 		json_builder_set(body, str_from_c(member), json_builder_array(&list));
 }
 
+bool admin_put_flag(struct cli *cli, struct json_builder *body, const char *option,
+		    const char *member, struct error *err)
+{
+	const char *value = cli_value(cli, option);
+
+	if (value == NULL)
+		return true;
+	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+		return error_set_field(err, ERROR_INVALID, option, "true or false",
+				       "--%s wants true or false", option);
+	json_builder_set(body, str_from_c(member), json_bool(value[0] == 't'));
+	return true;
+}
+
+bool admin_put_int(struct cli *cli, struct json_builder *body, const char *option,
+		   const char *member, int64_t min, int64_t max, struct error *err)
+{
+	int64_t number;
+
+	if (cli_value(cli, option) == NULL)
+		return true;
+	if (!cli_number(cli, option, min, max, 0, &number, err))
+		return false;
+	json_builder_set(body, str_from_c(member), json_int(number));
+	return true;
+}
+
+void admin_put_cleared(struct cli *cli, struct json_builder *body)
+{
+	const char *clear[CLI_VALUES_MAX];
+	size_t count = cli_values(cli, "clear", clear, CLI_VALUES_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		json_builder_set(body, str_from_c(clear[i]), json_null());
+}
+
 bool admin_put_context(struct cli *cli, struct json_builder *body, struct error *err)
 {
 	const char *set[CLI_VALUES_MAX], *unset[CLI_VALUES_MAX];
@@ -142,6 +178,18 @@ int admin_do(struct cli *cli, enum http_method method, struct str target, struct
 	if (!admin_call(cli, method, target, body, &reply, &err))
 		return cli_fail(&err);
 	cli_print(cli_flag(cli, "json") ? admin_json(cli, reply) : done);
+	return 0;
+}
+
+int admin_show(struct cli *cli, enum http_method method, struct str target, struct str body)
+{
+	struct json reply;
+	struct error err;
+
+	if (!admin_call(cli, method, target, body, &reply, &err))
+		return cli_fail(&err);
+	cli_print(cli_flag(cli, "json") ? admin_json(cli, reply)
+					: cli_indent(cli, admin_json(cli, reply)));
 	return 0;
 }
 

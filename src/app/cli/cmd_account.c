@@ -75,15 +75,9 @@ static int list(struct cli *cli)
 
 static int show(struct cli *cli, enum http_method method)
 {
-	struct json reply;
-	struct error err;
-
-	if (!admin_call(cli, method, admin_target(cli, "/integrated-account/", cli->words[1], NULL),
-			(struct str){NULL, 0}, &reply, &err))
-		return cli_fail(&err);
-	struct str text = admin_json(cli, reply);
-	cli_print(cli_flag(cli, "json") ? text : cli_indent(cli, text));
-	return 0;
+	return admin_show(cli, method,
+			  admin_target(cli, "/integrated-account/", cli->words[1], NULL),
+			  (struct str){NULL, 0});
 }
 
 /* Those that were there are gone, also where others were not: these make it a failure. */

@@ -193,16 +193,12 @@ static int change(struct cli *cli)
 
 static int show(struct cli *cli)
 {
-	struct json reply;
 	struct str target;
 	struct error err;
 
-	if (!find(cli, &target, &err) ||
-	    !admin_call(cli, HTTP_GET, target, (struct str){NULL, 0}, &reply, &err))
+	if (!find(cli, &target, &err))
 		return cli_fail(&err);
-	struct str text = admin_json(cli, reply);
-	cli_print(cli_flag(cli, "json") ? text : cli_indent(cli, text));
-	return 0;
+	return admin_show(cli, HTTP_GET, target, (struct str){NULL, 0});
 }
 
 static int run(struct cli *cli)

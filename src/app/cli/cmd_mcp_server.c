@@ -41,20 +41,6 @@ static struct str make_target(struct cli *cli, const char *id)
 
 /* --- the body --------------------------------------------------------------------------------- */
 
-static bool put_flag(struct cli *cli, struct json_builder *body, const char *option,
-		     const char *member, struct error *err)
-{
-	const char *value = cli_value(cli, option);
-
-	if (value == NULL)
-		return true;
-	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-		return error_set_field(err, ERROR_INVALID, option, "true or false",
-				       "--%s wants true or false", option);
-	json_builder_set(body, str_from_c(member), json_bool(value[0] == 't'));
-	return true;
-}
-
 static bool put_rate(struct cli *cli, struct json_builder *body, struct error *err)
 {
 	struct str rest = str_from_c(cli_value(cli, "rate"));
@@ -103,14 +89,10 @@ static void put_end(struct cli *cli, struct json_builder *body)
 
 static bool make_body(struct cli *cli, struct str *out, struct error *err)
 {
-	const char *clear[CLI_VALUES_MAX];
-	size_t clear_count = cli_values(cli, "clear", clear, CLI_VALUES_MAX);
-	int64_t bytes;
 	struct json_builder body;
 
 	json_builder_init(&body, &cli->arena);
-	for (size_t i = 0; i < clear_count; i++)
-		json_builder_set(&body, str_from_c(clear[i]), json_null());
+	admin_put_cleared(cli, &body);
 	admin_put_text(cli, &body, "name", "name");
 	admin_put_list(cli, &body, "method", "methods");
 	admin_put_list(cli, &body, "tag", "tags");
@@ -118,14 +100,12 @@ static bool make_body(struct cli *cli, struct str *out, struct error *err)
 	admin_put_text(cli, &body, "confirm", "confirm");
 	admin_put_list(cli, &body, "mask", "mask");
 	put_end(cli, &body);
-	if (!cli_number(cli, "output-bytes", 4096, 1048576, 0, &bytes, err) ||
-	    !put_flag(cli, &body, "structured", "structured", err) ||
-	    !put_flag(cli, &body, "token-in-path", "token_in_path", err) ||
-	    !put_flag(cli, &body, "require-api-key", "require_api_key", err) ||
+	if (!admin_put_int(cli, &body, "output-bytes", "output_bytes", 4096, 1048576, err) ||
+	    !admin_put_flag(cli, &body, "structured", "structured", err) ||
+	    !admin_put_flag(cli, &body, "token-in-path", "token_in_path", err) ||
+	    !admin_put_flag(cli, &body, "require-api-key", "require_api_key", err) ||
 	    !put_rate(cli, &body, err) || !put_oauth(cli, &body, err))
 		return false;
-	if (bytes > 0)
-		json_builder_set(&body, STR("output_bytes"), json_int(bytes));
 	*out = admin_json(cli, json_builder_object(&body));
 	return true;
 }
@@ -172,19 +152,6 @@ static int list(struct cli *cli)
 	return admin_list(cli, target, server_line, "--cursor");
 }
 
-static int show(struct cli *cli)
-{
-	struct json reply;
-	struct error err;
-
-	if (!admin_call(cli, HTTP_GET, make_target(cli, cli->words[1]), (struct str){NULL, 0},
-			&reply, &err))
-		return cli_fail(&err);
-	cli_print(cli_flag(cli, "json") ? admin_json(cli, reply)
-					: cli_indent(cli, admin_json(cli, reply)));
-	return 0;
-}
-
 static int change(struct cli *cli)
 {
 	struct error err;
@@ -206,7 +173,8 @@ static int run(struct cli *cli)
 	if (strcmp(what, "list") == 0 && cli->word_count == 1)
 		return list(cli);
 	if (strcmp(what, "show") == 0 && cli->word_count == 2)
-		return show(cli);
+		return admin_show(cli, HTTP_GET, make_target(cli, cli->words[1]),
+				  (struct str){NULL, 0});
 	if (strcmp(what, "change") == 0 && cli->word_count == 2)
 		return change(cli);
 	if (strcmp(what, "remove") == 0 && cli->word_count == 2)

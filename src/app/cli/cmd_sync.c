@@ -24,33 +24,6 @@ static const struct cli_option options[] = {
 
 /* --- the body -------------------------------------------------------------------------------- */
 
-static bool put_seconds(struct cli *cli, struct json_builder *body, const char *option,
-			const char *member, struct error *err)
-{
-	int64_t seconds;
-
-	if (cli_value(cli, option) == NULL)
-		return true;
-	if (!cli_number(cli, option, 10, 2592000, 0, &seconds, err))
-		return false;
-	json_builder_set(body, str_from_c(member), json_int(seconds));
-	return true;
-}
-
-static bool put_flag(struct cli *cli, struct json_builder *body, const char *option,
-		     const char *member, struct error *err)
-{
-	const char *value = cli_value(cli, option);
-
-	if (value == NULL)
-		return true;
-	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-		return error_set_field(err, ERROR_INVALID, option, "true or false",
-				       "--%s wants true or false", option);
-	json_builder_set(body, str_from_c(member), json_bool(value[0] == 't'));
-	return true;
-}
-
 static bool put_share(struct cli *cli, struct json_builder *body, struct error *err)
 {
 	const char *value = cli_value(cli, "rate-share");
@@ -90,10 +63,10 @@ static bool put_window(struct cli *cli, struct json_builder *body, struct error 
 static bool put_wanted(struct cli *cli, struct json_builder *body, struct error *err)
 {
 	admin_put_text(cli, body, "mode", "mode");
-	return put_seconds(cli, body, "interval", "interval_s", err) &&
-	       put_seconds(cli, body, "full-interval", "full_interval_s", err) &&
-	       put_flag(cli, body, "expand", "expand", err) &&
-	       put_flag(cli, body, "initial-events", "initial_events", err) &&
+	return admin_put_int(cli, body, "interval", "interval_s", 10, 2592000, err) &&
+	       admin_put_int(cli, body, "full-interval", "full_interval_s", 10, 2592000, err) &&
+	       admin_put_flag(cli, body, "expand", "expand", err) &&
+	       admin_put_flag(cli, body, "initial-events", "initial_events", err) &&
 	       put_share(cli, body, err) && put_window(cli, body, err);
 }
 
@@ -194,18 +167,6 @@ static int list_runs(struct cli *cli)
 			  run_line, "--cursor");
 }
 
-static int show(struct cli *cli)
-{
-	struct json reply;
-	struct error err;
-
-	if (!admin_call(cli, HTTP_GET, job_target(cli, NULL), (struct str){NULL, 0}, &reply, &err))
-		return cli_fail(&err);
-	cli_print(cli_flag(cli, "json") ? admin_json(cli, reply)
-					: cli_indent(cli, admin_json(cli, reply)));
-	return 0;
-}
-
 /* A request whose answer is the job. */
 static int ask(struct cli *cli, enum http_method method, const char *rest, struct str body)
 {
@@ -262,7 +223,7 @@ static int run(struct cli *cli)
 		return cli_fail_usage(cli, "say create, list, or show, change, run, pause, start, stop, "
 					   "remove, runs and the id of a job");
 	if (strcmp(what, "show") == 0)
-		return show(cli);
+		return admin_show(cli, HTTP_GET, job_target(cli, NULL), (struct str){NULL, 0});
 	if (strcmp(what, "change") == 0)
 		return change(cli);
 	if (strcmp(what, "run") == 0)

@@ -31,18 +31,6 @@ static struct str target_of(struct cli *cli, const char *rest)
 
 /* --- bodies ----------------------------------------------------------------------------------- */
 
-static bool put_number(struct cli *cli, struct json_builder *body, const char *option,
-		       const char *member, struct error *err)
-{
-	int64_t number;
-
-	if (!cli_number(cli, option, 0, INT64_MAX, -1, &number, err))
-		return false;
-	if (number >= 0)
-		json_builder_set(body, str_from_c(member), json_int(number));
-	return true;
-}
-
 static bool put_schedule(struct cli *cli, struct json_builder *body, struct error *err)
 {
 	struct str rest = str_from_c(cli_value(cli, "retry-schedule"));
@@ -64,13 +52,10 @@ static bool put_schedule(struct cli *cli, struct json_builder *body, struct erro
 
 static bool make_body(struct cli *cli, bool is_new, struct str *out, struct error *err)
 {
-	const char *clear[CLI_VALUES_MAX];
-	size_t clear_count = cli_values(cli, "clear", clear, CLI_VALUES_MAX);
 	struct json_builder body;
 
 	json_builder_init(&body, &cli->arena);
-	for (size_t i = 0; i < clear_count; i++)
-		json_builder_set(&body, str_from_c(clear[i]), json_null());
+	admin_put_cleared(cli, &body);
 	admin_put_text(cli, &body, "url", "target_url");
 	admin_put_text(cli, &body, "description", "description");
 	admin_put_list(cli, &body, "type", "event_types");
@@ -82,7 +67,7 @@ static bool make_body(struct cli *cli, bool is_new, struct str *out, struct erro
 		return false;
 	if (is_new && cli_flag(cli, "asymmetric"))
 		json_builder_set(&body, STR("asymmetric"), json_bool(true));
-	if (is_new && !put_number(cli, &body, "after", "after", err))
+	if (is_new && !admin_put_int(cli, &body, "after", "after", 0, INT64_MAX, err))
 		return false;
 	*out = admin_json(cli, json_builder_object(&body));
 	return true;
@@ -94,8 +79,8 @@ static bool make_replay(struct cli *cli, struct str *out, struct error *err)
 
 	json_builder_init(&body, &cli->arena);
 	admin_put_text(cli, &body, "event", "event_id");
-	if (!put_number(cli, &body, "after", "after", err) ||
-	    !put_number(cli, &body, "until", "until", err))
+	if (!admin_put_int(cli, &body, "after", "after", 0, INT64_MAX, err) ||
+	    !admin_put_int(cli, &body, "until", "until", 0, INT64_MAX, err))
 		return false;
 	*out = admin_json(cli, json_builder_object(&body));
 	return true;
@@ -140,7 +125,7 @@ static int rotate(struct cli *cli)
 	struct error err;
 
 	json_builder_init(&body, &cli->arena);
-	if (!put_number(cli, &body, "overlap", "overlap_s", &err))
+	if (!admin_put_int(cli, &body, "overlap", "overlap_s", 0, INT64_MAX, &err))
 		return cli_fail(&err);
 	return show_secret(cli, target_of(cli, "/rotate-secret"),
 			   admin_json(cli, json_builder_object(&body)));
@@ -181,18 +166,6 @@ static int deliveries(struct cli *cli)
 	return admin_list(cli, target, delivery_line, "--cursor");
 }
 
-static int show(struct cli *cli, enum http_method method, const char *rest, struct str body)
-{
-	struct json reply;
-	struct error err;
-
-	if (!admin_call(cli, method, target_of(cli, rest), body, &reply, &err))
-		return cli_fail(&err);
-	cli_print(cli_flag(cli, "json") ? admin_json(cli, reply)
-					: cli_indent(cli, admin_json(cli, reply)));
-	return 0;
-}
-
 static int change(struct cli *cli)
 {
 	struct error err;
@@ -210,13 +183,13 @@ static int replay(struct cli *cli)
 
 	if (!make_replay(cli, &body, &err))
 		return cli_fail(&err);
-	return show(cli, HTTP_POST, "/replay", body);
+	return admin_show(cli, HTTP_POST, target_of(cli, "/replay"), body);
 }
 
 static int run_on_one(struct cli *cli, const char *what)
 {
 	if (strcmp(what, "show") == 0)
-		return show(cli, HTTP_GET, NULL, no_body);
+		return admin_show(cli, HTTP_GET, target_of(cli, NULL), no_body);
 	if (strcmp(what, "change") == 0)
 		return change(cli);
 	if (strcmp(what, "remove") == 0)
@@ -229,7 +202,7 @@ static int run_on_one(struct cli *cli, const char *what)
 	if (strcmp(what, "rotate") == 0)
 		return rotate(cli);
 	if (strcmp(what, "test") == 0)
-		return show(cli, HTTP_POST, "/test", no_body);
+		return admin_show(cli, HTTP_POST, target_of(cli, "/test"), no_body);
 	if (strcmp(what, "replay") == 0)
 		return replay(cli);
 	if (strcmp(what, "deliveries") == 0)

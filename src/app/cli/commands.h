@@ -61,12 +61,18 @@ struct str admin_json(struct cli *cli, struct json value);
 struct str admin_target(struct cli *cli, const char *path, const char *id, const char *rest);
 /* Adds an option's value to the target as the parameter `name`, where it is given. */
 struct str admin_filter(struct cli *cli, struct str target, const char *option, const char *name);
-/* Puts options into a body where they are given: a text, all values of one that repeats,
- * NAME=VALUE pairs of --set (and null for --unset) as `context`, whole numbers of --limit. */
+/* Puts options into a body where they are given: a text, all values of one that repeats, true or
+ * false, a whole number, null for each member named by --clear, NAME=VALUE pairs of --set (and
+ * null for --unset) as `context`, whole numbers of --limit. */
 void admin_put_text(struct cli *cli, struct json_builder *body, const char *option,
 		    const char *member);
 void admin_put_list(struct cli *cli, struct json_builder *body, const char *option,
 		    const char *member);
+bool admin_put_flag(struct cli *cli, struct json_builder *body, const char *option,
+		    const char *member, struct error *err) MUST_CHECK;
+bool admin_put_int(struct cli *cli, struct json_builder *body, const char *option,
+		   const char *member, int64_t min, int64_t max, struct error *err) MUST_CHECK;
+void admin_put_cleared(struct cli *cli, struct json_builder *body);
 bool admin_put_context(struct cli *cli, struct json_builder *body, struct error *err) MUST_CHECK;
 bool admin_put_limits(struct cli *cli, struct json_builder *body, struct error *err) MUST_CHECK;
 /* A JSON object from standard input; `wanted` says what it must have. Never quotes it. */
@@ -77,6 +83,8 @@ bool admin_lacks_environment(const struct cli *cli);
 /* One request; prints the reply with --json, else `done`. Returns the exit code. */
 int admin_do(struct cli *cli, enum http_method method, struct str target, struct str body,
 	     struct str done);
+/* One request; prints the reply, indented without --json. Returns the exit code. */
+int admin_show(struct cli *cli, enum http_method method, struct str target, struct str body);
 /* One GET of a list: prints the reply with --json, else each item as `line` makes it and that
  * there are more, with the option that goes on. Returns the exit code. */
 int admin_list(struct cli *cli, struct str target,

@@ -37,38 +37,34 @@ static struct store_statement move_version(struct arena *arena, const struct acc
 					   const struct account *account,
 					   const struct credential_change *change)
 {
-	struct store_value *values = arena_array(arena, 7, sizeof *values);
-
-	values[0] = store_text(account->environment_id);
-	values[1] = store_text(account->id);
-	values[2] = store_int(change->version);
-	values[3] = change->scopes.data == NULL ? store_null() : store_text(change->scopes);
-	values[4] = store_int(change->expires_ms);
-	values[5] = store_int(change->refresh_ms);
-	values[6] = store_int(clock_unix_ms(accounts->clock));
-	return (struct store_statement){
-		.sql = "UPDATE account SET token_version = token_version + 1,"
-		       " scopes = coalesce(?4, scopes), token_expires_ms = ?5,"
-		       " token_refresh_ms = ?6, token_refused = 0, updated_ms = ?7"
-		       " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?3",
-		.parameters = values,
-		.parameter_count = 7,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(account->environment_id),
+		store_text(account->id),
+		store_int(change->version),
+		change->scopes.data == NULL ? store_null() : store_text(change->scopes),
+		store_int(change->expires_ms),
+		store_int(change->refresh_ms),
+		store_int(clock_unix_ms(accounts->clock)),
 	};
+
+	return store_keep(arena,
+			  "UPDATE account SET token_version = token_version + 1,"
+			  " scopes = coalesce(?4, scopes), token_expires_ms = ?5,"
+			  " token_refresh_ms = ?6, token_refused = 0, updated_ms = ?7"
+			  " WHERE environment_id = ?1 AND id = ?2 AND token_version = ?3",
+			  values, 7, 1);
 }
 
 struct store_statement credential_clear(struct arena *arena, const struct account *account)
 {
-	struct store_value *values = arena_array(arena, 2, sizeof *values);
-
-	values[0] = store_text(account->environment_id);
-	values[1] = store_text(account->id);
-	return (struct store_statement){
-		.sql = "DELETE FROM credential WHERE environment_id = ?1 AND account_id = ?2",
-		.parameters = values,
-		.parameter_count = 2,
-		.changes_expected = -1,
+	const struct store_value values[] = {
+		store_text(account->environment_id),
+		store_text(account->id),
 	};
+
+	return store_keep(arena,
+			  "DELETE FROM credential WHERE environment_id = ?1 AND account_id = ?2",
+			  values, 2, -1);
 }
 
 bool credential_replace(struct accounts *accounts, struct arena *arena,

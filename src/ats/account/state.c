@@ -153,21 +153,19 @@ static struct store_value print(struct arena *arena, struct json value)
 static struct store_statement move(struct arena *arena, const struct account *moved,
 				   enum account_status from, struct json last_error)
 {
-	struct store_value *values = arena_array(arena, 6, sizeof *values);
-
-	values[0] = store_text(moved->environment_id);
-	values[1] = store_text(moved->id);
-	values[2] = store_text(str_from_c(account_status_name(from)));
-	values[3] = store_text(str_from_c(account_status_name(moved->status)));
-	values[4] = store_int(moved->updated_ms);
-	values[5] = print(arena, last_error);
-	return (struct store_statement){
-		.sql = "UPDATE account SET status = ?4, updated_ms = ?5, last_error = ?6"
-		       " WHERE environment_id = ?1 AND id = ?2 AND status = ?3",
-		.parameters = values,
-		.parameter_count = 6,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(moved->environment_id),
+		store_text(moved->id),
+		store_text(str_from_c(account_status_name(from))),
+		store_text(str_from_c(account_status_name(moved->status))),
+		store_int(moved->updated_ms),
+		print(arena, last_error),
 	};
+
+	return store_keep(arena,
+			  "UPDATE account SET status = ?4, updated_ms = ?5, last_error = ?6"
+			  " WHERE environment_id = ?1 AND id = ?2 AND status = ?3",
+			  values, 6, 1);
 }
 
 bool account_set_status(struct accounts *accounts, const struct account *account,

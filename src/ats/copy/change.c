@@ -248,13 +248,7 @@ static void add_all(struct copy_batch *batch, const struct store_statement *more
 void copy_batch_add(struct copy_batch *batch, const char *sql, const struct store_value *values,
 		    size_t count)
 {
-	struct store_value *kept = arena_array(batch->arena, count, sizeof *kept);
-
-	memcpy(kept, values, count * sizeof *kept);
-	*add(batch) = (struct store_statement){.sql = sql,
-					       .parameters = kept,
-					       .parameter_count = count,
-					       .changes_expected = 1};
+	*add(batch) = store_keep(batch->arena, sql, values, count, 1);
 }
 
 void copy_batch_add_text(struct copy_batch *batch, int64_t number)
@@ -272,17 +266,15 @@ static void add_texts(struct copy_batch *batch)
 {
 	struct arena *arena = batch->arena;
 	struct json *items = arena_array(arena, batch->text_count + 1, sizeof *items);
-	struct store_value *list = arena_alloc(arena, sizeof *list);
+	struct store_value list;
 
 	for (size_t i = 0; i < batch->text_count; i++)
 		items[i] = json_int(batch->texts[i]);
-	*list = store_text(json_text(arena, json_array(items, batch->text_count)));
-	*add(batch) = (struct store_statement){
-		.sql = "INSERT OR IGNORE INTO record_text_due (number)"
-		       " SELECT value FROM json_each(?1)",
-		.parameters = list,
-		.parameter_count = 1,
-		.changes_expected = -1};
+	list = store_text(json_text(arena, json_array(items, batch->text_count)));
+	*add(batch) = store_keep(arena,
+				 "INSERT OR IGNORE INTO record_text_due (number)"
+				 " SELECT value FROM json_each(?1)",
+				 &list, 1, -1);
 }
 
 static struct str make_payload(struct copy_batch *batch, const struct copy_change *change)

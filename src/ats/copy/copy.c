@@ -90,18 +90,6 @@ bool copy_read_state(struct copies *copies, struct arena *arena, const struct co
 
 /* --- statements for others ------------------------------------------------------------------- */
 
-static struct store_statement statement(struct arena *arena, const char *sql,
-					const struct store_value *values, size_t count)
-{
-	struct store_value *kept = arena_array(arena, count, sizeof *kept);
-
-	memcpy(kept, values, count * sizeof *kept);
-	return (struct store_statement){.sql = sql,
-					.parameters = kept,
-					.parameter_count = count,
-					.changes_expected = -1};
-}
-
 struct store_statement copy_note_state(struct arena *arena, const struct copy_place *place,
 				       int64_t whole_ms, int64_t swept_ms)
 {
@@ -110,14 +98,14 @@ struct store_statement copy_note_state(struct arena *arena, const struct copy_pl
 		store_text(place->resource), store_int(whole_ms), store_int(swept_ms),
 	};
 
-	return statement(arena,
-			 "INSERT INTO copy (environment_id, account_id, resource, whole_ms,"
-			 " swept_ms, record_count, updated_max_ms, last_number)"
-			 " VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0)"
-			 " ON CONFLICT (environment_id, account_id, resource) DO UPDATE SET"
-			 " whole_ms = CASE ?4 WHEN 0 THEN whole_ms ELSE ?4 END,"
-			 " swept_ms = CASE ?5 WHEN 0 THEN swept_ms ELSE ?5 END",
-			 values, 5);
+	return store_keep(arena,
+			  "INSERT INTO copy (environment_id, account_id, resource, whole_ms,"
+			  " swept_ms, record_count, updated_max_ms, last_number)"
+			  " VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0)"
+			  " ON CONFLICT (environment_id, account_id, resource) DO UPDATE SET"
+			  " whole_ms = CASE ?4 WHEN 0 THEN whole_ms ELSE ?4 END,"
+			  " swept_ms = CASE ?5 WHEN 0 THEN swept_ms ELSE ?5 END",
+			  values, 5, -1);
 }
 
 struct store_statement copy_note_missing(struct arena *arena, const struct copy_place *place,
@@ -128,9 +116,10 @@ struct store_statement copy_note_missing(struct arena *arena, const struct copy_
 		store_text(place->resource), store_int(number), store_int(at_ms),
 	};
 
-	return statement(arena,
-			 "UPDATE record SET missing_ms = ?5 WHERE number = (SELECT number FROM copy"
-			 " WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
-			 " * 4294967296 + ?4",
-			 values, 5);
+	return store_keep(
+		arena,
+		"UPDATE record SET missing_ms = ?5 WHERE number = (SELECT number FROM copy"
+		" WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
+		" * 4294967296 + ?4",
+		values, 5, -1);
 }

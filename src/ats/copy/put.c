@@ -245,26 +245,37 @@ static void write_created(struct copy_batch *batch, struct entry *entry)
 #define AS_KNOWN " WHERE number = ?1 AND version = ?2 AND read_ms = ?3 AND hash = ?4" \
 		 " AND deleted_ms = ?5"
 
+enum { AS_KNOWN_VALUES = 5 };
+
+static void put_known(struct store_value *values, const struct copy_known *known)
+{
+	values[0] = store_int(known->number);
+	values[1] = store_int(known->version);
+	values[2] = store_int(known->read_ms);
+	values[3] = store_blob(known->hash);
+	values[4] = store_int(known->deleted_ms);
+}
+
+static struct str list_hash_now(const struct entry *entry)
+{
+	return entry->list_hash.data == NULL ? entry->known.list_hash : entry->list_hash;
+}
+
 static void write_updated(struct copy_batch *batch, struct entry *entry)
 {
-	const struct copy_known *known = &entry->known;
-	const struct store_value values[] = {
-		store_int(known->number),
-		store_int(known->version),
-		store_int(known->read_ms),
-		store_blob(known->hash),
-		store_int(known->deleted_ms),
-		store_int(!batch->write->is_silent),
+	struct store_value values[] = {
+		[AS_KNOWN_VALUES] = store_int(!batch->write->is_silent),
 		store_int(batch->write->read_ms),
 		store_int(entry->now.is_partial),
 		store_int(copy_moment(entry->now.record, "created_at")),
 		store_int(copy_moment(entry->now.record, "updated_at")),
 		store_int(batch->now_ms),
 		store_blob(entry->now.hash),
-		store_blob(entry->list_hash.data == NULL ? known->list_hash : entry->list_hash),
+		store_blob(list_hash_now(entry)),
 		store_text(entry->now.body),
 	};
 
+	put_known(values, &entry->known);
 	copy_batch_add(batch,
 		       "UPDATE record SET version = version + ?6, read_ms = ?7, is_partial = ?8,"
 		       " created_ms = ?9, updated_ms = ?10, changed_ms = ?11, missing_ms = 0,"
@@ -274,19 +285,14 @@ static void write_updated(struct copy_batch *batch, struct entry *entry)
 
 static void write_quiet(struct copy_batch *batch, struct entry *entry)
 {
-	const struct copy_known *known = &entry->known;
-	const struct store_value values[] = {
-		store_int(known->number),
-		store_int(known->version),
-		store_int(known->read_ms),
-		store_blob(known->hash),
-		store_int(known->deleted_ms),
-		store_int(batch->write->read_ms),
+	struct store_value values[] = {
+		[AS_KNOWN_VALUES] = store_int(batch->write->read_ms),
 		store_int(entry->now.is_partial),
 		store_blob(entry->now.hash),
-		store_blob(entry->list_hash.data == NULL ? known->list_hash : entry->list_hash),
+		store_blob(list_hash_now(entry)),
 	};
 
+	put_known(values, &entry->known);
 	copy_batch_add(batch,
 		       "UPDATE record SET read_ms = ?6, is_partial = ?7, missing_ms = 0, hash = ?8,"
 		       " list_hash = ?9" AS_KNOWN,

@@ -46,14 +46,9 @@ struct store_statement copy_drop(struct arena *arena, const struct copy_place *p
 	const struct store_value values[] = {store_text(place->environment_id),
 					     store_text(place->account_id),
 					     store_text(place->resource)};
-	struct store_value *kept = arena_array(arena, 3, sizeof *kept);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "DELETE FROM copy WHERE environment_id = ?1 AND account_id = ?2"
-		       " AND resource = ?3",
-		.parameters = kept,
-		.parameter_count = 3,
-		.changes_expected = -1,
-	};
+	return store_keep(arena,
+			  "DELETE FROM copy WHERE environment_id = ?1 AND account_id = ?2"
+			  " AND resource = ?3",
+			  values, sizeof values / sizeof *values, -1);
 }

@@ -13,20 +13,15 @@ struct store_statement event_statement(struct arena *arena, const struct event_n
 		store_int(event->created_ms),	   store_text(event->resource),
 		store_text(event->record_id),	   store_int(event->version),
 	};
-	const size_t count = sizeof values / sizeof *values;
-	struct store_value *kept = arena_array(arena, count, sizeof *kept);
+	struct store_statement statement = store_keep(
+		arena,
+		"INSERT INTO event (environment_id, number, type, account_id, payload, created_ms,"
+		" resource, record_id, version) SELECT ?1, coalesce((SELECT max(number) FROM event"
+		" WHERE environment_id = ?1), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8",
+		values, sizeof values / sizeof *values, 1);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "INSERT INTO event (environment_id, number, type, account_id, payload,"
-		       " created_ms, resource, record_id, version) SELECT ?1, coalesce((SELECT"
-		       " max(number) FROM event WHERE environment_id = ?1), 0) + 1, ?2, ?3, ?4, ?5,"
-		       " ?6, ?7, ?8",
-		.parameters = kept,
-		.parameter_count = count,
-		.changes_expected = 1,
-		.is_news = true,
-	};
+	statement.is_news = true;
+	return statement;
 }
 
 #define COLUMNS "number, type, account_id, payload, created_ms, resource, record_id, version"

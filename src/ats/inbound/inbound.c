@@ -285,55 +285,48 @@ static struct store_statement insert_delivery(struct arena *arena, const struct 
 		store_text(reading->error),
 		store_int(delivery->now_ms - INBOUND_KEPT_MS),
 	};
-	struct store_value *kept = arena_array(arena, 11, sizeof *kept);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "INSERT INTO inbound_delivery (environment_id, account_id, digest,"
-		       " received_ms, repeated, remote_id, event, body, hints, hint_count, taken,"
-		       " error) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, 0, ?10)"
-		       " ON CONFLICT (environment_id, account_id, digest) DO UPDATE SET"
-		       " received_ms = ?4, repeated = 0, event = ?6, body = ?7, hints = ?8,"
-		       " hint_count = ?9, taken = 0, error = ?10 WHERE received_ms < ?11",
-		.parameters = kept,
-		.parameter_count = 11,
-		.changes_expected = 1,
-	};
+	return store_keep(
+		arena,
+		"INSERT INTO inbound_delivery (environment_id, account_id, digest,"
+		" received_ms, repeated, remote_id, event, body, hints, hint_count, taken,"
+		" error) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, 0, ?10)"
+		" ON CONFLICT (environment_id, account_id, digest) DO UPDATE SET"
+		" received_ms = ?4, repeated = 0, event = ?6, body = ?7, hints = ?8,"
+		" hint_count = ?9, taken = 0, error = ?10 WHERE received_ms < ?11",
+		values, sizeof values / sizeof *values, 1);
 }
 
 static struct store_statement count_delivery(struct arena *arena, const struct delivery *delivery)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
-
-	values[0] = store_text(delivery->sender->environment_id);
-	values[1] = store_text(delivery->sender->account_id);
-	values[2] = store_int(delivery->now_ms);
-	return (struct store_statement){
-		.sql = "UPDATE inbound_endpoint SET received = received + 1, received_ms = ?3"
-		       " WHERE environment_id = ?1 AND account_id = ?2",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(delivery->sender->environment_id),
+		store_text(delivery->sender->account_id),
+		store_int(delivery->now_ms),
 	};
+
+	return store_keep(arena,
+			  "UPDATE inbound_endpoint SET received = received + 1, received_ms = ?3"
+			  " WHERE environment_id = ?1 AND account_id = ?2",
+			  values, 3, 1);
 }
 
 /* A few of those whose time is over: more than come. */
 static struct store_statement drop_expired(struct arena *arena, const struct delivery *delivery)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
-
-	values[0] = store_text(delivery->sender->environment_id);
-	values[1] = store_text(delivery->sender->account_id);
-	values[2] = store_int(delivery->now_ms - INBOUND_KEPT_MS);
-	return (struct store_statement){
-		.sql = "DELETE FROM inbound_delivery WHERE environment_id = ?1 AND account_id = ?2"
-		       " AND digest IN (SELECT digest FROM inbound_delivery WHERE"
-		       " environment_id = ?1 AND account_id = ?2 AND received_ms < ?3"
-		       " ORDER BY received_ms LIMIT 10)",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = -1,
+	const struct store_value values[] = {
+		store_text(delivery->sender->environment_id),
+		store_text(delivery->sender->account_id),
+		store_int(delivery->now_ms - INBOUND_KEPT_MS),
 	};
+
+	return store_keep(
+		arena,
+		"DELETE FROM inbound_delivery WHERE environment_id = ?1 AND account_id = ?2"
+		" AND digest IN (SELECT digest FROM inbound_delivery WHERE"
+		" environment_id = ?1 AND account_id = ?2 AND received_ms < ?3"
+		" ORDER BY received_ms LIMIT 10)",
+		values, 3, -1);
 }
 
 static bool write(struct inbounds *inbounds, struct arena *arena, const struct delivery *delivery,

@@ -111,44 +111,41 @@ static bool intersect(struct arena *arena, struct json names, struct json wanted
 static struct store_statement use_token(struct arena *arena, const struct link_token *token,
 					int64_t now_ms)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
-
-	values[0] = store_text(token->environment_id);
-	values[1] = store_text(token->id);
-	values[2] = store_int(now_ms);
-	return (struct store_statement){
-		.sql = "UPDATE link_token SET used_ms = ?3 WHERE environment_id = ?1 AND id = ?2"
-		       " AND used_ms = 0 AND revoked_ms = 0 AND expires_ms > ?3",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(token->environment_id),
+		store_text(token->id),
+		store_int(now_ms),
 	};
+
+	return store_keep(arena,
+			  "UPDATE link_token SET used_ms = ?3 WHERE environment_id = ?1 AND id = ?2"
+			  " AND used_ms = 0 AND revoked_ms = 0 AND expires_ms > ?3",
+			  values, 3, 1);
 }
 
 static struct store_statement insert(struct links *links, struct arena *arena,
 				     const struct link_session *session, struct str text,
 				     int64_t now_ms)
 {
-	struct store_value *values = arena_array(arena, 10, sizeof *values);
-
-	values[0] = store_text(session->token.environment_id);
-	values[1] = store_text(session->id);
-	values[2] = store_text(session->token.id);
-	values[3] = link_digest(links, arena, session_purpose, text);
-	values[4] = store_text(session->origin);
-	values[5] = store_text(session->mode);
-	values[6] = store_text(session->language);
-	values[7] = link_print(arena, session->connectors);
-	values[8] = store_int(now_ms);
-	values[9] = store_int(session->expires_ms);
-	return (struct store_statement){
-		.sql = "INSERT INTO link_session (environment_id, id, token_id, digest, origin, mode,"
-		       " language, connectors, status, account_id, error, tries, created_ms, expires_ms)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', '', '', 0, ?9, ?10)",
-		.parameters = values,
-		.parameter_count = 10,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(session->token.environment_id),
+		store_text(session->id),
+		store_text(session->token.id),
+		link_digest(links, arena, session_purpose, text),
+		store_text(session->origin),
+		store_text(session->mode),
+		store_text(session->language),
+		link_print(arena, session->connectors),
+		store_int(now_ms),
+		store_int(session->expires_ms),
 	};
+
+	return store_keep(
+		arena,
+		"INSERT INTO link_session (environment_id, id, token_id, digest, origin, mode,"
+		" language, connectors, status, account_id, error, tries, created_ms, expires_ms)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', '', '', 0, ?9, ?10)",
+		values, 10, 1);
 }
 
 bool link_session_begin(struct links *links, struct arena *arena, struct str token_text,
@@ -331,21 +328,19 @@ bool link_session_try(struct links *links, const struct link_session *session, s
 static struct store_statement take_account(struct arena *arena, const struct link_session *session,
 					   struct str account_id, struct str status)
 {
-	struct store_value *values = arena_array(arena, 5, sizeof *values);
-
-	values[0] = store_text(session->token.environment_id);
-	values[1] = store_text(session->id);
-	values[2] = store_text(account_id);
-	values[3] = store_text(session->account_id);
-	values[4] = store_text(status);
-	return (struct store_statement){
-		.sql = "UPDATE link_session SET status = ?5, account_id = ?3, error = ''"
-		       " WHERE environment_id = ?1 AND id = ?2 AND status = 'open'"
-		       " AND account_id = ?4",
-		.parameters = values,
-		.parameter_count = 5,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(session->token.environment_id),
+		store_text(session->id),
+		store_text(account_id),
+		store_text(session->account_id),
+		store_text(status),
 	};
+
+	return store_keep(arena,
+			  "UPDATE link_session SET status = ?5, account_id = ?3, error = ''"
+			  " WHERE environment_id = ?1 AND id = ?2 AND status = 'open'"
+			  " AND account_id = ?4",
+			  values, 5, 1);
 }
 
 struct store_statement link_session_connected(struct arena *arena,

@@ -176,16 +176,14 @@ static struct store_statement insert(struct links *links, struct arena *arena,
 /* Those which ended long ago, and their sessions with them. */
 static struct store_statement sweep(struct arena *arena, const struct link_token *token)
 {
-	struct store_value *values = arena_array(arena, 2, sizeof *values);
-
-	values[0] = store_text(token->environment_id);
-	values[1] = store_int(token->created_ms - (int64_t)KEPT_DAYS * 86400000);
-	return (struct store_statement){
-		.sql = "DELETE FROM link_token WHERE environment_id = ?1 AND expires_ms < ?2",
-		.parameters = values,
-		.parameter_count = 2,
-		.changes_expected = -1,
+	const struct store_value values[] = {
+		store_text(token->environment_id),
+		store_int(token->created_ms - (int64_t)KEPT_DAYS * 86400000),
 	};
+
+	return store_keep(arena,
+			  "DELETE FROM link_token WHERE environment_id = ?1 AND expires_ms < ?2",
+			  values, 2, -1);
 }
 
 bool link_token_create(struct links *links, struct arena *arena, struct link_token *token,

@@ -1,7 +1,7 @@
 /* What a server may, as members of the API's bodies; so it is stored, too. */
 #include "ats/mcp/servers.h"
 
-enum { TEXT_BYTES_MAX = 128, URL_BYTES_MAX = 2048, RATE_MAX = 1000000, RATE_SECONDS_MAX = 86400 };
+enum { URL_BYTES_MAX = 2048, RATE_MAX = 1000000, RATE_SECONDS_MAX = 86400 };
 
 static const char *const mode_names[] = {[MCP_MODE_ALL] = "all", [MCP_MODE_SEARCH] = "search"};
 static const char *const confirm_names[] = {
@@ -12,72 +12,12 @@ static const char *const confirm_names[] = {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static bool is_given(struct json value)
+static bool read_part(struct json rate, const char *name, int64_t max, int64_t *out)
 {
-	return !json_is(value, JSON_UNDEFINED);
-}
+	struct json value = json_get_c(rate, name);
 
-static bool refuse(const char *name, const char *allowed, struct error *err)
-{
-	return error_set_field(err, ERROR_INVALID, name, allowed, "%s must be %s", name, allowed);
-}
-
-/* Null empties it. */
-static bool read_list(struct arena *arena, struct json body, const char *name,
-		      const struct str **list, size_t *count, struct error *err)
-{
-	static const char allowed[] = "a list of at most 100 texts";
-	struct json value = json_get_c(body, name);
-	struct str *texts;
-
-	if (!is_given(value))
-		return true;
-	if ((!json_is(value, JSON_ARRAY) && !json_is(value, JSON_NULL)) ||
-	    value.count > MCP_LIST_MAX)
-		return refuse(name, allowed, err);
-	*count = json_is(value, JSON_NULL) ? 0 : value.count;
-	*list = texts = arena_array(arena, *count + 1, sizeof *texts);
-	for (size_t i = 0; i < *count; i++) {
-		texts[i] = json_str(json_at(value, i));
-		if (!json_is(json_at(value, i), JSON_STRING) || texts[i].len == 0 ||
-		    texts[i].len > TEXT_BYTES_MAX || http_has_control_byte(texts[i]))
-			return refuse(name, allowed, err);
-	}
-	return true;
-}
-
-static bool read_word(struct json body, const char *name, const char *const *words, size_t count,
-		      const char *allowed, int *out, struct error *err)
-{
-	struct json value = json_get_c(body, name);
-
-	for (size_t i = 0; i < count; i++)
-		if (json_is(value, JSON_STRING) && str_equal_c(json_str(value), words[i])) {
-			*out = (int)i;
-			return true;
-		}
-	return !is_given(value) || refuse(name, allowed, err);
-}
-
-static bool read_flag(struct json body, const char *name, bool *out, struct error *err)
-{
-	struct json value = json_get_c(body, name);
-
-	if (!is_given(value))
-		return true;
-	*out = json_is(value, JSON_BOOL) && value.boolean;
-	return json_is(value, JSON_BOOL) || refuse(name, "true or false", err);
-}
-
-static bool read_number(struct json object, const char *name, int64_t min, int64_t max,
-			int64_t *out, const char *field, const char *allowed, struct error *err)
-{
-	struct json value = json_get_c(object, name);
-
-	return !is_given(value) ||
-	       (json_is_number(value) && json_to_int64(value, out) && *out >= min &&
-		*out <= max) ||
-	       refuse(field, allowed, err);
+	return !setting_is_given(value) ||
+	       (json_is_number(value) && json_to_int64(value, out) && *out >= 1 && *out <= max);
 }
 
 static bool read_rate(struct json body, struct mcp_server *server, struct error *err)
@@ -85,25 +25,24 @@ static bool read_rate(struct json body, struct mcp_server *server, struct error 
 	static const char allowed[] = "{\"requests\": 1 to 1000000, \"per_seconds\": 1 to 86400}";
 	struct json rate = json_get_c(body, "rate_limit");
 
-	if (!is_given(rate))
+	if (!setting_is_given(rate))
 		return true;
 	if (json_is(rate, JSON_NULL)) {
 		server->rate_requests = MCP_RATE_REQUESTS_DEFAULT;
 		server->rate_seconds = MCP_RATE_SECONDS_DEFAULT;
 		return true;
 	}
-	return (json_is(rate, JSON_OBJECT) || refuse("rate_limit", allowed, err)) &&
-	       read_number(rate, "requests", 1, RATE_MAX, &server->rate_requests, "rate_limit",
-			   allowed, err) &&
-	       read_number(rate, "per_seconds", 1, RATE_SECONDS_MAX, &server->rate_seconds,
-			   "rate_limit", allowed, err);
+	return (json_is(rate, JSON_OBJECT) &&
+		read_part(rate, "requests", RATE_MAX, &server->rate_requests) &&
+		read_part(rate, "per_seconds", RATE_SECONDS_MAX, &server->rate_seconds)) ||
+	       setting_refuse("rate_limit", allowed, err);
 }
 
 static bool read_text(struct json object, const char *name, struct str *out)
 {
 	struct json value = json_get_c(object, name);
 
-	if (!is_given(value))
+	if (!setting_is_given(value))
 		return true;
 	*out = json_is(value, JSON_NULL) ? (struct str){NULL, 0} : json_str(value);
 	return json_is(value, JSON_NULL) ||
@@ -124,7 +63,7 @@ static bool read_oauth(struct arena *arena, struct json body, struct mcp_server 
 	static const char allowed[] = "{\"issuer\": a URL, \"audience\": a text, \"subjects\": texts}";
 	struct json oauth = json_get_c(body, "oauth");
 
-	if (!is_given(oauth))
+	if (!setting_is_given(oauth))
 		return true;
 	server->issuer = server->audience = (struct str){NULL, 0};
 	server->subject_count = 0;
@@ -132,8 +71,9 @@ static bool read_oauth(struct arena *arena, struct json body, struct mcp_server 
 		return true;
 	if (!json_is(oauth, JSON_OBJECT) || !read_text(oauth, "issuer", &server->issuer) ||
 	    !is_issuer(server->issuer) || !read_text(oauth, "audience", &server->audience))
-		return refuse("oauth", allowed, err);
-	return read_list(arena, oauth, "subjects", &server->subjects, &server->subject_count, err);
+		return setting_refuse("oauth", allowed, err);
+	return setting_read_list(arena, oauth, "subjects", &server->subjects,
+				 &server->subject_count, err);
 }
 
 bool mcp_config_read(struct arena *arena, struct json body, struct mcp_server *server,
@@ -141,18 +81,18 @@ bool mcp_config_read(struct arena *arena, struct json body, struct mcp_server *s
 {
 	int mode = (int)server->mode, confirm = (int)server->confirm;
 
-	if (!read_list(arena, body, "methods", &server->methods, &server->method_count, err) ||
-	    !read_list(arena, body, "tags", &server->tags, &server->tag_count, err) ||
-	    !read_list(arena, body, "mask", &server->masks, &server->mask_count, err) ||
-	    !read_word(body, "mode", mode_names, 2, "all or search", &mode, err) ||
-	    !read_word(body, "confirm", confirm_names, 3, "destructive, writes or never", &confirm,
-		       err) ||
-	    !read_flag(body, "structured", &server->is_structured, err) ||
-	    !read_flag(body, "token_in_path", &server->has_path_token, err) ||
-	    !read_flag(body, "require_api_key", &server->wants_api_key, err) ||
-	    !read_number(body, "output_bytes", MCP_OUTPUT_BYTES_MIN, MCP_OUTPUT_BYTES_MAX,
-			 &server->output_bytes_max, "output_bytes",
-			 "a whole number from 4096 to 1048576", err) ||
+	if (!setting_read_list(arena, body, "methods", &server->methods, &server->method_count,
+			       err) ||
+	    !setting_read_list(arena, body, "tags", &server->tags, &server->tag_count, err) ||
+	    !setting_read_list(arena, body, "mask", &server->masks, &server->mask_count, err) ||
+	    !setting_read_word(body, "mode", mode_names, 2, "all or search", &mode, err) ||
+	    !setting_read_word(body, "confirm", confirm_names, 3, "destructive, writes or never",
+			       &confirm, err) ||
+	    !setting_read_flag(body, "structured", &server->is_structured, err) ||
+	    !setting_read_flag(body, "token_in_path", &server->has_path_token, err) ||
+	    !setting_read_flag(body, "require_api_key", &server->wants_api_key, err) ||
+	    !setting_read_int(body, "output_bytes", MCP_OUTPUT_BYTES_MIN, MCP_OUTPUT_BYTES_MAX,
+			      &server->output_bytes_max, err) ||
 	    !read_rate(body, server, err) || !read_oauth(arena, body, server, err))
 		return false;
 	server->mode = (enum mcp_mode)mode;
@@ -161,16 +101,6 @@ bool mcp_config_read(struct arena *arena, struct json body, struct mcp_server *s
 }
 
 /* --- showing ---------------------------------------------------------------------------------- */
-
-static struct json show_list(struct arena *arena, const struct str *list, size_t count)
-{
-	struct json_builder out;
-
-	json_builder_init(&out, arena);
-	for (size_t i = 0; i < count; i++)
-		json_builder_add(&out, json_string(list[i]));
-	return json_builder_array(&out);
-}
 
 static struct json show_rate(struct arena *arena, const struct mcp_server *server)
 {
@@ -193,7 +123,7 @@ static struct json show_oauth(struct arena *arena, const struct mcp_server *serv
 	json_builder_set(&out, STR("audience"),
 			 server->audience.len > 0 ? json_string(server->audience) : json_null());
 	json_builder_set(&out, STR("subjects"),
-			 show_list(arena, server->subjects, server->subject_count));
+			 setting_show_list(arena, server->subjects, server->subject_count));
 	return json_builder_object(&out);
 }
 
@@ -203,15 +133,17 @@ struct json mcp_config_show(struct arena *arena, const struct mcp_server *server
 
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("methods"),
-			 show_list(arena, server->methods, server->method_count));
-	json_builder_set(&out, STR("tags"), show_list(arena, server->tags, server->tag_count));
+			 setting_show_list(arena, server->methods, server->method_count));
+	json_builder_set(&out, STR("tags"),
+			 setting_show_list(arena, server->tags, server->tag_count));
 	json_builder_set(&out, STR("mode"), json_string_c(mode_names[server->mode]));
 	json_builder_set(&out, STR("confirm"), json_string_c(confirm_names[server->confirm]));
 	json_builder_set(&out, STR("structured"), json_bool(server->is_structured));
 	json_builder_set(&out, STR("token_in_path"), json_bool(server->has_path_token));
 	json_builder_set(&out, STR("require_api_key"), json_bool(server->wants_api_key));
 	json_builder_set(&out, STR("output_bytes"), json_int(server->output_bytes_max));
-	json_builder_set(&out, STR("mask"), show_list(arena, server->masks, server->mask_count));
+	json_builder_set(&out, STR("mask"),
+			 setting_show_list(arena, server->masks, server->mask_count));
 	json_builder_set(&out, STR("rate_limit"), show_rate(arena, server));
 	json_builder_set(&out, STR("oauth"), show_oauth(arena, server));
 	return json_builder_object(&out);

@@ -5,11 +5,11 @@
 #define ATS_MCP_MCP_H
 
 #include "ats/account/account.h"
+#include "ats/settings/settings.h"
 #include "ats/tool/tool.h"
 
 enum {
 	MCP_NAME_BYTES_MAX = 64,
-	MCP_LIST_MAX = 100, /* of each list of a server */
 	MCP_SERVERS_MAX = 1000, /* of an account */
 	MCP_OUTPUT_BYTES_MIN = 4 * 1024,
 	MCP_OUTPUT_BYTES_MAX = 1024 * 1024,

@@ -73,19 +73,17 @@ void seen_finish(struct seen *seen)
 static struct store_statement keep_chunk(struct arena *arena, const struct sync_flight *flight,
 					 size_t chunk)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
 	const char *bits = (const char *)flight->seen.bits + chunk * SEEN_CHUNK_BYTES;
-
-	values[0] = store_text(flight->job.id);
-	values[1] = store_int((int64_t)chunk);
-	values[2] = store_blob(arena_str(arena, str_make(bits, SEEN_CHUNK_BYTES)));
-	return (struct store_statement){
-		.sql = "INSERT INTO sync_seen (job_id, chunk, bits) VALUES (?1, ?2, ?3)"
-		       " ON CONFLICT DO UPDATE SET bits = excluded.bits",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(flight->job.id),
+		store_int((int64_t)chunk),
+		store_blob(arena_str(arena, str_make(bits, SEEN_CHUNK_BYTES))),
 	};
+
+	return store_keep(arena,
+			  "INSERT INTO sync_seen (job_id, chunk, bits) VALUES (?1, ?2, ?3)"
+			  " ON CONFLICT DO UPDATE SET bits = excluded.bits",
+			  values, 3, 1);
 }
 
 /* --- what was told of each field ------------------------------------------------------------- */
@@ -219,19 +217,14 @@ static struct store_statement keep_run(struct arena *arena, const struct sync_fl
 		store_int(run->ended_ms),
 		store_text(run->error),
 	};
-	const size_t count = sizeof values / sizeof *values;
-	struct store_value *kept = arena_array(arena, count, sizeof *kept);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "UPDATE sync_run SET status = ?4, place = ?5, shares = ?6, records = ?7,"
-		       " created = ?8, updated = ?9, deleted = ?10, unchanged = ?11, calls = ?12,"
-		       " retries = ?13, wait_ms = ?14, ended_ms = ?15, error = ?16"
-		       " WHERE job_id = ?1 AND number = ?2 AND fence = ?3 AND ended_ms = 0",
-		.parameters = kept,
-		.parameter_count = count,
-		.changes_expected = 1,
-	};
+	return store_keep(
+		arena,
+		"UPDATE sync_run SET status = ?4, place = ?5, shares = ?6, records = ?7,"
+		" created = ?8, updated = ?9, deleted = ?10, unchanged = ?11, calls = ?12,"
+		" retries = ?13, wait_ms = ?14, ended_ms = ?15, error = ?16"
+		" WHERE job_id = ?1 AND number = ?2 AND fence = ?3 AND ended_ms = 0",
+		values, sizeof values / sizeof *values, 1);
 }
 
 void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t records,

@@ -15,52 +15,27 @@ void sync_job_init(struct sync_job *job)
 	};
 }
 
-static bool refuse(struct error *err, const char *name, const char *allowed)
-{
-	return error_set_field(err, ERROR_INVALID, name, allowed, "%s must be %s", name, allowed);
-}
-
 /* --- members --------------------------------------------------------------------------------- */
 
 static bool read_seconds(struct json body, const char *name, int64_t *ms, struct error *err)
 {
-	struct json value = json_get_c(body, name);
-	int64_t seconds;
+	int64_t seconds = *ms / 1000;
 
-	if (json_is(value, JSON_UNDEFINED))
-		return true;
-	if (!json_is_number(value) || !json_to_int64(value, &seconds) ||
-	    seconds < SYNC_INTERVAL_SECONDS_MIN || seconds > SYNC_INTERVAL_SECONDS_MAX)
-		return refuse(err, name, "a whole number of seconds from 10 to 2592000");
+	if (!setting_read_int(body, name, SYNC_INTERVAL_SECONDS_MIN, SYNC_INTERVAL_SECONDS_MAX,
+			      &seconds, err))
+		return false;
 	*ms = seconds * 1000;
-	return true;
-}
-
-static bool read_flag(struct json body, const char *name, bool *flag, struct error *err)
-{
-	struct json value = json_get_c(body, name);
-
-	if (json_is(value, JSON_UNDEFINED))
-		return true;
-	if (!json_is(value, JSON_BOOL))
-		return refuse(err, name, "true or false");
-	*flag = value.boolean;
 	return true;
 }
 
 static bool read_mode(struct json body, enum sync_mode *mode, struct error *err)
 {
-	struct json value = json_get_c(body, "mode");
+	int at = (int)*mode;
 
-	if (json_is(value, JSON_UNDEFINED))
-		return true;
-	for (int i = 0; i < 3 && json_is(value, JSON_STRING); i++) {
-		if (!str_equal_c(json_str(value), modes[i]))
-			continue;
-		*mode = (enum sync_mode)i;
-		return true;
-	}
-	return refuse(err, "mode", "auto, full or incremental");
+	if (!setting_read_word(body, "mode", modes, 3, "auto, full or incremental", &at, err))
+		return false;
+	*mode = (enum sync_mode)at;
+	return true;
 }
 
 /* A share from 0 to 1, in percent. */
@@ -71,7 +46,7 @@ static bool read_share(struct json value, const char *name, const char *allowed,
 	int64_t rounded = (int64_t)(share * 100 + 0.5);
 
 	if (!(share >= 0 && share <= 1) || rounded < least)
-		return refuse(err, name, allowed);
+		return setting_refuse(name, allowed, err);
 	*percent = rounded;
 	return true;
 }
@@ -80,7 +55,7 @@ static bool read_rate_share(struct json body, int64_t *percent, struct error *er
 {
 	struct json value = json_get_c(body, "rate_share");
 
-	return json_is(value, JSON_UNDEFINED) ||
+	return !setting_is_given(value) ||
 	       read_share(value, "rate_share", "a number from 0.05 to 1", 5, percent, err);
 }
 
@@ -97,7 +72,7 @@ static bool read_threshold(struct json drift, const char *name, int64_t *percent
 {
 	struct json value = json_get_c(drift, name);
 
-	if (json_is(value, JSON_UNDEFINED))
+	if (!setting_is_given(value))
 		return true;
 	*percent = 0;
 	return json_is(value, JSON_NULL) ||
@@ -110,15 +85,15 @@ static bool read_drift(struct json body, struct sync_job *job, struct error *err
 	static const char *const names[] = {"count", "fields"};
 	struct json value = json_get_c(body, "drift");
 
-	if (json_is(value, JSON_UNDEFINED))
+	if (!setting_is_given(value))
 		return true;
 	if (json_is(value, JSON_NULL)) {
 		job->drop_percent = job->field_percent = 0;
 		return true;
 	}
 	if (!has_only(value, names, 2))
-		return refuse(err, "drift",
-			      "{\"count\", \"fields\"}, each from 0.01 to 1, or null");
+		return setting_refuse("drift",
+				      "{\"count\", \"fields\"}, each from 0.01 to 1, or null", err);
 	return read_threshold(value, "count", &job->drop_percent, err) &&
 	       read_threshold(value, "fields", &job->field_percent, err);
 }
@@ -159,7 +134,7 @@ static bool read_window(struct json body, struct sync_window *window, struct err
 	static const char *const names[] = {"from", "to", "time_zone"};
 	struct json value = json_get_c(body, "window");
 
-	if (json_is(value, JSON_UNDEFINED))
+	if (!setting_is_given(value))
 		return true;
 	*window = (struct sync_window){0};
 	if (json_is(value, JSON_NULL))
@@ -168,7 +143,7 @@ static bool read_window(struct json body, struct sync_window *window, struct err
 	    !read_minutes(json_get_str(value, "from"), &window->from_minute) ||
 	    !read_minutes(json_get_str(value, "to"), &window->to_minute) ||
 	    !read_offset(json_get_str(value, "time_zone"), &window->offset_minutes))
-		return refuse(err, "window", window_allowed);
+		return setting_refuse("window", window_allowed, err);
 	return true;
 }
 
@@ -225,8 +200,8 @@ bool sync_job_read(struct json body, struct sync_job *job, struct error *err)
 	return read_seconds(body, "interval_s", &job->interval_ms, err) &&
 	       read_seconds(body, "full_interval_s", &job->full_interval_ms, err) &&
 	       read_mode(body, &job->mode, err) &&
-	       read_flag(body, "expand", &job->is_expanded, err) &&
-	       read_flag(body, "initial_events", &job->tells_first, err) &&
+	       setting_read_flag(body, "expand", &job->is_expanded, err) &&
+	       setting_read_flag(body, "initial_events", &job->tells_first, err) &&
 	       read_window(body, &job->window, err) &&
 	       read_rate_share(body, &job->share_percent, err) && read_drift(body, job, err);
 }

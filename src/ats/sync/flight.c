@@ -156,15 +156,6 @@ static void make_run(struct sync_flight *flight)
 	};
 }
 
-static struct store_statement statement(struct arena *arena, const char *sql, int64_t expected,
-					const struct store_value *values, size_t count)
-{
-	struct store_value *kept = arena_array(arena, count, sizeof *kept);
-
-	memcpy(kept, values, count * sizeof *kept);
-	return (struct store_statement){sql, kept, count, expected, false};
-}
-
 static struct store_statement claim_job(struct sync_flight *flight)
 {
 	const struct store_value values[] = {
@@ -176,11 +167,11 @@ static struct store_statement claim_job(struct sync_flight *flight)
 		store_int((int64_t)flight->job.wishes),
 	};
 
-	return statement(&flight->arena,
-			 "UPDATE sync_job SET owner = ?3, fence = fence + 1, run_number = ?4,"
-			 " wishes = CASE ?5 WHEN 1 THEN wishes ELSE wishes & ~?6 END"
-			 " WHERE id = ?1 AND fence = ?2 AND state = 0",
-			 1, values, 6);
+	return store_keep(&flight->arena,
+			  "UPDATE sync_job SET owner = ?3, fence = fence + 1, run_number = ?4,"
+			  " wishes = CASE ?5 WHEN 1 THEN wishes ELSE wishes & ~?6 END"
+			  " WHERE id = ?1 AND fence = ?2 AND state = 0",
+			  values, 6, 1);
 }
 
 static struct store_statement claim_run(struct sync_flight *flight)
@@ -195,19 +186,19 @@ static struct store_statement claim_run(struct sync_flight *flight)
 	};
 
 	if (flight->is_resumed)
-		return statement(
+		return store_keep(
 			&flight->arena,
 			"UPDATE sync_run SET fence = ?5, status = 'running' WHERE job_id = ?1"
 			" AND number = ?2 AND id = ?3 AND ended_ms = 0",
-			1, values, 5);
-	return statement(
+			values, 5, 1);
+	return store_keep(
 		&flight->arena,
 		"INSERT INTO sync_run (job_id, number, id, environment_id, fence, is_full,"
 		" is_asked, allows_deletions, status, started_ms, ended_ms, place, shares,"
 		" expected, records, created, updated, deleted, unchanged, calls, retries,"
 		" wait_ms, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'running', ?9, 0,"
 		" '{}', '', ?10, 0, 0, 0, 0, 0, 0, 0, 0, '')",
-		1, values, 10);
+		values, 10, 1);
 }
 
 static struct store_statement tell(struct sync_flight *flight, struct arena *arena, struct str type)
@@ -247,8 +238,8 @@ static bool claim(struct sync_flight *flight)
 	if (!flight->is_resumed) {
 		const struct store_value value = store_text(flight->job.id);
 
-		statements[count++] = statement(
-			&flight->arena, "DELETE FROM sync_seen WHERE job_id = ?1", -1, &value, 1);
+		statements[count++] = store_keep(
+			&flight->arena, "DELETE FROM sync_seen WHERE job_id = ?1", &value, 1, -1);
 	}
 	if (!flight->is_resumed && is_notable(flight))
 		statements[count++] = tell(flight, &flight->arena, STR("sync_job_run:started"));
@@ -396,12 +387,12 @@ static struct store_statement release_job(struct sync_flight *flight, struct are
 	};
 
 	/* What was wished for meanwhile is done at once. */
-	return statement(
+	return store_keep(
 		arena,
 		"UPDATE sync_job SET owner = '', next_ms = CASE wishes WHEN 0 THEN ?3 ELSE ?8"
 		" END, full_ms = ?4, mark_ms = ?5, since_ms = ?6, failures = ?7"
 		" WHERE id = ?1 AND fence = ?2",
-		1, values, 8);
+		values, 8, 1);
 }
 
 static struct str name_status(const struct sync_flight *flight, enum flight_end end)
@@ -431,9 +422,9 @@ static void forget(struct sync_flight *flight, struct arena *arena,
 					     store_int(flight->run.number - SYNC_RUNS_KEPT)};
 
 	statements[(*count)++] =
-		statement(arena, "DELETE FROM sync_seen WHERE job_id = ?1", -1, values, 1);
-	statements[(*count)++] = statement(
-		arena, "DELETE FROM sync_run WHERE job_id = ?1 AND number <= ?2", -1, values, 2);
+		store_keep(arena, "DELETE FROM sync_seen WHERE job_id = ?1", values, 1, -1);
+	statements[(*count)++] = store_keep(
+		arena, "DELETE FROM sync_run WHERE job_id = ?1 AND number <= ?2", values, 2, -1);
 }
 
 /* All that was so when the run began is in the copy now: unless only new records were asked for. */

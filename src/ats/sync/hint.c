@@ -27,21 +27,14 @@ static struct store_statement keep(struct syncs *syncs, struct arena *arena,
 		store_text(hint->filter_name), store_text(hint->filter_value),
 		store_int(sync_now_ms(syncs)),
 	};
-	const size_t count = sizeof values / sizeof *values;
-	struct store_value *kept = arena_array(arena, count, sizeof *kept);
 
-	memcpy(kept, values, sizeof values);
 	/* Told again while it is being fetched, it is fetched again. */
-	return (struct store_statement){
-		.sql = "INSERT INTO sync_hint (environment_id, account_id, resource, id, "
-		       "filter_name,"
-		       " filter_value, generation, made_ms, next_ms, tries)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0) ON CONFLICT DO UPDATE SET"
-		       " generation = generation + 1, next_ms = ?7, tries = 0",
-		.parameters = kept,
-		.parameter_count = count,
-		.changes_expected = 1,
-	};
+	return store_keep(arena,
+			  "INSERT INTO sync_hint (environment_id, account_id, resource, id,"
+			  " filter_name, filter_value, generation, made_ms, next_ms, tries)"
+			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0) ON CONFLICT DO UPDATE SET"
+			  " generation = generation + 1, next_ms = ?7, tries = 0",
+			  values, sizeof values / sizeof *values, 1);
 }
 
 static bool has_job(struct syncs *syncs, struct arena *arena, struct str environment_id,
@@ -129,17 +122,13 @@ static struct store_statement forget(struct step *step)
 		store_text(hint->filter_name),	    store_text(hint->filter_value),
 		store_int(step->known->generation),
 	};
-	struct store_value *kept = arena_array(step->arena, 7, sizeof *kept);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "DELETE FROM sync_hint WHERE environment_id = ?1 AND account_id = ?2"
-		       " AND resource = ?3 AND id = ?4 AND filter_name = ?5 AND filter_value = ?6"
-		       " AND generation = ?7",
-		.parameters = kept,
-		.parameter_count = 7,
-		.changes_expected = -1,
-	};
+	return store_keep(
+		step->arena,
+		"DELETE FROM sync_hint WHERE environment_id = ?1 AND account_id = ?2"
+		" AND resource = ?3 AND id = ?4 AND filter_name = ?5 AND filter_value = ?6"
+		" AND generation = ?7",
+		values, sizeof values / sizeof *values, -1);
 }
 
 static bool write_alone(struct step *step, const struct store_statement *statement)

@@ -95,11 +95,6 @@ bool sync_run_list(struct syncs *syncs, struct arena *arena, const struct sync_j
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-static struct json show_time(struct arena *arena, int64_t unix_ms)
-{
-	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
-}
-
 /* When it will be over, if it goes on as it went. */
 static int64_t find_end(struct syncs *syncs, const struct sync_run *run)
 {
@@ -123,7 +118,7 @@ static struct json show_progress(struct syncs *syncs, struct arena *arena,
 	json_builder_set(&out, STR("records"), json_int(run->records));
 	json_builder_set(&out, STR("expected"),
 			 run->expected > 0 ? json_int(run->expected) : json_null());
-	json_builder_set(&out, STR("ends_at"), show_time(arena, find_end(syncs, run)));
+	json_builder_set(&out, STR("ends_at"), json_time(arena, find_end(syncs, run)));
 	return json_builder_object(&out);
 }
 
@@ -161,7 +156,7 @@ struct json sync_run_json(struct syncs *syncs, struct arena *arena, const struct
 	json_builder_set(&out, STR("retries"), json_int(run->retries));
 	json_builder_set(&out, STR("wait_ms"), json_int(run->wait_ms));
 	json_builder_set(&out, STR("error"), error);
-	json_builder_set(&out, STR("started_at"), show_time(arena, run->started_ms));
-	json_builder_set(&out, STR("ended_at"), show_time(arena, run->ended_ms));
+	json_builder_set(&out, STR("started_at"), json_time(arena, run->started_ms));
+	json_builder_set(&out, STR("ended_at"), json_time(arena, run->ended_ms));
 	return json_builder_object(&out);
 }

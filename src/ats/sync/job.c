@@ -49,19 +49,14 @@ static struct store_statement insert(struct arena *arena, const struct sync_job 
 		store_int(job->next_ms),
 		store_int(job->created_ms),
 	};
-	const size_t count = sizeof values / sizeof *values;
-	struct store_value *kept = arena_array(arena, count, sizeof *kept);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "INSERT INTO sync_job (id, environment_id, account_id, resource, config, state,"
-		       " next_ms, full_ms, mark_ms, since_ms, wishes, failures, run_number, owner,"
-		       " fence, created_ms, updated_ms)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, 0, 0, 0, 0, '', 0, ?7, ?7)",
-		.parameters = kept,
-		.parameter_count = count,
-		.changes_expected = 1,
-	};
+	return store_keep(
+		arena,
+		"INSERT INTO sync_job (id, environment_id, account_id, resource, config, state,"
+		" next_ms, full_ms, mark_ms, since_ms, wishes, failures, run_number, owner,"
+		" fence, created_ms, updated_ms)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, 0, 0, 0, 0, '', 0, ?7, ?7)",
+		values, sizeof values / sizeof *values, 1);
 }
 
 /* --- making ---------------------------------------------------------------------------------- */
@@ -300,11 +295,6 @@ bool sync_job_remove(struct syncs *syncs, struct arena *arena, const struct sync
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-static struct json show_time(struct arena *arena, int64_t unix_ms)
-{
-	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
-}
-
 static bool find_last(struct syncs *syncs, struct arena *arena, const struct sync_job *job,
 		      struct json *out, struct error *err)
 {
@@ -342,15 +332,15 @@ bool sync_job_json(struct syncs *syncs, struct arena *arena, const struct sync_j
 	for (size_t i = 0; i < config.count; i++)
 		json_builder_set(&item, json_name(&config.members[i]), config.members[i].value);
 	json_builder_set(&item, STR("next_run_at"),
-			 show_time(arena, job->state == SYNC_ACTIVE ? job->next_ms : 0));
-	json_builder_set(&item, STR("next_full_at"), show_time(arena, job->full_ms));
+			 json_time(arena, job->state == SYNC_ACTIVE ? job->next_ms : 0));
+	json_builder_set(&item, STR("next_full_at"), json_time(arena, job->full_ms));
 	json_builder_set(&item, STR("failures"), json_int(job->failures));
 	json_builder_set(&item, STR("record_count"), json_int(state.record_count));
-	json_builder_set(&item, STR("whole_at"), show_time(arena, state.whole_ms));
-	json_builder_set(&item, STR("swept_at"), show_time(arena, state.swept_ms));
+	json_builder_set(&item, STR("whole_at"), json_time(arena, state.whole_ms));
+	json_builder_set(&item, STR("swept_at"), json_time(arena, state.swept_ms));
 	json_builder_set(&item, STR("last_run"), last);
-	json_builder_set(&item, STR("created_at"), show_time(arena, job->created_ms));
-	json_builder_set(&item, STR("updated_at"), show_time(arena, job->updated_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, job->created_ms));
+	json_builder_set(&item, STR("updated_at"), json_time(arena, job->updated_ms));
 	*out = json_builder_object(&item);
 	return true;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "ats/settings/settings.h"
 #include "ats/sync/sync.h"
 
 enum {

@@ -355,19 +355,17 @@ bool data_key_replace(struct vault *vault, struct str environment, struct error 
 static struct store_statement replace_wrapped(struct arena *arena, const struct store_rows *rows,
 					      size_t row, struct str wrapped)
 {
-	struct store_value *values = arena_array(arena, 4, sizeof *values);
-
-	values[0] = *store_cell(rows, row, 0);
-	values[1] = *store_cell(rows, row, 1);
-	values[2] = *store_cell(rows, row, 3);
-	values[3] = store_blob(wrapped);
-	return (struct store_statement){
-		.sql = "UPDATE data_key SET wrapped = ?4 WHERE environment_id = ?1 AND id = ?2"
-		       " AND wrapped = ?3",
-		.parameters = values,
-		.parameter_count = 4,
-		.changes_expected = -1,
+	const struct store_value values[] = {
+		*store_cell(rows, row, 0),
+		*store_cell(rows, row, 1),
+		*store_cell(rows, row, 3),
+		store_blob(wrapped),
 	};
+
+	return store_keep(arena,
+			  "UPDATE data_key SET wrapped = ?4 WHERE environment_id = ?1 AND id = ?2"
+			  " AND wrapped = ?3",
+			  values, 4, -1);
 }
 
 static bool wrap_rows(struct vault *vault, struct arena *arena, const struct store_rows *rows,

@@ -3,40 +3,6 @@
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static bool is_given(struct json value)
-{
-	return !json_is(value, JSON_UNDEFINED);
-}
-
-static bool refuse(const char *name, const char *allowed, struct error *err)
-{
-	return error_set_field(err, ERROR_INVALID, name, allowed, "%s must be %s", name, allowed);
-}
-
-/* Null empties it. */
-static bool read_list(struct arena *arena, struct json body, const char *name,
-		      const struct str **list, size_t *count, struct error *err)
-{
-	static const char allowed[] = "a list of at most 100 texts";
-	struct json value = json_get_c(body, name);
-	struct str *texts;
-
-	if (!is_given(value))
-		return true;
-	if ((!json_is(value, JSON_ARRAY) && !json_is(value, JSON_NULL)) ||
-	    value.count > WEBHOOK_LIST_MAX)
-		return refuse(name, allowed, err);
-	*count = json_is(value, JSON_NULL) ? 0 : value.count;
-	*list = texts = arena_array(arena, *count + 1, sizeof *texts);
-	for (size_t i = 0; i < *count; i++) {
-		texts[i] = json_str(json_at(value, i));
-		if (!json_is(json_at(value, i), JSON_STRING) || texts[i].len == 0 ||
-		    texts[i].len > WEBHOOK_TEXT_BYTES_MAX || http_has_control_byte(texts[i]))
-			return refuse(name, allowed, err);
-	}
-	return true;
-}
-
 /* A pattern has its only star at the end. */
 static bool check_types(const struct webhook *webhook, struct error *err)
 {
@@ -44,8 +10,8 @@ static bool check_types(const struct webhook *webhook, struct error *err)
 		ptrdiff_t star = str_find_byte(webhook->types[i], '*');
 
 		if (star >= 0 && (size_t)star + 1 != webhook->types[i].len)
-			return refuse("event_types",
-				      "names such as record:created, record:* or *", err);
+			return setting_refuse("event_types",
+					      "names such as record:created, record:* or *", err);
 	}
 	return true;
 }
@@ -84,10 +50,10 @@ static bool is_url(const struct webhooks *webhooks, struct str url)
 static bool read_url(const struct webhooks *webhooks, struct json body, struct webhook *webhook,
 		     struct error *err)
 {
-	bool has_alias = is_given(json_get_c(body, "url"));
+	bool has_alias = setting_is_given(json_get_c(body, "url"));
 	struct json value = json_get_c(body, has_alias ? "url" : "target_url");
 
-	if (is_given(value)) {
+	if (setting_is_given(value)) {
 		webhook->target_url = json_str(value);
 		if (!json_is(value, JSON_STRING))
 			webhook->target_url.len = 0;
@@ -107,14 +73,12 @@ static bool read_url(const struct webhooks *webhooks, struct json body, struct w
 
 static bool read_payload(struct json body, struct webhook *webhook, struct error *err)
 {
-	struct json value = json_get_c(body, "payload");
+	static const char *const kinds[] = {"full", "thin"};
+	int kind = webhook->is_thin;
 
-	if (!is_given(value))
-		return true;
-	if (!json_is(value, JSON_STRING) || (!str_equal(json_str(value), STR("full")) &&
-					     !str_equal(json_str(value), STR("thin"))))
-		return refuse("payload", "full or thin", err);
-	webhook->is_thin = str_equal(json_str(value), STR("thin"));
+	if (!setting_read_word(body, "payload", kinds, 2, "full or thin", &kind, err))
+		return false;
+	webhook->is_thin = kind == 1;
 	return true;
 }
 
@@ -126,18 +90,18 @@ static bool read_schedule(struct arena *arena, struct json body, struct webhook 
 	struct json value = json_get_c(body, "retry_schedule");
 	int64_t *delays;
 
-	if (!is_given(value))
+	if (!setting_is_given(value))
 		return true;
 	webhook->delay_count = 0;
 	if (json_is(value, JSON_NULL))
 		return true;
 	if (!json_is(value, JSON_ARRAY) || value.count < 1 || value.count > WEBHOOK_ATTEMPTS_MAX)
-		return refuse("retry_schedule", allowed, err);
+		return setting_refuse("retry_schedule", allowed, err);
 	webhook->delays_s = delays = arena_array(arena, value.count, sizeof *delays);
 	for (size_t i = 0; i < value.count; i++)
 		if (!json_to_int64(json_at(value, i), &delays[i]) || delays[i] < 1 ||
 		    delays[i] > WEBHOOK_DELAY_S_MAX)
-			return refuse("retry_schedule", allowed, err);
+			return setting_refuse("retry_schedule", allowed, err);
 	webhook->delay_count = value.count;
 	return true;
 }
@@ -146,27 +110,25 @@ static bool read_description(struct json body, struct webhook *webhook, struct e
 {
 	struct json value = json_get_c(body, "description");
 
-	if (!is_given(value))
+	if (!setting_is_given(value))
 		return true;
 	webhook->description = json_is(value, JSON_NULL) ? (struct str){NULL, 0} : json_str(value);
 	return json_is(value, JSON_NULL) ||
 	       (json_is(value, JSON_STRING) && value.count <= WEBHOOK_DESCRIPTION_BYTES_MAX &&
 		!http_has_control_byte(json_str(value))) ||
-	       refuse("description", "a text of at most 1024 bytes", err);
+	       setting_refuse("description", "a text of at most 1024 bytes", err);
 }
 
 static bool read_active(struct json body, struct webhook *webhook, struct error *err)
 {
-	struct json value = json_get_c(body, "is_active");
+	bool was_active = str_equal(webhook->state, STR("active")), is_active = was_active;
 
-	if (!is_given(value))
+	if (!setting_read_flag(body, "is_active", &is_active, err))
+		return false;
+	if (is_active == was_active)
 		return true;
-	if (!json_is(value, JSON_BOOL))
-		return refuse("is_active", "true or false", err);
-	if (value.boolean == str_equal(webhook->state, STR("active")))
-		return true;
-	webhook->state = value.boolean ? STR("active") : STR("paused");
-	webhook->reason = value.boolean ? (struct str){NULL, 0} : STR("by request");
+	webhook->state = is_active ? STR("active") : STR("paused");
+	webhook->reason = is_active ? (struct str){NULL, 0} : STR("by request");
 	webhook->failing_ms = 0;
 	return true;
 }
@@ -175,12 +137,13 @@ bool webhook_read(const struct webhooks *webhooks, struct arena *arena, struct j
 		  struct webhook *webhook, struct error *err)
 {
 	return read_url(webhooks, body, webhook, err) && read_description(body, webhook, err) &&
-	       read_list(arena, body, "event_types", &webhook->types, &webhook->type_count, err) &&
-	       read_list(arena, body, "resources", &webhook->resources, &webhook->resource_count,
-			 err) &&
-	       read_list(arena, body, "integrated_account_ids", &webhook->accounts,
-			 &webhook->account_count, err) &&
-	       read_list(arena, body, "mask", &webhook->masks, &webhook->mask_count, err) &&
+	       setting_read_list(arena, body, "event_types", &webhook->types, &webhook->type_count,
+				 err) &&
+	       setting_read_list(arena, body, "resources", &webhook->resources,
+				 &webhook->resource_count, err) &&
+	       setting_read_list(arena, body, "integrated_account_ids", &webhook->accounts,
+				 &webhook->account_count, err) &&
+	       setting_read_list(arena, body, "mask", &webhook->masks, &webhook->mask_count, err) &&
 	       check_types(webhook, err) && check_resources(webhooks, webhook, err) &&
 	       read_payload(body, webhook, err) && read_schedule(arena, body, webhook, err) &&
 	       read_active(body, webhook, err);
@@ -198,16 +161,6 @@ bool webhook_config_parse(struct arena *arena, struct str text, struct webhook *
 }
 
 /* --- showing ---------------------------------------------------------------------------------- */
-
-static struct json show_list(struct arena *arena, const struct str *list, size_t count)
-{
-	struct json_builder out;
-
-	json_builder_init(&out, arena);
-	for (size_t i = 0; i < count; i++)
-		json_builder_add(&out, json_string(list[i]));
-	return json_builder_array(&out);
-}
 
 static struct json show_schedule(struct arena *arena, const struct webhook *webhook)
 {
@@ -229,13 +182,14 @@ static void show_config(struct arena *arena, const struct webhook *webhook,
 							   ? json_string(webhook->description)
 							   : json_null());
 	json_builder_set(out, STR("event_types"),
-			 show_list(arena, webhook->types, webhook->type_count));
+			 setting_show_list(arena, webhook->types, webhook->type_count));
 	json_builder_set(out, STR("resources"),
-			 show_list(arena, webhook->resources, webhook->resource_count));
+			 setting_show_list(arena, webhook->resources, webhook->resource_count));
 	json_builder_set(out, STR("integrated_account_ids"),
-			 show_list(arena, webhook->accounts, webhook->account_count));
+			 setting_show_list(arena, webhook->accounts, webhook->account_count));
 	json_builder_set(out, STR("payload"), json_string_c(webhook->is_thin ? "thin" : "full"));
-	json_builder_set(out, STR("mask"), show_list(arena, webhook->masks, webhook->mask_count));
+	json_builder_set(out, STR("mask"),
+			 setting_show_list(arena, webhook->masks, webhook->mask_count));
 	json_builder_set(out, STR("retry_schedule"), show_schedule(arena, webhook));
 }
 
@@ -246,11 +200,6 @@ struct str webhook_config_text(struct arena *arena, const struct webhook *webhoo
 	json_builder_init(&out, arena);
 	show_config(arena, webhook, &out);
 	return json_text(arena, json_builder_object(&out));
-}
-
-static struct json show_time(struct arena *arena, int64_t unix_ms)
-{
-	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
 }
 
 struct json webhook_show(struct arena *arena, const struct webhook *webhook)
@@ -267,10 +216,10 @@ struct json webhook_show(struct arena *arena, const struct webhook *webhook)
 							     ? json_string(webhook->reason)
 							     : json_null());
 	json_builder_set(&out, STR("last_event_number"), json_int(webhook->seen));
-	json_builder_set(&out, STR("last_delivered_at"), show_time(arena, webhook->delivered_ms));
-	json_builder_set(&out, STR("failing_since"), show_time(arena, webhook->failing_ms));
-	json_builder_set(&out, STR("created_at"), show_time(arena, webhook->created_ms));
-	json_builder_set(&out, STR("updated_at"), show_time(arena, webhook->updated_ms));
+	json_builder_set(&out, STR("last_delivered_at"), json_time(arena, webhook->delivered_ms));
+	json_builder_set(&out, STR("failing_since"), json_time(arena, webhook->failing_ms));
+	json_builder_set(&out, STR("created_at"), json_time(arena, webhook->created_ms));
+	json_builder_set(&out, STR("updated_at"), json_time(arena, webhook->updated_ms));
 	return json_builder_object(&out);
 }
 
@@ -280,7 +229,7 @@ static struct str list_text(struct arena *arena, const struct str *list, size_t 
 {
 	if (count == 0)
 		return (struct str){NULL, 0};
-	return json_text(arena, show_list(arena, list, count));
+	return json_text(arena, setting_show_list(arena, list, count));
 }
 
 void webhook_filter(struct arena *arena, const struct webhook *webhook, struct event_query *query)

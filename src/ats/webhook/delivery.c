@@ -56,16 +56,6 @@ bool webhook_deliveries(struct webhooks *webhooks, struct arena *arena,
 
 /* --- showing ---------------------------------------------------------------------------------- */
 
-static struct json show_time(struct arena *arena, int64_t unix_ms)
-{
-	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
-}
-
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 struct json webhook_delivery_show(struct arena *arena, const struct webhook *webhook,
 				  const struct webhook_delivery *delivery)
 {
@@ -76,18 +66,19 @@ struct json webhook_delivery_show(struct arena *arena, const struct webhook *web
 			 json_string(event_id(arena, webhook->environment_id, delivery->number)));
 	json_builder_set(&out, STR("number"), json_int(delivery->number));
 	json_builder_set(&out, STR("event"), json_string(delivery->type));
-	json_builder_set(&out, STR("integrated_account_id"), or_null(delivery->account_id));
-	json_builder_set(&out, STR("resource"), or_null(delivery->resource));
-	json_builder_set(&out, STR("record_id"), or_null(delivery->record_id));
+	json_builder_set(&out, STR("integrated_account_id"),
+			 json_string_or_null(delivery->account_id));
+	json_builder_set(&out, STR("resource"), json_string_or_null(delivery->resource));
+	json_builder_set(&out, STR("record_id"), json_string_or_null(delivery->record_id));
 	json_builder_set(&out, STR("state"), json_string(delivery->state));
 	json_builder_set(&out, STR("attempts"), json_int(delivery->attempts));
-	json_builder_set(&out, STR("first_attempt_at"), show_time(arena, delivery->first_ms));
-	json_builder_set(&out, STR("last_attempt_at"), show_time(arena, delivery->last_ms));
-	json_builder_set(&out, STR("next_attempt_at"), show_time(arena, delivery->next_ms));
+	json_builder_set(&out, STR("first_attempt_at"), json_time(arena, delivery->first_ms));
+	json_builder_set(&out, STR("last_attempt_at"), json_time(arena, delivery->last_ms));
+	json_builder_set(&out, STR("next_attempt_at"), json_time(arena, delivery->next_ms));
 	json_builder_set(&out, STR("status"), delivery->status > 0 ? json_int(delivery->status)
 								   : json_null());
-	json_builder_set(&out, STR("error"), or_null(delivery->error));
-	json_builder_set(&out, STR("response"), or_null(delivery->reply));
+	json_builder_set(&out, STR("error"), json_string_or_null(delivery->error));
+	json_builder_set(&out, STR("response"), json_string_or_null(delivery->reply));
 	json_builder_set(&out, STR("duration_ms"), json_int(delivery->duration_ms));
 	return json_builder_object(&out);
 }
@@ -107,23 +98,18 @@ static struct store_statement order(struct arena *arena, const struct webhook *w
 		store_text(event->record_id),
 		store_int(now_ms),
 	};
-	struct store_value *kept = arena_alloc(arena, sizeof values);
 
-	memcpy(kept, values, sizeof values);
 	/* One that is pending keeps its place; what lies before it is told in its turn anyway. */
-	return (struct store_statement){
-		.sql = "INSERT INTO webhook_delivery (environment_id, webhook_id, number, type,"
-		       " account_id, resource, record_id, state, attempts, first_ms, last_ms,"
-		       " next_ms, status, error, reply, duration_ms)"
-		       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', 0, 0, 0, ?8, 0, '', '', 0"
-		       " FROM webhook WHERE environment_id = ?1 AND id = ?2 AND seen >= ?3"
-		       " ON CONFLICT (environment_id, webhook_id, number) DO UPDATE SET"
-		       " state = 'pending', attempts = 0, first_ms = 0, next_ms = ?8"
-		       " WHERE state <> 'pending'",
-		.parameters = kept,
-		.parameter_count = sizeof values / sizeof *values,
-		.changes_expected = -1,
-	};
+	return store_keep(arena,
+			  "INSERT INTO webhook_delivery (environment_id, webhook_id, number, type,"
+			  " account_id, resource, record_id, state, attempts, first_ms, last_ms,"
+			  " next_ms, status, error, reply, duration_ms)"
+			  " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', 0, 0, 0, ?8, 0, '', '', 0"
+			  " FROM webhook WHERE environment_id = ?1 AND id = ?2 AND seen >= ?3"
+			  " ON CONFLICT (environment_id, webhook_id, number) DO UPDATE SET"
+			  " state = 'pending', attempts = 0, first_ms = 0, next_ms = ?8"
+			  " WHERE state <> 'pending'",
+			  values, sizeof values / sizeof *values, -1);
 }
 
 static bool order_page(struct webhooks *webhooks, struct arena *arena,

@@ -96,18 +96,13 @@ static struct store_statement insert(struct arena *arena, const struct webhook *
 		store_int(webhook->created_ms),
 		store_int(WEBHOOKS_MAX),
 	};
-	struct store_value *kept = arena_alloc(arena, sizeof values);
 
-	memcpy(kept, values, sizeof values);
-	return (struct store_statement){
-		.sql = "INSERT INTO webhook (environment_id, id, config, state, reason, seen,"
-		       " failing_ms, delivered_ms, created_ms, updated_ms, version)"
-		       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?7, 1 WHERE (SELECT count(*)"
-		       " FROM webhook WHERE environment_id = ?1) < ?8",
-		.parameters = kept,
-		.parameter_count = sizeof values / sizeof *values,
-		.changes_expected = 1,
-	};
+	return store_keep(arena,
+			  "INSERT INTO webhook (environment_id, id, config, state, reason, seen,"
+			  " failing_ms, delivered_ms, created_ms, updated_ms, version)"
+			  " SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?7, 1 WHERE (SELECT count(*)"
+			  " FROM webhook WHERE environment_id = ?1) < ?8",
+			  values, sizeof values / sizeof *values, 1);
 }
 
 bool webhook_create(struct webhooks *webhooks, struct arena *arena, struct webhook *webhook,
@@ -151,18 +146,14 @@ static struct store_statement update(struct arena *arena, const struct webhook *
 		store_int(webhook->updated_ms),
 		store_int(webhook->version),
 	};
-	struct store_value *kept = arena_alloc(arena, sizeof values);
 
-	memcpy(kept, values, sizeof values);
 	/* What was failing begins anew when it is made active again. */
-	return (struct store_statement){
-		.sql = "UPDATE webhook SET config = ?3, failing_ms = iif(state = ?4, failing_ms, 0),"
-		       " state = ?4, reason = ?5, updated_ms = ?6, version = version + 1"
-		       " WHERE environment_id = ?1 AND id = ?2 AND version = ?7",
-		.parameters = kept,
-		.parameter_count = sizeof values / sizeof *values,
-		.changes_expected = 1,
-	};
+	return store_keep(
+		arena,
+		"UPDATE webhook SET config = ?3, failing_ms = iif(state = ?4, failing_ms, 0),"
+		" state = ?4, reason = ?5, updated_ms = ?6, version = version + 1"
+		" WHERE environment_id = ?1 AND id = ?2 AND version = ?7",
+		values, sizeof values / sizeof *values, 1);
 }
 
 bool webhook_change(struct webhooks *webhooks, struct arena *arena, struct webhook *webhook,
@@ -201,56 +192,50 @@ bool webhook_remove(struct webhooks *webhooks, struct str environment_id, struct
 static struct store_statement end_secrets(struct arena *arena, const struct webhook *webhook,
 					  int64_t now_ms, int64_t overlap_ms)
 {
-	struct store_value *values = arena_array(arena, 4, sizeof *values);
-
-	values[0] = store_text(webhook->environment_id);
-	values[1] = store_text(webhook->id);
-	values[2] = store_int(now_ms);
-	values[3] = store_int(now_ms + overlap_ms);
-	/* One that is to end sooner does; 1 stands for long ago. */
-	return (struct store_statement){
-		.sql = "UPDATE webhook_secret SET expires_ms = iif(expires_ms = 0,"
-		       " max(?4, 1), min(expires_ms, max(?4, 1)))"
-		       " WHERE environment_id = ?1 AND webhook_id = ?2"
-		       " AND (expires_ms = 0 OR expires_ms > ?3)",
-		.parameters = values,
-		.parameter_count = 4,
-		.changes_expected = -1,
+	const struct store_value values[] = {
+		store_text(webhook->environment_id),
+		store_text(webhook->id),
+		store_int(now_ms),
+		store_int(now_ms + overlap_ms),
 	};
+
+	/* One that is to end sooner does; 1 stands for long ago. */
+	return store_keep(arena,
+			  "UPDATE webhook_secret SET expires_ms = iif(expires_ms = 0,"
+			  " max(?4, 1), min(expires_ms, max(?4, 1)))"
+			  " WHERE environment_id = ?1 AND webhook_id = ?2"
+			  " AND (expires_ms = 0 OR expires_ms > ?3)",
+			  values, 4, -1);
 }
 
 static struct store_statement sweep_secrets(struct arena *arena, const struct webhook *webhook,
 					    int64_t now_ms)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
-
-	values[0] = store_text(webhook->environment_id);
-	values[1] = store_text(webhook->id);
-	values[2] = store_int(now_ms);
-	return (struct store_statement){
-		.sql = "DELETE FROM webhook_secret WHERE environment_id = ?1 AND webhook_id = ?2"
-		       " AND expires_ms > 0 AND expires_ms <= ?3",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = -1,
+	const struct store_value values[] = {
+		store_text(webhook->environment_id),
+		store_text(webhook->id),
+		store_int(now_ms),
 	};
+
+	return store_keep(arena,
+			  "DELETE FROM webhook_secret WHERE environment_id = ?1 AND webhook_id = ?2"
+			  " AND expires_ms > 0 AND expires_ms <= ?3",
+			  values, 3, -1);
 }
 
 static struct store_statement move_on(struct arena *arena, const struct webhook *webhook,
 				      int64_t now_ms)
 {
-	struct store_value *values = arena_array(arena, 3, sizeof *values);
-
-	values[0] = store_text(webhook->environment_id);
-	values[1] = store_text(webhook->id);
-	values[2] = store_int(now_ms);
-	return (struct store_statement){
-		.sql = "UPDATE webhook SET version = version + 1, updated_ms = ?3"
-		       " WHERE environment_id = ?1 AND id = ?2",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = 1,
+	const struct store_value values[] = {
+		store_text(webhook->environment_id),
+		store_text(webhook->id),
+		store_int(now_ms),
 	};
+
+	return store_keep(arena,
+			  "UPDATE webhook SET version = version + 1, updated_ms = ?3"
+			  " WHERE environment_id = ?1 AND id = ?2",
+			  values, 3, 1);
 }
 
 bool webhook_rotate(struct webhooks *webhooks, struct arena *arena, const struct webhook *webhook,

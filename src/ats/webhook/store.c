@@ -29,15 +29,7 @@ struct batch {
 static void add(struct batch *batch, const char *sql, const struct store_value *values,
 		size_t count)
 {
-	struct store_value *kept = arena_array(&batch->arena, count, sizeof *kept);
-
-	memcpy(kept, values, count * sizeof *kept);
-	batch->statements[batch->count++] = (struct store_statement){
-		.sql = sql,
-		.parameters = kept,
-		.parameter_count = count,
-		.changes_expected = -1,
-	};
+	batch->statements[batch->count++] = store_keep(&batch->arena, sql, values, count, -1);
 }
 
 static const char *name_of(enum item_state state)

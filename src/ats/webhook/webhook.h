@@ -11,13 +11,12 @@
 #include "ats/account/account.h"
 #include "ats/event/event.h"
 #include "ats/model/model.h"
+#include "ats/settings/settings.h"
 #include "io/http/http.h"
 
 enum {
 	WEBHOOKS_MAX = 1000,	     /* of an environment */
 	WEBHOOK_URL_BYTES_MAX = 2048,
-	WEBHOOK_LIST_MAX = 100,	     /* items of a list of its config */
-	WEBHOOK_TEXT_BYTES_MAX = 128,
 	WEBHOOK_DESCRIPTION_BYTES_MAX = 1024,
 	WEBHOOK_ATTEMPTS_MAX = 20,
 	WEBHOOK_DELAY_S_MAX = 7 * 24 * 3600,

@@ -3,11 +3,6 @@
 #include "base/log.h"
 #include "front/admin/routes.h"
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 static struct json show_scopes(struct arena *arena, struct str scopes)
 {
 	struct json_builder items;
@@ -32,22 +27,22 @@ struct json admin_show_of(const struct door *door, struct arena *arena,
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("id"), json_string(account->id));
 	json_builder_set(&item, STR("environment_id"), json_string(account->environment_id));
-	json_builder_set(&item, STR("tenant_id"), or_null(account->tenant_id));
+	json_builder_set(&item, STR("tenant_id"), json_string_or_null(account->tenant_id));
 	json_builder_set(&item, STR("connector"), json_string(account->connector));
 	json_builder_set(&item, STR("status"), json_string_c(account_status_name(account->status)));
 	json_builder_set(&item, STR("authentication_method"),
-			 or_null(account->authentication_method));
+			 json_string_or_null(account->authentication_method));
 	json_builder_set(&item, STR("scopes"), show_scopes(arena, account->scopes));
 	json_builder_set(&item, STR("credentials_expire_at"),
-			 admin_time(arena, account->token.expires_ms));
+			 json_time(arena, account->token.expires_ms));
 	json_builder_set(&item, STR("context"), account->context);
 	json_builder_set(&item, STR("limits"), account->limits);
 	if (!account_find_trouble(door->services->accounts, arena, account, &trouble, &ignored))
 		trouble = (struct account_trouble){json_null(), json_null()};
 	json_builder_set(&item, STR("last_error"), trouble.last_error);
 	json_builder_set(&item, STR("last_forbidden_error"), trouble.last_forbidden_error);
-	json_builder_set(&item, STR("created_at"), admin_time(arena, account->created_ms));
-	json_builder_set(&item, STR("updated_at"), admin_time(arena, account->updated_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, account->created_ms));
+	json_builder_set(&item, STR("updated_at"), json_time(arena, account->updated_ms));
 	return json_builder_object(&item);
 }
 

@@ -203,7 +203,7 @@ static bool make_token(const struct door *door, struct http_exchange *exchange, 
 		return false;
 	json_builder_init(&out, exchange->arena);
 	json_builder_set(&out, STR("integrated_account_token"), json_string(text));
-	json_builder_set(&out, STR("expires_at"), admin_time(exchange->arena, expires_ms));
+	json_builder_set(&out, STR("expires_at"), json_time(exchange->arena, expires_ms));
 	http_exchange_set_header(exchange, "Cache-Control", STR("no-store"));
 	door_reply(exchange, 201, json_builder_object(&out));
 	return true;

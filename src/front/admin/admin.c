@@ -159,11 +159,6 @@ bool admin_read_page(const struct http_exchange *exchange, struct str *after, in
 	return true;
 }
 
-struct json admin_time(struct arena *arena, int64_t unix_ms)
-{
-	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
-}
-
 void admin_reply_list(struct http_exchange *exchange, const struct json_builder *items,
 		      struct str next_cursor)
 {

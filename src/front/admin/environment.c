@@ -17,7 +17,7 @@ static struct json show(struct arena *arena, const struct environment *environme
 	json_builder_set(&item, STR("name"), json_string(environment->name));
 	json_builder_set(&item, STR("link"), link);
 	json_builder_set(&item, STR("retention"), retention);
-	json_builder_set(&item, STR("created_at"), admin_time(arena, environment->created_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, environment->created_ms));
 	return json_builder_object(&item);
 }
 

@@ -17,7 +17,7 @@ static struct json show(struct arena *arena, const struct erasure *erasure)
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("id"), json_string(erasure->id));
 	json_builder_set(&item, STR("integrated_account_id"), json_string(erasure->account_id));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, erasure->created_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, erasure->created_ms));
 	json_builder_set(&item, STR("counts"), json_builder_object(&told));
 	return json_builder_object(&item);
 }

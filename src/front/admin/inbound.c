@@ -7,11 +7,6 @@ enum { TEXT_MAX = 4096, BODY_SHOWN_MAX = 64 * 1024 };
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 static struct json show_secrets(struct arena *arena, const struct inbound_endpoint *endpoint)
 {
 	struct json_builder list;
@@ -22,9 +17,9 @@ static struct json show_secrets(struct arena *arena, const struct inbound_endpoi
 
 		json_builder_init(&item, arena);
 		json_builder_set(&item, STR("created_at"),
-				 admin_time(arena, endpoint->secrets[i].created_ms));
+				 json_time(arena, endpoint->secrets[i].created_ms));
 		json_builder_set(&item, STR("expires_at"),
-				 admin_time(arena, endpoint->secrets[i].until_ms));
+				 json_time(arena, endpoint->secrets[i].until_ms));
 		json_builder_add(&list, json_builder_object(&item));
 	}
 	return json_builder_array(&list);
@@ -37,7 +32,7 @@ static struct json show_signature(struct arena *arena, const struct connector_we
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("algorithm"),
 			 json_string_c(connector_proofs[webhooks->proof]));
-	json_builder_set(&item, STR("header"), or_null(webhooks->header));
+	json_builder_set(&item, STR("header"), json_string_or_null(webhooks->header));
 	return json_builder_object(&item);
 }
 
@@ -54,18 +49,18 @@ static struct json show(const struct door *door, const struct http_exchange *exc
 	json_builder_set(&item, STR("url"),
 			 json_string(arena_format(arena, "%.*s/integrated-account-webhook/%.*s",
 						  STR_ARGS(base), STR_ARGS(account->id))));
-	json_builder_set(&item, STR("help"), or_null(connector->webhooks.help));
+	json_builder_set(&item, STR("help"), json_string_or_null(connector->webhooks.help));
 	json_builder_set(&item, STR("signature"), show_signature(arena, &connector->webhooks));
 	json_builder_set(&item, STR("is_active"), json_bool(endpoint->is_there));
 	json_builder_set(&item, STR("secrets"), show_secrets(arena, endpoint));
 	json_builder_set(&item, STR("received_count"), json_int(endpoint->received));
 	json_builder_set(&item, STR("repeated_count"), json_int(endpoint->repeated));
 	json_builder_set(&item, STR("refused_count"), json_int(endpoint->refused));
-	json_builder_set(&item, STR("last_received_at"), admin_time(arena, endpoint->received_ms));
-	json_builder_set(&item, STR("last_tried_at"), admin_time(arena, endpoint->tested_ms));
-	json_builder_set(&item, STR("last_refused_at"), admin_time(arena, endpoint->refused_ms));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, endpoint->created_ms));
-	json_builder_set(&item, STR("updated_at"), admin_time(arena, endpoint->updated_ms));
+	json_builder_set(&item, STR("last_received_at"), json_time(arena, endpoint->received_ms));
+	json_builder_set(&item, STR("last_tried_at"), json_time(arena, endpoint->tested_ms));
+	json_builder_set(&item, STR("last_refused_at"), json_time(arena, endpoint->refused_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, endpoint->created_ms));
+	json_builder_set(&item, STR("updated_at"), json_time(arena, endpoint->updated_ms));
 	return json_builder_object(&item);
 }
 
@@ -179,16 +174,16 @@ static struct json show_delivery(struct arena *arena, const struct inbound_deliv
 
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("id"), json_string(delivery->id));
-	json_builder_set(&item, STR("remote_id"), or_null(delivery->remote_id));
-	json_builder_set(&item, STR("event"), or_null(delivery->event));
+	json_builder_set(&item, STR("remote_id"), json_string_or_null(delivery->remote_id));
+	json_builder_set(&item, STR("event"), json_string_or_null(delivery->event));
 	json_builder_set(&item, STR("hints"), delivery->hints);
 	json_builder_set(&item, STR("hint_count"), json_int(delivery->hint_count));
 	json_builder_set(&item, STR("taken_count"), json_int(delivery->taken));
 	json_builder_set(&item, STR("repeated_count"), json_int(delivery->repeated));
-	json_builder_set(&item, STR("error"), or_null(delivery->error));
+	json_builder_set(&item, STR("error"), json_string_or_null(delivery->error));
 	json_builder_set(&item, STR("body_bytes"), json_int((int64_t)delivery->body.len));
 	json_builder_set(&item, STR("body"), show_body(arena, delivery->body));
-	json_builder_set(&item, STR("received_at"), admin_time(arena, delivery->received_ms));
+	json_builder_set(&item, STR("received_at"), json_time(arena, delivery->received_ms));
 	return json_builder_object(&item);
 }
 

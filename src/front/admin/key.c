@@ -26,10 +26,10 @@ static struct json show(struct arena *arena, const struct api_key *key, struct s
 	json_builder_set(&item, STR("name"), json_string(key->name));
 	json_builder_set(&item, STR("environment_id"), json_string(key->environment_id));
 	json_builder_set(&item, STR("scopes"), show_scopes(arena, key->scopes));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, key->created_ms));
-	json_builder_set(&item, STR("expires_at"), admin_time(arena, key->expires_ms));
-	json_builder_set(&item, STR("last_used_at"), admin_time(arena, key->used_ms));
-	json_builder_set(&item, STR("revoked_at"), admin_time(arena, key->revoked_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, key->created_ms));
+	json_builder_set(&item, STR("expires_at"), json_time(arena, key->expires_ms));
+	json_builder_set(&item, STR("last_used_at"), json_time(arena, key->used_ms));
+	json_builder_set(&item, STR("revoked_at"), json_time(arena, key->revoked_ms));
 	return json_builder_object(&item);
 }
 

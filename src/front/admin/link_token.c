@@ -2,11 +2,6 @@
 #include "ats/link/link.h"
 #include "front/admin/routes.h"
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 static const char *status_of(const struct link_token *token, int64_t now_ms)
 {
 	if (token->revoked_ms != 0)
@@ -23,18 +18,19 @@ static struct json show(struct arena *arena, const struct link_token *token, int
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("id"), json_string(token->id));
 	json_builder_set(&item, STR("status"), json_string_c(status_of(token, now_ms)));
-	json_builder_set(&item, STR("tenant_id"), or_null(token->tenant_id));
-	json_builder_set(&item, STR("integrated_account_id"), or_null(token->account_id));
+	json_builder_set(&item, STR("tenant_id"), json_string_or_null(token->tenant_id));
+	json_builder_set(&item, STR("integrated_account_id"),
+			 json_string_or_null(token->account_id));
 	json_builder_set(&item, STR("connectors"), token->connectors);
 	json_builder_set(&item, STR("context"), token->context);
-	json_builder_set(&item, STR("redirect_uri"), or_null(token->redirect_uri));
+	json_builder_set(&item, STR("redirect_uri"), json_string_or_null(token->redirect_uri));
 	json_builder_set(&item, STR("allowed_origins"), token->allowed_origins);
 	json_builder_set(&item, STR("theme"), token->theme);
-	json_builder_set(&item, STR("language"), or_null(token->language));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, token->created_ms));
-	json_builder_set(&item, STR("expires_at"), admin_time(arena, token->expires_ms));
-	json_builder_set(&item, STR("used_at"), admin_time(arena, token->used_ms));
-	json_builder_set(&item, STR("revoked_at"), admin_time(arena, token->revoked_ms));
+	json_builder_set(&item, STR("language"), json_string_or_null(token->language));
+	json_builder_set(&item, STR("created_at"), json_time(arena, token->created_ms));
+	json_builder_set(&item, STR("expires_at"), json_time(arena, token->expires_ms));
+	json_builder_set(&item, STR("used_at"), json_time(arena, token->used_ms));
+	json_builder_set(&item, STR("revoked_at"), json_time(arena, token->revoked_ms));
 	return json_builder_object(&item);
 }
 
@@ -133,7 +129,7 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	json_builder_set(&out, STR("id"), json_string(token.id));
 	json_builder_set(&out, STR("link_token"), json_string(text));
 	json_builder_set(&out, STR("link_url"), json_string(make_url(door, exchange, text)));
-	json_builder_set(&out, STR("expires_at"), admin_time(exchange->arena, token.expires_ms));
+	json_builder_set(&out, STR("expires_at"), json_time(exchange->arena, token.expires_ms));
 	http_exchange_set_header(exchange, "Cache-Control", STR("no-store"));
 	door_reply(exchange, 201, json_builder_object(&out));
 	return true;

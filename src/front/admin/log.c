@@ -5,11 +5,6 @@ enum { LIMIT_DEFAULT = 100, STATUS_MAX = 999 };
 
 /* --- showing ---------------------------------------------------------------------------------- */
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 static struct json show(struct arena *arena, const struct call_record *record)
 {
 	struct json_builder item;
@@ -17,14 +12,15 @@ static struct json show(struct arena *arena, const struct call_record *record)
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("id"),
 			 json_string(arena_format(arena, "%lld", (long long)record->id)));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, call_record_time_ms(record)));
-	json_builder_set(&item, STR("integrated_account_id"), or_null(record->account_id));
-	json_builder_set(&item, STR("connector"), or_null(record->connector));
+	json_builder_set(&item, STR("created_at"), json_time(arena, call_record_time_ms(record)));
+	json_builder_set(&item, STR("integrated_account_id"),
+			 json_string_or_null(record->account_id));
+	json_builder_set(&item, STR("connector"), json_string_or_null(record->connector));
 	json_builder_set(&item, STR("door"), json_string(record->door));
-	json_builder_set(&item, STR("resource"), or_null(record->resource));
-	json_builder_set(&item, STR("method"), or_null(record->method));
+	json_builder_set(&item, STR("resource"), json_string_or_null(record->resource));
+	json_builder_set(&item, STR("method"), json_string_or_null(record->method));
 	json_builder_set(&item, STR("status"), json_int(record->status));
-	json_builder_set(&item, STR("error"), or_null(record->error));
+	json_builder_set(&item, STR("error"), json_string_or_null(record->error));
 	json_builder_set(&item, STR("duration_ms"), json_int(record->duration_ms));
 	json_builder_set(&item, STR("upstream_ms"), json_int(record->upstream_ms));
 	json_builder_set(&item, STR("wait_ms"), json_int(record->wait_ms));
@@ -33,10 +29,10 @@ static struct json show(struct arena *arena, const struct call_record *record)
 	json_builder_set(&item, STR("result_count"),
 			 record->result_count < 0 ? json_null() : json_int(record->result_count));
 	json_builder_set(&item, STR("request_id"), json_string(record->request_id));
-	json_builder_set(&item, STR("mcp_server_id"), or_null(record->mcp_server_id));
-	json_builder_set(&item, STR("tool"), or_null(record->tool));
-	json_builder_set(&item, STR("client_name"), or_null(record->client_name));
-	json_builder_set(&item, STR("client_version"), or_null(record->client_version));
+	json_builder_set(&item, STR("mcp_server_id"), json_string_or_null(record->mcp_server_id));
+	json_builder_set(&item, STR("tool"), json_string_or_null(record->tool));
+	json_builder_set(&item, STR("client_name"), json_string_or_null(record->client_name));
+	json_builder_set(&item, STR("client_version"), json_string_or_null(record->client_version));
 	return json_builder_object(&item);
 }
 

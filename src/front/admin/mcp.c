@@ -4,11 +4,6 @@
 
 /* --- showing ---------------------------------------------------------------------------------- */
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 /* Where clients reach it; `name` is its id, or its token. */
 static struct json make_url(const struct door *door, const struct http_exchange *exchange,
 			    struct str name)
@@ -28,14 +23,14 @@ static void build(const struct door *door, const struct http_exchange *exchange,
 	json_builder_init(item, arena);
 	json_builder_set(item, STR("id"), json_string(server->id));
 	json_builder_set(item, STR("integrated_account_id"), json_string(server->account_id));
-	json_builder_set(item, STR("name"), or_null(server->name));
+	json_builder_set(item, STR("name"), json_string_or_null(server->name));
 	json_builder_set(item, STR("url"), make_url(door, exchange, server->id));
 	for (size_t i = 0; i < config.count; i++)
 		json_builder_set(item, json_name(&config.members[i]), config.members[i].value);
-	json_builder_set(item, STR("created_by"), or_null(server->created_by));
-	json_builder_set(item, STR("created_at"), admin_time(arena, server->created_ms));
-	json_builder_set(item, STR("updated_at"), admin_time(arena, server->updated_ms));
-	json_builder_set(item, STR("expires_at"), admin_time(arena, server->expires_ms));
+	json_builder_set(item, STR("created_by"), json_string_or_null(server->created_by));
+	json_builder_set(item, STR("created_at"), json_time(arena, server->created_ms));
+	json_builder_set(item, STR("updated_at"), json_time(arena, server->updated_ms));
+	json_builder_set(item, STR("expires_at"), json_time(arena, server->expires_ms));
 }
 
 static struct json show(const struct door *door, const struct http_exchange *exchange,

@@ -4,11 +4,6 @@
 
 enum { URL_MAX = 4096, SECRET_MAX = 4096, ID_MAX = 512, SCOPES_MAX = 64 };
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 static struct json show_scopes(struct arena *arena, struct str scopes)
 {
 	struct json_builder items;
@@ -29,10 +24,10 @@ static struct json show(struct arena *arena, const struct oauth_app *app)
 	json_builder_set(&item, STR("has_client_secret"), json_bool(app->has_secret));
 	json_builder_set(&item, STR("scopes"),
 			 app->scopes.len == 0 ? json_null() : show_scopes(arena, app->scopes));
-	json_builder_set(&item, STR("authorize_url"), or_null(app->authorize_url));
-	json_builder_set(&item, STR("token_url"), or_null(app->token_url));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, app->created_ms));
-	json_builder_set(&item, STR("updated_at"), admin_time(arena, app->updated_ms));
+	json_builder_set(&item, STR("authorize_url"), json_string_or_null(app->authorize_url));
+	json_builder_set(&item, STR("token_url"), json_string_or_null(app->token_url));
+	json_builder_set(&item, STR("created_at"), json_time(arena, app->created_ms));
+	json_builder_set(&item, STR("updated_at"), json_time(arena, app->updated_ms));
 	return json_builder_object(&item);
 }
 

@@ -60,11 +60,6 @@ static bool is_shadowed(const struct override *list, size_t count, const struct 
 	return false;
 }
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 /* What keeps it from being used, or null. */
 static struct json show_fault(const struct door *door, struct arena *arena,
 			      const struct override *override, struct str connector)
@@ -92,15 +87,15 @@ static struct json show_override(const struct door *door, struct arena *arena,
 	json_builder_set(&item, STR("connector"), json_string(connector));
 	json_builder_set(&item, STR("resource"), json_string(override->resource));
 	json_builder_set(&item, STR("side"), json_string(is_request ? side : STR("response")));
-	json_builder_set(&item, STR("table"), is_request ? json_null() : or_null(part));
-	json_builder_set(&item, STR("method"), or_null(method));
-	json_builder_set(&item, STR("call"), is_request ? or_null(part) : json_null());
+	json_builder_set(&item, STR("table"), is_request ? json_null() : json_string_or_null(part));
+	json_builder_set(&item, STR("method"), json_string_or_null(method));
+	json_builder_set(&item, STR("call"), is_request ? json_string_or_null(part) : json_null());
 	json_builder_set(&item, STR("field"), json_string(override->field));
 	json_builder_set(&item, STR("expression"), json_string(override->expression));
 	json_builder_set(&item, STR("is_shadowed"), json_bool(shadowed));
 	json_builder_set(&item, STR("fault"), show_fault(door, arena, override, connector));
-	json_builder_set(&item, STR("created_at"), admin_time(arena, override->created_ms));
-	json_builder_set(&item, STR("updated_at"), admin_time(arena, override->updated_ms));
+	json_builder_set(&item, STR("created_at"), json_time(arena, override->created_ms));
+	json_builder_set(&item, STR("updated_at"), json_time(arena, override->updated_ms));
 	return json_builder_object(&item);
 }
 

@@ -61,8 +61,6 @@ bool admin_find_format(const struct door *door, struct account *account,
 /* With all that hangs on it. */
 bool admin_remove(const struct door *door, const struct account *account,
 		  struct error *err) MUST_CHECK;
-/* "2026-…Z", or null for 0. */
-struct json admin_time(struct arena *arena, int64_t unix_ms);
 /* {"result": [...], "next_cursor", "prev_cursor": null, "result_count"} */
 void admin_reply_list(struct http_exchange *exchange, const struct json_builder *items,
 		      struct str next_cursor);

@@ -49,7 +49,7 @@ static struct json show_status(struct arena *arena, struct str environment_id,
 		json_builder_set(&key, STR("id"), json_string(status->keys[i].id));
 		json_builder_set(&key, STR("is_current"), json_bool(status->keys[i].is_current));
 		json_builder_set(&key, STR("created_at"),
-				 admin_time(arena, status->keys[i].created_ms));
+				 json_time(arena, status->keys[i].created_ms));
 		json_builder_set(&key, STR("text_count"), json_int((int64_t)status->keys[i].texts));
 		json_builder_add(&keys, json_builder_object(&key));
 	}
@@ -143,7 +143,7 @@ static struct json show_line(struct arena *arena, struct str line)
 	json_builder_init(&item, arena);
 	json_builder_set(&item, STR("number"), json_int(strtoll(arena_c(arena, number), NULL, 10)));
 	json_builder_set(&item, STR("created_at"),
-			 admin_time(arena, strtoll(arena_c(arena, time), NULL, 10)));
+			 json_time(arena, strtoll(arena_c(arena, time), NULL, 10)));
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		struct str part = str_cut(&line, ' ');
 		json_builder_set(&item, str_from_c(names[i]),

@@ -35,32 +35,6 @@ static bool read_after(struct json body, int64_t *after, struct error *err)
 			       "after must be the number of an event, or latest");
 }
 
-static bool read_flag(struct json body, const char *name, bool *out, struct error *err)
-{
-	struct json value = json_get_c(body, name);
-
-	if (json_is(value, JSON_UNDEFINED))
-		return true;
-	*out = value.boolean;
-	return json_is(value, JSON_BOOL) || error_set_field(err, ERROR_INVALID, name,
-							    "true or false",
-							    "%s must be true or false", name);
-}
-
-static bool read_number(struct json body, const char *name, int64_t max, int64_t *out,
-			struct error *err)
-{
-	struct json value = json_get_c(body, name);
-	char allowed[64];
-
-	if (json_is(value, JSON_UNDEFINED))
-		return true;
-	if (json_to_int64(value, out) && *out >= 0 && *out <= max)
-		return true;
-	snprintf(allowed, sizeof allowed, "a whole number from 0 to %lld", (long long)max);
-	return error_set_field(err, ERROR_INVALID, name, allowed, "%s must be %s", name, allowed);
-}
-
 /* Without a body where there need be none. */
 static bool parse_if_given(struct http_exchange *exchange, struct json *body, struct error *err)
 {
@@ -107,7 +81,8 @@ static bool create(const struct door *door, struct http_exchange *exchange, stru
 	(void)id;
 	if (!admin_authorise(door, exchange, &caller, err) ||
 	    !door_parse_body(exchange, &body, err) || !check_members(body, true, err) ||
-	    !read_after(body, &after, err) || !read_flag(body, "asymmetric", &is_asymmetric, err) ||
+	    !read_after(body, &after, err) ||
+	    !setting_read_flag(body, "asymmetric", &is_asymmetric, err) ||
 	    !webhook_read(door->webhooks, exchange->arena, body, &webhook, err))
 		return false;
 	webhook.environment_id = caller.environment_id;
@@ -228,7 +203,7 @@ static bool rotate(const struct door *door, struct http_exchange *exchange, stru
 
 	if (!find(door, exchange, id, &webhook, err) || !parse_if_given(exchange, &body, err) ||
 	    !admin_check_members(body, known, 1, "overlap_s", err) ||
-	    !read_number(body, "overlap_s", OVERLAP_S_MAX, &overlap_s, err) ||
+	    !setting_read_int(body, "overlap_s", 0, OVERLAP_S_MAX, &overlap_s, err) ||
 	    !webhook_rotate(door->webhooks, exchange->arena, &webhook, overlap_s * 1000, &secret,
 			    err))
 		return false;
@@ -278,8 +253,8 @@ static bool read_range(struct json body, const struct webhook *webhook, int64_t 
 				       "the id of an event; or after and until",
 				       "either event_id or a range is wanted");
 	if (has_range)
-		return read_number(body, "after", INT64_MAX, after, err) &&
-		       read_number(body, "until", INT64_MAX, until, err);
+		return setting_read_int(body, "after", 0, INT64_MAX, after, err) &&
+		       setting_read_int(body, "until", 0, INT64_MAX, until, err);
 	if (!json_is(event, JSON_STRING))
 		return error_set_field(err, ERROR_INVALID, "event_id", "the id of an event",
 				       "event_id must be a text");

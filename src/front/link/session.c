@@ -1,11 +1,6 @@
 /* What the link page is told when it opens: whose it is, how it looks, what may be linked. */
 #include "front/link/routes.h"
 
-static struct json or_null(struct str text)
-{
-	return text.len == 0 ? json_null() : json_string(text);
-}
-
 static void put(struct json_builder *out, const char *name, struct json value)
 {
 	json_builder_set(out, str_from_c(name), value);
@@ -25,9 +20,9 @@ static void add_field(struct json_builder *fields, struct arena *arena,
 	put(&item, "name", json_string(field->name));
 	put(&item, "group", json_string_c(group));
 	put(&item, "label", json_string(field->label));
-	put(&item, "help", or_null(field->help));
-	put(&item, "placeholder", or_null(field->placeholder));
-	put(&item, "pattern", or_null(field->pattern));
+	put(&item, "help", json_string_or_null(field->help));
+	put(&item, "placeholder", json_string_or_null(field->placeholder));
+	put(&item, "pattern", json_string_or_null(field->pattern));
 	put(&item, "secret", json_bool(field->is_secret));
 	put(&item, "required", json_bool(field->is_required));
 	put(&item, "type", json_string_c(field->is_secret ? "password" : "text"));
@@ -52,9 +47,9 @@ static struct json show_help(struct arena *arena, const struct connector *connec
 	if (guide == NULL || (guide->help.len == 0 && guide->picture.len == 0))
 		return json_null();
 	json_builder_init(&help, arena);
-	put(&help, "text", or_null(guide->help));
+	put(&help, "text", json_string_or_null(guide->help));
 	put(&help, "picture", picture_path(arena, connector, guide->picture));
-	put(&help, "url", or_null(guide->url));
+	put(&help, "url", json_string_or_null(guide->url));
 	return json_builder_object(&help);
 }
 
@@ -74,7 +69,7 @@ static struct json show_format(struct arena *arena, const struct connector *conn
 		add_field(&fields, arena, &shown->fields[i], "credentials", json_undefined());
 	json_builder_init(&format, arena);
 	put(&format, "format", json_string(shown->name));
-	put(&format, "label", guide == NULL ? json_null() : or_null(guide->label));
+	put(&format, "label", guide == NULL ? json_null() : json_string_or_null(guide->label));
 	put(&format, "fields", json_builder_array(&fields));
 	put(&format, "help", show_help(arena, connector, guide));
 	return json_builder_object(&format);
@@ -176,10 +171,10 @@ static struct json show(const struct showing *showing, struct str text)
 	put(&out, "session", json_string(text));
 	put(&out, "expires_at",
 	    json_string(clock_format_ms(showing->arena, session->expires_ms)));
-	put(&out, "tenant_id", or_null(tenant));
-	put(&out, "redirect_uri", or_null(session->token.redirect_uri));
-	put(&out, "origin", or_null(session->origin));
-	put(&out, "language", or_null(session->language));
+	put(&out, "tenant_id", json_string_or_null(tenant));
+	put(&out, "redirect_uri", json_string_or_null(session->token.redirect_uri));
+	put(&out, "origin", json_string_or_null(session->origin));
+	put(&out, "language", json_string_or_null(session->language));
 	put(&out, "theme", theme_of(session));
 	put(&out, "logo", logo_of(session));
 	put(&out, "reconnect", show_reconnect(showing));
@@ -280,7 +275,7 @@ struct json link_show_form(struct arena *arena, const struct connector *connecto
 		put(&item, "label", json_string(choice->label));
 		put(&item, "type", json_string_c(connector_choice_types[choice->type]));
 		put(&item, "required", json_bool(choice->is_required));
-		put(&item, "help", or_null(choice->help));
+		put(&item, "help", json_string_or_null(choice->help));
 		put(&item, "depends_on", json_builder_array(&depends));
 		json_builder_add(&fields, json_builder_object(&item));
 	}
@@ -329,9 +324,9 @@ void link_show_session(void *context, struct http_exchange *exchange,
 	}
 	json_builder_init(&out, exchange->arena);
 	put(&out, "status", json_string(session.status));
-	put(&out, "integrated_account_id", or_null(session.account_id));
+	put(&out, "integrated_account_id", json_string_or_null(session.account_id));
 	put_account(&out, door, exchange->arena, &session);
-	put(&out, "error", or_null(session.error));
+	put(&out, "error", json_string_or_null(session.error));
 	door_reply(exchange, 200, json_builder_object(&out));
 }
 

@@ -221,10 +221,10 @@ static bool admit_path(struct entry *entry, struct str token)
 /* "read,write" as a list of strings. */
 static struct json read_list(struct arena *arena, struct str text)
 {
-	struct json *items = arena_array(arena, MCP_LIST_MAX + 2, sizeof *items);
+	struct json *items = arena_array(arena, SETTING_LIST_MAX + 2, sizeof *items);
 	size_t count = 0;
 
-	while (text.len > 0 && count <= MCP_LIST_MAX)
+	while (text.len > 0 && count <= SETTING_LIST_MAX)
 		items[count++] = json_string(str_trim(str_cut(&text, ',')));
 	return json_array(items, count);
 }

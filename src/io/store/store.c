@@ -250,6 +250,21 @@ bool store_backup(struct store *store, const char *path, struct error *err)
 	return writer_ask(&store->writer, &pending, err);
 }
 
+struct store_statement store_keep(struct arena *arena, const char *sql,
+				  const struct store_value *values, size_t count,
+				  int64_t changes_expected)
+{
+	struct store_value *kept = arena_array(arena, count, sizeof *kept);
+
+	memcpy(kept, values, count * sizeof *kept);
+	return (struct store_statement){
+		.sql = sql,
+		.parameters = kept,
+		.parameter_count = count,
+		.changes_expected = changes_expected,
+	};
+}
+
 void store_count(struct store *store, struct store_counts *counts)
 {
 	assert(store->magic == MAGIC);

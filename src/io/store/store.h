@@ -60,6 +60,10 @@ struct store_statement {
 	int64_t changes_expected;
 	bool is_news; /* who watches the store is told once it is committed */
 };
+/* A statement that outlives `values`: they are copied into the arena (their bytes are not). */
+struct store_statement store_keep(struct arena *arena, const char *sql,
+				  const struct store_value *values, size_t count,
+				  int64_t changes_expected);
 
 struct store_migration {
 	const char *name; /* "0001_first" */

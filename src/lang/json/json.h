@@ -184,6 +184,13 @@ static inline struct json json_string_c(const char *text)
 {
 	return json_string(str_from_c(text));
 }
+/* An empty text is told as null. */
+static inline struct json json_string_or_null(struct str s)
+{
+	return s.len == 0 ? json_null() : json_string(s);
+}
+/* As clock_format_ms() writes it; 0, which stands for never, is told as null. */
+struct json json_time(struct arena *arena, int64_t unix_ms);
 /* Borrow the items. */
 static inline struct json json_array(const struct json *items, size_t count)
 {

@@ -1,6 +1,7 @@
 /* Looking into values and gathering new ones. */
 #include <assert.h>
 
+#include "base/clock.h"
 #include "lang/json/json.h"
 
 /* Keys are short: a call of memcmp would cost more than the comparison. */
@@ -74,6 +75,11 @@ struct str json_source(struct json container)
 	const struct json_source *source = (const struct json_source *)container.pointer - 1;
 
 	return str_make(source->text, source->len);
+}
+
+struct json json_time(struct arena *arena, int64_t unix_ms)
+{
+	return unix_ms == 0 ? json_null() : json_string(clock_format_ms(arena, unix_ms));
 }
 
 void json_builder_init(struct json_builder *builder, struct arena *arena)
