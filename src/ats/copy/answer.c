@@ -3,6 +3,8 @@
 #include "ats/copy/parts.h"
 #include "base/log.h"
 
+enum { AGE_SECONDS_MAX = 315360000 /* ten years */ };
+
 /* The copy as operations go through it. */
 struct keeper {
 	struct operation_keeper base;
@@ -349,6 +351,27 @@ static bool try_copy(struct asking *asking, bool *is_told, struct operation_resu
 		return answer_kept(asking, age_ms, is_told, result, answer, err);
 	*is_told = special != NULL || goes_on;
 	return !*is_told || refuse_old(asking, special == NULL ? "next_cursor" : special, err);
+}
+
+bool copy_wish_read_age(struct copy_wish *wish, struct str seconds, struct error *err)
+{
+	int64_t number;
+
+	if (!str_to_int64(seconds, &number) || number < 0 || number > AGE_SECONDS_MAX)
+		return error_set_field(err, ERROR_INVALID, "max_age", "0 to 315360000 seconds",
+				       "max_age must be a number of seconds, not \"%.*s\"",
+				       STR_ARGS(str_slice(seconds, 0, 64)));
+	wish->max_age_ms = number * 1000;
+	wish->has_age = true;
+	return true;
+}
+
+void copy_wish_settle(struct copy_wish *wish)
+{
+	bool is_of_copy = wish->search.data != NULL || wish->wants_total || wish->wants_deleted;
+
+	if (is_of_copy && !wish->has_age)
+		wish->max_age_ms = INT64_MAX;
 }
 
 bool copy_answer(struct copies *copies, const struct operation_services *services,

@@ -165,10 +165,16 @@ struct copy_answer {
 };
 struct copy_wish {
 	int64_t max_age_ms; /* older than this it goes live, and refreshes the copy; 0: live */
+	bool has_age;	    /* max_age_ms is what the caller has said */
 	struct str search;  /* words; data NULL: none. Only of the copy. */
 	bool wants_total;   /* only of the copy */
 	bool wants_deleted; /* tombstones too, with deleted_at; only of the copy */
 };
+/* A caller's max_age, in seconds. ERROR_INVALID names it. */
+bool copy_wish_read_age(struct copy_wish *wish, struct str seconds, struct error *err) MUST_CHECK;
+/* Once all of it is read: what only the copy can do is taken however old that is, unless the
+ * caller has said. */
+void copy_wish_settle(struct copy_wish *wish);
 /* As operation_run() of a list or get, but from the copy where that is fresh enough: the same
  * filters, order, fields, envelope; a cursor goes on where it came from. Such records have no
  * remote_data; an operation that wants it, or what the copy cannot tell otherwise, goes live.

@@ -107,6 +107,17 @@ static void add_context(struct maker *maker)
 				false, "string", "Leave it out.");
 }
 
+/* What a local copy can do. */
+static void add_wish(struct maker *maker)
+{
+	maker_add_plain(maker, PLACE_AGE, "max_age", false, "integer",
+			"Seconds: a copy this old will do.");
+	if (!maker->tool->is_list)
+		return;
+	maker_add_plain(maker, PLACE_WORDS, "search", false, "string", "Words in the copy.");
+	maker_add_plain(maker, PLACE_COUNT, "count", false, "boolean", "Total, of the copy.");
+}
+
 static void add_reading(struct maker *maker)
 {
 	const struct tool *tool = maker->tool;
@@ -122,6 +133,8 @@ static void add_reading(struct maker *maker)
 	if (tool->is_list && tool->is_unified)
 		maker_add_plain(maker, PLACE_SORT, "sort", false, "string",
 				"As name or -created_at.");
+	if (tool->is_unified)
+		add_wish(maker);
 }
 
 static void add_writing(struct maker *maker)

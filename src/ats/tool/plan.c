@@ -224,6 +224,14 @@ static bool take_text(struct reading *reading, const struct tool_parameter *para
 	case PLACE_EXPAND:
 		operation->expand = str_equal(text, STR("true"));
 		return true;
+	case PLACE_AGE:
+		return copy_wish_read_age(&reading->call->wish, text, err);
+	case PLACE_WORDS:
+		reading->call->wish.search = text;
+		return text.len > 0 || refuse(reading, parameter->name, "words", "is empty", err);
+	case PLACE_COUNT:
+		reading->call->wish.wants_total = str_equal(text, STR("true"));
+		return true;
 	case PLACE_DRY_RUN:
 		operation->dry_run = str_equal(text, STR("true"));
 		return true;
@@ -467,6 +475,7 @@ bool tool_plan(const struct tool *tool, struct arena *arena, const struct connec
 		return false;
 	if (!tool->is_unified)
 		return end_native(&reading, err);
+	copy_wish_settle(&call->wish);
 	if (call->operation.method == OPERATION_WRITE)
 		call->operation.body = json_builder_object(&reading.body);
 	return true;

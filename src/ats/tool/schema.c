@@ -173,6 +173,16 @@ static struct json record_schema(const struct maker *maker)
 	return json_builder_object(&out);
 }
 
+/* Of what came from the local copy. */
+static void put_source(const struct maker *maker, struct json_builder *properties)
+{
+	if (maker->tool->is_list)
+		json_builder_set(properties, STR("total_count"),
+				 of_type(maker->arena, "integer", NULL));
+	json_builder_set(properties, STR("age"),
+			 of_type(maker->arena, "integer", "Seconds, of a copy."));
+}
+
 /* Of a list the page, else the record, or what a dry run or an ATS's own answer tells: open. */
 static struct json output_schema(const struct maker *maker)
 {
@@ -191,6 +201,8 @@ static struct json output_schema(const struct maker *maker)
 			json_builder_set(&properties, json_name(&own.members[i]),
 					 own.members[i].value);
 	}
+	if (maker->tool->is_unified && (maker->tool->kind & TOOL_READ))
+		put_source(maker, &properties);
 	json_builder_set(&properties, STR("note"),
 			 of_type(arena, "string", "What is missing, and how to get it."));
 	json_builder_init(&out, arena);

@@ -6,6 +6,7 @@
 #define ATS_TOOL_TOOL_H
 
 #include "ats/contract/contract.h"
+#include "ats/copy/copy.h"
 
 enum {
 	TOOL_NAME_BYTES_MAX = 48, /* clients put their own prefix before it and count 64 */
@@ -81,6 +82,7 @@ bool tool_passes(const struct tool *tool, const struct tool_filter *filter);
 struct tool_call {
 	struct operation operation;
 	struct operation_native native;
+	struct copy_wish wish;	    /* of unified reads: where the records may come from */
 	struct str idempotency_key; /* empty: none was given */
 	/* Of results of the ATS's own API, as in operation.fields, which the operation itself
 	 * cannot apply; empty: all. */

@@ -18,6 +18,7 @@ struct call {
 	struct tool_call plan;
 	struct shape shape;
 	struct operation_result result;
+	struct copy_answer source;
 	struct str nonce; /* of a confirmation; empty: there was none */
 	struct idempotency_attempt *note;
 	struct idempotency_reply before;
@@ -224,10 +225,10 @@ static struct json run(struct call *call, struct error *err)
 	if (call->before.status != 0)
 		return show_again(call);
 	prepare(call);
-	if (!operation_run(request->door->services, arena, &call->plan.operation, &call->result,
-			   err))
+	if (!door_run(request->door, arena, &call->plan.operation, &call->plan.wish, &call->result,
+		      &call->source, err))
 		return json_undefined();
-	shape_result(&call->shape, &call->plan.operation, &call->result, &shaped);
+	shape_result(&call->shape, &call->plan.operation, &call->result, &call->source, &shaped);
 	return show(arena, &shaped);
 }
 

@@ -199,8 +199,17 @@ static void keep_others(struct shape *shape, struct json items)
 	}
 }
 
+/* In whole seconds, as the header Age has it. */
+static void append_age(struct buffer *out, const struct copy_answer *source)
+{
+	if (source->is_from_copy)
+		buffer_append_format(out, "%s\"age\":%lld", out->len > 1 ? "," : "",
+				     (long long)(source->age_ms / 1000));
+}
+
 static struct str print_list(struct shape *shape, const struct operation *operation,
-			     const struct operation_result *result, struct json items)
+			     const struct operation_result *result,
+			     const struct copy_answer *source, struct json items)
 {
 	struct shape_state *state = shape->state;
 	struct buffer out;
@@ -214,6 +223,9 @@ static struct str print_list(struct shape *shape, const struct operation *operat
 		buffer_append_c(&out, ",\"next_cursor\":");
 		json_print(&out, json_string(result->next_cursor));
 	}
+	if (source->has_total)
+		buffer_append_format(&out, ",\"total_count\":%lld", (long long)source->total);
+	append_age(&out, source);
 	append_note(&out, shape,
 		    result->next_cursor.len > 0 && (int64_t)state->count < operation->limit);
 	buffer_append_byte(&out, '}');
@@ -256,7 +268,8 @@ static bool is_note(struct json value)
 }
 
 /* An object with the value in it, or the value where it is one. */
-static struct str print_one(struct shape *shape, const struct operation_result *result)
+static struct str print_one(struct shape *shape, const struct operation_result *result,
+			    const struct copy_answer *source)
 {
 	struct json value = find_value(shape, result);
 	struct buffer out;
@@ -271,6 +284,7 @@ static struct str print_one(struct shape *shape, const struct operation_result *
 		buffer_append_c(&out, "{\"result\":");
 		buffer_append(&out, json_is(value, JSON_UNDEFINED) ? STR("\"done\"") : text);
 	}
+	append_age(&out, source);
 	append_note(&out, shape, false);
 	buffer_append_byte(&out, '}');
 	shape->state->count = 1;
@@ -278,13 +292,15 @@ static struct str print_one(struct shape *shape, const struct operation_result *
 }
 
 void shape_result(struct shape *shape, const struct operation *operation,
-		  const struct operation_result *result, struct shape_result *out)
+		  const struct operation_result *result, const struct copy_answer *source,
+		  struct shape_result *out)
 {
 	struct json structured = json_undefined();
 	struct error ignored;
 	struct json items = shape->tool->is_list ? find_items(shape, result) : structured;
-	struct str text = json_is(items, JSON_ARRAY) ? print_list(shape, operation, result, items)
-						     : print_one(shape, result);
+	struct str text = json_is(items, JSON_ARRAY)
+				  ? print_list(shape, operation, result, source, items)
+				  : print_one(shape, result, source);
 
 	if (shape->server->is_structured &&
 	    !json_parse(shape->arena, text, &json_limits_default, &structured, &ignored))

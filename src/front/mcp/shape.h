@@ -26,9 +26,10 @@ struct shape_result {
 	struct json structured; /* the same, where the server wants structured results */
 };
 /* Of lists, single records, writes, dry runs, raw answers of custom methods, whatever the
- * operation gave. */
+ * operation gave. Of what came from the local copy its age is told. */
 void shape_result(struct shape *shape, const struct operation *operation,
-		  const struct operation_result *result, struct shape_result *out);
+		  const struct operation_result *result, const struct copy_answer *source,
+		  struct shape_result *out);
 /* What a model should know of an error: what was wrong, which argument, what is allowed, what the
  * ATS said (without what the server masks), whether to try again and when. One text. */
 struct str shape_error(struct arena *arena, const struct connector *connector,

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "front/rest/format.h"
 
-enum { LIMIT_DEFAULT = 100, MAX_AGE_MAX = 315360000 /* seconds: ten years */ };
+enum { LIMIT_DEFAULT = 100 };
 
 /* --- reading the query ---------------------------------------------------------------------- */
 
@@ -36,7 +36,6 @@ struct query {
 	struct operation_filter *remote;
 	enum format format;
 	struct copy_wish wish;
-	bool names_age;
 	bool names_remote_data;
 };
 
@@ -94,19 +93,6 @@ static bool add_sort(struct operation *operation, const struct parameter *parame
 	return true;
 }
 
-static bool read_max_age(struct query *query, struct str text, struct error *err)
-{
-	int64_t seconds;
-
-	if (!str_to_int64(text, &seconds) || seconds < 0 || seconds > MAX_AGE_MAX)
-		return error_set_field(err, ERROR_INVALID, "max_age", "0 to 315360000 seconds",
-				       "max_age must be a number of seconds, not \"%.*s\"",
-				       STR_ARGS(str_slice(text, 0, 64)));
-	query->wish.max_age_ms = seconds * 1000;
-	query->names_age = true;
-	return true;
-}
-
 /* What the local copy is asked for; *is_other when it is none of that. */
 static bool read_wish(struct query *query, const struct parameter *parameter, bool *is_other,
 		      struct error *err)
@@ -116,7 +102,7 @@ static bool read_wish(struct query *query, const struct parameter *parameter, bo
 
 	*is_other = false;
 	if (str_equal(name, STR("max_age")))
-		return read_max_age(query, value, err);
+		return copy_wish_read_age(&query->wish, value, err);
 	if (str_equal(name, STR("include_deleted")))
 		return read_flag("include_deleted", value, &query->wish.wants_deleted, err);
 	if (is_list && str_equal(name, STR("count")))
@@ -246,10 +232,8 @@ static bool check_once(struct arena *arena, const struct parameter *parameters, 
 static void settle_wish(struct query *query)
 {
 	struct copy_wish *wish = &query->wish;
-	bool wants_copy = wish->search.data != NULL || wish->wants_total || wish->wants_deleted;
 
-	if (wants_copy && !query->names_age)
-		wish->max_age_ms = INT64_MAX;
+	copy_wish_settle(wish);
 	if ((wish->max_age_ms > 0 || operation_is_kept_cursor(query->operation->cursor)) &&
 	    !query->names_remote_data &&
 	    (query->format == FORMAT_UNIFIED || query->format == FORMAT_STREAM))

@@ -328,6 +328,10 @@ static void test_every_tool_has_what_all_have(void **state)
 				 tool->is_list);
 		assert_int_equal(json_is(json_get_c(properties, "cursor"), JSON_OBJECT),
 				 tool->is_list);
+		assert_int_equal(json_is(json_get_c(properties, "max_age"), JSON_OBJECT),
+				 is_read && tool->is_unified);
+		assert_int_equal(json_is(json_get_c(properties, "count"), JSON_OBJECT),
+				 tool->is_list && tool->is_unified);
 		if (tool->title.len == 0 || str_find(tool->description, STR("Requires ")) < 0 ||
 		    str_find(tool->description, STR("Returns ")) < 0)
 			fail_msg("%.*s: %.*s", STR_ARGS(tool->name), STR_ARGS(tool->description));
@@ -503,6 +507,24 @@ static void test_a_unified_write(void **state)
 	assert_str(print(call.operation.body), "{\"stage_id\":\"9\"}");
 }
 
+static void test_the_copy_can_be_asked_for(void **state)
+{
+	struct tool_call call;
+
+	(void)state;
+	call = plan("list_all_ats_jobs", "{}");
+	assert_int_equal(call.wish.max_age_ms, 0);
+	call = plan("list_all_ats_jobs", "{\"max_age\": \"60\", \"count\": true}");
+	assert_int_equal(call.wish.max_age_ms, 60000);
+	assert_true(call.wish.wants_total);
+	/* What only the copy can do is taken however old that is. */
+	call = plan("list_all_ats_jobs", "{\"search\": \"glass\"}");
+	assert_true(call.wish.max_age_ms == INT64_MAX);
+	assert_str(call.wish.search, "glass");
+	call = plan("get_single_ats_job_by_id", "{\"id\": 1, \"max_age\": 5}");
+	assert_int_equal(call.wish.max_age_ms, 5000);
+}
+
 static void test_wrong_arguments_are_told_by_name(void **state)
 {
 	(void)state;
@@ -523,6 +545,15 @@ static void test_wrong_arguments_are_told_by_name(void **state)
 	assert_refused("list_all_recruitee_admins", "{\"limit\": \"many\"}", ERROR_INVALID, "limit",
 		       "whole number");
 	assert_refused("list_all_recruitee_admins", "[]", ERROR_INVALID, "arguments", "object");
+	assert_refused("list_all_ats_jobs", "{\"max_age\": -1}", ERROR_INVALID, "max_age",
+		       "0 to 315360000 seconds");
+	assert_refused("get_single_ats_job_by_id", "{\"id\": 1, \"max_age\": \"soon\"}",
+		       ERROR_INVALID, "max_age", "whole number");
+	assert_refused("get_single_ats_job_by_id", "{\"id\": 1, \"count\": true}", ERROR_INVALID,
+		       "count", "max_age");
+	assert_refused("list_all_ats_jobs", "{\"search\": \"\"}", ERROR_INVALID, "search", "words");
+	assert_refused("list_all_ats_jobs", "{\"count\": \"maybe\"}", ERROR_INVALID, "count",
+		       "true or false");
 	assert_refused("list_all_recruitee_candidates", "{\"qualified\": \"maybe\"}", ERROR_INVALID,
 		       "qualified", "true or false");
 	assert_refused("create_a_ats_application", "{\"job_id\": \"1\"}", ERROR_INVALID,
@@ -619,6 +650,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_unified_list),
 	cmocka_unit_test(test_a_native_write),
 	cmocka_unit_test(test_a_unified_write),
+	cmocka_unit_test(test_the_copy_can_be_asked_for),
 	cmocka_unit_test(test_wrong_arguments_are_told_by_name),
 	cmocka_unit_test(test_words_find_tools),
 	cmocka_unit_test(test_names_that_will_not_do_are_faults),

@@ -12,6 +12,7 @@ struct stage {
 	struct mcp_server server;
 	struct operation operation;
 	struct operation_result result;
+	struct copy_answer source;
 	struct shape shape;
 	struct str fields;
 	struct str masks[4];
@@ -67,7 +68,7 @@ static struct json show(struct stage *stage, struct str *text)
 
 	shape_init(&stage->shape, &arena, &stage->tool, connectors.items[0], &stage->server,
 		   stage->fields);
-	shape_result(&stage->shape, &stage->operation, &stage->result, &out);
+	shape_result(&stage->shape, &stage->operation, &stage->result, &stage->source, &out);
 	*text = out.text;
 	return parse(arena_c(&arena, *text));
 }
@@ -256,6 +257,27 @@ static void test_gives_the_fields_that_are_wanted(void **state)
 			    "\"placements\":[{\"offer_id\":4}]}]}");
 }
 
+/* --- where it is from ------------------------------------------------------------------------- */
+
+static void test_tells_the_age_of_a_copy(void **state)
+{
+	struct stage stage;
+	struct str text;
+
+	(void)state;
+	begin_unified(&stage, "candidates");
+	stage.source = (struct copy_answer){.is_from_copy = true, .age_ms = 12999};
+	text = show_item(&stage, "{\"id\": \"1\"}");
+	assert_string_equal(arena_c(&arena, text), "{\"id\":\"1\",\"age\":12}");
+	stage.tool.is_list = true;
+	stage.source.has_total = true;
+	stage.source.total = 40;
+	stage.result.items = parse("[]");
+	show(&stage, &text);
+	assert_string_equal(arena_c(&arena, text),
+			    "{\"result\":[],\"total_count\":40,\"age\":12}");
+}
+
 /* --- answers of the ATS ----------------------------------------------------------------------- */
 
 static void answer(struct stage *stage, int status, const char *body)
@@ -368,7 +390,7 @@ static void test_takes_records_while_there_is_room(void **state)
 		items[i] = record;
 	stage.result.items = json_array(items, count);
 	stage.result.next_cursor = STR("further");
-	shape_result(&stage.shape, &stage.operation, &stage.result, &out);
+	shape_result(&stage.shape, &stage.operation, &stage.result, &stage.source, &out);
 	struct str text = out.text;
 	struct json shown = parse(arena_c(&arena, text));
 	assert_int_equal(json_get_c(shown, "result").count, count);
@@ -432,7 +454,7 @@ static void test_gives_the_same_twice_where_it_is_wanted(void **state)
 	stage.result.item = huge(1);
 	shape_init(&stage.shape, &arena, &stage.tool, connectors.items[0], &stage.server,
 		   (struct str){NULL, 0});
-	shape_result(&stage.shape, &stage.operation, &stage.result, &out);
+	shape_result(&stage.shape, &stage.operation, &stage.result, &stage.source, &out);
 	struct str text = out.text;
 	assert_true(json_equal(out.structured, parse(arena_c(&arena, text))));
 	assert_true(2 * text.len <= MCP_OUTPUT_BYTES_DEFAULT);
@@ -482,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_masks_unified_records),
 		cmocka_unit_test(test_masks_native_records_and_dry_runs),
 		cmocka_unit_test(test_gives_the_fields_that_are_wanted),
+		cmocka_unit_test(test_tells_the_age_of_a_copy),
 		cmocka_unit_test(test_shows_answers_of_any_kind),
 		cmocka_unit_test(test_keeps_within_the_budget),
 		cmocka_unit_test(test_cuts_objects_of_many_members),
