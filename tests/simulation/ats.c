@@ -12,6 +12,10 @@ static void answer(struct world *world, struct http_exchange *exchange)
 static void check_allowance(struct world *world)
 {
 	struct allowance *allowance = &world->allowance;
+
+	/* Each of two programs keeps to it for itself. */
+	if (world->has_two_programs)
+		return;
 	double rate = (double)LIMIT_REQUESTS / LIMIT_SECONDS;
 	double late_s = (double)world->network.weather.latency_ms / 1e3;
 
@@ -26,10 +30,82 @@ static void check_allowance(struct world *world)
 		broken("%zu calls to the ATS at once", world->ats.under_way);
 }
 
+/* --- a list that passes over a record -------------------------------------------------------- */
+
+/* While others move, some lists do; no record twice, as an ATS that keeps one from its lists for
+ * good has deleted it. */
+enum { PASSED_MAX = 4000 };
+static struct {
+	uint64_t one_in;
+	int64_t ids[PASSED_MAX];
+	size_t count;
+} passed;
+
+void ats_pass_over(struct world *world, uint64_t one_in)
+{
+	(void)world;
+	passed.one_in = one_in;
+}
+
+static bool was_passed(int64_t id)
+{
+	for (size_t i = 0; i < passed.count; i++)
+		if (passed.ids[i] == id)
+			return true;
+	return false;
+}
+
+static struct json without(struct arena *arena, struct json list, size_t at)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	for (uint32_t i = 0; i < list.count; i++)
+		if (i != at)
+			json_builder_add(&out, json_at(list, i));
+	return json_builder_array(&out);
+}
+
+/* Takes one out of a page that is followed by another, or follows one. */
+static void pass_over(struct world *world, struct http_exchange *exchange)
+{
+	struct json reply, list;
+	struct json_builder out;
+	struct error err;
+
+	if (passed.one_in == 0 || world->is_calm || exchange->method != HTTP_GET ||
+	    !str_ends_with(exchange->path, STR("/candidates")) ||
+	    !chance(&world->chance, passed.one_in) || passed.count == PASSED_MAX ||
+	    !json_parse(exchange->arena, exchange->reply, &json_limits_default, &reply, &err))
+		return;
+	list = json_get_c(reply, "candidates");
+	if (list.count < 3)
+		return;
+	size_t at = (size_t)between(&world->chance, 1, list.count - 2);
+	int64_t id = to_int(json_get_c(json_at(list, at), "id"));
+	if (was_passed(id))
+		return;
+	passed.ids[passed.count++] = id;
+	trace("%lld passes over %lld", (long long)world->time.now_ns, (long long)id);
+	json_builder_init(&out, exchange->arena);
+	for (uint32_t i = 0; i < reply.count; i++) {
+		struct str name = json_name(&reply.members[i]);
+
+		json_builder_set(&out, name,
+				 str_equal_c(name, "candidates")
+					 ? without(exchange->arena, list, at)
+					 : reply.members[i].value);
+	}
+	exchange->reply = json_text(exchange->arena, json_builder_object(&out));
+}
+
 static void serve(struct peer *peer, struct http_exchange *exchange)
 {
 	check_allowance(peer->context);
+	if (peer->listens != NULL)
+		peer->listens(peer->context, exchange);
 	answer(peer->context, exchange);
+	pass_over(peer->context, exchange);
 }
 
 void ats_init(struct world *world, const char *source)
@@ -85,22 +161,42 @@ int64_t to_int(struct json value)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+struct json ats_ids(struct world *world, struct arena *arena, const char *collection,
+		    const char *which)
+{
+	struct json reply;
+	struct str target = arena_format(arena, "/sandbox/truth?collection=%s", collection);
+
+	ats_ask(world, arena, HTTP_GET, arena_c(arena, target), STR(""), &reply);
+	return json_get_c(reply, which);
+}
+
+bool ats_has(struct world *world, const char *collection, struct str id)
+{
+	struct json reply;
+	struct arena arena;
+
+	arena_init(&arena, MIB);
+	struct str target = arena_format(&arena, "/sandbox/record?collection=%s&id=%.*s&fields=id",
+					 collection, STR_ARGS(id));
+	int status = ats_ask(world, &arena, HTTP_GET, arena_c(&arena, target), STR(""), &reply);
+	bool has = status == 200 && !json_get_c(reply, "deleted").boolean;
+	arena_finish(&arena);
+	return has;
+}
+
 static int64_t any_id(struct world *world, struct arena *arena, const char *collection)
 {
-	struct json reply, ids;
+	struct json ids = ats_ids(world, arena, collection, "ids");
 	int64_t id = 0;
-	const char *target = arena_c(
-		arena, arena_format(arena, "/sandbox/truth?collection=%s", collection));
 
-	ats_ask(world, arena, HTTP_GET, target, STR(""), &reply);
-	ids = json_get_c(reply, "ids");
 	if (ids.count > 0)
 		id = to_int(json_at(ids, random_seeded_next(&world->chance) % ids.count));
 	return id;
 }
 
-static void change(struct world *world, struct arena *arena, enum http_method method,
-		   const char *path, struct str body)
+static struct json change(struct world *world, struct arena *arena, enum http_method method,
+			  const char *path, struct str body)
 {
 	struct json reply;
 	struct str target = arena_format(arena, "/c/%.*s%s", STR_ARGS(world->company_id), path);
@@ -111,6 +207,20 @@ static void change(struct world *world, struct arena *arena, enum http_method me
 	if (status >= 500)
 		die("%s %s: %d", http_method_name(method), path, status);
 	world->life.changes++;
+	return reply;
+}
+
+int64_t ats_change(struct world *world, enum http_method method, const char *path, struct str body)
+{
+	struct arena arena;
+
+	arena_init(&arena, 64 * MIB);
+	struct json reply = change(world, &arena, method, path, body);
+	int64_t id = to_int(json_get_c(json_get_c(reply, "candidate"), "id"));
+	if (id == 0)
+		id = to_int(json_get_c(json_get_c(reply, "placement"), "candidate_id"));
+	arena_finish(&arena);
+	return id;
 }
 
 static void change_one(struct world *world, struct arena *arena)

@@ -26,14 +26,6 @@ static bool run(struct world *world, struct arena *arena, struct operation *oper
 	return ok;
 }
 
-static void must(struct world *world, bool ok, const char *what, const struct error *err)
-{
-	if (world->network.is_dead)
-		stop_here();
-	if (!ok)
-		broken("%s: %s", what, err->message);
-}
-
 /* Something that is to be kept in step. */
 static struct store_statement make_step(struct world *world, struct arena *arena)
 {

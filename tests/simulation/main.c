@@ -234,8 +234,10 @@ static int run(const struct options *options)
 
 /* --- arguments ------------------------------------------------------------------------------- */
 
-static const struct scenario *const scenarios[] = {&scenario_reads, &scenario_copies,
-						   &scenario_syncs, &scenario_webhooks};
+static const struct scenario *const scenarios[] = {
+	&scenario_reads,  &scenario_copies, &scenario_syncs,	 &scenario_deltas,
+	&scenario_sweeps, &scenario_hints,  &scenario_sleepers, &scenario_webhooks,
+	&scenario_endpoints};
 
 static const struct scenario *find_scenario(const char *name)
 {

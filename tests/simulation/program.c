@@ -63,7 +63,7 @@ bool program_start(struct world *world)
 		die("out of memory");
 	world->program = program;
 	arena_init(&program->arena, 64 * MIB);
-	program->loop = time_make_loop(&world->time, random);
+	program->loop = time_make_loop(&world->time, &program->hook, random);
 	if (!open_store(world, program) || !open_vault(world, program))
 		return false;
 	program->accounts = accounts_create(program->store, program->vault, clock, random);
@@ -91,6 +91,15 @@ bool program_start(struct world *world)
 		.random = random,
 		.page_records = world->page_records,
 	});
+	if (world->scenario->has_notices)
+		program->inbounds = inbounds_create(&(struct inbounds_options){
+			.store = program->store,
+			.vault = program->vault,
+			.connectors = &world->connectors,
+			.syncs = program->syncs,
+			.clock = clock,
+			.random = random,
+		});
 	open_webhooks(world, program);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "app/sandbox/sandbox.h"
 #include "ats/copy/copy.h"
 #include "ats/event/event.h"
+#include "ats/inbound/inbound.h"
 #include "ats/operation/operation.h"
 #include "ats/schema/schema.h"
 #include "ats/sync/sync.h"
@@ -41,14 +42,14 @@ int64_t between(struct random_seeded *seeded, int64_t least, int64_t most);
 /* Passes only when the loop has nothing else to do, and then jumps to what comes next. */
 struct simulated_time {
 	struct clock clock;
-	struct loop_hook hook;
 	struct loop *loop; /* the one that makes it pass */
 	int64_t now_ns;
 	uint64_t turns;
 };
 void time_init(struct simulated_time *time);
-/* The loop is made, and from now on makes time pass. */
-struct loop *time_make_loop(struct simulated_time *time, const struct random *random);
+/* The loop is made, and makes time pass once it is the one (time->loop). */
+struct loop *time_make_loop(struct simulated_time *time, struct loop_hook *hook,
+			    const struct random *random);
 
 /* --- the disk -------------------------------------------------------------------------------- */
 
@@ -97,6 +98,8 @@ void disk_crash(struct disk_twin *disk);
 
 /* --- the network ----------------------------------------------------------------------------- */
 
+struct world;
+
 /* Somebody that can be called. */
 struct peer {
 	struct str host;
@@ -104,6 +107,8 @@ struct peer {
 	void (*serve)(struct peer *peer, struct http_exchange *exchange);
 	void *context;
 	struct peer *next;
+	/* Hears what is asked before it is answered; NULL: nobody does. */
+	void (*listens)(struct world *world, const struct http_exchange *exchange);
 	bool answers_json; /* what stands there instead is no answer */
 	size_t under_way; /* calls to it */
 };
@@ -143,6 +148,8 @@ struct model;
 struct program {
 	struct arena arena;
 	struct loop *loop;
+	struct loop_hook hook;
+	struct loop_timer nap; /* when it falls asleep, where there are two */
 	struct store *store;
 	struct vault *vault;
 	struct accounts *accounts;
@@ -151,6 +158,7 @@ struct program {
 	struct event_bell *bell;
 	struct copies *copies;
 	struct syncs *syncs;
+	struct inbounds *inbounds; /* of scenarios that have notices */
 	struct webhooks *webhooks;
 	struct webhook_runner hooks[2];
 	struct sync_runner runners[2]; /* of scenarios that have them: as of two workers */
@@ -169,7 +177,6 @@ struct allowance {
 	int64_t filled_ns;
 };
 
-struct world;
 struct scenario {
 	const char *name;
 	int64_t storm_s; /* at most */
@@ -181,6 +188,11 @@ struct scenario {
 	void (*start)(struct world *world);
 	/* In a fiber, when all is calm; ends with the checks. */
 	void (*finish)(struct world *world);
+	/* Makes some changes at the ATS. NULL: those that ats_live() makes. */
+	void (*live)(struct world *world);
+	bool has_notices; /* the ATS tells of them by itself */
+	/* Seeds in a hundred of the everyday run; 0: all. */
+	uint64_t share;
 };
 
 struct world {
@@ -210,6 +222,10 @@ struct world {
 	bool is_killed;
 	uint64_t kills;
 	uint64_t kills_left;
+	int64_t kill_ms; /* so long a program lives at most, where it is to be killed */
+	bool has_two_programs; /* of which one sleeps */
+	struct program *sleeper;
+	bool is_asleep; /* the loop was left to put its program to sleep */
 	int64_t page_records; /* of sync runs */
 	bool has_short_delays; /* between attempts at a webhook */
 	uint64_t deliveries; /* attempts that were heard */
@@ -240,6 +256,14 @@ int ats_ask(struct world *world, struct arena *arena, enum http_method method, c
 int64_t to_int(struct json value);
 /* So many things happen at the ATS by themselves, as the sandbox has them. */
 void ats_step(struct world *world, size_t changes);
+/* One change by its API; the candidate that it is about, 0: another thing. */
+int64_t ats_change(struct world *world, enum http_method method, const char *path, struct str body);
+/* Any number of a collection: `which` is "ids", "created" or "deleted". */
+struct json ats_ids(struct world *world, struct arena *arena, const char *collection,
+		    const char *which);
+bool ats_has(struct world *world, const char *collection, struct str id);
+/* Which list is told wrongly, as others move: it passes over a record, each but once. */
+void ats_pass_over(struct world *world, uint64_t one_in);
 /* Makes so many changes at the ATS. */
 void ats_live(struct world *world, size_t changes);
 
@@ -256,9 +280,33 @@ void check_events(struct world *world);
  * is told by itself, where the copy may have it from there; else undefined. */
 void check_copy(struct world *world, const char *resource, struct json live, struct json whole);
 
+/* --- sync jobs ------------------------------------------------------------------------------- */
+
+/* What cannot fail but by a death. */
+void must(struct world *world, bool ok, const char *what, const struct error *err);
+void jobs_start_runners(struct world *world);
+void jobs_make(struct world *world, const struct sync_job *wanted, const char *resource);
+struct sync_job *jobs_read(struct world *world, struct arena *arena, size_t *count);
+/* The job of a resource; it is there. */
+struct sync_job *jobs_find(struct world *world, struct arena *arena, const char *resource);
+/* A run that begins now, to its end. Of runs that began before nothing is asked. */
+void jobs_run(struct world *world, const char *resource, unsigned wishes);
+/* The latest runs, newest first. */
+struct sync_run *jobs_runs(struct world *world, struct arena *arena, const struct sync_job *job,
+			   size_t *count);
+/* A fiber: whenever a record is told to be deleted, it is so at the ATS. */
+void jobs_watch_deletions(void *world);
+/* A full run tells what the ATS has; the events tell the same. */
+void jobs_check(struct world *world, const char *resource);
+
 extern const struct scenario scenario_reads;
 extern const struct scenario scenario_copies;
 extern const struct scenario scenario_syncs;
 extern const struct scenario scenario_webhooks;
+extern const struct scenario scenario_deltas;
+extern const struct scenario scenario_sweeps;
+extern const struct scenario scenario_sleepers;
+extern const struct scenario scenario_hints;
+extern const struct scenario scenario_endpoints;
 
 #endif

@@ -4,15 +4,7 @@
 #include "simulation.h"
 
 static const char *const resources[] = {"candidates", "applications", "jobs", "tags"};
-enum { RESOURCES = sizeof resources / sizeof resources[0], RUNS_MAX = 100 };
-
-static void must(struct world *world, bool ok, const char *what, const struct error *err)
-{
-	if (world->network.is_dead)
-		stop_here();
-	if (!ok)
-		broken("%s: %s %s", what, err->field, err->message);
-}
+enum { RESOURCES = sizeof resources / sizeof resources[0] };
 
 static void draw_job(struct world *world, struct sync_job *job)
 {
@@ -29,42 +21,15 @@ static void draw_job(struct world *world, struct sync_job *job)
 /* In the first program that lives long enough. */
 static void make_jobs(struct world *world)
 {
-	struct sync_job wanted, jobs[RESOURCES];
-	struct arena arena;
-	struct error err;
+	struct sync_job wanted;
 
 	for (size_t i = 0; i < RESOURCES; i++) {
-		struct str resource = str_from_c(resources[i]);
-
 		draw_job(world, &wanted);
-		arena_init(&arena, 8 * MIB);
-		bool ok = sync_job_create(world->program->syncs, &arena, &world->account, &wanted,
-					  &resource, 1, jobs, &err);
-		must(world, ok || err.code == ERROR_CONFLICT, "sync_job_create", &err);
-		arena_finish(&arena);
+		jobs_make(world, &wanted, resources[i]);
 	}
 }
 
 /* --- who looks after them -------------------------------------------------------------------- */
-
-static struct sync_job *read_jobs(struct world *world, struct arena *arena, size_t *count)
-{
-	struct sync_query query = {.environment_id = world->environment.id, .limit = 100};
-	struct sync_job *jobs;
-	struct error err;
-
-	must(world, sync_job_list(world->program->syncs, arena, &query, &jobs, count, &err),
-	     "sync_job_list", &err);
-	return jobs;
-}
-
-static struct json candidate_ids(struct world *world, struct arena *arena, const char *which)
-{
-	struct json truth;
-
-	ats_ask(world, arena, HTTP_GET, "/sandbox/truth?collection=candidates", STR(""), &truth);
-	return json_get_c(truth, which);
-}
 
 static void hint(struct world *world, struct arena *arena, struct json ids)
 {
@@ -86,7 +51,7 @@ static void hint(struct world *world, struct arena *arena, struct json ids)
 
 static void hint_at_one(struct world *world, struct arena *arena)
 {
-	struct json ids = candidate_ids(world, arena, chance(&world->chance, 4) ? "deleted" : "ids");
+	struct json ids = ats_ids(world, arena, "candidates", chance(&world->chance, 4) ? "deleted" : "ids");
 	struct json *one = arena_array(arena, 1, sizeof *one);
 
 	if (ids.count == 0)
@@ -100,7 +65,7 @@ static void do_something(struct world *world, struct arena *arena)
 	struct syncs *syncs = world->program->syncs;
 	struct error err;
 	size_t count;
-	struct sync_job *jobs = read_jobs(world, arena, &count);
+	struct sync_job *jobs = jobs_read(world, arena, &count);
 
 	if (count == 0)
 		return;
@@ -163,76 +128,18 @@ static void begin(struct world *world)
 
 static void start(struct world *world)
 {
-	struct program *program = world->program;
-
-	for (size_t i = 0; i < 2; i++) {
-		program->runners[i] = (struct sync_runner){.syncs = program->syncs,
-							   .services = &program->services,
-							   .loop = program->loop};
-		sync_runner_start(&program->runners[i]);
-	}
-	loop_spawn(program->loop, look_after, world);
+	jobs_start_runners(world);
+	loop_spawn(world->program->loop, look_after, world);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static bool is_done(struct world *world, const struct sync_job *job, bool is_full,
-		    int64_t since_ms)
-{
-	struct sync_run *list;
-	struct arena arena;
-	struct error err;
-	size_t count;
-	bool found = false;
-
-	arena_init(&arena, 16 * MIB);
-	must(world,
-	     sync_run_list(world->program->syncs, &arena, job, 0, RUNS_MAX, &list, &count, &err),
-	     "sync_run_list", &err);
-	for (size_t i = 0; i < count && !found; i++) {
-		found = (list[i].is_full || !is_full) && list[i].started_ms >= since_ms && list[i].ended_ms > 0;
-		if (found && !str_equal_c(list[i].status, "completed"))
-			broken("a run of %.*s is %.*s when all is calm: %.*s",
-			       STR_ARGS(job->resource), STR_ARGS(list[i].status),
-			       STR_ARGS(list[i].error));
-	}
-	arena_finish(&arena);
-	return found;
-}
-
-/* Of runs that began in the storm nothing is asked. */
-static void run_one(struct world *world, const struct sync_job *job, unsigned wishes)
-{
-	int64_t since_ms = clock_unix_ms(&world->time.clock);
-	bool is_full = wishes & SYNC_WISH_FULL;
-	struct error err;
-
-	must(world, sync_job_wish(world->program->syncs, job, wishes, &err), "sync_job_wish", &err);
-	for (int s = 0; !is_done(world, job, is_full, since_ms); s++) {
-		if (s > 7200)
-			broken("no run of %.*s ends within two hours", STR_ARGS(job->resource));
-		loop_sleep_ms(1000);
-	}
-}
-
 /* One after the other, as some look at the records of others. */
 static void run_all(struct world *world)
 {
-	struct arena arena;
-	size_t count;
-
-	arena_init(&arena, 16 * MIB);
-	struct sync_job *jobs = read_jobs(world, &arena, &count);
-	if (count != RESOURCES)
-		broken("there are %zu jobs", count);
-	for (size_t k = 0; k < RESOURCES; k++) {
-		size_t i = 0;
-
-		while (!str_equal_c(jobs[i].resource, resources[k]))
-			i++;
-		run_one(world, &jobs[i], SYNC_WISH_RUN | SYNC_WISH_FULL | SYNC_WISH_DELETIONS);
-	}
-	arena_finish(&arena);
+	for (size_t k = 0; k < RESOURCES; k++)
+		jobs_run(world, resources[k],
+			 SYNC_WISH_RUN | SYNC_WISH_FULL | SYNC_WISH_DELETIONS);
 }
 
 static void check_all(struct world *world, const char *only)
@@ -241,7 +148,7 @@ static void check_all(struct world *world, const char *only)
 	size_t count;
 
 	arena_init(&arena, 256 * MIB);
-	struct sync_job *jobs = read_jobs(world, &arena, &count);
+	struct sync_job *jobs = jobs_read(world, &arena, &count);
 	for (size_t i = 0; i < count; i++) {
 		const char *resource = arena_c(&arena, jobs[i].resource);
 
@@ -268,7 +175,7 @@ static void start_all(struct world *world)
 	size_t count;
 
 	arena_init(&arena, 16 * MIB);
-	struct sync_job *jobs = read_jobs(world, &arena, &count);
+	struct sync_job *jobs = jobs_read(world, &arena, &count);
 	for (size_t i = 0; i < count; i++)
 		if (jobs[i].state != SYNC_ACTIVE)
 			must(world,
@@ -284,14 +191,10 @@ static void find_new(struct world *world)
 	struct copy_record record;
 	struct arena arena;
 	struct error err;
-	size_t count, i = 0;
 
+	jobs_run(world, "candidates", SYNC_WISH_RUN);
 	arena_init(&arena, 64 * MIB);
-	struct sync_job *jobs = read_jobs(world, &arena, &count);
-	while (!str_equal_c(jobs[i].resource, "candidates"))
-		i++;
-	run_one(world, &jobs[i], SYNC_WISH_RUN);
-	struct json ids = candidate_ids(world, &arena, "ids");
+	struct json ids = ats_ids(world, &arena, "candidates", "ids");
 	for (uint32_t k = 0; k < ids.count; k++) {
 		struct str id = arena_format(&arena, "%lld", (long long)to_int(json_at(ids, k)));
 
@@ -309,8 +212,8 @@ static void follow_hints(struct world *world)
 
 	if (!*has_hinted) {
 		arena_init(&arena, 64 * MIB);
-		hint(world, &arena, candidate_ids(world, &arena, "ids"));
-		hint(world, &arena, candidate_ids(world, &arena, "deleted"));
+		hint(world, &arena, ats_ids(world, &arena, "candidates", "ids"));
+		hint(world, &arena, ats_ids(world, &arena, "candidates", "deleted"));
 		arena_finish(&arena);
 		*has_hinted = true;
 		if (chance(&world->chance, 2)) {

@@ -31,12 +31,12 @@ void time_init(struct simulated_time *time)
 {
 	*time = (struct simulated_time){
 		.clock = {read_monotonic, read_unix, time},
-		.hook = {.before_sleep = let_time_pass, .context = time},
 		.now_ns = SECOND_NS,
 	};
 }
 
-struct loop *time_make_loop(struct simulated_time *time, const struct random *random)
+struct loop *time_make_loop(struct simulated_time *time, struct loop_hook *hook,
+			    const struct random *random)
 {
 	struct error err;
 	struct loop *loop = loop_create(&time->clock, random, &err);
@@ -44,6 +44,7 @@ struct loop *time_make_loop(struct simulated_time *time, const struct random *ra
 	if (loop == NULL)
 		die("%s", err.message);
 	time->loop = loop;
-	loop_hook_add(loop, &time->hook);
+	*hook = (struct loop_hook){.before_sleep = let_time_pass, .context = time};
+	loop_hook_add(loop, hook);
 	return loop;
 }

@@ -69,8 +69,9 @@ void power_has_gone(void *context)
 static void forget_program(struct world *world)
 {
 	world->program = NULL;
+	world->sleeper = NULL;
 	world->kill = (struct loop_timer){0};
-	world->is_killed = false;
+	world->is_killed = world->is_asleep = false;
 }
 
 void world_prepare(struct world *world, const char *source, const struct scenario *scenario)
@@ -117,7 +118,7 @@ static void arm_kill(struct world *world)
 	}
 	world->kill = (struct loop_timer){.callback = kill_now, .context = world};
 	loop_timer_set(world->program->loop, &world->kill,
-		       world->time.now_ns + between(seeded, 1, 240000) * MS_NS);
+		       world->time.now_ns + between(seeded, 1, world->kill_ms) * MS_NS);
 }
 
 static void live(void *context)
@@ -130,7 +131,10 @@ static void live(void *context)
 			loop_sleep_ms((life->next_ns - world->time.now_ns) / MS_NS + 1);
 		if (world->is_calm || world->network.is_dead)
 			return;
-		ats_live(world, (size_t)between(&world->chance, 1, 3));
+		if (world->scenario->live != NULL)
+			world->scenario->live(world);
+		else
+			ats_live(world, (size_t)between(&world->chance, 1, 3));
 		life->next_ns += between(&world->chance, 0, 2 * life->gap_ms) * MS_NS;
 	}
 }
@@ -167,6 +171,52 @@ static void draw_weather(struct world *world)
 	weather->latency_ms = chance(seeded, 4) ? 800 : 40;
 }
 
+/* --- two programs ---------------------------------------------------------------------------- */
+
+enum { NAP_MS_MAX = 120000 };
+
+static void fall_asleep(struct loop_timer *timer)
+{
+	struct world *world = timer->context;
+
+	world->is_asleep = true;
+	loop_stop(world->program->loop);
+}
+
+static void set_alarm(struct world *world)
+{
+	int64_t at_ns = world->time.now_ns + between(&world->chance, 1, NAP_MS_MAX) * MS_NS;
+
+	/* Who is awake when the storm ends stays so. */
+	world->program->nap = (struct loop_timer){.callback = fall_asleep, .context = world};
+	if (at_ns < world->storm_ends_ns)
+		loop_timer_set(world->program->loop, &world->program->nap, at_ns);
+}
+
+static void wake(struct world *world, struct program *program)
+{
+	world->program = program;
+	world->time.loop = program->loop;
+}
+
+static bool run_program(struct world *world);
+
+/* The other one goes on where it was, as if no time had passed; at first it begins. */
+static bool change_programs(struct world *world)
+{
+	struct program *other = world->sleeper;
+
+	world->is_asleep = false;
+	world->sleeper = world->program;
+	trace("%lld falls asleep", (long long)world->time.now_ns);
+	if (other == NULL)
+		return run_program(world);
+	wake(world, other);
+	set_alarm(world);
+	loop_run(world->program->loop);
+	return world->is_done;
+}
+
 static bool run_program(struct world *world)
 {
 	/* A new program knows nothing of what the one before has called. */
@@ -179,6 +229,8 @@ static bool run_program(struct world *world)
 	loop_spawn(world->program->loop, live, world);
 	loop_spawn(world->program->loop, calm_down, world);
 	world->scenario->start(world);
+	if (world->has_two_programs)
+		set_alarm(world);
 	loop_run(world->program->loop);
 	return world->is_done;
 }
@@ -192,13 +244,19 @@ void world_run(struct world *world, uint64_t seed)
 	world->disk.seeded.state = random_seeded_next(&world->chance);
 	draw_weather(world);
 	world->kills_left = (uint64_t)between(&world->chance, 0, 8);
+	world->kill_ms = 240000;
 	world->life.gap_ms = between(&world->chance, 2000, 60000);
 	world->life.next_ns = world->time.now_ns;
 	world->storm_ends_ns =
 		world->time.now_ns +
 		between(&world->chance, 30, world->scenario->storm_s) * SECOND_NS;
 	world->scenario->begin(world);
-	while (!run_program(world)) {
+	bool is_over = run_program(world);
+	while (!is_over) {
+		if (world->is_asleep && !world->is_killed) {
+			is_over = change_programs(world);
+			continue;
+		}
 		trace("%lld killed at step %llu", (long long)world->time.now_ns,
 		      (unsigned long long)world->disk.steps);
 		if (!world->is_killed)
@@ -209,5 +267,6 @@ void world_run(struct world *world, uint64_t seed)
 		disk_crash(&world->disk);
 		world->network.is_dead = false;
 		world->time.now_ns += between(&world->chance, 0, 30000) * MS_NS;
+		is_over = run_program(world);
 	}
 }

@@ -1,0 +1,2 @@
+#include "simulation.h"
+const struct scenario scenario_hints = {.name = "hints"};
