@@ -66,26 +66,47 @@ static struct json without(struct arena *arena, struct json list, size_t at)
 	return json_builder_array(&out);
 }
 
-/* Takes one out of a page that is followed by another, or follows one. */
-static void pass_over(struct world *world, struct http_exchange *exchange)
+/* Asks for one more than the caller does; 0: not of this list. */
+static int64_t ask_for_more(struct world *world, struct http_exchange *exchange)
+{
+	struct http_field *fields = arena_array(exchange->arena, exchange->query_count + 1,
+						sizeof *fields);
+	int64_t limit = 0;
+
+	if (passed.one_in == 0 || world->is_calm || exchange->method != HTTP_GET ||
+	    !str_ends_with(exchange->path, STR("/candidates")) ||
+	    !chance(&world->chance, passed.one_in) || passed.count == PASSED_MAX)
+		return 0;
+	for (size_t i = 0; i < exchange->query_count; i++) {
+		fields[i] = exchange->query[i];
+		if (!str_equal_c(fields[i].name, "limit") || !str_to_int64(fields[i].value, &limit))
+			continue;
+		fields[i].value = arena_format(exchange->arena, "%lld", (long long)limit + 1);
+	}
+	exchange->query = fields;
+	return limit;
+}
+
+/* Takes one out of a page that another follows, which is as full as it would be. */
+static void pass_over(struct world *world, struct http_exchange *exchange, int64_t limit)
 {
 	struct json reply, list;
 	struct json_builder out;
 	struct error err;
 
-	if (passed.one_in == 0 || world->is_calm || exchange->method != HTTP_GET ||
-	    !str_ends_with(exchange->path, STR("/candidates")) ||
-	    !chance(&world->chance, passed.one_in) || passed.count == PASSED_MAX ||
-	    !json_parse(exchange->arena, exchange->reply, &json_limits_default, &reply, &err))
+	if (!json_parse(exchange->arena, exchange->reply, &json_limits_default, &reply, &err))
 		return;
 	list = json_get_c(reply, "candidates");
-	if (list.count < 3)
+	if (list.count == 0)
 		return;
-	size_t at = (size_t)between(&world->chance, 1, list.count - 2);
+	size_t at = (size_t)between(&world->chance, 0, list.count - 1);
 	int64_t id = to_int(json_get_c(json_at(list, at), "id"));
-	if (was_passed(id))
+	if ((int64_t)list.count <= limit || was_passed(id))
+		at = list.count - 1;
+	else
+		passed.ids[passed.count++] = id;
+	if ((int64_t)list.count <= limit)
 		return;
-	passed.ids[passed.count++] = id;
 	trace("%lld passes over %lld", (long long)world->time.now_ns, (long long)id);
 	json_builder_init(&out, exchange->arena);
 	for (uint32_t i = 0; i < reply.count; i++) {
@@ -104,8 +125,10 @@ static void serve(struct peer *peer, struct http_exchange *exchange)
 	check_allowance(peer->context);
 	if (peer->listens != NULL)
 		peer->listens(peer->context, exchange);
+	int64_t limit = ask_for_more(peer->context, exchange);
 	answer(peer->context, exchange);
-	pass_over(peer->context, exchange);
+	if (limit > 0)
+		pass_over(peer->context, exchange, limit);
 }
 
 void ats_init(struct world *world, const char *source)
