@@ -224,6 +224,7 @@ struct world {
 	uint64_t kills_left;
 	int64_t kill_ms; /* so long a program lives at most, where it is to be killed */
 	bool has_two_programs; /* of which one sleeps */
+	int64_t nap_ms; /* so long one is awake, at most */
 	struct program *sleeper;
 	bool is_asleep; /* the loop was left to put its program to sleep */
 	int64_t page_records; /* of sync runs */

@@ -61,9 +61,11 @@ static void watch(void *context)
 static void begin(struct world *world)
 {
 	world->has_two_programs = true;
+	world->nap_ms = between(&world->chance, 1000, 15000);
+	world->network.weather.latency_ms = between(&world->chance, 20, 500);
 	world->page_records = between(&world->chance, 2, 6);
 	world->kills_left = chance(&world->chance, 2) ? 0 : (uint64_t)between(&world->chance, 1, 3);
-	world->life.gap_ms = between(&world->chance, 500, 10000);
+	world->life.gap_ms = between(&world->chance, 2000, 20000);
 }
 
 static void start(struct world *world)

@@ -173,8 +173,6 @@ static void draw_weather(struct world *world)
 
 /* --- two programs ---------------------------------------------------------------------------- */
 
-enum { NAP_MS_MAX = 120000 };
-
 static void fall_asleep(struct loop_timer *timer)
 {
 	struct world *world = timer->context;
@@ -185,7 +183,7 @@ static void fall_asleep(struct loop_timer *timer)
 
 static void set_alarm(struct world *world)
 {
-	int64_t at_ns = world->time.now_ns + between(&world->chance, 1, NAP_MS_MAX) * MS_NS;
+	int64_t at_ns = world->time.now_ns + between(&world->chance, 1, world->nap_ms) * MS_NS;
 
 	/* Who is awake when the storm ends stays so. */
 	world->program->nap = (struct loop_timer){.callback = fall_asleep, .context = world};
