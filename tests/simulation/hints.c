@@ -6,7 +6,7 @@
 
 #include "simulation.h"
 
-enum { NOTICES_MAX = 4000, AT_ONCE_MAX = 8, SETTLE_MS = 300000 };
+enum { NOTICES_MAX = 4000, LOOK_MS = 1000, TRAVEL_MS = 40, SETTLE_MS = 300000 };
 
 struct notice {
 	int64_t number; /* its id; the same when it is sent again */
@@ -21,7 +21,6 @@ static const struct str secret = STR_INIT("a secret of the ATS, and ours");
 static struct {
 	struct notice list[NOTICES_MAX];
 	size_t count, first; /* all before `first` are over */
-	size_t under_way;
 	int64_t untold[NOTICES_MAX]; /* candidates whose notice was lost */
 	size_t untold_count;
 	uint64_t lost, repeated; /* one in so many */
@@ -29,24 +28,6 @@ static struct {
 } post;
 
 /* --- the ATS tells --------------------------------------------------------------------------- */
-
-static void tell(struct world *world, int64_t candidate)
-{
-	if (chance(&world->chance, post.lost)) {
-		post.untold[post.untold_count++] = candidate;
-		return;
-	}
-	if (post.count == NOTICES_MAX)
-		die("too many notices");
-	int64_t delay_ms = between(&world->chance, 0, post.delay_ms);
-	post.list[post.count] = (struct notice){
-		.number = (int64_t)post.count + 1,
-		.candidate = candidate,
-		.due_ns = world->time.now_ns + delay_ms * MS_NS,
-		.is_sent_again = chance(&world->chance, post.repeated),
-	};
-	post.count++;
-}
 
 static struct str make_body(struct arena *arena, const struct notice *notice)
 {
@@ -70,7 +51,7 @@ static struct str sign(struct arena *arena, struct str body)
 
 static void travel(struct world *world)
 {
-	loop_sleep_ms(between(&world->chance, 0, 2 * world->network.weather.latency_ms));
+	loop_sleep_ms(between(&world->chance, 0, TRAVEL_MS));
 	if (world->network.is_dead)
 		stop_here();
 }
@@ -105,38 +86,55 @@ static void deliver(void *context)
 {
 	struct world *world = &the_world;
 	struct notice *notice = context;
-	bool is_heard = send(world, notice);
 
+	loop_sleep_ms((notice->due_ns - world->time.now_ns) / MS_NS);
+	if (world->network.is_dead)
+		return;
+	bool is_heard = send(world, notice);
 	notice->is_over = is_heard && !notice->is_sent_again;
 	notice->is_sent_again = notice->is_sent_again && !is_heard;
 	notice->due_ns = world->time.now_ns + between(&world->chance, 100, 5000) * MS_NS;
 	notice->is_under_way = false;
-	post.under_way--;
 }
 
-static void deliver_due(struct world *world)
+static void set_off(struct world *world, struct notice *notice)
 {
-	while (post.first < post.count && post.list[post.first].is_over)
-		post.first++;
-	for (size_t i = post.first; i < post.count && post.under_way < AT_ONCE_MAX; i++) {
-		struct notice *notice = &post.list[i];
-
-		if (notice->is_over || notice->is_under_way ||
-		    notice->due_ns > world->time.now_ns)
-			continue;
-		notice->is_under_way = true;
-		post.under_way++;
-		loop_spawn(world->program->loop, deliver, notice);
-	}
+	notice->is_under_way = true;
+	loop_spawn(world->program->loop, deliver, notice);
 }
 
+static void tell(struct world *world, int64_t candidate)
+{
+	if (chance(&world->chance, post.lost)) {
+		post.untold[post.untold_count++] = candidate;
+		return;
+	}
+	if (post.count == NOTICES_MAX)
+		die("too many notices");
+	int64_t delay_ms = between(&world->chance, 0, post.delay_ms);
+	post.list[post.count] = (struct notice){
+		.number = (int64_t)post.count + 1,
+		.candidate = candidate,
+		.due_ns = world->time.now_ns + delay_ms * MS_NS,
+		.is_sent_again = chance(&world->chance, post.repeated),
+	};
+	set_off(world, &post.list[post.count++]);
+}
+
+/* What is to be sent again, and what was under way to a program that is dead. */
 static void carry_post(void *context)
 {
 	struct world *world = context;
 
 	while (!world->network.is_dead) {
-		deliver_due(world);
-		loop_sleep_ms(world->is_calm && post.first == post.count ? 10000 : 200);
+		while (post.first < post.count && post.list[post.first].is_over)
+			post.first++;
+		if (world->is_calm && post.first == post.count)
+			return;
+		for (size_t i = post.first; i < post.count; i++)
+			if (!post.list[i].is_over && !post.list[i].is_under_way)
+				set_off(world, &post.list[i]);
+		loop_sleep_ms(LOOK_MS);
 	}
 }
 
@@ -236,10 +234,10 @@ static void begin(struct world *world)
 {
 	post.lost = chance(&world->chance, 3) ? 10 : 0;
 	post.repeated = chance(&world->chance, 2) ? 5 : 0;
-	post.delay_ms = chance(&world->chance, 2) ? 300 : 8000;
+	post.delay_ms = chance(&world->chance, 2) ? 50 : 8000;
 	world->page_records = between(&world->chance, 4, 20);
-	world->life.gap_ms = between(&world->chance, 500, 8000);
-	world->network.weather.latency_ms = between(&world->chance, 20, 800);
+	world->life.gap_ms = between(&world->chance, 2000, 12000);
+	world->network.weather.latency_ms = between(&world->chance, 20, 1500);
 	world->kill_ms = 60000;
 }
 
@@ -261,7 +259,6 @@ static void start(struct world *world)
 {
 	for (size_t i = post.first; i < post.count; i++)
 		post.list[i].is_under_way = false;
-	post.under_way = 0;
 	jobs_start_runners(world);
 	loop_spawn(world->program->loop, make_jobs, world);
 	loop_spawn(world->program->loop, carry_post, world);
