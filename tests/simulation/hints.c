@@ -129,8 +129,6 @@ static void carry_post(void *context)
 	while (!world->network.is_dead) {
 		while (post.first < post.count && post.list[post.first].is_over)
 			post.first++;
-		if (world->is_calm && post.first == post.count)
-			return;
 		for (size_t i = post.first; i < post.count; i++)
 			if (!post.list[i].is_over && !post.list[i].is_under_way)
 				set_off(world, &post.list[i]);
