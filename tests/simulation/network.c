@@ -223,6 +223,8 @@ static bool twin_send(struct http_client *client, struct arena *arena,
 			       : exchange_with(network, arena, peer, request, target, response, err);
 	if (peer != NULL)
 		peer->under_way--;
+	if (ok && peer->answered != NULL)
+		peer->answered(peer, response);
 	response->duration_ns = network->time->now_ns - start_ns;
 	trace("%lld answer %d %d %zu", (long long)network->time->now_ns, (int)response->outcome,
 	      response->status, response->body.len);

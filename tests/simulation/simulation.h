@@ -109,6 +109,8 @@ struct peer {
 	struct peer *next;
 	/* Hears what is asked before it is answered; NULL: nobody does. */
 	void (*listens)(struct world *world, const struct http_exchange *exchange);
+	/* Its answer has come to who asked; NULL: nobody wants to know. */
+	void (*answered)(struct peer *peer, const struct http_response *response);
 	bool answers_json; /* what stands there instead is no answer */
 	size_t under_way; /* calls to it */
 };
