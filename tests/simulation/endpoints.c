@@ -210,12 +210,15 @@ static void answered(struct peer *peer, const struct http_response *response)
 		endpoint->ends_ns = now_ns;
 	if (!str_to_int64(after, &seconds))
 		return;
+	/* A program does not know what the one before it was asked. */
+	if (endpoint->quiet_kills != the_world.kills)
+		endpoint->quiet_until_ns = 0;
+	endpoint->quiet_kills = the_world.kills;
 	/* What was on its way is not called back. */
 	if (endpoint->quiet_until_ns < now_ns)
 		endpoint->quiet_from_ns = now_ns + 2 * SECOND_NS;
 	if (endpoint->quiet_until_ns < now_ns + seconds * SECOND_NS)
 		endpoint->quiet_until_ns = now_ns + seconds * SECOND_NS - 5 * MS_NS;
-	endpoint->quiet_kills = the_world.kills;
 }
 
 /* --- their owner ----------------------------------------------------------------------------- */
