@@ -39,7 +39,7 @@ mcp: all
 
 # Seeds of a world that is made up: make simulation SEEDS=10000
 simulation: all
-	tests/simulation/run --seeds $(or $(SEEDS),100)
+	tests/simulation/run $(if $(SEEDS),--seeds $(SEEDS))
 
 # Signatures of webhooks, held against the npm packages standardwebhooks and svix (needs npm).
 webhook: all

@@ -242,4 +242,10 @@ static void finish(struct world *world)
 }
 
 const struct scenario scenario_copies = {
-	.name = "copies", .storm_s = 400, .begin = begin, .start = start, .finish = finish};
+	.name = "copies",
+	.storm_s = 400,
+	.share = 50,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+};

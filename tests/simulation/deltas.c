@@ -131,9 +131,12 @@ static void finish(struct world *world)
 	jobs_check(world, "candidates");
 }
 
-const struct scenario scenario_deltas = {.name = "deltas",
-					 .storm_s = 400,
-					 .begin = begin,
-					 .start = start,
-					 .finish = finish,
-					 .live = live};
+const struct scenario scenario_deltas = {
+	.name = "deltas",
+	.storm_s = 400,
+	.share = 50,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+	.live = live,
+};

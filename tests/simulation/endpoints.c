@@ -582,10 +582,13 @@ static void finish(struct world *world)
 	world->events = (uint64_t)until;
 }
 
-const struct scenario scenario_endpoints = {.name = "endpoints",
-					    .storm_s = 31,
-					    .prepare = prepare,
-					    .begin = begin,
-					    .start = start,
-					    .finish = finish,
-					    .live = live};
+const struct scenario scenario_endpoints = {
+	.name = "endpoints",
+	.storm_s = 31,
+	.share = 30,
+	.prepare = prepare,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+	.live = live,
+};

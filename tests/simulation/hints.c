@@ -284,11 +284,14 @@ static void finish(struct world *world)
 	jobs_check(world, "applications");
 }
 
-const struct scenario scenario_hints = {.name = "hints",
-					.storm_s = 300,
-					.prepare = prepare,
-					.begin = begin,
-					.start = start,
-					.finish = finish,
-					.live = live,
-					.has_notices = true};
+const struct scenario scenario_hints = {
+	.name = "hints",
+	.storm_s = 300,
+	.share = 40,
+	.prepare = prepare,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+	.live = live,
+	.has_notices = true,
+};

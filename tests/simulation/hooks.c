@@ -322,9 +322,12 @@ static void finish(struct world *world)
 	check_filters(world);
 }
 
-const struct scenario scenario_webhooks = {.name = "webhooks",
-					   .storm_s = 400,
-					   .prepare = prepare,
-					   .begin = begin,
-					   .start = start,
-					   .finish = finish};
+const struct scenario scenario_webhooks = {
+	.name = "webhooks",
+	.storm_s = 400,
+	.share = 40,
+	.prepare = prepare,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+};

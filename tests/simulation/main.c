@@ -1,4 +1,5 @@
-/* simulate [--scenarios] [--scenario NAME] [--seed N | --seeds N [--from N]] [--jobs N] [--trace] [--source DIR]
+/* simulate [--scenarios] [--scenario NAME] [--seed N | --seeds N [--everyday] [--from N]] [--jobs N]
+ *          [--trace] [--source DIR]
  *
  * What all seeds have in common is made once; then each runs in a child of its own, which is a
  * copy of that: the same memory at the same places, whatever the other seeds did. */
@@ -135,6 +136,7 @@ struct options {
 	uint64_t from, count;
 	size_t jobs;
 	bool is_one;
+	bool is_everyday;
 };
 
 struct sums {
@@ -274,6 +276,10 @@ static void read_arguments(char **arguments, struct options *options)
 		}
 		if (strcmp(name, "--scenarios") == 0)
 			list_scenarios();
+		if (strcmp(name, "--everyday") == 0) {
+			options->is_everyday = true;
+			continue;
+		}
 		const char *value = *arguments == NULL ? NULL : *arguments++;
 		if (strcmp(name, "--scenario") == 0 && value != NULL) {
 			options->scenario = find_scenario(value);
@@ -293,6 +299,8 @@ static void read_arguments(char **arguments, struct options *options)
 			die("what is %s?", name);
 		}
 	}
+	if (options->is_everyday)
+		options->count = options->count * options->scenario->share / 100;
 	if (options->jobs < 1 || options->jobs > JOBS_MAX || options->count < 1)
 		die("1 to %d jobs, at least one seed", (int)JOBS_MAX);
 }

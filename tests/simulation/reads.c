@@ -186,4 +186,10 @@ static void finish(struct world *world)
 }
 
 const struct scenario scenario_reads = {
-	.name = "reads", .storm_s = 1200, .begin = begin, .start = start, .finish = finish};
+	.name = "reads",
+	.storm_s = 1200,
+	.share = 50,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+};

@@ -193,8 +193,7 @@ struct scenario {
 	/* Makes some changes at the ATS. NULL: those that ats_live() makes. */
 	void (*live)(struct world *world);
 	bool has_notices; /* the ATS tells of them by itself */
-	/* Seeds in a hundred of the everyday run; 0: all. */
-	uint64_t share;
+	uint64_t share; /* seeds of an everyday run, of a hundred */
 };
 
 struct world {

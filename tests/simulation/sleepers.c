@@ -87,4 +87,10 @@ static void finish(struct world *world)
 }
 
 const struct scenario scenario_sleepers = {
-	.name = "sleepers", .storm_s = 300, .begin = begin, .start = start, .finish = finish};
+	.name = "sleepers",
+	.storm_s = 300,
+	.share = 40,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+};

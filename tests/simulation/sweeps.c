@@ -79,4 +79,10 @@ static void finish(struct world *world)
 }
 
 const struct scenario scenario_sweeps = {
-	.name = "sweeps", .storm_s = 300, .begin = begin, .start = start, .finish = finish};
+	.name = "sweeps",
+	.storm_s = 300,
+	.share = 40,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+};

@@ -244,4 +244,10 @@ static void finish(struct world *world)
 }
 
 const struct scenario scenario_syncs = {
-	.name = "syncs", .storm_s = 400, .begin = begin, .start = start, .finish = finish};
+	.name = "syncs",
+	.storm_s = 400,
+	.share = 30,
+	.begin = begin,
+	.start = start,
+	.finish = finish,
+};
