@@ -65,13 +65,35 @@ bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t 
 
 /* --- records --------------------------------------------------------------------------------- */
 
-struct str copy_body(struct arena *arena, struct json record)
+void copy_hasher_init(struct copy_hasher *hasher, struct arena *arena,
+		      const struct model_resource *resource, const struct copy_place *place,
+		      const bool *is_rough)
+{
+	*hasher = (struct copy_hasher){
+		.arena = arena, .resource = resource, .is_rough = is_rough};
+	crypto_generichash(hasher->key, sizeof hasher->key,
+			   (const unsigned char *)place->account_id.data, place->account_id.len,
+			   NULL, 0);
+	hasher->volatiles =
+		arena_array(arena, resource->field_count + 1, sizeof(struct model_field *));
+	for (size_t i = 0; i < resource->field_count; i++)
+		if (resource->fields[i].is_volatile)
+			hasher->volatiles[hasher->volatile_count++] = &resource->fields[i];
+	buffer_init(&hasher->body, arena, SIZE_MAX);
+}
+
+static struct json keep(struct json record)
 {
 	/* It is the last member. */
 	if (record.count > 0 &&
 	    str_equal(json_name(&record.members[record.count - 1]), STR("remote_data")))
 		record = json_object(record.members, record.count - 1);
-	return json_text(arena, record);
+	return record;
+}
+
+struct str copy_body(struct arena *arena, struct json record)
+{
+	return json_text(arena, keep(record));
 }
 
 /* Without what changes by itself. */
@@ -85,14 +107,12 @@ static struct json settle(const struct model_field *field, struct json value)
 }
 
 /* Most records have nothing that does: their text is hashed as it is. */
-static bool has_volatile(const struct model_resource *resource, struct json record)
+static bool has_volatile(const struct copy_hasher *hasher, struct json record)
 {
-	for (size_t i = 0; i < resource->field_count; i++) {
-		const struct model_field *field = &resource->fields[i];
-
-		if (!field->is_volatile)
-			continue;
+	for (size_t i = 0; i < hasher->volatile_count; i++) {
+		const struct model_field *field = hasher->volatiles[i];
 		struct json value = json_get_hashed(record, field->name, field->hash);
+
 		if (json_is(value, JSON_STRING) && str_find_byte(json_str(value), '?') >= 0)
 			return true;
 	}
@@ -115,47 +135,55 @@ static struct json settle_all(struct arena *arena, const struct model_resource *
 	return json_builder_object(&out);
 }
 
-struct str copy_hash(struct arena *arena, const struct model_resource *resource,
-		     struct json record, struct str body)
+static struct str hash_text(const struct copy_hasher *hasher, struct str text)
 {
-	unsigned char *hash = arena_alloc(arena, COPY_HASH_BYTES);
+	unsigned char *hash = arena_alloc(hasher->arena, COPY_HASH_BYTES);
 
-	if (has_volatile(resource, record))
-		body = json_text(arena, settle_all(arena, resource, record));
-	crypto_generichash(hash, COPY_HASH_BYTES, (const unsigned char *)body.data, body.len, NULL,
-			   0);
+	crypto_shorthash_siphashx24(hash, (const unsigned char *)text.data, text.len, hasher->key);
 	return str_make((const char *)hash, COPY_HASH_BYTES);
 }
 
-/* Of a few fields alone. */
-static struct json pick(struct arena *arena, const struct model_resource *resource,
-			const bool *is_picked, struct json record)
+struct str copy_hash(struct copy_hasher *hasher, struct json record)
+{
+	struct arena *arena = hasher->arena;
+
+	/* In the same place for each: most are not looked at again. */
+	hasher->body.len = 0;
+	json_print(&hasher->body, keep(record));
+	if (has_volatile(hasher, record))
+		return hash_text(hasher,
+				 json_text(arena, settle_all(arena, hasher->resource, record)));
+	return hash_text(hasher, buffer_str(&hasher->body));
+}
+
+/* Of rough fields alone. */
+static struct json pick_rough(const struct copy_hasher *hasher, struct json record)
 {
 	struct json_builder out;
 
-	json_builder_init(&out, arena);
-	for (size_t i = 0; i < resource->field_count; i++) {
-		const struct model_field *field = &resource->fields[i];
+	json_builder_init(&out, hasher->arena);
+	for (size_t i = 0; i < hasher->resource->field_count; i++) {
+		const struct model_field *field = &hasher->resource->fields[i];
 
-		if (is_picked[i])
+		if (hasher->is_rough[i])
 			json_builder_set(&out, field->name,
-					 json_get_hashed(record, field->name, field->hash));
+					 settle(field, json_get_hashed(record, field->name,
+								       field->hash)));
 	}
 	return json_builder_object(&out);
 }
 
-struct str copy_list_hash(struct arena *arena, const struct model_resource *resource,
-			  const bool *is_rough, struct json record, struct str hash)
+struct str copy_list_hash(struct copy_hasher *hasher, struct json record, struct str hash)
 {
 	char *bytes;
 
-	if (is_rough == NULL)
+	if (hasher->is_rough == NULL)
 		return hash;
-	struct json rough = pick(arena, resource, is_rough, record);
-	struct str of_rough = copy_hash(arena, resource, rough, json_text(arena, rough));
-	bytes = arena_alloc(arena, COPY_HASH_BYTES + COPY_ROUGH_BYTES);
+	struct str rough =
+		hash_text(hasher, json_text(hasher->arena, pick_rough(hasher, record)));
+	bytes = arena_alloc(hasher->arena, COPY_HASH_BYTES + COPY_ROUGH_BYTES);
 	memcpy(bytes, hash.data, COPY_HASH_BYTES);
-	memcpy(bytes + COPY_HASH_BYTES, of_rough.data, COPY_ROUGH_BYTES);
+	memcpy(bytes + COPY_HASH_BYTES, rough.data, COPY_ROUGH_BYTES);
 	return str_make(bytes, COPY_HASH_BYTES + COPY_ROUGH_BYTES);
 }
 

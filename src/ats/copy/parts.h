@@ -63,15 +63,27 @@ bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
 bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
 		      size_t count, struct json *bodies, struct error *err) MUST_CHECK;
 
-/* Of the record whose copy_body() is `body`, without what changes by itself. */
-struct str copy_hash(struct arena *arena, const struct model_resource *resource,
-		     struct json record, struct str body);
+/* By which records are known again. Not against those who would make two that look the same: what
+ * they could hide is a change of their own. */
+struct copy_hasher {
+	struct arena *arena;
+	const struct model_resource *resource;
+	const bool *is_rough; /* as of a copy_write */
+	unsigned char key[COPY_HASH_BYTES];
+	const struct model_field **volatiles;
+	size_t volatile_count;
+	struct buffer body; /* of the record that was hashed last */
+};
+void copy_hasher_init(struct copy_hasher *hasher, struct arena *arena,
+		      const struct model_resource *resource, const struct copy_place *place,
+		      const bool *is_rough);
+/* Without what changes by itself. */
+struct str copy_hash(struct copy_hasher *hasher, struct json record);
 /* Without remote_data, as it is kept. */
 struct str copy_body(struct arena *arena, struct json record);
 /* By which what a list tells of a record is known again: the record's hash, and behind it that of
  * its rough fields, where there are such. */
-struct str copy_list_hash(struct arena *arena, const struct model_resource *resource,
-			  const bool *is_rough, struct json record, struct str hash);
+struct str copy_list_hash(struct copy_hasher *hasher, struct json record, struct str hash);
 /* Does a list tell the rough fields as one did before? Of what is not known it is taken to. */
 bool copy_is_as_rough(struct str list_hash, struct str before);
 /* What a partial record tells over what was known. `is_kept`, unless NULL: these fields stay. */

@@ -13,7 +13,7 @@ enum fate {
 /* A record, as given or as it is to be in the copy. */
 struct form {
 	struct json record;
-	struct str body;
+	struct str body; /* once it is to be written */
 	struct str hash;
 	bool is_partial;
 };
@@ -22,6 +22,7 @@ struct entry {
 	struct str id;
 	struct form given;
 	struct form now;
+	struct json listed;
 	struct str list_hash; /* data NULL: as it was */
 	struct copy_known known;
 	enum fate fate;
@@ -35,6 +36,7 @@ struct put {
 	struct arena *arena;
 	const struct copy_write *write;
 	const struct model_resource *resource;
+	struct copy_hasher hasher;
 	bool is_partial;
 	struct entry *entries; /* one of each id */
 	size_t count;
@@ -84,29 +86,21 @@ static bool is_wanted(const struct put *put, struct json record, struct str id)
 	       !copies->is_erased(copies->erased_context, &put->write->place, record);
 }
 
-static struct str hash_listed(struct arena *arena, const struct model_resource *resource,
-			      const bool *is_rough, struct json listed)
+static struct str hash_listed(struct copy_hasher *hasher, struct json listed)
 {
-	struct str hash = copy_hash(arena, resource, listed, copy_body(arena, listed));
-
-	return copy_list_hash(arena, resource, is_rough, listed, hash);
+	return copy_list_hash(hasher, listed, copy_hash(hasher, listed));
 }
 
-static void take_record(struct put *put, struct entry *entry, struct json record,
-			const struct json *listed)
+/* Its body stands in the hasher afterwards. */
+static void hash_given(struct put *put, struct entry *entry)
 {
-	struct form form = {.record = record,
-			    .body = copy_body(put->arena, record),
-			    .is_partial = put->is_partial};
+	struct form *given = &entry->given;
 
-	form.hash = copy_hash(put->arena, put->resource, record, form.body);
-	*entry = (struct entry){.id = json_get_str(record, "id"), .given = form};
+	if (!put->is_partial && json_is(entry->listed, JSON_OBJECT))
+		entry->list_hash = hash_listed(&put->hasher, entry->listed);
+	given->hash = copy_hash(&put->hasher, given->record);
 	if (put->is_partial)
-		entry->list_hash = copy_list_hash(put->arena, put->resource, put->write->is_rough,
-						  record, form.hash);
-	else if (listed != NULL)
-		entry->list_hash = hash_listed(put->arena, put->resource, put->write->is_rough,
-					       *listed);
+		entry->list_hash = copy_list_hash(&put->hasher, given->record, given->hash);
 }
 
 static void take_records(struct put *put, const struct json *records, size_t count)
@@ -123,8 +117,11 @@ static void take_records(struct put *put, const struct json *records, size_t cou
 		if (!is_wanted(put, records[i], id))
 			continue;
 		put->entry_of[i] = table_take(&table, put, id);
-		take_record(put, &put->entries[put->entry_of[i]], records[i],
-			    listed == NULL ? NULL : &listed[i]);
+		put->entries[put->entry_of[i]] = (struct entry){
+			.id = id,
+			.given = {.record = records[i], .is_partial = put->is_partial},
+			.listed = listed == NULL ? json_undefined() : listed[i],
+		};
 	}
 }
 
@@ -171,8 +168,8 @@ static void compare(struct put *put, struct entry *entry)
 
 		now->record = copy_merge(arena, put->resource, entry->before, now->record,
 					 is_kept ? is_rough : NULL);
-		now->body = copy_body(arena, now->record);
-		now->hash = copy_hash(arena, put->resource, now->record, now->body);
+		now->hash = copy_hash(&put->hasher, now->record);
+		now->body = arena_str(arena, buffer_str(&put->hasher.body));
 	}
 	entry->differences = copy_compare(arena, put->resource, entry->before, now->record,
 					  entry->known.is_partial,
@@ -372,6 +369,23 @@ static bool has_moved(const struct copy_known *then, const struct copy_known *no
 	       !str_equal(then->hash, now->hash);
 }
 
+/* Only what is to be written needs its body; most are as they were. */
+static void decide(struct put *put, struct entry *entry)
+{
+	bool is_first = entry->given.hash.data == NULL;
+
+	if (is_first)
+		hash_given(put, entry);
+	entry->now = entry->given;
+	entry->fate = judge(put, entry);
+	/* Of a partial one it is made when it is joined to what was known. */
+	if (entry->fate == FATE_CREATED ||
+	    (entry->fate == FATE_UPDATED && !entry->given.is_partial))
+		entry->now.body =
+			is_first ? arena_str(put->arena, buffer_str(&put->hasher.body))
+				 : copy_body(put->arena, entry->given.record);
+}
+
 /* What is known now. *moved: somebody has written since the look before. */
 static bool look(struct put *put, struct copy_row *row, bool *moved, struct error *err)
 {
@@ -388,8 +402,7 @@ static bool look(struct put *put, struct copy_row *row, bool *moved, struct erro
 
 		*moved |= has_moved(&entry->known, &known[i]);
 		entry->known = known[i];
-		entry->now = entry->given;
-		entry->fate = judge(put, entry);
+		decide(put, entry);
 	}
 	return find_before(put, err);
 }
@@ -454,6 +467,7 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 				       STR_ARGS(write->place.resource));
 	if (numbers == NULL)
 		numbers = arena_array(arena, count + 1, sizeof *numbers);
+	copy_hasher_init(&put.hasher, arena, put.resource, &write->place, write->is_rough);
 	take_records(&put, records, count);
 	return arena_check(arena, err) && try_all(&put, numbers, counts, err);
 }
@@ -467,15 +481,17 @@ bool copy_find_changed(struct copies *copies, struct arena *arena, const struct 
 	const struct model_resource *resource = model_find(copies->model, place->resource);
 	struct str *ids = arena_array(arena, count + 1, sizeof *ids);
 	struct copy_known *known = arena_array(arena, count + 1, sizeof *known);
+	struct copy_hasher hasher;
 	struct copy_row row;
 
+	copy_hasher_init(&hasher, arena, resource, place, is_rough);
 	for (size_t i = 0; i < count; i++)
 		ids[i] = json_get_str(listed[i], "id");
 	if (!copy_find_row(copies, arena, place, &row, err) ||
 	    !copy_find_known(copies, arena, row.number, ids, count, known, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		struct str hash = hash_listed(arena, resource, is_rough, listed[i]);
+		struct str hash = hash_listed(&hasher, listed[i]);
 
 		if (numbers != NULL)
 			numbers[i] = copy_own_number(known[i].number);
