@@ -1,5 +1,6 @@
 """Sync jobs: the local copy becomes what the ATS has, and events tell how."""
 import json
+import sqlite3
 import time
 
 from harness import Case, Client, create_key
@@ -230,6 +231,20 @@ class Sync(SyncCase):
         whole = {identifier: self.fetch("candidates", identifier, remote_data="false")[2] for identifier in self.live()}
         self.same(self.copy(), whole)
         self.assertEqual(self.run_now(job, full=True)["last_run"]["calls"], 1)
+
+    def test_details_are_fetched_again_in_time(self):
+        self.start("--candidates", "40")
+        job = self.job(expand=True, details_interval_s=86400)
+        self.ended(job, 1)
+        self.serve.stop()
+        with sqlite3.connect(self.data / "tenon.db") as store:
+            store.execute("UPDATE copy SET swept_ms = swept_ms - 86400000")
+        self.serve = self.server(self.box)
+        self.connect()
+        run = self.run_now(job, full=True)["last_run"]
+        self.assertEqual((run["calls"], run["counts"]["unchanged"]), (41, 40))
+        self.assertEqual(self.run_now(job, full=True)["last_run"]["calls"], 1)
+        self.assertEqual(self.events(), [])
 
     def test_reading_whole_what_was_listed_is_no_change(self):
         self.start("--candidates", "40")

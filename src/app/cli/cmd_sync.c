@@ -11,6 +11,7 @@ static const struct cli_option options[] = {
 	{"full-interval", "SECONDS", false, "from one full run to the next (default: 21600)"},
 	{"mode", "MODE", false, "auto, full or incremental (default: auto)"},
 	{"expand", "BOOLEAN", false, "true: fetch whole what a list tells in part only"},
+	{"details-interval", "SECONDS", false, "with expand: whole again after it (default: 604800)"},
 	{"initial-events", "BOOLEAN", false, "true: events of the first load, too"},
 	{"window", "FROM-TO", false, "only at this time of day, as 22:00-06:00; always: at any"},
 	{"time-zone", "ZONE", false, "of the window: UTC, or an offset as +02:00"},
@@ -66,6 +67,7 @@ static bool put_wanted(struct cli *cli, struct json_builder *body, struct error 
 	return admin_put_int(cli, body, "interval", "interval_s", 10, 2592000, err) &&
 	       admin_put_int(cli, body, "full-interval", "full_interval_s", 10, 2592000, err) &&
 	       admin_put_flag(cli, body, "expand", "expand", err) &&
+	       admin_put_int(cli, body, "details-interval", "details_interval_s", 10, 2592000, err) &&
 	       admin_put_flag(cli, body, "initial-events", "initial_events", err) &&
 	       put_share(cli, body, err) && put_window(cli, body, err);
 }

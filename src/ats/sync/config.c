@@ -8,6 +8,7 @@ void sync_job_init(struct sync_job *job)
 	*job = (struct sync_job){
 		.interval_ms = SYNC_INTERVAL_SECONDS * 1000,
 		.full_interval_ms = SYNC_FULL_SECONDS * 1000,
+		.details_ms = (int64_t)SYNC_DETAILS_SECONDS * 1000,
 		.mode = SYNC_AUTO,
 		.share_percent = 50,
 		.drop_percent = 30,
@@ -201,6 +202,7 @@ bool sync_job_read(struct json body, struct sync_job *job, struct error *err)
 	       read_seconds(body, "full_interval_s", &job->full_interval_ms, err) &&
 	       read_mode(body, &job->mode, err) &&
 	       setting_read_flag(body, "expand", &job->is_expanded, err) &&
+	       read_seconds(body, "details_interval_s", &job->details_ms, err) &&
 	       setting_read_flag(body, "initial_events", &job->tells_first, err) &&
 	       read_window(body, &job->window, err) &&
 	       read_rate_share(body, &job->share_percent, err) && read_drift(body, job, err);
@@ -223,6 +225,7 @@ struct json sync_job_config(struct arena *arena, const struct sync_job *job)
 	json_builder_set(&out, STR("full_interval_s"), json_int(job->full_interval_ms / 1000));
 	json_builder_set(&out, STR("mode"), json_string_c(modes[job->mode]));
 	json_builder_set(&out, STR("expand"), json_bool(job->is_expanded));
+	json_builder_set(&out, STR("details_interval_s"), json_int(job->details_ms / 1000));
 	json_builder_set(&out, STR("initial_events"), json_bool(job->tells_first));
 	json_builder_set(&out, STR("window"), show_window(arena, &job->window));
 	json_builder_set(&out, STR("rate_share"), json_number((double)job->share_percent / 100));

@@ -37,6 +37,7 @@ static enum flight_end look_at_job(struct sync_flight *flight)
 		flight->job.window = job.window;
 		flight->job.interval_ms = job.interval_ms;
 		flight->job.full_interval_ms = job.full_interval_ms;
+		flight->job.details_ms = job.details_ms;
 	}
 	arena_finish(&arena);
 	return end;
@@ -288,23 +289,32 @@ static enum flight_end fetch_details(struct details *details)
 	return details->end;
 }
 
+/* What a list does not tell of may change without it: on full runs some are fetched again. */
+static bool is_old(const struct sync_flight *flight, int64_t number)
+{
+	return flight->run.is_full && flight->before.swept_ms > 0 &&
+	       sync_is_turn(number, flight->job.details_ms, flight->before.swept_ms,
+			    flight->run.started_ms);
+}
+
 /* Those that the list tells otherwise than the last time are fetched whole. */
 static enum flight_end put_expanded(struct page *page)
 {
 	struct sync_flight *flight = page->flight;
 	struct json items = page->result.items;
 	bool *is_changed = arena_zero(&page->arena, items.count + 1);
+	int64_t *numbers = arena_array(&page->arena, items.count + 1, sizeof *numbers);
 	struct json *same = arena_array(&page->arena, items.count + 1, sizeof *same);
 	struct json *listed = arena_array(&page->arena, items.count + 1, sizeof *listed);
 	struct details details = {.page = page, .items = listed};
 	size_t same_count = 0, whole_count = 0;
 
 	if (!copy_find_changed(flight->syncs->options.copies, &page->arena, &flight->place,
-			       page->result.is_rough, items.items, items.count, is_changed, NULL,
+			       page->result.is_rough, items.items, items.count, is_changed, numbers,
 			       &flight->err))
 		return FLIGHT_FAILED;
 	for (size_t i = 0; i < items.count; i++)
-		if (is_changed[i])
+		if (is_changed[i] || is_old(flight, numbers[i]))
 			listed[details.count++] = items.items[i];
 		else
 			same[same_count++] = items.items[i];

@@ -57,6 +57,7 @@ enum {
 	SYNC_INTERVAL_SECONDS_MAX = 30 * 86400,
 	SYNC_INTERVAL_SECONDS = 300,
 	SYNC_FULL_SECONDS = 6 * 3600,
+	SYNC_DETAILS_SECONDS = 604800,
 	SYNC_RUNS_KEPT = 100, /* of each job */
 	SYNC_JOBS_MAX = 100,  /* of an account: one for each resource */
 };
@@ -79,6 +80,7 @@ struct sync_job {
 	int64_t full_interval_ms;
 	enum sync_mode mode;
 	bool is_expanded; /* records of a partial list are fetched whole */
+	int64_t details_ms; /* and again after so long, whatever lists tell */
 	bool tells_first; /* events of the first load, too */
 	struct sync_window window;
 	int64_t share_percent; /* of the account's rate limit, while others call, too */
@@ -99,7 +101,7 @@ struct sync_job {
 
 void sync_job_init(struct sync_job *job);
 /* Reads what a body says over what *job has: members that are not there stay. ERROR_INVALID names
- * the member. Members: interval_s, full_interval_s, mode, expand, window, rate_share,
+ * the member. Members: interval_s, full_interval_s, mode, expand, details_interval_s, window, rate_share,
  * initial_events, drift. */
 bool sync_job_read(struct json body, struct sync_job *job, struct error *err) MUST_CHECK;
 

@@ -9,14 +9,14 @@ enum { RESOURCES_MAX = 50 };
 
 static const char allowed_members[] =
 	"integrated_account_id, resource, resources, interval_s, full_interval_s, mode, expand, "
-	"initial_events, window, rate_share, drift";
+	"details_interval_s, initial_events, window, rate_share, drift";
 
 static bool check_members(struct json body, bool is_new, struct error *err)
 {
 	static const char *const known[] = {
-		"interval_s", "full_interval_s", "mode",	  "expand",	"initial_events",
-		"window",     "rate_share",	 "drift",	  "integrated_account_id",
-		"resource",   "resources"};
+		"interval_s", "full_interval_s", "mode",  "expand", "details_interval_s",
+		"initial_events", "window", "rate_share", "drift",  "integrated_account_id",
+		"resource", "resources"};
 	const size_t count = sizeof known / sizeof *known;
 
 	return admin_check_members(body, known, is_new ? count : count - 3,
