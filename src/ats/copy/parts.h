@@ -145,6 +145,9 @@ void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change)
 bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,
 		       struct error *err) MUST_CHECK;
 
+/* Of what a record is about a candidate, which the rows have beside it. */
+#define COPY_CANDIDATE_PATH "candidate.id"
+
 /* --- text.c ---------------------------------------------------------------------------------- */
 
 /* What the words become for the index; data NULL: there is nothing to be searched for in them. */

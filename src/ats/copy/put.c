@@ -212,6 +212,14 @@ static bool find_before(struct put *put, struct error *err)
 
 /* --- what is written ------------------------------------------------------------------------- */
 
+/* Whom it is about: an index finds it by that. */
+static struct store_value find_candidate(struct json record)
+{
+	struct json id = json_get_path(record, STR(COPY_CANDIDATE_PATH));
+
+	return store_text(json_is(id, JSON_STRING) ? json_str(id) : STR(""));
+}
+
 /* A re-created record has its number already. */
 static void write_created(struct copy_batch *batch, struct entry *entry)
 {
@@ -228,13 +236,14 @@ static void write_created(struct copy_batch *batch, struct entry *entry)
 		store_blob(entry->now.hash),
 		store_blob(entry->list_hash),
 		store_text(entry->now.body),
+		find_candidate(entry->now.record),
 	};
 
 	copy_batch_add(batch,
 		       "INSERT INTO record (number, copy, id, version, read_ms, is_partial,"
 		       " created_ms, updated_ms, changed_ms, missing_ms, deleted_ms, hash,"
-		       " list_hash, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, ?10,"
-		       " ?11, ?12)",
+		       " list_hash, body, candidate) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+		       " ?9, 0, 0, ?10, ?11, ?12, ?13)",
 		       values, sizeof values / sizeof *values);
 }
 
@@ -270,13 +279,15 @@ static void write_updated(struct copy_batch *batch, struct entry *entry)
 		store_blob(entry->now.hash),
 		store_blob(list_hash_now(entry)),
 		store_text(entry->now.body),
+		find_candidate(entry->now.record),
 	};
 
 	put_known(values, &entry->known);
 	copy_batch_add(batch,
 		       "UPDATE record SET version = version + ?6, read_ms = ?7, is_partial = ?8,"
 		       " created_ms = ?9, updated_ms = ?10, changed_ms = ?11, missing_ms = 0,"
-		       " deleted_ms = 0, hash = ?12, list_hash = ?13, body = ?14" AS_KNOWN,
+		       " deleted_ms = 0, hash = ?12, list_hash = ?13, body = ?14,"
+		       " candidate = ?15" AS_KNOWN,
 		       values, sizeof values / sizeof *values);
 }
 

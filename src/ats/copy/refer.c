@@ -3,6 +3,19 @@
 
 enum { LIMIT_MAX = 1000 };
 
+/* Whom records are about is in an index; what else they tell is looked for in each. */
+static const char *find_sql(struct str path)
+{
+	if (str_equal(path, STR(COPY_CANDIDATE_PATH)))
+		return "SELECT number, id, missing_ms FROM record INDEXED BY record_candidate"
+		       " WHERE copy = ?1 >> 32 AND candidate = ?4 AND candidate <> ''"
+		       " AND number > ?1 AND number < ?2 AND deleted_ms = 0 AND read_ms < ?5"
+		       " ORDER BY number LIMIT ?6";
+	return "SELECT number, id, missing_ms FROM record WHERE number > ?1 AND number < ?2"
+	       " AND deleted_ms = 0 AND read_ms < ?5"
+	       " AND json_extract(body, ?3) = ?4 ORDER BY number LIMIT ?6";
+}
+
 bool copy_find_by(struct copies *copies, struct arena *arena, const struct copy_place *place,
 		  struct str path, struct str value, int64_t after, int64_t read_ms, size_t limit,
 		  struct copy_missing **list, size_t *count, struct error *err)
@@ -24,11 +37,7 @@ bool copy_find_by(struct copies *copies, struct arena *arena, const struct copy_
 		store_int(read_ms),
 		store_int((int64_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX)),
 	};
-	if (!store_query(copies->store, arena,
-			 "SELECT number, id, missing_ms FROM record WHERE number > ?1"
-			 " AND number < ?2 AND deleted_ms = 0 AND read_ms < ?5"
-			 " AND json_extract(body, ?3) = ?4 ORDER BY number LIMIT ?6",
-			 values, 6, &rows, err))
+	if (!store_query(copies->store, arena, find_sql(path), values, 6, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);
 	*count = rows.count;

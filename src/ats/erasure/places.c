@@ -125,7 +125,7 @@ static void blank_record(struct batch *batch, const struct record_row *row)
 	if (!row->is_alive && str_equal(body, row->body))
 		return;
 	write_more(batch,
-		   "UPDATE record SET body = ?2, hash = x'', list_hash = x'', missing_ms = 0,"
+		   "UPDATE record SET body = ?2, candidate = '', hash = x'', list_hash = x'', missing_ms = 0,"
 		   " changed_ms = ?3, version = version + (deleted_ms = 0),"
 		   " deleted_ms = iif(deleted_ms = 0, ?3, deleted_ms) WHERE number = ?1"
 		   " AND version = ?4",

@@ -566,6 +566,49 @@ static void a_sweep_finds_what_it_did_not_see(void **state)
 	end(fixture);
 }
 
+static const char *about(struct fixture *fixture, const char *path, const char *value,
+			 int64_t after, int64_t read_ms)
+{
+	struct test *test = fixture->test;
+	struct copy_missing *list;
+	struct buffer out;
+	size_t count;
+
+	assert_true(copy_find_by(fixture->copies, &test->arena, &fixture->write.place,
+				 str_from_c(path), str_from_c(value), after, read_ms, 10, &list,
+				 &count, &test->err));
+	buffer_init(&out, &test->arena, 4096);
+	for (size_t i = 0; i < count; i++)
+		buffer_append_format(&out, "%lld:%.*s ", (long long)list[i].number,
+				     STR_ARGS(list[i].id));
+	return arena_c(&test->arena, buffer_str(&out));
+}
+
+static void records_are_found_by_what_they_are_about(void **state)
+{
+	struct fixture *fixture = begin(state);
+	static const char page[] =
+		"[{\"id\": \"a\", \"candidate\": {\"id\": \"7\"}, \"job\": {\"id\": \"7\"}},"
+		" {\"id\": \"b\", \"candidate\": {\"id\": \"8\"}, \"job\": {\"id\": \"7\"}},"
+		" {\"id\": \"c\", \"candidate\": {\"id\": \"7\"}}, {\"id\": \"d\"}]";
+
+	fixture->write.place.resource = STR("applications");
+	assert_string_equal(about(fixture, "candidate.id", "7", 0, 5000), "");
+	put(fixture, 1000, page);
+	assert_string_equal(about(fixture, "candidate.id", "7", 0, 5000), "1:a 3:c ");
+	assert_string_equal(about(fixture, "candidate.id", "7", 1, 5000), "3:c ");
+	assert_string_equal(about(fixture, "candidate.id", "7", 0, 1000), "");
+	assert_string_equal(about(fixture, "candidate.id", "", 0, 5000), "");
+	assert_string_equal(about(fixture, "job.id", "7", 0, 5000), "1:a 2:b ");
+	/* It moves to another; what has gone is about nobody. */
+	put_partial(fixture, 2000, "[{\"id\": \"a\", \"candidate\": {\"id\": \"8\"}}]");
+	put_partial(fixture, 2000, "[{\"id\": \"b\", \"job\": {\"id\": \"9\"}}]");
+	remove_id(fixture, 3000, "c");
+	assert_string_equal(about(fixture, "candidate.id", "7", 0, 5000), "");
+	assert_string_equal(about(fixture, "candidate.id", "8", 0, 5000), "1:a 2:b ");
+	end(fixture);
+}
+
 static const char *walk(struct fixture *fixture, int64_t after, size_t limit, bool with_deleted)
 {
 	struct test *test = fixture->test;
@@ -664,6 +707,7 @@ int main(void)
 		TEST(of_two_of_one_id_the_last_counts),
 		TEST(a_partial_list_leaves_what_it_lacks),
 		TEST(a_list_is_known_again),
+		TEST(records_are_found_by_what_they_are_about),
 		TEST(what_is_known_for_the_first_time_is_no_change),
 		TEST(what_lists_tell_otherwise_is_no_change),
 		TEST(what_lists_tell_otherwise_may_change),
