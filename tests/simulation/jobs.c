@@ -109,11 +109,25 @@ void jobs_run(struct world *world, const char *resource, unsigned wishes)
 	arena_finish(&arena);
 }
 
+/* Whatever became of a run, it is over before the next one begins. */
+static void check_runs(struct world *world, struct arena *arena, const char *resource)
+{
+	size_t count;
+	const struct sync_run *runs =
+		jobs_runs(world, arena, jobs_find(world, arena, resource), &count);
+
+	for (size_t i = 1; i < count; i++)
+		if (runs[i].ended_ms == 0)
+			broken("run %lld of %s has never ended", (long long)runs[i].number,
+			       resource);
+}
+
 void jobs_check(struct world *world, const char *resource)
 {
 	struct arena arena;
 
 	arena_init(&arena, 256 * MIB);
+	check_runs(world, &arena, resource);
 	check_copy(world, resource, read_live(world, &arena, resource, false), json_undefined());
 	arena_finish(&arena);
 	check_events(world);

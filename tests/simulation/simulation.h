@@ -151,6 +151,7 @@ struct program {
 	struct arena arena;
 	struct loop *loop;
 	struct loop_hook hook;
+	struct loop_timer kill;
 	struct loop_timer nap; /* when it falls asleep, where there are two */
 	struct store *store;
 	struct vault *vault;
@@ -219,7 +220,6 @@ struct world {
 	int64_t storm_ends_ns;
 	bool is_calm; /* nothing changes, nothing fails, nobody is killed */
 	bool is_done;
-	struct loop_timer kill;
 	bool is_killed;
 	uint64_t kills;
 	uint64_t kills_left;

@@ -70,7 +70,6 @@ static void forget_program(struct world *world)
 {
 	world->program = NULL;
 	world->sleeper = NULL;
-	world->kill = (struct loop_timer){0};
 	world->is_killed = world->is_asleep = false;
 }
 
@@ -116,8 +115,8 @@ static void arm_kill(struct world *world)
 		world->disk.dies_at = world->disk.steps + (uint64_t)between(seeded, 1, 400);
 		return;
 	}
-	world->kill = (struct loop_timer){.callback = kill_now, .context = world};
-	loop_timer_set(world->program->loop, &world->kill,
+	world->program->kill = (struct loop_timer){.callback = kill_now, .context = world};
+	loop_timer_set(world->program->loop, &world->program->kill,
 		       world->time.now_ns + between(seeded, 1, world->kill_ms) * MS_NS);
 }
 
@@ -150,7 +149,7 @@ static void calm_down(void *context)
 	trace("%lld calm", (long long)world->time.now_ns);
 	world->is_calm = true;
 	world->disk.dies_at = 0;
-	loop_timer_clear(world->program->loop, &world->kill);
+	loop_timer_clear(world->program->loop, &world->program->kill);
 	world->network.weather = (struct weather){.latency_ms = 20};
 	world->scenario->finish(world);
 	world->is_done = true;

@@ -179,6 +179,9 @@ bool whereabouts_read(struct json value, struct whereabouts *at)
 	struct str cursor = json_get_str(value, "cursor");
 	int64_t phase;
 
+	/* It had not come to its first page. */
+	if (json_is(value, JSON_OBJECT) && value.count == 0)
+		return true;
 	if (!json_to_int64(json_get_c(value, "phase"), &phase) ||
 	    !json_to_int64(json_get_c(value, "parent"), &at->parent) ||
 	    !json_to_int64(json_get_c(value, "after"), &at->after) ||

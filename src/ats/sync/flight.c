@@ -226,9 +226,22 @@ static bool is_notable(const struct sync_flight *flight)
 	return flight->run.is_asked || flight->before.whole_ms == 0;
 }
 
+/* One that cannot be gone on with, as its row is not to be read: nobody writes to it any more. */
+static struct store_statement give_up_left(struct sync_flight *flight)
+{
+	const struct store_value values[] = {store_text(flight->job.id),
+					     store_int(flight->run.number),
+					     store_int(flight->run.started_ms)};
+
+	return store_keep(&flight->arena,
+			  "UPDATE sync_run SET status = 'stopped', ended_ms = ?3 WHERE job_id = ?1"
+			  " AND number < ?2 AND ended_ms = 0",
+			  values, 3, -1);
+}
+
 static bool claim(struct sync_flight *flight)
 {
-	struct store_statement statements[4];
+	struct store_statement statements[5];
 	size_t count = 0;
 
 	flight->run.fence = flight->job.fence + 1;
@@ -240,6 +253,7 @@ static bool claim(struct sync_flight *flight)
 
 		statements[count++] = store_keep(
 			&flight->arena, "DELETE FROM sync_seen WHERE job_id = ?1", &value, 1, -1);
+		statements[count++] = give_up_left(flight);
 	}
 	if (!flight->is_resumed && is_notable(flight))
 		statements[count++] = tell(flight, &flight->arena, STR("sync_job_run:started"));
