@@ -220,8 +220,8 @@ struct operation_result {
 	struct json item;	/* get; a write: the record, {"id"} of a delete; a dry run */
 	struct str next_cursor; /* empty: the end */
 	bool is_partial;
-	/* Per field of the resource: where records are partial, it is told otherwise than where they
-	 * are whole; NULL: none. */
+	/* Per field of the resource: where records are partial, it is told otherwise than where
+	 * they are whole; NULL: none. */
 	const bool *is_rough;
 	/* Proxy (but for a list and a dry run) and custom: the ATS's answer as it came, unless
 	 * the sink has it; status 0: none. */

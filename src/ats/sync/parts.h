@@ -85,8 +85,8 @@ bool sync_window_is_open(const struct sync_window *window, int64_t at_ms, int64_
 const struct model_filter *sync_find_since(const struct unified_resource *resource,
 					   bool *by_creation);
 
-/* Was it this record's turn in the time behind from_ms, up to to_ms? Each has one turn in a period, and
- * about as many have theirs at any time. */
+/* Was it this record's turn in the time behind from_ms, up to to_ms? Each has one turn in a period,
+ * and about as many have theirs at any time. */
 bool sync_is_turn(int64_t number, int64_t period_ms, int64_t from_ms, int64_t to_ms);
 
 struct seen;

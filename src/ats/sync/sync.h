@@ -101,7 +101,8 @@ struct sync_job {
 
 void sync_job_init(struct sync_job *job);
 /* Reads what a body says over what *job has: members that are not there stay. ERROR_INVALID names
- * the member. Members: interval_s, full_interval_s, mode, expand, details_interval_s, window, rate_share,
+ * the member. Members: interval_s, full_interval_s, mode, expand, details_interval_s, window,
+ * rate_share,
  * initial_events, drift. */
 bool sync_job_read(struct json body, struct sync_job *job, struct error *err) MUST_CHECK;
 
