@@ -183,14 +183,16 @@ static struct store_statement claim_run(struct sync_flight *flight)
 		store_int(run->fence),	    store_int(run->is_full),
 		store_int(run->is_asked),   store_int(run->allows_deletions),
 		store_int(run->started_ms), store_int(run->expected),
+		store_text(run->place),
 	};
 
+	/* From where it was read: who had it may have gone on since. */
 	if (flight->is_resumed)
 		return store_keep(
 			&flight->arena,
 			"UPDATE sync_run SET fence = ?5, status = 'running' WHERE job_id = ?1"
-			" AND number = ?2 AND id = ?3 AND ended_ms = 0",
-			values, 5, 1);
+			" AND number = ?2 AND id = ?3 AND ended_ms = 0 AND place = ?11",
+			values, 11, 1);
 	return store_keep(
 		&flight->arena,
 		"INSERT INTO sync_run (job_id, number, id, environment_id, fence, is_full,"
