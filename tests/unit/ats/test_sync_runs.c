@@ -1,0 +1,439 @@
+/* Sync jobs against a real store and a made-up ATS, in simulated time: first loads, runs that go on
+ * where they were left, the fence, deletions and their guard, drift, hints. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ats/sync/flight.h"
+#include "world.h"
+
+enum { INTERVAL_MS = 600 * 1000 };
+
+/* A server's part of the world: ended and begun anew, it is as after a restart. (Between the two its
+ * rows can still be asked for.) */
+struct stage {
+	struct world *world;
+	struct copies *copies;
+	struct syncs *syncs;
+	struct sync_runner runner;
+	struct sync_job job;
+	struct copy_place place;
+};
+static struct stage stage;
+
+static void begin_server(struct world *world)
+{
+	const struct sync_options options = {
+		.store = world->store,
+		.copies = stage.copies,
+		.accounts = world->accounts,
+		.connectors = &world->connectors,
+		.model = world->model,
+		.clock = &world->time.clock,
+		.random = &world->random,
+		.page_records = 10,
+	};
+
+	syncs_destroy(stage.syncs);
+	stage.syncs = syncs_create(&options);
+	stage.runner = (struct sync_runner){
+		.syncs = stage.syncs, .services = &world->services, .loop = world->loop};
+	sync_runner_start(&stage.runner);
+}
+
+static void end_server(void)
+{
+	if (!stage.runner.is_stopping)
+		sync_runner_stop(&stage.runner);
+	while (stage.runner.active > 0)
+		loop_sleep_ms(10);
+}
+
+static void begin(struct world *world, size_t count)
+{
+	stage = (struct stage){.world = world};
+	stage.copies = copies_create(world->store, world->model, &world->time.clock);
+	stage.place = (struct copy_place){world->account.environment_id, world->account.id,
+					  STR("details")};
+	kiln_fill(&world->kiln, (int)count);
+	begin_server(world);
+}
+
+static void end(void)
+{
+	end_server();
+	syncs_destroy(stage.syncs);
+	copies_destroy(stage.copies);
+}
+
+static void create_job(struct world *world)
+{
+	const struct str resource = STR("details");
+	struct sync_job wanted;
+
+	sync_job_init(&wanted);
+	wanted.interval_ms = INTERVAL_MS;
+	bool ok = sync_job_create(stage.syncs, &world->arena, &world->account, &wanted, &resource, 1,
+				  &stage.job, &world->err);
+	WORLD_CHECK(ok, world->err);
+}
+
+static struct sync_run last_run(struct world *world)
+{
+	struct sync_run *list;
+	size_t count;
+	bool ok = sync_run_list(stage.syncs, &world->arena, &stage.job, 0, 1, &list, &count,
+				&world->err);
+
+	WORLD_CHECK(ok, world->err);
+	return count == 0 ? (struct sync_run){.number = 0} : list[0];
+}
+
+/* The run that comes after `number` has ended. */
+static struct sync_run wait_for_run(struct world *world, int64_t number)
+{
+	struct sync_run run = last_run(world);
+
+	while (run.number <= number || run.ended_ms == 0) {
+		loop_sleep_ms(100);
+		run = last_run(world);
+	}
+	return run;
+}
+
+static struct sync_run run_again(struct world *world, unsigned wishes)
+{
+	int64_t number = last_run(world).number;
+	bool ok = sync_job_wish(stage.syncs, &stage.job, wishes, &world->err);
+
+	WORLD_CHECK(ok, world->err);
+	return wait_for_run(world, number);
+}
+
+static int64_t count_records(struct world *world)
+{
+	struct copy_state state;
+	bool ok = copy_read_state(stage.copies, &world->arena, &stage.place, &state, &world->err);
+
+	WORLD_CHECK(ok, world->err);
+	return state.record_count;
+}
+
+static int64_t ask_number(struct world *world, const char *sql)
+{
+	struct store_rows rows;
+	bool ok = store_query(world->store, &world->arena, sql, NULL, 0, &rows, &world->err);
+
+	WORLD_CHECK(ok, world->err);
+	return store_cell(&rows, 0, 0)->integer;
+}
+
+static void assert_status(struct sync_run run, const char *status)
+{
+	if (!str_equal_c(run.status, status))
+		fail_msg("%.*s: %.*s", STR_ARGS(run.status), STR_ARGS(run.error));
+}
+
+/* --- the first load --------------------------------------------------------------------------- */
+
+static void load(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	struct sync_run run = wait_for_run(world, 0);
+
+	assert_status(run, "completed");
+	assert_true(run.is_full);
+	assert_int_equal(run.records, 100);
+	assert_int_equal(run.counts.created, 100);
+	assert_int_equal(count_records(world), 100);
+	/* It tells of itself, and of no record. */
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM event WHERE type GLOB 'record:*'"), 0);
+	assert_int_equal(
+		ask_number(world, "SELECT count(*) FROM event WHERE type = 'sync_job_run:completed'"), 1);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM sync_seen"), 0);
+	bool ok = sync_job_show(stage.syncs, &world->arena, stage.job.environment_id, stage.job.id,
+				&stage.job, &world->err);
+	WORLD_CHECK(ok, world->err);
+	assert_true(stage.job.next_ms >= run.started_ms + INTERVAL_MS);
+	/* Nothing has changed: no record is written, and nobody is told. */
+	snprintf(world->kiln.pots[5].name, sizeof world->kiln.pots[5].name, "new");
+	run = run_again(world, SYNC_WISH_RUN);
+	assert_int_equal(run.counts.updated, 1);
+	assert_int_equal(run.counts.unchanged, 99);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM event WHERE type GLOB 'record:*'"), 1);
+	end();
+}
+
+static void refuse_jobs(struct world *world)
+{
+	const struct str unknown = STR("nothings"), twice[] = {STR("plains"), STR("plains")};
+	struct sync_job wanted, jobs[2];
+
+	begin(world, 1);
+	sync_job_init(&wanted);
+	assert_false(sync_job_create(stage.syncs, &world->arena, &world->account, &wanted, &unknown,
+				     1, jobs, &world->err));
+	assert_int_equal(world->err.code, ERROR_NOT_SUPPORTED);
+	assert_string_equal(world->err.field, "resource");
+	assert_false(sync_job_create(stage.syncs, &world->arena, &world->account, &wanted, twice, 2,
+				     jobs, &world->err));
+	assert_string_equal(world->err.field, "resources");
+	wanted.mode = SYNC_INCREMENTAL;
+	assert_false(sync_job_create(stage.syncs, &world->arena, &world->account, &wanted, twice, 1,
+				     jobs, &world->err));
+	assert_string_equal(world->err.field, "mode");
+	create_job(world);
+	sync_job_init(&wanted);
+	const struct str again = STR("details");
+	assert_false(sync_job_create(stage.syncs, &world->arena, &world->account, &wanted, &again, 1,
+				     jobs, &world->err));
+	assert_int_equal(world->err.code, ERROR_CONFLICT);
+	wait_for_run(world, 0);
+	end();
+}
+
+/* --- checkpoint and fence --------------------------------------------------------------------- */
+
+static void stop(void *context)
+{
+	sync_runner_stop(context);
+}
+
+static void stop_at_fifth(struct kiln *kiln)
+{
+	if (kiln->calls == 5)
+		loop_post(stage.world->loop, stop, &stage.runner);
+}
+
+static void go_on(struct world *world)
+{
+	begin(world, 100);
+	world->kiln.before_call = stop_at_fifth;
+	create_job(world);
+	while (!stage.runner.is_stopping)
+		loop_sleep_ms(10);
+	end_server();
+	struct sync_run left = last_run(world);
+	assert_int_equal(left.ended_ms, 0);
+	assert_true(left.records > 0 && left.records < 100);
+	assert_int_equal(count_records(world), left.records);
+	assert_true(ask_number(world, "SELECT count(*) FROM sync_seen") > 0);
+	world->kiln.before_call = NULL;
+	size_t calls = world->kiln.calls;
+	begin_server(world);
+	struct sync_run run = wait_for_run(world, 0);
+	assert_status(run, "completed");
+	/* The same run, and what was read before is not read again. */
+	assert_true(str_equal(run.id, left.id));
+	assert_int_equal(run.records, 100);
+	assert_int_equal(run.counts.created, 100);
+	assert_int_equal(run.counts.deleted, 0);
+	assert_true(run.fence > left.fence);
+	assert_true(world->kiln.calls - calls <= (size_t)(100 - left.records) / 10 * 2 + 2);
+	end();
+}
+
+static void take_away(struct kiln *kiln)
+{
+	const struct store_statement statement = {
+		.sql = "UPDATE sync_job SET owner = 'another', fence = fence + 1, next_ms = 1 << 60",
+		.changes_expected = 1};
+	const struct store_statement run = {.sql = "UPDATE sync_run SET fence = fence + 1",
+					    .changes_expected = 1};
+	const struct store_statement both[] = {statement, run};
+
+	if (kiln->calls != 5)
+		return;
+	WORLD_CHECK(store_write(stage.world->store, both, 2, &stage.world->err), stage.world->err);
+}
+
+static void fence(struct world *world)
+{
+	begin(world, 100);
+	world->kiln.before_call = take_away;
+	create_job(world);
+	while (ask_number(world, "SELECT count(*) FROM sync_job WHERE owner = 'another'") == 0 ||
+	       stage.runner.runs > 0)
+		loop_sleep_ms(10);
+	/* Nothing that it read after that is in the store. */
+	struct sync_run run = last_run(world);
+	assert_int_equal(run.ended_ms, 0);
+	assert_true(run.records < 100);
+	assert_int_equal(count_records(world), run.records);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM sync_job WHERE owner = 'another'"), 1);
+	end();
+}
+
+/* --- what is missing -------------------------------------------------------------------------- */
+
+static void remove_pots(struct world *world, size_t count)
+{
+	while (count-- > 0)
+		kiln_remove(&world->kiln, 3);
+}
+
+static void guard(struct world *world)
+{
+	begin(world, 600);
+	create_job(world);
+	wait_for_run(world, 0);
+	remove_pots(world, 61);
+	struct sync_run run = run_again(world, SYNC_WISH_FULL);
+	assert_status(run, "failed");
+	assert_true(str_find(run.error, STR("deletion_guard")) >= 0);
+	assert_true(str_find(run.error, STR("61 of 600")) >= 0);
+	assert_int_equal(run.counts.deleted, 0);
+	assert_int_equal(count_records(world), 600);
+	run = run_again(world, SYNC_WISH_FULL | SYNC_WISH_DELETIONS);
+	assert_status(run, "completed");
+	assert_int_equal(run.counts.deleted, 61);
+	assert_int_equal(count_records(world), 539);
+	end();
+}
+
+static void delete_few(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	wait_for_run(world, 0);
+	kiln_remove(&world->kiln, 50);
+	struct sync_run run = run_again(world, SYNC_WISH_FULL);
+	assert_status(run, "completed");
+	assert_int_equal(run.counts.deleted, 1);
+	assert_int_equal(
+		ask_number(world, "SELECT count(*) FROM event WHERE type = 'record:deleted'"), 1);
+	assert_int_equal(ask_number(world, "SELECT deleted_ms > 0 FROM record WHERE id = '50'"), 1);
+	/* It comes again with the same data: told as created, with the next version. */
+	kiln_add(&world->kiln, 50, 60 * 50, 2);
+	run = run_again(world, SYNC_WISH_FULL);
+	assert_int_equal(run.counts.created, 1);
+	assert_int_equal(ask_number(world, "SELECT max(version) FROM event WHERE record_id = '50'"), 2);
+	end();
+}
+
+/* --- drift ------------------------------------------------------------------------------------ */
+
+static void drift(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	wait_for_run(world, 0);
+	remove_pots(world, 30);
+	run_again(world, SYNC_WISH_FULL);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM event WHERE type = 'sync_job:drift'"),
+			 0);
+	remove_pots(world, 22);
+	assert_status(run_again(world, SYNC_WISH_FULL), "completed");
+	assert_int_equal(ask_number(world, "SELECT json_extract(payload, '$.records_before') FROM event"
+					   " WHERE type = 'sync_job:drift'"),
+			 70);
+	assert_int_equal(ask_number(world, "SELECT json_extract(payload, '$.has_dropped') FROM event"
+					   " WHERE type = 'sync_job:drift'"),
+			 1);
+	end();
+}
+
+/* --- hints ------------------------------------------------------------------------------------ */
+
+static size_t hint(struct world *world, const char *resource, const char *id)
+{
+	const struct sync_hint one = {.resource = str_from_c(resource), .id = str_from_c(id)};
+	size_t taken;
+	bool ok = sync_take_hints(stage.syncs, &world->arena, world->account.environment_id,
+				  world->account.id, &one, 1, NULL, 0, &taken, &world->err);
+
+	WORLD_CHECK(ok, world->err);
+	return taken;
+}
+
+static void wait_for_hints(struct world *world)
+{
+	while (ask_number(world, "SELECT count(*) FROM sync_hint") > 0)
+		loop_sleep_ms(10);
+}
+
+static void follow_hints(struct world *world)
+{
+	begin(world, 20);
+	create_job(world);
+	int64_t number = wait_for_run(world, 0).number;
+	size_t calls = world->kiln.calls;
+
+	snprintf(world->kiln.pots[4].name, sizeof world->kiln.pots[4].name, "new");
+	assert_int_equal(hint(world, "details", "16"), 1);
+	assert_int_equal(hint(world, "details", "16"), 1);
+	wait_for_hints(world);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM record WHERE body LIKE '%\"new\"%'"), 1);
+	kiln_remove(&world->kiln, 4);
+	hint(world, "details", "16");
+	wait_for_hints(world);
+	assert_int_equal(ask_number(world, "SELECT deleted_ms > 0 FROM record WHERE id = '16'"), 1);
+	/* A few calls, and no run. */
+	assert_in_range(world->kiln.calls - calls, 2, 6);
+	assert_int_equal(last_run(world).number, number);
+	/* Nobody keeps these. */
+	assert_int_equal(hint(world, "plains", "1"), 0);
+	end();
+}
+
+/* --- pausing and removing --------------------------------------------------------------------- */
+
+static void pause_and_remove(struct world *world)
+{
+	begin(world, 20);
+	create_job(world);
+	wait_for_run(world, 0);
+	bool ok = sync_job_set_state(stage.syncs, &stage.job, SYNC_PAUSED, &world->err);
+	WORLD_CHECK(ok, world->err);
+	loop_sleep_ms(2 * INTERVAL_MS);
+	assert_int_equal(last_run(world).number, 1);
+	ok = sync_job_set_state(stage.syncs, &stage.job, SYNC_ACTIVE, &world->err);
+	WORLD_CHECK(ok, world->err);
+	assert_status(wait_for_run(world, 1), "completed");
+	ok = sync_job_remove(stage.syncs, &world->arena, &stage.job, true, &world->err);
+	WORLD_CHECK(ok, world->err);
+	assert_int_equal(count_records(world), 0);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM sync_run"), 0);
+	assert_false(sync_job_wish(stage.syncs, &stage.job, SYNC_WISH_RUN, &world->err));
+	assert_int_equal(world->err.code, ERROR_NOT_FOUND);
+	end();
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+#define IN_WORLD(name, body)              \
+	static void name(void **state)    \
+	{                                 \
+		(void)state;              \
+		world_run(body);          \
+	}
+IN_WORLD(a_first_load_fills_the_copy_in_silence, load)
+IN_WORLD(jobs_that_cannot_be_are_refused, refuse_jobs)
+IN_WORLD(a_run_goes_on_where_it_was_left, go_on)
+IN_WORLD(who_has_lost_the_job_writes_no_more, fence)
+IN_WORLD(much_that_is_missing_is_not_believed, guard)
+IN_WORLD(what_is_gone_is_told_once, delete_few)
+IN_WORLD(a_count_that_drops_is_told, drift)
+IN_WORLD(hints_are_fetched_without_a_run, follow_hints)
+IN_WORLD(a_paused_job_waits, pause_and_remove)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_first_load_fills_the_copy_in_silence),
+		cmocka_unit_test(jobs_that_cannot_be_are_refused),
+		cmocka_unit_test(a_run_goes_on_where_it_was_left),
+		cmocka_unit_test(who_has_lost_the_job_writes_no_more),
+		cmocka_unit_test(much_that_is_missing_is_not_believed),
+		cmocka_unit_test(what_is_gone_is_told_once),
+		cmocka_unit_test(a_count_that_drops_is_told),
+		cmocka_unit_test(hints_are_fetched_without_a_run),
+		cmocka_unit_test(a_paused_job_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
