@@ -1,7 +1,8 @@
 /* The local copy: the records of integrated accounts as the unified API gives them, kept in the
  * store. Records, tombstones and the events that tell of them are written in one transaction, and
  * with them whatever the caller must keep in step (a cursor, a run's counts). A record that is read
- * again as it was writes nothing. This room owns the tables record and copy.
+ * again as it was writes nothing. This room owns the tables copy, record,
+ * record_text and record_text_due.
  *
  * What was read later wins: no record is replaced by one that was read from the ATS before it. */
 #ifndef ATS_COPY_COPY_H
@@ -77,7 +78,7 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 	      struct copy_counts *counts, struct error *err) MUST_CHECK;
 
 /* The ATS says that these are gone: tombstones, and record:deleted. Those not in the copy, and
- * those read later than write->read_ms, are left alone. */
+ * those read later than write->read_ms, are left alone. Errors as of copy_put(). */
 bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_write *write,
 		 const struct str *ids, size_t count, struct copy_counts *counts,
 		 struct error *err) MUST_CHECK;

@@ -66,7 +66,7 @@ bool erasure_list(struct erasures *erasures, struct arena *arena, struct str env
 /* ERROR_NOT_FOUND. */
 bool erasure_find(struct erasures *erasures, struct arena *arena, struct str environment_id,
 		  struct str id, struct erasure *out, struct error *err) MUST_CHECK;
-/* From now on the person may be copied again. */
+/* From now on the person may be copied again. ERROR_NOT_FOUND. */
 bool erasure_lift(struct erasures *erasures, struct str environment_id, struct str id,
 		  struct error *err) MUST_CHECK;
 

@@ -80,13 +80,13 @@ bool inbound_remove(struct inbounds *inbounds, const struct account *account,
 struct inbound_delivery {
 	struct str id; /* "ind_" and its digest in hex */
 	int64_t received_ms;
-	int64_t repeated;
+	int64_t repeated;     /* how often it came again */
 	struct str remote_id; /* empty: none */
 	struct str event;     /* empty: not told */
 	struct str body;
 	struct json hints;
 	int64_t hint_count;
-	int64_t taken;
+	int64_t taken;	  /* of the hints: those of resources that have a sync job */
 	struct str error; /* empty: none */
 };
 struct inbound_query {

@@ -17,9 +17,11 @@ enum { RETENTION_DAYS_MAX = 36500 };
  * nothing is said. */
 bool retention_show(struct store *store, struct arena *arena, struct str environment_id,
 		    struct json *out, struct error *err) MUST_CHECK;
-/* Members that are named take the place of what was there; null: nothing is said. ERROR_INVALID
- * names the member. `changes` may be undefined. */
+/* Whether retention_change() would take them; `changes` may be undefined. ERROR_INVALID names the
+ * member. */
 bool retention_check(struct json changes, struct error *err) MUST_CHECK;
+/* Members that are named take the place of what was there; null: nothing is said. Errors as of
+ * retention_check(). */
 bool retention_change(struct store *store, struct arena *arena, struct str environment_id,
 		      struct json changes, struct error *err) MUST_CHECK;
 

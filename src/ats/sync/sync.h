@@ -87,14 +87,14 @@ struct sync_job {
 	int64_t drop_percent; /* fewer records by so many percent: told; 0: never */
 	int64_t field_percent; /* fields lost from so many percent of the records: told; 0: never */
 	/* How it stands. */
-	int64_t next_ms;
-	int64_t full_ms;
-	int64_t mark_ms;
-	int64_t since_ms;
-	unsigned wishes;
-	int64_t failures;
-	int64_t run_number;
-	int64_t fence;
+	int64_t next_ms;    /* when the next run is due */
+	int64_t full_ms;    /* from when on it is a full one */
+	int64_t mark_ms;    /* the latest change that the ATS has told, by its clock; 0: none */
+	int64_t since_ms;   /* what an incremental run asks from, by that clock; 0: it cannot */
+	unsigned wishes;    /* of the next run: sync_wish bits */
+	int64_t failures;   /* in a row */
+	int64_t run_number; /* of the last run; 0: none yet */
+	int64_t fence;	    /* counts who has had the job: who has an older one writes no more */
 	int64_t created_ms;
 	int64_t updated_ms;
 };
@@ -118,12 +118,13 @@ struct sync_query {
 	struct str before; /* an id; empty: from the newest */
 	size_t limit;
 };
+/* Newest first. */
 bool sync_job_list(struct syncs *syncs, struct arena *arena, const struct sync_query *query,
 		   struct sync_job **list, size_t *count, struct error *err) MUST_CHECK;
 /* ERROR_NOT_FOUND. */
 bool sync_job_show(struct syncs *syncs, struct arena *arena, struct str environment_id,
 		   struct str id, struct sync_job *job, struct error *err) MUST_CHECK;
-/* What is wanted of `job`, in place of what was. */
+/* What is wanted of `job`, in place of what was. ERROR_NOT_FOUND, here and below: it is gone. */
 bool sync_job_change(struct syncs *syncs, struct arena *arena, struct sync_job *job,
 		     struct error *err) MUST_CHECK;
 /* `with_records`: the copy goes with it. */
@@ -132,6 +133,7 @@ bool sync_job_remove(struct syncs *syncs, struct arena *arena, const struct sync
 /* `wishes` for the next run, which comes at once unless one is under way. */
 bool sync_job_wish(struct syncs *syncs, const struct sync_job *job, unsigned wishes,
 		   struct error *err) MUST_CHECK;
+/* A run that is under way ends at its next page; with SYNC_STOPPED it is given up. */
 bool sync_job_set_state(struct syncs *syncs, const struct sync_job *job, enum sync_state state,
 			struct error *err) MUST_CHECK;
 
@@ -164,6 +166,7 @@ struct sync_run {
 bool sync_run_list(struct syncs *syncs, struct arena *arena, const struct sync_job *job,
 		   int64_t before, size_t limit, struct sync_run **list, size_t *count,
 		   struct error *err) MUST_CHECK;
+/* ERROR_NOT_FOUND. */
 bool sync_run_show(struct syncs *syncs, struct arena *arena, struct str environment_id,
 		   struct str id, struct sync_run *run, struct error *err) MUST_CHECK;
 

@@ -58,7 +58,7 @@ struct webhook {
 	size_t type_count;
 	const struct str *resources; /* none: all */
 	size_t resource_count;
-	const struct str *accounts;
+	const struct str *accounts; /* none: all */
 	size_t account_count;
 	const struct str *masks; /* kinds of personal data ("contact"), or names of fields */
 	size_t mask_count;
@@ -66,10 +66,10 @@ struct webhook {
 	const int64_t *delays_s; /* of its own; none: the server's */
 	size_t delay_count;
 	struct str state;	 /* active, paused, gone */
-	struct str reason;
-	int64_t seen;
-	int64_t failing_ms;
-	int64_t delivered_ms;
+	struct str reason;	 /* of a pause or an end; empty */
+	int64_t seen;		 /* its place: the number of the last event it is past */
+	int64_t failing_ms;	 /* since when nothing but failures; 0: not failing */
+	int64_t delivered_ms;	 /* last success; 0: none yet */
 	int64_t created_ms;
 	int64_t updated_ms;
 	int64_t version;
@@ -88,7 +88,8 @@ struct webhook_secret {
 	struct str public_key; /* of v1a: "whpk_…" */
 };
 /* The fields id, times, seen of *webhook are filled in. It is told events behind `after`; -1: from
- * now on. `is_asymmetric`: messages carry signatures of both kinds. */
+ * now on. `is_asymmetric`: messages carry signatures of both kinds. ERROR_LIMIT: the environment has
+ * WEBHOOKS_MAX. */
 bool webhook_create(struct webhooks *webhooks, struct arena *arena, struct webhook *webhook,
 		    int64_t after, bool is_asymmetric, struct webhook_secret *secret,
 		    struct error *err) MUST_CHECK;
@@ -102,9 +103,11 @@ bool webhook_list(struct webhooks *webhooks, struct arena *arena, struct str env
 /* In place of what *webhook was when it was read: ERROR_CONFLICT when it has changed since. */
 bool webhook_change(struct webhooks *webhooks, struct arena *arena, struct webhook *webhook,
 		    struct error *err) MUST_CHECK;
+/* With its secrets and deliveries. ERROR_NOT_FOUND (field "id"). */
 bool webhook_remove(struct webhooks *webhooks, struct str environment_id, struct str id,
 		    struct error *err) MUST_CHECK;
-/* A new secret; those that there are go on signing for overlap_ms. */
+/* A new secret; those that there are go on signing for overlap_ms. ERROR_CONFLICT: somebody else
+ * rotates it at this moment. */
 bool webhook_rotate(struct webhooks *webhooks, struct arena *arena, const struct webhook *webhook,
 		    int64_t overlap_ms, struct webhook_secret *secret,
 		    struct error *err) MUST_CHECK;
@@ -127,10 +130,10 @@ struct webhook_delivery {
 	struct str account_id, resource, record_id;
 	struct str state; /* pending, delivered, failed */
 	int64_t attempts;
-	int64_t first_ms, last_ms, next_ms;
-	int64_t status;
-	struct str error;
-	struct str reply;
+	int64_t first_ms, last_ms, next_ms; /* Unix times of attempts; 0: none */
+	int64_t status;	  /* of the last; 0: no answer */
+	struct str error; /* empty: none */
+	struct str reply; /* its first WEBHOOK_REPLY_BYTES_KEPT bytes */
 	int64_t duration_ms;
 };
 struct webhook_delivery_query {
@@ -139,7 +142,7 @@ struct webhook_delivery_query {
 	int64_t before;	   /* numbers below that; 0: from the newest */
 	size_t limit;	   /* 1 to 1000 */
 };
-/* Newest first. */
+/* What was sent or is to be sent again, newest event first. */
 bool webhook_deliveries(struct webhooks *webhooks, struct arena *arena,
 			const struct webhook *webhook, const struct webhook_delivery_query *query,
 			struct webhook_delivery **list, size_t *count,
