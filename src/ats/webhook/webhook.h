@@ -88,8 +88,8 @@ struct webhook_secret {
 	struct str public_key; /* of v1a: "whpk_…" */
 };
 /* The fields id, times, seen of *webhook are filled in. It is told events behind `after`; -1: from
- * now on. `is_asymmetric`: messages carry signatures of both kinds. ERROR_LIMIT: the environment has
- * WEBHOOKS_MAX. */
+ * now on. `is_asymmetric`: messages carry signatures of both kinds. ERROR_LIMIT: the environment
+ * has WEBHOOKS_MAX. */
 bool webhook_create(struct webhooks *webhooks, struct arena *arena, struct webhook *webhook,
 		    int64_t after, bool is_asymmetric, struct webhook_secret *secret,
 		    struct error *err) MUST_CHECK;
