@@ -14,7 +14,7 @@ static const struct cli_option options[] = {
 	{"details-interval", "SECONDS", false, "with expand: whole again after it (default: 604800)"},
 	{"initial-events", "BOOLEAN", false, "true: events of the first load, too"},
 	{"window", "FROM-TO", false, "only at this time of day, as 22:00-06:00; always: at any"},
-	{"time-zone", "ZONE", false, "of the window: UTC, or an offset as +02:00"},
+	{"time-zone", "ZONE", false, "of the window: UTC, +02:00, Europe/Amsterdam …"},
 	{"rate-share", "SHARE", false, "of the account's rate limit, 0.05 to 1 (default: 0.5)"},
 	{"full", NULL, false, "run: over the whole list, which finds deletions"},
 	{"allow-deletions", NULL, false, "run: delete all that is missing, however much it is"},

@@ -1,6 +1,8 @@
 /* What is wanted of a job: read from a body, and shown. */
 #include "ats/sync/parts.h"
 
+enum { MINUTE_MS = 60000, DAY_MINUTES = 24 * 60 };
+
 static const char *const modes[] = {"auto", "full", "incremental"};
 
 void sync_job_init(struct sync_job *job)
@@ -102,7 +104,8 @@ static bool read_drift(struct json body, struct sync_job *job, struct error *err
 /* --- the window ------------------------------------------------------------------------------ */
 
 static const char window_allowed[] =
-	"{\"from\": \"22:00\", \"to\": \"06:00\", \"time_zone\": \"UTC\" or \"+02:00\"}, or null";
+	"{\"from\": \"22:00\", \"to\": \"06:00\", \"time_zone\": \"UTC\", \"+02:00\" or "
+	"\"Europe/Amsterdam\"}, or null";
 
 /* "22:00" */
 static bool read_minutes(struct str text, int64_t *minutes)
@@ -130,7 +133,25 @@ static bool read_offset(struct str text, int64_t *minutes)
 	return true;
 }
 
-static bool read_window(struct json body, struct sync_window *window, struct error *err)
+/* Nothing is as good as UTC. */
+static bool read_clock(struct str text, struct sync_window *window, struct error *err)
+{
+	char byte = text.len > 0 ? text.data[0] : '+';
+
+	if (read_offset(text, &window->offset_minutes))
+		return true;
+	if (byte == '+' || byte == '-')
+		return setting_refuse("window", window_allowed, err);
+	window->offset_minutes = 0;
+	window->zone = zone_find(disk_system(), text, err);
+	return window->zone != NULL ||
+	       error_set_field(err, ERROR_INVALID, "window", window_allowed,
+			       "this server knows no time zone \"%.*s\" (/usr/share/zoneinfo)",
+			       STR_ARGS(str_slice(text, 0, 64)));
+}
+
+static bool read_window(struct json body, bool is_stored, struct sync_window *window,
+			struct error *err)
 {
 	static const char *const names[] = {"from", "to", "time_zone"};
 	struct json value = json_get_c(body, "window");
@@ -143,29 +164,36 @@ static bool read_window(struct json body, struct sync_window *window, struct err
 	if (!has_only(value, names, 3) ||
 	    !read_minutes(json_get_str(value, "from"), &window->from_minute) ||
 	    !read_minutes(json_get_str(value, "to"), &window->to_minute) ||
-	    !read_offset(json_get_str(value, "time_zone"), &window->offset_minutes))
+	    (setting_is_given(json_get_c(value, "time_zone")) &&
+	     !json_is(json_get_c(value, "time_zone"), JSON_STRING)))
 		return setting_refuse("window", window_allowed, err);
-	return true;
+	return read_clock(json_get_str(value, "time_zone"), window, err) || is_stored;
 }
 
+static bool is_within(const struct sync_window *window, int64_t at_minute)
+{
+	int64_t offset = window->zone == NULL ? window->offset_minutes
+					      : zone_offset_s(window->zone, at_minute * 60) / 60;
+	int64_t minute = (at_minute + offset) % DAY_MINUTES;
+
+	if (window->from_minute <= window->to_minute)
+		return window->from_minute == window->to_minute ||
+		       (minute >= window->from_minute && minute < window->to_minute);
+	return minute >= window->from_minute || minute < window->to_minute;
+}
+
+/* Minute by minute: a clock that is put forward may pass over the one at which it would open. */
 bool sync_window_is_open(const struct sync_window *window, int64_t at_ms, int64_t *opens_ms)
 {
-	const int64_t minute_ms = 60000, day_ms = 86400000;
-	int64_t local_ms = at_ms + window->offset_minutes * minute_ms;
-	int64_t day = local_ms / day_ms * day_ms;
-	int64_t minute = (local_ms - day) / minute_ms;
-	bool is_over_midnight = window->from_minute > window->to_minute;
-	bool is_open =
-		window->from_minute == window->to_minute ||
-		(is_over_midnight ? minute >= window->from_minute || minute < window->to_minute
-				  : minute >= window->from_minute && minute < window->to_minute);
+	int64_t minute = at_ms / MINUTE_MS, last = minute + 2 * DAY_MINUTES;
 
 	*opens_ms = at_ms;
-	if (is_open)
+	if (is_within(window, minute))
 		return true;
-	*opens_ms = day + window->from_minute * minute_ms - window->offset_minutes * minute_ms;
-	if (*opens_ms <= at_ms)
-		*opens_ms += day_ms;
+	do
+		minute++;
+	while (minute < last && !is_within(window, minute));
+	*opens_ms = minute * MINUTE_MS;
 	return false;
 }
 
@@ -175,9 +203,20 @@ static struct json show_minutes(struct arena *arena, int64_t minutes)
 		arena_format(arena, "%02d:%02d", (int)(minutes / 60), (int)(minutes % 60)));
 }
 
+static struct json show_clock(struct arena *arena, const struct sync_window *window)
+{
+	int64_t offset = window->offset_minutes, ahead = offset < 0 ? -offset : offset;
+
+	if (window->zone != NULL)
+		return json_string(zone_name(window->zone));
+	if (offset == 0)
+		return json_string_c("UTC");
+	return json_string(arena_format(arena, "%c%02d:%02d", offset < 0 ? '-' : '+',
+					(int)(ahead / 60), (int)(ahead % 60)));
+}
+
 static struct json show_window(struct arena *arena, const struct sync_window *window)
 {
-	int64_t offset = window->offset_minutes;
 	struct json_builder out;
 
 	if (window->from_minute == window->to_minute)
@@ -185,18 +224,13 @@ static struct json show_window(struct arena *arena, const struct sync_window *wi
 	json_builder_init(&out, arena);
 	json_builder_set(&out, STR("from"), show_minutes(arena, window->from_minute));
 	json_builder_set(&out, STR("to"), show_minutes(arena, window->to_minute));
-	json_builder_set(
-		&out, STR("time_zone"),
-		offset == 0 ? json_string_c("UTC")
-			    : json_string(arena_format(arena, "%c%02d:%02d", offset < 0 ? '-' : '+',
-						       (int)(offset < 0 ? -offset : offset) / 60,
-						       (int)(offset < 0 ? -offset : offset) % 60)));
+	json_builder_set(&out, STR("time_zone"), show_clock(arena, window));
 	return json_builder_object(&out);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-bool sync_job_read(struct json body, struct sync_job *job, struct error *err)
+static bool read_all(struct json body, bool is_stored, struct sync_job *job, struct error *err)
 {
 	return read_seconds(body, "interval_s", &job->interval_ms, err) &&
 	       read_seconds(body, "full_interval_s", &job->full_interval_ms, err) &&
@@ -204,8 +238,18 @@ bool sync_job_read(struct json body, struct sync_job *job, struct error *err)
 	       setting_read_flag(body, "expand", &job->is_expanded, err) &&
 	       read_seconds(body, "details_interval_s", &job->details_ms, err) &&
 	       setting_read_flag(body, "initial_events", &job->tells_first, err) &&
-	       read_window(body, &job->window, err) &&
+	       read_window(body, is_stored, &job->window, err) &&
 	       read_rate_share(body, &job->share_percent, err) && read_drift(body, job, err);
+}
+
+bool sync_job_read(struct json body, struct sync_job *job, struct error *err)
+{
+	return read_all(body, false, job, err);
+}
+
+bool sync_job_recall(struct json body, struct sync_job *job, struct error *err)
+{
+	return read_all(body, true, job, err);
 }
 
 static struct json show_percent(int64_t percent)

@@ -30,7 +30,7 @@ bool sync_read_job(struct arena *arena, const struct store_rows *rows, size_t ro
 	job->updated_ms = store_cell(rows, row, 15)->integer;
 	return json_parse(arena, store_cell(rows, row, 4)->bytes, &json_limits_default, &config,
 			  err) &&
-	       sync_job_read(config, job, err);
+	       sync_job_recall(config, job, err);
 }
 
 static bool not_found(struct error *err)

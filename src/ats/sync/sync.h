@@ -7,6 +7,7 @@
 #define ATS_SYNC_SYNC_H
 
 #include "ats/copy/copy.h"
+#include "base/zone.h"
 
 struct sync_options {
 	struct store *store;
@@ -67,6 +68,7 @@ struct sync_window {
 	int64_t from_minute;
 	int64_t to_minute;
 	int64_t offset_minutes; /* of its clock from UTC */
+	const struct zone *zone; /* its clock; NULL: offset_minutes tells */
 };
 
 struct sync_job {
@@ -105,6 +107,8 @@ void sync_job_init(struct sync_job *job);
  * rate_share,
  * initial_events, drift. */
 bool sync_job_read(struct json body, struct sync_job *job, struct error *err) MUST_CHECK;
+/* The same of what was stored: a time zone that the machine knows no more is UTC. */
+bool sync_job_recall(struct json body, struct sync_job *job, struct error *err) MUST_CHECK;
 
 /* A job for each of the resources, all or none; *jobs (as many) is filled in. ERROR_NOT_SUPPORTED
  * (field "resource") where the connector cannot list it, ERROR_CONFLICT where there is one already. */

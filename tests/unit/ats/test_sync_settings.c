@@ -190,6 +190,42 @@ static void a_window_is_a_time_of_day(void **state)
 	assert_window(&always, "2026-03-01T04:00:00Z", "2026-03-01T04:00:00Z");
 }
 
+static void a_window_goes_by_the_clocks_of_its_zone(void **state)
+{
+	struct sync_window night = window_of("02:30", "06:00", "Europe/Amsterdam");
+	struct sync_window gap = window_of("02:00", "03:00", "Europe/Amsterdam");
+
+	(void)state;
+	assert_window(&night, "2026-03-28T01:00:00Z", "2026-03-28T01:30:00Z");
+	/* At 2 o'clock it is 3 there. */
+	assert_window(&night, "2026-03-29T00:59:00Z", "2026-03-29T01:00:00Z");
+	assert_window(&night, "2026-03-29T04:00:00Z", "2026-03-30T00:30:00Z");
+	assert_window(&gap, "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z");
+	/* At 3 it is 2 again: twice half past two. */
+	assert_window(&night, "2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z");
+	assert_window(&night, "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z");
+	assert_window(&night, "2026-10-25T05:00:00Z", "2026-10-26T01:30:00Z");
+}
+
+static void a_zone_that_is_unknown_is_told(void **state)
+{
+	static const char body[] = "{\"window\": {\"from\": \"22:00\", \"to\": \"06:00\","
+				   " \"time_zone\": \"Nowhere/Land\"}}";
+	struct sync_job job;
+	struct error err;
+
+	(void)state;
+	sync_job_init(&job);
+	assert_false(sync_job_read(parse(body), &job, &err));
+	assert_string_equal(err.field, "window");
+	assert_non_null(strstr(err.message, "Nowhere/Land"));
+	assert_non_null(strstr(err.allowed, "Europe/Amsterdam"));
+	/* One that was known when it was stored does not stop the others. */
+	assert_true(sync_job_recall(parse(body), &job, &err));
+	assert_int_equal(job.window.from_minute, 22 * 60);
+	assert_int_equal(job.window.offset_minutes, 0);
+}
+
 /* --- what a run notes ------------------------------------------------------------------------- */
 
 static void what_was_seen_is_a_bit_each(void **state)
@@ -252,6 +288,8 @@ int main(void)
 		cmocka_unit_test(what_is_shown_can_be_read_again),
 		cmocka_unit_test(a_change_leaves_the_rest),
 		cmocka_unit_test(a_window_is_a_time_of_day),
+		cmocka_unit_test(a_window_goes_by_the_clocks_of_its_zone),
+		cmocka_unit_test(a_zone_that_is_unknown_is_told),
 		cmocka_unit_test(what_was_seen_is_a_bit_each),
 		cmocka_unit_test(what_is_told_of_fields_is_counted),
 		cmocka_unit_test(a_damaged_place_is_not_gone_on_from),
