@@ -12,6 +12,7 @@ static const struct cli_option options[] = {
 	{"company", "N", false, "the company's id"},
 	{"shape", "NAME", false, "older or newer shapes of the API: new, slim or old"},
 	{"rate-limit", "N/S", false, "answer 429 above N requests in S seconds"},
+	{"rate-window", "HOW", false, "count that by bucket (as usual), fixed or sliding windows"},
 	{"delay", "MS", false, "let every answer wait so long"},
 	{"fault", "KIND:P", true, "misbehave with probability P; see below"},
 	{"life", "N/S", false, "let N things happen by themselves in S seconds"},
@@ -22,6 +23,15 @@ static const struct cli_option options[] = {
 	CLI_OPTION_SHARE,
 };
 
+static bool read_rate(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
+{
+	const char *rate = cli_value(cli, "rate-limit");
+	const char *window = cli_value(cli, "rate-window");
+
+	return (rate == NULL || sandbox_parse_rate_limit(str_from_c(rate), sandbox, err)) &&
+	       (window == NULL || sandbox_parse_window(str_from_c(window), sandbox, err));
+}
+
 static bool read_faults(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
 {
 	const char *given[CLI_VALUES_MAX];
@@ -30,8 +40,7 @@ static bool read_faults(struct cli *cli, struct sandbox_options *sandbox, struct
 	for (size_t i = 0; i < count; i++)
 		if (!sandbox_parse_fault(str_from_c(given[i]), sandbox, err))
 			return false;
-	const char *rate = cli_value(cli, "rate-limit");
-	return rate == NULL || sandbox_parse_rate_limit(str_from_c(rate), sandbox, err);
+	return true;
 }
 
 static bool read_life(struct cli *cli, struct sandbox_options *sandbox, struct error *err)
@@ -77,7 +86,8 @@ static bool read_options(struct cli *cli, struct sandbox_options *sandbox, struc
 		.shape = str_from_c(cli_value(cli, "shape")),
 		.delay_ms = delay,
 	};
-	return read_faults(cli, sandbox, err) && read_life(cli, sandbox, err) &&
+	return read_faults(cli, sandbox, err) && read_rate(cli, sandbox, err) &&
+	       read_life(cli, sandbox, err) &&
 	       read_webhook(cli, sandbox, err);
 }
 

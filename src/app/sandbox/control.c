@@ -490,6 +490,7 @@ static void answer_counts(struct sandbox *sandbox, struct http_exchange *exchang
 	json_builder_set(&members, STR("writes"),
 			 count_routes(sandbox, sandbox->writes, exchange->arena));
 	json_builder_set(&members, STR("faults"), fault_members(sandbox, exchange->arena, true));
+	json_builder_set(&members, STR("windows"), rate_windows(&sandbox->rate, exchange->arena));
 	json_builder_set(&members, STR("active"), json_int((int64_t)sandbox->active));
 	json_builder_set(&members, STR("active_max"), json_int((int64_t)sandbox->active_max));
 	reply_value(exchange, 200, json_builder_object(&members));

@@ -1,4 +1,4 @@
-/* Misbehaves as it is told: faults drawn for each request, and a true rate limit. */
+/* Misbehaves as it is told: faults drawn for each request, and the true rate limit. */
 #include "app/sandbox/serve.h"
 #include "base/log.h"
 
@@ -31,9 +31,7 @@ bool fault_from_name(struct str name, enum sandbox_fault *kind, struct error *er
 
 void faults_init(struct faults *faults, const struct sandbox_options *options)
 {
-	*faults = (struct faults){.draw = {options->seed ^ 0x5eedfa17},
-				  .requests = options->rate_requests,
-				  .seconds = options->rate_seconds > 0 ? options->rate_seconds : 1};
+	*faults = (struct faults){.draw = {options->seed ^ 0x5eedfa17}};
 	memcpy(faults->probability, options->faults, sizeof faults->probability);
 }
 
@@ -52,37 +50,16 @@ bool fault_is_due(struct faults *faults, enum sandbox_fault kind)
 
 /* --- the rate limit ------------------------------------------------------------------------- */
 
-/* Zero when the request may pass, else how many seconds to wait. */
-static int64_t take_token(struct faults *faults, const struct clock *clock)
-{
-	int64_t now = clock_monotonic_ns(clock);
-	double rate = (double)faults->requests / (double)faults->seconds;
-
-	if (!faults->has_begun)
-		faults->tokens = (double)faults->requests;
-	else
-		faults->tokens += (double)(now - faults->filled_ns) / 1e9 * rate;
-	if (faults->tokens > (double)faults->requests)
-		faults->tokens = (double)faults->requests;
-	faults->has_begun = true;
-	faults->filled_ns = now;
-	if (faults->tokens >= 1) {
-		faults->tokens -= 1;
-		return 0;
-	}
-	return 1 + (int64_t)((1 - faults->tokens) / rate);
-}
-
 static bool is_rate_limited(struct sandbox *sandbox, struct http_exchange *exchange)
 {
-	if (sandbox->faults.requests == 0)
-		return false;
-	int64_t wait_s = take_token(&sandbox->faults, sandbox->clock);
-	if (wait_s == 0)
+	int64_t wait_ns = rate_take_ns(&sandbox->rate, clock_monotonic_ns(sandbox->clock));
+
+	if (wait_ns == 0)
 		return false;
 	answer_fixed(sandbox, exchange, ANSWER_RATE_LIMITED, NULL);
 	http_exchange_set_header(exchange, "Retry-After",
-				 arena_format(exchange->arena, "%lld", (long long)wait_s));
+				 arena_format(exchange->arena, "%lld",
+					      (long long)((wait_ns + 999999999) / 1000000000)));
 	return true;
 }
 

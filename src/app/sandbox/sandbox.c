@@ -151,6 +151,19 @@ bool sandbox_parse_rate_limit(struct str text, struct sandbox_options *options, 
 	return true;
 }
 
+bool sandbox_parse_window(struct str text, struct sandbox_options *options, struct error *err)
+{
+	static const char *const names[] = {"bucket", "fixed", "sliding"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (str_equal_c(text, names[i])) {
+			options->rate_window = (enum sandbox_window)i;
+			return true;
+		}
+	return error_set_field(err, ERROR_INVALID, "rate-window", "bucket, fixed, sliding",
+			       "there is no rate limit by %.*s", STR_ARGS(text));
+}
+
 bool sandbox_parse_life(struct str text, struct sandbox_options *options, struct error *err)
 {
 	struct str rest = text, changes = str_cut(&rest, '/');
@@ -203,6 +216,7 @@ static void take_options(struct sandbox *sandbox, const struct sandbox_options *
 	sandbox->delay_ms = options->delay_ms;
 	sandbox->stall_ms = options->stall_ms > 0 ? options->stall_ms : STALL_MS_DEFAULT;
 	faults_init(&sandbox->faults, options);
+	rate_init(&sandbox->rate, options);
 	life_init(sandbox, options);
 }
 
@@ -273,6 +287,7 @@ void sandbox_destroy(struct sandbox *sandbox)
 	assert(sandbox->active == 0);
 	selections_finish(&sandbox->selections);
 	uploads_finish(&sandbox->uploads);
+	rate_finish(&sandbox->rate);
 	webhook_finish(&sandbox->webhook);
 	if (sandbox->company.definition != NULL)
 		company_finish(&sandbox->company);

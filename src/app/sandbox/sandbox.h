@@ -28,6 +28,10 @@ enum sandbox_fault {
 		SANDBOX_FAULTS
 };
 
+/* How a rate limit of N in S seconds is counted: a bucket of N that fills within S; windows of S,
+ * one after the other, with N each; or N in any S seconds. */
+enum sandbox_window { SANDBOX_BUCKET, SANDBOX_FIXED, SANDBOX_SLIDING };
+
 enum { SANDBOX_CANDIDATES_MAX = 1000000, SANDBOX_SKEW_S_MAX = 10 * 365 * 86400 };
 
 /* What is zero or empty takes the default that is named. Borrowed until sandbox_create returns;
@@ -42,6 +46,7 @@ struct sandbox_options {
 	double faults[SANDBOX_FAULTS]; /* a probability for each request, 0 to 1 */
 	int64_t rate_requests;  /* true rate limit: so many requests … 0: none */
 	int64_t rate_seconds;   /* … in so many seconds; 1 */
+	enum sandbox_window rate_window; /* how that is counted; SANDBOX_BUCKET */
 	int64_t delay_ms;       /* every answer waits so long; 0 */
 	int64_t stall_ms;       /* how long a stalled answer takes; 30,000 */
 	int64_t life_changes;   /* it lives: so many changes … 0: it stands still */
@@ -86,6 +91,9 @@ bool sandbox_parse_fault(struct str text, struct sandbox_options *options,
 /* "100/60" into rate_requests and rate_seconds. ERROR_INVALID (field "rate-limit"). */
 bool sandbox_parse_rate_limit(struct str text, struct sandbox_options *options,
 			      struct error *err) MUST_CHECK;
+/* "fixed" into rate_window. ERROR_INVALID (field "rate-window"). */
+bool sandbox_parse_window(struct str text, struct sandbox_options *options,
+			  struct error *err) MUST_CHECK;
 /* "10/1" into life_changes and life_seconds. ERROR_INVALID (field "life"). */
 bool sandbox_parse_life(struct str text, struct sandbox_options *options,
 			struct error *err) MUST_CHECK;

@@ -17,12 +17,23 @@ struct faults {
 	double probability[SANDBOX_FAULTS];
 	uint64_t given[SANDBOX_FAULTS];
 	struct random_seeded draw;
-	/* The true rate limit, as a bucket that fills. */
-	int64_t requests;
-	int64_t seconds;
-	double tokens;
-	int64_t filled_ns;
+};
+
+enum { RATE_WINDOWS = 1000 };
+
+/* The true rate limit. */
+struct rate {
+	int64_t requests; /* so many … 0: none */
+	int64_t seconds;  /* … in so many seconds, which is a window */
+	enum sandbox_window window;
 	bool has_begun;
+	int64_t begun_ns;
+	int64_t number; /* of the window that is now, from 0 */
+	int64_t passed[RATE_WINDOWS]; /* requests that passed in the last windows, by their numbers */
+	int64_t total;
+	double tokens; /* of a bucket */
+	int64_t filled_ns;
+	int64_t *taken_ns; /* when the last ones passed, where any window counts; malloc */
 };
 
 /* A file that came with a write. */
@@ -80,6 +91,7 @@ struct sandbox {
 	struct http_route *routes; /* as definition->routes */
 	const struct clock *clock;
 	struct faults faults;
+	struct rate rate;
 	struct life life;
 	struct webhook webhook;
 	struct uploads uploads;
@@ -153,6 +165,14 @@ struct json fetch_file(struct sandbox *sandbox, struct arena *arena, struct str 
 /* `rest` is what follows /files/uploads/; false when there is no such file. */
 bool answer_upload(struct sandbox *sandbox, struct http_exchange *exchange, struct str rest);
 void uploads_finish(struct uploads *uploads);
+
+/* rate.c */
+void rate_init(struct rate *rate, const struct sandbox_options *options);
+void rate_finish(struct rate *rate);
+/* 0 when a request may pass, which is then counted; else how long to wait. */
+int64_t rate_take_ns(struct rate *rate, int64_t now_ns);
+/* How many passed in each window, the oldest first; the last is not over. */
+struct json rate_windows(const struct rate *rate, struct arena *arena);
 
 /* fault.c */
 void faults_init(struct faults *faults, const struct sandbox_options *options);

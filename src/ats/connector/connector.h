@@ -91,8 +91,9 @@ static inline bool connector_is_oauth(const struct connector_format *format)
 }
 
 struct connector_limits {
-	int64_t requests;    /* of a bucket which refills within per_seconds; 0: no limit */
+	int64_t requests;    /* within per_seconds; 0: no limit */
 	int64_t per_seconds;
+	bool is_window;      /* no stretch of per_seconds has more; else a bucket which refills */
 	int64_t concurrent;  /* calls under way at once, per account */
 };
 

@@ -8,8 +8,10 @@
 static void read_limits(struct definition *definition, const struct yaml_node *root,
 			struct connector_limits *limits)
 {
-	static const char *const keys[] = {"requests", "per_seconds", "concurrent", NULL};
+	static const char *const keys[] = {"requests", "per_seconds", "counted", "concurrent", NULL};
+	static const char *const ways[] = {"bucket", "window", NULL};
 	const struct yaml_node *node = yaml_get(root, "limits");
+	size_t way = 0;
 
 	if (node == NULL || !definition_check_mapping(definition, node, "`limits`", keys))
 		return;
@@ -20,6 +22,7 @@ static void read_limits(struct definition *definition, const struct yaml_node *r
 	definition_integer(definition, node, "requests", 1, 1000000, &limits->requests);
 	definition_integer(definition, node, "per_seconds", 1, 86400, &limits->per_seconds);
 	definition_integer(definition, node, "concurrent", 1, 1000, &limits->concurrent);
+	limits->is_window = definition_choice(definition, node, "counted", ways, &way) && way == 1;
 }
 
 static void read_references(struct definition *definition, const struct yaml_node *root,

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "ats/operation/window.h"
 #include "base/map.h"
 
 enum {
@@ -12,6 +13,13 @@ enum {
 	PER_SECONDS_MAX = 7 * 86400, /* times WAITERS_MAX it fits nanoseconds in 64 bits */
 	SWEEP = 4,             /* idle limiters looked at by each hold */
 	RETRY_AFTER_MIN_MS = 1000, /* said when what is waited for has no known end */
+	/* What the back leaves of its share, and when it takes more than that; percent. */
+	BUCKET_LEFT = 20,
+	BUCKET_SPARE = 80,
+	WINDOW_LEFT = 2,
+	WINDOW_SPARE = 3,
+	CALLS_BEFORE = 2, /* of an account's window that are taken for made when it is first met */
+	PACE_AHEAD = 20,       /* so far the back may be ahead of its pace, in parts of a window */
 };
 static const int64_t IDLE_NS = 60LL * 1000000000;
 static const int64_t SECOND_NS = 1000000000;
@@ -62,6 +70,8 @@ struct limiter {
 	int64_t full_ns;
 	int64_t interval_ns; /* 0: no limit */
 	int64_t burst_ns;
+	int64_t requests;
+	struct window window; /* instead of the bucket, where it has a length */
 	int64_t paused_until_ns;
 	int64_t concurrent_max; /* 0: no limit */
 	int64_t budget;
@@ -69,11 +79,18 @@ struct limiter {
 	struct lane back;  /* nobody does */
 	int64_t front_ns;  /* when somebody last came to the front */
 	int64_t share_ns;  /* when the back may take the next of its share */
+	int64_t pace_ns;   /* to when the back has taken the even flow of a window */
 	/* While idle. */
 	int64_t idle_since_ns;
 	struct limiter *idle_next;
 	struct limiter *idle_previous;
 };
+
+static void free_limiter(struct limiter *limiter)
+{
+	window_finish(&limiter->window);
+	free(limiter);
+}
 
 struct limiters *limiters_create(const struct clock *clock, const struct random *random)
 {
@@ -101,7 +118,7 @@ void limiters_destroy(struct limiters *limiters)
 
 		while (map_next(&shard->limiters, &at, &account, &limiter)) {
 			assert(((struct limiter *)limiter)->holders == 0);
-			free(limiter);
+			free_limiter(limiter);
 		}
 		map_finish(&shard->limiters);
 		pthread_mutex_destroy(&shard->lock);
@@ -148,9 +165,11 @@ static void take_idle(struct shard *shard, struct limiter *limiter)
 
 /* A limiter that has nothing to remember: one made anew would be the same. Only the retry budget
  * differs, which an idle minute heals. */
-static bool is_forgettable(const struct limiter *limiter, int64_t now_ns)
+static bool is_forgettable(struct limiter *limiter, int64_t now_ns)
 {
-	return limiter->full_ns <= now_ns && limiter->paused_until_ns <= now_ns &&
+	window_expire(&limiter->window, now_ns);
+	return limiter->window.calls == 0 && limiter->full_ns <= now_ns &&
+	       limiter->paused_until_ns <= now_ns &&
 	       now_ns - limiter->idle_since_ns >= IDLE_NS;
 }
 
@@ -164,7 +183,7 @@ static void sweep(struct shard *shard, int64_t now_ns)
 		take_idle(shard, limiter);
 		if (is_forgettable(limiter, now_ns)) {
 			map_remove(&shard->limiters, limiter->account);
-			free(limiter);
+			free_limiter(limiter);
 		} else {
 			add_idle(shard, limiter);
 		}
@@ -205,6 +224,18 @@ static void set_rules(struct limiter *limiter, const struct limiter_rules *rules
 			(limiter->burst_ns + rules->requests - 1) / rules->requests;
 	if (limiter->interval_ns > limiter->burst_ns)
 		limiter->burst_ns = limiter->interval_ns;
+	limiter->requests = rules->requests;
+	window_set(&limiter->window, rules->is_window ? rules->requests : 0,
+		   seconds * SECOND_NS);
+}
+
+/* An account that is new was tried before it had an id. */
+static void count_earlier(struct limiter *limiter)
+{
+	int64_t calls = limiter->window.requests / 10;
+
+	for (int64_t i = 0; i < calls && i < CALLS_BEFORE; i++)
+		window_note(&limiter->window, clock_monotonic_ns(limiter->clock));
 }
 
 static struct shard *find_shard(struct limiters *limiters, struct str account)
@@ -221,12 +252,15 @@ struct limiter *limiter_hold(struct limiters *limiters, struct str account,
 
 	pthread_mutex_lock(&shard->lock);
 	struct limiter *limiter = map_get(&shard->limiters, account);
-	if (limiter == NULL)
+	bool is_new = limiter == NULL;
+	if (is_new)
 		limiter = add_limiter(limiters, shard, account);
 	else if (limiter->holders == 0)
 		take_idle(shard, limiter);
 	limiter->holders++;
 	set_rules(limiter, rules);
+	if (is_new)
+		count_earlier(limiter);
 	sweep(shard, clock_monotonic_ns(limiters->clock));
 	pthread_mutex_unlock(&shard->lock);
 	return limiter;
@@ -251,13 +285,22 @@ void limiter_drop(struct limiter *limiter)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* When the bucket has a token and `left` others besides, for the one who has `before` others in
- * front of him. */
+static bool has_window(const struct limiter *limiter)
+{
+	return limiter->window.requests > 0;
+}
+
+/* When there is a token and `left` others besides, for the one who has `before` others in front of
+ * him. */
 static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t left, int64_t now_ns)
 {
 	int64_t ready_ns = now_ns;
 
-	if (limiter->interval_ns > 0) {
+	if (has_window(limiter)) {
+		ready_ns = window_ready_ns(&limiter->window,
+					   limiter->front.under_way + limiter->back.under_way,
+					   (int64_t)before + left, now_ns);
+	} else if (limiter->interval_ns > 0) {
 		int64_t full_ns = limiter->full_ns > now_ns ? limiter->full_ns : now_ns;
 
 		full_ns += ((int64_t)before + 1 + left) * limiter->interval_ns;
@@ -266,11 +309,11 @@ static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t le
 	return ready_ns > limiter->paused_until_ns ? ready_ns : limiter->paused_until_ns;
 }
 
-/* A part of the bucket in tokens; at least one, where it has another. */
+/* A part of all tokens; at least one, where there is another. */
 static int64_t part_of(const struct limiter *limiter, int64_t numerator, int64_t denominator)
 {
-	int64_t most = limiter->interval_ns == 0 ? 0 : limiter->burst_ns / limiter->interval_ns - 1;
-	int64_t part = (most + 1) * numerator / denominator;
+	int64_t most = limiter->requests > 0 ? limiter->requests - 1 : 0;
+	int64_t part = limiter->requests * numerator / denominator;
 
 	if (part < 1)
 		part = 1;
@@ -282,19 +325,44 @@ static bool has_others(const struct limiter *limiter, int64_t now_ns)
 	return limiter->front.under_way > 0 || now_ns - limiter->front_ns < OTHERS_NS;
 }
 
+/* When the back, which may be a little ahead of an even flow, is there. */
+static int64_t even_ns(const struct limiter *limiter, size_t before, int64_t now_ns)
+{
+	int64_t pace_ns = limiter->pace_ns > now_ns ? limiter->pace_ns : now_ns;
+	int64_t ahead_ns = limiter->burst_ns / PACE_AHEAD;
+
+	if (ahead_ns < limiter->interval_ns)
+		ahead_ns = limiter->interval_ns;
+	return pace_ns + ((int64_t)before + 1) * limiter->interval_ns - ahead_ns;
+}
+
+/* When the back has a token, and so many percent of all besides. */
+static int64_t back_ns(const struct limiter *limiter, size_t before, int64_t left_percent,
+		       int64_t now_ns)
+{
+	int64_t due_ns = token_ns(limiter, before, part_of(limiter, left_percent, 100), now_ns);
+
+	if (!has_window(limiter))
+		return due_ns;
+	int64_t pace_ns = even_ns(limiter, before, now_ns);
+	return due_ns > pace_ns ? due_ns : pace_ns;
+}
+
 /* In the back a fifth of the bucket is left alone. While there are others, so is what goes past the
  * share, unless they let nearly all of the bucket lie. */
 static int64_t ready_ns(const struct limiter *limiter, const struct turn *turn, size_t before,
 			int64_t now_ns)
 {
+	bool is_window = has_window(limiter);
+
 	if (!turn->lane->is_background)
 		return token_ns(limiter, before, 0, now_ns);
-	int64_t due_ns = token_ns(limiter, before, part_of(limiter, 1, 5), now_ns);
+	int64_t due_ns = back_ns(limiter, before, is_window ? WINDOW_LEFT : BUCKET_LEFT, now_ns);
 
 	if (limiter->interval_ns == 0 || turn->share_percent >= 100 ||
 	    !has_others(limiter, now_ns) || limiter->share_ns <= due_ns)
 		return due_ns;
-	int64_t spare_ns = token_ns(limiter, before, part_of(limiter, 4, 5), now_ns);
+	int64_t spare_ns = back_ns(limiter, before, is_window ? WINDOW_SPARE : BUCKET_SPARE, now_ns);
 	return spare_ns < limiter->share_ns ? spare_ns : limiter->share_ns;
 }
 
@@ -321,16 +389,20 @@ static void spend_share(struct limiter *limiter, int64_t share_percent, int64_t 
 	if (limiter->share_ns < now_ns)
 		limiter->share_ns = now_ns;
 	limiter->share_ns += limiter->interval_ns * 100 / percent;
+	if (limiter->pace_ns < now_ns)
+		limiter->pace_ns = now_ns;
+	limiter->pace_ns += limiter->interval_ns;
 }
 
 static bool take(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
 {
 	struct lane *lane = turn->lane;
 
+	window_expire(&limiter->window, now_ns);
 	if (!is_next(limiter, lane) || !has_place(limiter, lane) ||
 	    ready_ns(limiter, turn, 0, now_ns) > now_ns)
 		return false;
-	if (limiter->interval_ns > 0) {
+	if (limiter->interval_ns > 0 && !has_window(limiter)) {
 		if (limiter->full_ns < now_ns)
 			limiter->full_ns = now_ns;
 		limiter->full_ns += limiter->interval_ns;
@@ -482,8 +554,11 @@ bool limiter_acquire_background(struct limiter *limiter, int64_t share_percent, 
 static void release(struct limiter *limiter, struct lane *lane)
 {
 	pthread_mutex_lock(&limiter->shard->lock);
+	int64_t now_ns = clock_monotonic_ns(limiter->clock);
 	assert(lane->under_way > 0);
 	lane->under_way--;
+	window_expire(&limiter->window, now_ns);
+	window_note(&limiter->window, now_ns);
 	tell_next(limiter);
 	pthread_mutex_unlock(&limiter->shard->lock);
 }

@@ -1,6 +1,11 @@
-/* How fast one account's ATS may be called, by all workers together: a token bucket, a cap on
- * calls under way, a pause that the ATS ordered, and the budget that retries are paid from.
- * Private to this room. Waiters are served in the order in which they came. */
+/* How fast one account's ATS may be called, by all workers together: a token bucket or a window, a
+ * cap on calls under way, a pause that the ATS ordered, and the budget that retries are paid from.
+ * Private to this room. Waiters are served in the order in which they came.
+ *
+ * A bucket lets `requests` through at once and refills within `per_seconds`: up to twice as many
+ * can fall into one stretch of that length. With `is_window` no stretch of that length has more
+ * than `requests`, wherever it is laid, and whenever between sending and answer the ATS counts a
+ * call. */
 #ifndef ATS_OPERATION_LIMITER_H
 #define ATS_OPERATION_LIMITER_H
 
@@ -13,6 +18,7 @@ struct limiter_rules {
 	int64_t requests;
 	int64_t per_seconds;
 	int64_t concurrent;
+	bool is_window;
 };
 
 enum {
@@ -35,7 +41,9 @@ bool limiter_acquire(struct limiter *limiter, int64_t deadline_ns, int64_t *wait
 		     struct error *err) MUST_CHECK;
 /* The same for a call that nobody waits for. Those of limiter_acquire() go first, and find a fifth
  * of the bucket and a place left for them; while there are any, no more than `share_percent` of the
- * rate is taken, but for what they let lie. limiter_release_background() gives the place back. */
+ * rate is taken, but for what they let lie. What a window leaves it never gives back, so that there
+ * only a fiftieth is left, at least one call; these calls come evenly spread, and with them their
+ * room again. limiter_release_background() gives the place back. */
 bool limiter_acquire_background(struct limiter *limiter, int64_t share_percent,
 				int64_t deadline_ns, int64_t *waited_ns,
 				struct error *err) MUST_CHECK;

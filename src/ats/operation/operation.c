@@ -23,6 +23,7 @@ static struct limiter_rules find_rules(const struct connector *connector,
 		.requests = read_limit(account->limits, "requests", limits->requests),
 		.per_seconds = read_limit(account->limits, "per_seconds", limits->per_seconds),
 		.concurrent = read_limit(account->limits, "concurrent", limits->concurrent),
+		.is_window = limits->is_window,
 	};
 }
 

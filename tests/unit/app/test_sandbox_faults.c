@@ -26,6 +26,10 @@ static void test_faults_by_name_and_probability(void **state)
 	assert_int_equal(options.rate_seconds, 60);
 	assert_false(sandbox_parse_rate_limit(STR("100/0"), &options, &err));
 	assert_false(sandbox_parse_rate_limit(STR("x"), &options, &err));
+	assert_true(sandbox_parse_window(STR("sliding"), &options, &err));
+	assert_int_equal(options.rate_window, SANDBOX_SLIDING);
+	assert_false(sandbox_parse_window(STR("glass"), &options, &err));
+	assert_string_equal(err.field, "rate-window");
 }
 
 static struct sandbox *create_with_fault(const char *fault)
@@ -117,6 +121,37 @@ static void test_the_true_rate_limit_fills_again(void **state)
 	assert_int_equal(get(sandbox, "/roles").status, 200);
 	assert_int_equal(get(sandbox, "/roles").status, 429);
 	sandbox_destroy(sandbox);
+}
+
+/* Asks at these seconds; one letter for each: was it let through? Two in ten seconds may be. */
+static void assert_let_through(enum sandbox_window window, const char *wanted)
+{
+	static const int seconds[] = {0, 8, 9, 10, 11, 12, 18, 19, 20, 45};
+	struct sandbox_options options = make_options();
+	char got[sizeof seconds / sizeof seconds[0] + 1] = "";
+	int64_t begun_ns = clock_ns;
+
+	options.rate_requests = 2;
+	options.rate_seconds = 10;
+	options.rate_window = window;
+	struct sandbox *sandbox = create(&options);
+	for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
+		clock_ns = begun_ns + seconds[i] * 1000000000LL;
+		got[i] = get(sandbox, "/roles").status == 200 ? 'y' : 'n';
+	}
+	assert_string_equal(got, wanted);
+	struct json windows = json_get_c(
+		call(sandbox, HTTP_GET, "/sandbox/counts", NULL, NULL).json, "windows");
+	assert_int_equal(windows.count, 5);
+	sandbox_destroy(sandbox);
+}
+
+static void test_the_true_rate_limit_by_windows(void **state)
+{
+	(void)state;
+	assert_let_through(SANDBOX_BUCKET, "yyynnnyyny");
+	assert_let_through(SANDBOX_FIXED, "yynyynnnyy");
+	assert_let_through(SANDBOX_SLIDING, "yynynnynyy");
 }
 
 /* --- writes under faults -------------------------------------------------------------------- */
@@ -436,6 +471,7 @@ int main(void)
 		TEST(faults_of_content),
 		TEST(a_probability_is_kept_and_replayed),
 		TEST(the_true_rate_limit_fills_again),
+		TEST(the_true_rate_limit_by_windows),
 		TEST(a_reset_may_come_after_the_write),
 		TEST(other_faults_of_writes),
 		TEST(a_write_that_stalls_is_carried_out_before_or_after_the_wait),
