@@ -7,7 +7,8 @@ import json
 import time
 import unittest
 
-from harness import Case, Client, create_key, run_tenon
+from harness import COMPANY, TOKEN, Case, Client, create_key, run_tenon
+from receiver import Receiver
 
 SECRET = "e2e-secret-of-the-webhook"
 OTHER = "e2e-other-secret-of-the-webhook"
@@ -133,42 +134,39 @@ class Inbound(Case):
 
     # --- from the ATS to events ---
 
-    def until(self, ask, seconds=30):
-        """What `ask` gives once it is something."""
+    def until(self, is_so, seconds=60):
+        """Waits for event after event until it is so; events of records are kept."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = ask()
-            if found:
-                return found
-            time.sleep(0.05)
-        self.fail(f"nothing came of {ask} within {seconds} s")
+        while not is_so():
+            self.assertLess(time.monotonic(), end, "it did not become so")
+            page = self.admin.get("/events", after=self.last, limit=1000, wait=1)[2]["result"]
+            for event in page:
+                self.last = event["number"]
+                self.seen.append(event)
 
     def synchronise(self, *resources):
         """Jobs which have done their first load, and then have nothing to do for an hour."""
+        self.last, self.seen = 0, []
         status, _, jobs = self.admin.request(
             "POST", "/sync-job", {"integrated_account_id": self.account, "interval_s": 3600,
                                   "resources": list(resources)})
         self.assertEqual(status, 201, jobs)
-        for job in jobs["result"]:
-            self.until(lambda: self.admin.get(f"/sync-job/{job['id']}")[2]["status"] == "completed")
+        wanted = len(jobs["result"])
+        self.until(lambda: sum(e["event"] == "sync_job_run:completed" for e in self.seen) == wanted)
 
     def told(self):
-        """The ATS has told all, and all has been fetched."""
+        """The ATS has told all."""
         state = self.control("GET", "webhook")
         self.assertEqual((state["failed"], state["given_up"]), (0, 0))
         return state["pending"] == 0
 
     def events(self):
         """Of records, each with its own in order."""
-        found, after = collections.defaultdict(list), 0
-        while True:
-            page = self.admin.get("/events", after=after, limit=1000)[2]["result"]
-            if not page:
-                return found
-            after = page[-1]["number"]
-            for event in page:
-                if event.get("record_id"):
-                    found[event["resource"], event["record_id"]].append(event)
+        found = collections.defaultdict(list)
+        for event in self.seen:
+            if event.get("record_id"):
+                found[event["resource"], event["record_id"]].append(event)
+        return found
 
     def is_as_told(self, resource, identifier, events):
         """Does the last event of a record say what the ATS says now?"""
@@ -194,8 +192,8 @@ class Inbound(Case):
         about = {h["id"] for d in shown for h in d["hints"] if h["resource"] == "candidates"}
         self.assertGreater(len(about), 10)
         for identifier in sorted(about):
-            self.until(lambda: self.is_as_told("candidates", identifier,
-                                               self.events()["candidates", identifier]))
+            self.until(lambda: self.is_as_told(
+                "candidates", identifier, self.events()["candidates", identifier]))
         kinds = collections.Counter()
         for record, events in self.events().items():
             kinds.update(e["event"] for e in events)
@@ -207,6 +205,75 @@ class Inbound(Case):
         for kind in ("record:created", "record:updated", "record:deleted",
                      "application:stage_changed", "application:rejected"):
             self.assertGreater(kinds[kind], 0, kinds)
+
+    # --- and out again ---
+
+    def change(self, candidate, name):
+        """At the ATS, which tells nobody of it."""
+        client = Client(self.box.host, TOKEN)
+        status, _, answer = client.request("PATCH", f"/c/{COMPANY}/candidates/{candidate}",
+                                           {"candidate": {"name": name}})
+        client.close()
+        self.assertEqual(status, 200, answer)
+
+    def names(self, candidate):
+        """Those that its events told."""
+        return [event["payload"]["record"]["name"]
+                for event in self.events()["candidates", candidate]
+                if event["event"].startswith("record:")]
+
+    def test_what_the_ats_tells_comes_out_in_order_and_nothing_else(self):
+        self.start("--candidates", "40", "--seed", "9",
+                   server_options=("--allow-address", "127.0.0.0/8"))
+        url = self.put()["url"]
+        self.synchronise("candidates", "applications")
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        status, _, made = self.admin.request("POST", "/webhook", {
+            "target_url": receiver.url, "event_types": ["record:*"]})
+        self.assertEqual(status, 201, made)
+        self.control("PUT", "webhook", {"url": url, "secret": SECRET, "repeated": 0.3})
+        self.step(50)
+        self.until(self.told)
+        self.control("PUT", "webhook", {})
+        about = [{h["id"] for h in d["hints"] if h["resource"] == "candidates"}
+                 for d in self.deliveries(limit=1000)["result"]]
+        for identifier in sorted(set().union(*about)):
+            self.until(lambda: self.is_as_told(
+                "candidates", identifier, self.events()["candidates", identifier]))
+        one, other = [record["id"] for record in self.list("candidates", limit=2)[2]["result"]]
+        first = notice(9001, candidate={"id": int(one)})
+        self.change(one, "Told Once")
+        self.assertEqual(self.send(first), (200, {"result": "stored"}))
+        self.until(lambda: self.names(one)[-1:] == ["Told Once"])
+        # What is forged or repeated brings nothing of what has changed since.
+        self.change(one, "Never Told")
+        self.change(other, "Told After")
+        self.assertEqual(self.send(first), (200, {"result": "repeated"}))
+        forged = notice(9002, candidate={"id": int(one)})
+        self.assertEqual(self.send(forged, secret=OTHER)[0], 401)
+        self.assertEqual(self.send(forged, sign(first))[0], 401)
+        self.assertEqual(self.send(notice(9003, candidate={"id": int(other)}))[0], 200)
+        self.until(lambda: self.names(other)[-1:] == ["Told After"])
+        self.assertEqual(self.names(one)[-1], "Told Once")
+        self.assert_delivered(receiver, made["secret"])
+
+    def assert_delivered(self, receiver, secret):
+        """All events of records, once, those of one record in their order."""
+        def told():
+            return {e["id"]: e for e in self.seen if e["event"].startswith("record:")}
+
+        self.until(lambda: {message.id for message in receiver.delivered()} == set(told()))
+        messages = receiver.delivered()
+        self.assertEqual({message.id: message.event for message in messages}, told())
+        self.assertEqual(len(messages), len(told()))
+        versions = collections.defaultdict(list)
+        for message in messages:
+            self.assertTrue(message.is_signed(secret))
+            versions[message.event["resource"], message.event["record_id"]].append(
+                message.event["version"])
+        for record, own in versions.items():
+            self.assertEqual(own, list(range(1, len(own) + 1)), record)
 
 
 if __name__ == "__main__":

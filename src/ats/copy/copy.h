@@ -54,6 +54,7 @@ struct copy_write {
 	struct copy_place place;
 	int64_t read_ms; /* Unix time at which the ATS was asked, before the answer */
 	bool is_silent;	 /* writes no events, and counts no versions: for a first load */
+	bool gives_way;  /* nobody waits for it: others of the loop have their turn in between */
 	/* Go with it in one transaction: done or not done as it is. */
 	const struct store_statement *more;
 	size_t more_count;

@@ -1,6 +1,9 @@
 /* Records as the ATS gives them, held against what is known of them: what has not changed writes
  * nothing. */
 #include "ats/copy/parts.h"
+#include "io/loop/loop.h"
+
+enum { GIVE_WAY_RECORDS = 32 };
 
 enum fate {
 	FATE_UNCHANGED,
@@ -125,6 +128,13 @@ static void take_records(struct put *put, const struct json *records, size_t cou
 	}
 }
 
+/* A page takes milliseconds, which others of the loop shall not wait. */
+static void give_way(bool gives_way, size_t done)
+{
+	if (gives_way && done % GIVE_WAY_RECORDS == GIVE_WAY_RECORDS - 1)
+		loop_sleep_ms(0);
+}
+
 /* --- what becomes of it ---------------------------------------------------------------------- */
 
 static bool is_same(struct str hash, struct str known)
@@ -206,6 +216,7 @@ static bool find_before(struct put *put, struct error *err)
 	for (size_t i = 0; i < count; i++) {
 		put->entries[which[i]].before = bodies[i];
 		compare(put, &put->entries[which[i]]);
+		give_way(put->write->gives_way, i);
 	}
 	return true;
 }
@@ -414,6 +425,7 @@ static bool look(struct put *put, struct copy_row *row, bool *moved, struct erro
 		*moved |= has_moved(&entry->known, &known[i]);
 		entry->known = known[i];
 		decide(put, entry);
+		give_way(put->write->gives_way, i);
 	}
 	return find_before(put, err);
 }
@@ -424,8 +436,10 @@ static bool try(struct put *put, const struct copy_row *row, int64_t *numbers,
 	struct copy_batch batch;
 
 	copy_batch_begin(&batch, put->copies, put->arena, put->write, row);
-	for (size_t i = 0; i < put->count; i++)
+	for (size_t i = 0; i < put->count; i++) {
 		write_entry(&batch, &put->entries[i]);
+		give_way(put->write->gives_way, i);
+	}
 	if (copy_own_number(row->last_number + batch.given) < row->last_number)
 		return error_set(err, ERROR_LIMIT, "the copy has no more numbers for records");
 	find_numbers(put, numbers);
@@ -508,6 +522,7 @@ bool copy_find_changed(struct copies *copies, struct arena *arena, const struct 
 			numbers[i] = copy_own_number(known[i].number);
 		is_changed[i] = known[i].number == 0 || known[i].deleted_ms != 0 ||
 				known[i].is_partial || !str_equal(hash, known[i].list_hash);
+		give_way(true, i);
 	}
 	return arena_check(arena, err);
 }

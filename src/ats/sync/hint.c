@@ -6,6 +6,7 @@
 
 enum {
 	PORTION = 100,
+	AT_ONCE = 4, /* the ATS may be far away, and what it tells comes in bursts */
 	TRIES_MAX = 10,
 	BACKOFF_MS = 500,
 	BACKOFF_MAX_MS = 60000,
@@ -300,7 +301,6 @@ static bool find_hints(struct trail *trail, struct arena *arena, struct store_ro
 		store_int(sync_now_ms(trail->syncs)), store_int(PORTION)};
 	struct error err;
 
-	/* Parents before their children: a hint of a whole list comes after those of records. */
 	return store_query(trail->syncs->options.store, arena,
 			   "SELECT resource, id, filter_name, filter_value, generation, tries"
 			   " FROM sync_hint WHERE environment_id = ?1 AND account_id = ?2"
@@ -308,18 +308,51 @@ static bool find_hints(struct trail *trail, struct arena *arena, struct store_ro
 			   values, 4, rows, &err);
 }
 
-/* False: there was none left. */
+/* Some hints, several at once: none is about what another is about. */
+struct portion {
+	struct trail *trail;
+	struct store_rows rows;
+	size_t next;
+	bool is_of_lists;
+	struct loop_group group;
+};
+
+static void follow_next(void *context)
+{
+	struct portion *portion = context;
+	struct trail *trail = portion->trail;
+	struct known_hint known;
+
+	while (portion->next < portion->rows.count && !trail->runner->is_stopping) {
+		read_hint(&portion->rows, portion->next++, &known);
+		if ((known.hint.id.len == 0) == portion->is_of_lists)
+			follow(trail, &known);
+	}
+	loop_group_done(&portion->group);
+}
+
+static void follow_kind(struct portion *portion, bool is_of_lists)
+{
+	portion->next = 0;
+	portion->is_of_lists = is_of_lists;
+	portion->group = (struct loop_group){0};
+	for (size_t i = 0; i < AT_ONCE && i < portion->rows.count; i++)
+		loop_group_spawn(&portion->group, follow_next, portion);
+	loop_group_join(&portion->group);
+}
+
+/* Parents before their children: a hint of a whole list comes after those of records. False: there
+ * was none left. */
 static bool follow_some(struct trail *trail)
 {
-	struct known_hint known;
-	struct store_rows rows;
+	struct portion portion = {.trail = trail};
 	struct arena arena;
 
 	arena_init(&arena, SYNC_RUN_BYTES_MAX);
-	bool has_some = find_hints(trail, &arena, &rows) && rows.count > 0;
-	for (size_t i = 0; has_some && i < rows.count && !trail->runner->is_stopping; i++) {
-		read_hint(&rows, i, &known);
-		follow(trail, &known);
+	bool has_some = find_hints(trail, &arena, &portion.rows) && portion.rows.count > 0;
+	if (has_some) {
+		follow_kind(&portion, false);
+		follow_kind(&portion, true);
 	}
 	arena_finish(&arena);
 	return has_some;

@@ -9,7 +9,7 @@ enum {
 	ASK_MS = 120000,       /* for one page */
 	PAGE_RECORDS = 500,    /* where nothing else is said */
 	CHECKPOINT_MS = 2000,  /* while nothing changes */
-	DETAILS_AT_ONCE = 4,
+	DETAILS_AT_ONCE = 16, /* and as the limiter lets them */
 	TOLD_WAIT_MS = 2000,   /* a wait for the rate limit that is worth telling */
 };
 
@@ -194,6 +194,7 @@ static bool put(struct page *page, const struct json *records, size_t count, boo
 		.place = flight->place,
 		.read_ms = page->read_ms,
 		.is_silent = flight->before.whole_ms == 0 && !flight->job.tells_first,
+		.gives_way = true,
 		.companion = &page->companion,
 		.listed = listed,
 		.is_rough = page->result.is_rough,
