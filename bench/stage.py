@@ -73,9 +73,10 @@ class Bench:
         pin(box.pid, 1)
         return box
 
-    def tenon(self, box, *options):
+    def tenon(self, box, *options, workers=1):
         data = self.folder / "data"
-        server = harness.start_server(data, box, "--workers", "1", "--log-level", "warning", *options)
+        server = harness.start_server(data, box, "--workers", str(workers), "--log-level", "warning",
+                                      *options)
         self.processes.append(server.process)
         pin(server.pid, 0)
         key = harness.create_key(data)["key"]
