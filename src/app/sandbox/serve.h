@@ -29,7 +29,7 @@ struct rate {
 	bool has_begun;
 	int64_t begun_ns;
 	int64_t number; /* of the window that is now, from 0 */
-	int64_t passed[RATE_WINDOWS]; /* requests that passed in the last windows, by their numbers */
+	int64_t passed[RATE_WINDOWS]; /* requests in the last windows, by their numbers */
 	int64_t total;
 	double tokens; /* of a bucket */
 	int64_t filled_ns;

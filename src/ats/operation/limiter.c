@@ -362,7 +362,8 @@ static int64_t ready_ns(const struct limiter *limiter, const struct turn *turn, 
 	if (limiter->interval_ns == 0 || turn->share_percent >= 100 ||
 	    !has_others(limiter, now_ns) || limiter->share_ns <= due_ns)
 		return due_ns;
-	int64_t spare_ns = back_ns(limiter, before, is_window ? WINDOW_SPARE : BUCKET_SPARE, now_ns);
+	int64_t spare_ns =
+		back_ns(limiter, before, is_window ? WINDOW_SPARE : BUCKET_SPARE, now_ns);
 	return spare_ns < limiter->share_ns ? spare_ns : limiter->share_ns;
 }
 
