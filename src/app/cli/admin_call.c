@@ -33,6 +33,34 @@ static bool read_reach(struct cli *cli, struct server_options *options, struct e
 	return true;
 }
 
+/* A password may not stand where every user of the machine can read it. */
+static bool has_password(struct str database)
+{
+	ptrdiff_t scheme = str_find(database, STR("://"));
+	ptrdiff_t at = str_find_byte(database, '@');
+
+	if (scheme < 0)
+		return str_find(database, STR("password")) >= 0;
+	struct str user = str_slice(database, (size_t)scheme + 3, at < 0 ? 0 : (size_t)at);
+	return (at > scheme && str_find_byte(user, ':') >= 0) ||
+	       str_find(database, STR("password=")) >= 0;
+}
+
+static bool read_database(struct cli *cli, struct server_options *options, struct error *err)
+{
+	const char *given = cli_value(cli, "database");
+
+	if (given != NULL && has_password(str_from_c(given)))
+		return error_set_field(err, ERROR_INVALID, "database", "postgresql://HOST/NAME",
+				       "--database must not hold a password, which others on this "
+				       "machine could read: give it in TENON_DATABASE, PGPASSFILE or "
+				       "PGPASSWORD");
+	if (given == NULL)
+		given = getenv("TENON_DATABASE");
+	options->database = given == NULL || *given == '\0' ? NULL : given;
+	return true;
+}
+
 bool server_options_read(struct cli *cli, struct server_options *options,
 			 struct server_base_url *base_urls, struct error *err)
 {
@@ -52,7 +80,7 @@ bool server_options_read(struct cli *cli, struct server_options *options,
 		if (!cli_pair("connector-base-url", given[i], &base_urls[i].connector,
 			      &base_urls[i].url, err))
 			return false;
-	return read_reach(cli, options, err);
+	return read_database(cli, options, err) && read_reach(cli, options, err);
 }
 
 /* --- over a socket -------------------------------------------------------------------------- */

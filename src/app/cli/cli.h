@@ -68,6 +68,10 @@ void cli_print(struct str text);
 #define CLI_OPTION_SHARE {"share", "DIR", false, "the folder with models/ and connectors/"}
 #define CLI_OPTION_MASTER_KEY \
 	{"master-key", "FILE", false, "the master key file (default: made in the data folder)"}
+#define CLI_OPTION_DATABASE                                                                       \
+	{"database", "URL", false,                                                               \
+	 "a PostgreSQL database: postgresql://HOST/NAME (default: TENON_DATABASE, else SQLite "  \
+	 "in the data folder)"}
 #define CLI_OPTION_BASE_URL                          \
 	{"connector-base-url", "NAME=URL", true,     \
 	 "send a connector's calls to another host, such as a sandbox"}

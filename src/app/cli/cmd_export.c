@@ -20,7 +20,7 @@ static const struct cli_option options[] = {
 	{"output", "FILE", false, "where to (default: -, standard output)"},
 	CLI_OPTION_DATA,
 	CLI_OPTION_SERVER,
-	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_MASTER_KEY, CLI_OPTION_DATABASE,
 	CLI_OPTION_SHARE,
 };
 

@@ -17,7 +17,7 @@ static const struct cli_option options[] = {
 	{"url", "URL", false,
 	 "a server's endpoint instead of an account, with the token in TENON_MCP_TOKEN"},
 	CLI_OPTION_DATA,
-	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_MASTER_KEY, CLI_OPTION_DATABASE,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
 	CLI_OPTIONS_REACH,

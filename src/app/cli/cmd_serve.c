@@ -13,7 +13,7 @@ static const struct cli_option options[] = {
 	{"listen", "HOST:PORT", false, "where to listen (default: 127.0.0.1:8080; port 0: any free one)"},
 	CLI_OPTION_DATA,
 	{"workers", "N", false, "worker threads (default: one per core)"},
-	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_MASTER_KEY, CLI_OPTION_DATABASE,
 	CLI_OPTION_SHARE,
 	CLI_OPTION_BASE_URL,
 	{"tls-certificate", "FILE", false,

@@ -7,7 +7,7 @@ static const struct cli_option vault_options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_DATA,
 	CLI_OPTION_SERVER,
-	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_MASTER_KEY, CLI_OPTION_DATABASE,
 	CLI_OPTION_SHARE,
 };
 
@@ -17,7 +17,7 @@ static const struct cli_option audit_options[] = {
 	{"limit", "N", false, "list: how many at most (default: 100)"},
 	CLI_OPTION_JSON,
 	CLI_OPTION_DATA,
-	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_MASTER_KEY, CLI_OPTION_DATABASE,
 	CLI_OPTION_SHARE,
 };
 

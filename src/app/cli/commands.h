@@ -53,6 +53,7 @@ void target_add(struct buffer *target, const char *name, struct str value);
 /* Where an administrative command finds its server. */
 #define CLI_OPTIONS_ADMIN                                                                  \
 	CLI_OPTION_JSON, CLI_OPTION_DATA, CLI_OPTION_SERVER, CLI_OPTION_MASTER_KEY,         \
+	CLI_OPTION_DATABASE,                                                                \
 		CLI_OPTION_SHARE
 
 /* The value as JSON text, on one line. */

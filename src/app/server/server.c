@@ -359,7 +359,11 @@ static bool open_erasures(struct server *server, struct error *err)
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
-	struct store_options store = {.folder = options->data_folder};
+	struct store_options store = {
+		.folder = options->data_folder,
+		.database = options->database,
+		.functions = schema_functions(),
+	};
 	struct store_view *views;
 
 	if (!open_tls(server, options, err) || !load_definitions(server, options, err) ||
@@ -368,7 +372,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		return false;
 	set_reach(server, options);
 	store.migrations = schema_migrations(&store.migration_count);
-	if (!copy_views(&server->arena, server->model, &views, &store.view_count, err))
+	if (!copy_views(&server->arena, server->model, options->database != NULL, &views,
+			&store.view_count, err))
 		return false;
 	store.views = views;
 	server->store = store_open(&store, err);

@@ -63,12 +63,13 @@ bool call_rows_insert(struct store *store, struct call_rows_room *room,
 		room->statements[i] = (struct store_statement){
 			/* Two of one id are there only when the clock went back between two
 			 * starts of the program. */
-			.sql = "INSERT OR IGNORE INTO call_log (environment_id, id, account_id,"
+			.sql = "INSERT INTO call_log (environment_id, id, account_id,"
 			       " connector, door, resource, method, status, error, duration_ms,"
 			       " upstream_ms, wait_ms, calls, retries, result_count, request_id,"
 			       " mcp_server_id, tool, client_name, client_version)"
 			       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-			       " ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+			       " ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+			       " ON CONFLICT DO NOTHING",
 			.parameters = room->values[i],
 			.parameter_count = PARAMETERS,
 			.changes_expected = -1,

@@ -48,6 +48,11 @@ static bool read_kept(struct arena *arena, const struct store_rows *rows, size_t
 	return true;
 }
 
+#define SEARCH(is_found)                                                                          \
+	"SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record_text t CROSS JOIN record r"            \
+	" WHERE r.number = t.rowid AND " is_found " AND t.rowid > ?1 AND t.rowid < ?2"            \
+	" AND (?3 <> 0 OR r.deleted_ms = 0) ORDER BY t.rowid LIMIT ?4"
+
 static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after, size_t limit,
 		       struct store_rows *rows, struct error *err)
 {
@@ -63,13 +68,11 @@ static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after
 		return store_query(keeper->copies->store, arena,
 				   "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record r"
 				   " WHERE r.number > ?1 AND r.number < ?2"
-				   " AND (?3 OR r.deleted_ms = 0) ORDER BY r.number LIMIT ?4",
+				   " AND (?3 <> 0 OR r.deleted_ms = 0) ORDER BY r.number LIMIT ?4",
 				   values, 4, rows, err);
 	return store_query(keeper->copies->store, arena,
-			   "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record_text t"
-			   " CROSS JOIN record r ON r.number = t.rowid WHERE record_text MATCH ?5"
-			   " AND t.rowid > ?1 AND t.rowid < ?2 AND (?3 OR r.deleted_ms = 0)"
-			   " ORDER BY t.rowid LIMIT ?4",
+			   STORE_TEXTS(SEARCH("record_text MATCH ?5"),
+				       SEARCH("t.lexemes @@ words_query(?5)")),
 			   values, 5, rows, err);
 }
 
@@ -105,8 +108,8 @@ static bool fetch(struct operation_keeper *base, struct arena *arena, const int6
 		store_int(keeper->with_deleted)};
 	if (!store_query(keeper->copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("r") ", j.key FROM json_each(?1) j"
-			 " CROSS JOIN record r ON r.number = j.value"
-			 " WHERE ?2 OR r.deleted_ms = 0",
+			 " CROSS JOIN record r WHERE r.number = CAST(j.value AS BIGINT)"
+			 " AND (?2 <> 0 OR r.deleted_ms = 0)",
 			 values, 2, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
@@ -126,7 +129,7 @@ static bool find(struct operation_keeper *base, struct arena *arena, struct str 
 
 	if (!store_query(keeper->copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record r WHERE r.copy = ?1"
-			 " AND r.id = ?2 AND (?3 OR r.deleted_ms = 0)",
+			 " AND r.id = ?2 AND (?3 <> 0 OR r.deleted_ms = 0)",
 			 values, 3, &rows, err))
 		return false;
 	if (rows.count == 0)

@@ -23,7 +23,7 @@ bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
 	if (!store_query(copies->store, arena,
 			 "SELECT j.key, r.number, r.version, r.read_ms, r.is_partial, r.missing_ms,"
 			 " r.deleted_ms, r.hash, r.list_hash FROM json_each(?1) j CROSS JOIN"
-			 " record r ON r.copy = ?2 AND r.id = j.value",
+			 " record r WHERE r.copy = ?2 AND r.id = j.value",
 			 values, 2, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
@@ -53,7 +53,7 @@ bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t 
 	const struct store_value list = store_text(json_text(arena, json_array(items, count)));
 	if (!store_query(copies->store, arena,
 			 "SELECT j.key, r.body FROM json_each(?1) j CROSS JOIN record r"
-			 " ON r.number = j.value",
+			 " WHERE r.number = CAST(j.value AS BIGINT)",
 			 &list, 1, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
@@ -300,8 +300,8 @@ static void add_texts(struct copy_batch *batch)
 		items[i] = json_int(batch->texts[i]);
 	list = store_text(json_text(arena, json_array(items, batch->text_count)));
 	*add(batch) = store_keep(arena,
-				 "INSERT OR IGNORE INTO record_text_due (number)"
-				 " SELECT value FROM json_each(?1)",
+				 "INSERT INTO record_text_due (number) SELECT CAST(value AS BIGINT)"
+				 " FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
 				 &list, 1, -1);
 }
 

@@ -103,8 +103,8 @@ struct store_statement copy_note_state(struct arena *arena, const struct copy_pl
 			  " swept_ms, record_count, updated_max_ms, last_number)"
 			  " VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0)"
 			  " ON CONFLICT (environment_id, account_id, resource) DO UPDATE SET"
-			  " whole_ms = CASE ?4 WHEN 0 THEN whole_ms ELSE ?4 END,"
-			  " swept_ms = CASE ?5 WHEN 0 THEN swept_ms ELSE ?5 END",
+			  " whole_ms = CASE ?4 WHEN 0 THEN copy.whole_ms ELSE ?4 END,"
+			  " swept_ms = CASE ?5 WHEN 0 THEN copy.swept_ms ELSE ?5 END",
 			  values, 5, -1);
 }
 

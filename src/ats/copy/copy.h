@@ -191,8 +191,8 @@ bool copy_answer(struct copies *copies, const struct operation_services *service
 
 /* The SQL views of the model's resources and of the lists in them (docs/analysis.md), for
  * store_open(); in the arena. ERROR_INVALID: two columns or views would have one name. */
-bool copy_views(struct arena *arena, const struct model *model, struct store_view **views,
-		size_t *count, struct error *err) MUST_CHECK;
+bool copy_views(struct arena *arena, const struct model *model, bool for_postgresql,
+		struct store_view **views, size_t *count, struct error *err) MUST_CHECK;
 /* "activities" gives "activity". */
 struct str copy_singular(struct arena *arena, struct str plural);
 

@@ -29,7 +29,7 @@ static bool find_copy(struct store *store, struct arena *arena, struct copy_expo
 
 	if (!store_query(store, arena,
 			 "SELECT number, account_id FROM copy WHERE environment_id = ?1"
-			 " AND resource = ?2 AND account_id >= ?3 AND (account_id > ?3 OR NOT ?4)"
+			 " AND resource = ?2 AND account_id >= ?3 AND (account_id > ?3 OR ?4 = 0)"
 			 " AND (?5 = '' OR account_id = ?5) ORDER BY account_id LIMIT 1",
 			 values, 5, &rows, err))
 		return false;
@@ -81,7 +81,7 @@ bool copy_export_next(struct store *store, struct arena *arena, struct copy_expo
 		store_int((int64_t)limit), store_int(export->with_deleted),
 		store_int(export->since_ms)};
 	if (!store_query(store, arena,
-			 "SELECT id, deleted_ms, CASE WHEN (?4 OR deleted_ms = 0) AND"
+			 "SELECT id, deleted_ms, CASE WHEN (?4 <> 0 OR deleted_ms = 0) AND"
 			 " changed_ms >= ?5 THEN body END FROM record INDEXED BY record_known"
 			 " WHERE copy = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
 			 values, 5, &found, err))
@@ -102,7 +102,7 @@ bool copy_export_count(struct store *store, struct arena *arena, const struct co
 	struct store_rows rows;
 
 	if (!store_query(store, arena,
-			 "SELECT coalesce(sum(record_count), 0) FROM copy WHERE environment_id = ?1"
+			 "SELECT CAST(coalesce(sum(record_count), 0) AS BIGINT) FROM copy WHERE environment_id = ?1"
 			 " AND resource = ?2 AND (?3 = '' OR account_id = ?3)",
 			 values, 3, &rows, err))
 		return false;

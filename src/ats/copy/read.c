@@ -60,7 +60,7 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 					     store_int(with_deleted), store_int((int64_t)limit)};
 	if (!store_query(copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("record") " FROM record WHERE number > ?1 AND number < ?2"
-			 " AND (?3 OR deleted_ms = 0) ORDER BY number LIMIT ?4",
+			 " AND (?3 <> 0 OR deleted_ms = 0) ORDER BY number LIMIT ?4",
 			 values, 4, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);
@@ -101,7 +101,7 @@ static bool probe_ask(struct probe *probe, struct error *err)
 					     store_int((int64_t)(probe->limit - probe->found))};
 	if (!store_query(probe->copies->store, probe->arena,
 			 "SELECT r.number, r.id, r.missing_ms FROM json_each(?1) j CROSS JOIN"
-			 " record r ON r.number = j.value WHERE r.deleted_ms = 0"
+			 " record r WHERE r.number = CAST(j.value AS BIGINT) AND r.deleted_ms = 0"
 			 " AND r.read_ms < ?2 ORDER BY j.key LIMIT ?3",
 			 values, 3, &rows, err))
 		return false;

@@ -119,7 +119,8 @@ bool copies_forget_texts(struct copies *copies, struct error *err)
 		 " WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.number = d.number))",
 		 NULL, 0, -1, false},
 		/* Until then the index has the words still, though no record is found by them. */
-		{"INSERT INTO record_text (record_text) SELECT 'optimize' WHERE changes() > 0", NULL,
+		{STORE_TEXTS("INSERT INTO record_text (record_text)"
+			     " SELECT 'optimize' WHERE changes() > 0", "SELECT 1"), NULL,
 		 0, -1, false},
 		{"DELETE FROM record_text_due WHERE NOT EXISTS"
 		 " (SELECT 1 FROM record r WHERE r.number = record_text_due.number)",

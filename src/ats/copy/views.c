@@ -16,6 +16,7 @@ struct writing {
 	size_t count;
 	struct str *columns; /* of the view that is being written */
 	size_t column_count;
+	bool is_postgresql;
 	struct buffer text;
 	struct error *err;
 	bool ok;
@@ -75,6 +76,41 @@ static void write_own(struct writing *writing, const char *column, struct str na
 	end_column(writing, name, "text", str_from_c(describe));
 }
 
+/* As SQLite has them: numbers as such, what is true as 1, lists and objects as JSON. */
+static void begin_cast(struct buffer *out, const struct model_field *field, const char **end)
+{
+	*end = "";
+	if (field->is_list)
+		return;
+	if (field->type == MODEL_INTEGER || field->type == MODEL_NUMBER) {
+		buffer_append_c(out, "CAST(");
+		*end = " AS NUMERIC)";
+	} else if (field->type == MODEL_BOOLEAN) {
+		buffer_append_c(out, "CAST(CAST(");
+		*end = " AS BOOLEAN) AS INTEGER)";
+	}
+}
+
+/* `path`: dotted; empty: the source itself. */
+static void write_value(struct writing *writing, const struct model_field *field,
+			const char *source, struct str path)
+{
+	char *dotted = arena_c(writing->arena, path);
+	const char *end;
+
+	buffer_append_byte(&writing->text, '\t');
+	if (writing->is_postgresql) {
+		for (char *at = dotted; *at != '\0'; at++)
+			*at = *at == '.' ? ',' : *at;
+		begin_cast(&writing->text, field, &end);
+		buffer_append_format(&writing->text, "(%s #>> '{%s}')%s", source, dotted, end);
+	} else if (path.len == 0) {
+		buffer_append_c(&writing->text, source);
+	} else {
+		buffer_append_format(&writing->text, "json_extract(%s, '$.%s')", source, dotted);
+	}
+}
+
 static void write_fields(struct writing *writing, const struct model_field *fields, size_t count,
 			 const char *source)
 {
@@ -82,8 +118,7 @@ static void write_fields(struct writing *writing, const struct model_field *fiel
 	size_t column_count = copy_columns(writing->arena, fields, count, &columns);
 
 	for (size_t i = 0; i < column_count && writing->ok; i++) {
-		buffer_append_format(&writing->text, "\tjson_extract(%s, '$.%.*s')", source,
-				     STR_ARGS(columns[i].path));
+		write_value(writing, columns[i].field, source, columns[i].path);
 		end_column(writing, columns[i].name, type_name(columns[i].field),
 			   columns[i].describe);
 	}
@@ -120,15 +155,42 @@ static void add_view(struct writing *writing, struct str name)
 		};
 }
 
-/* `list`: the path of the list whose items are the rows; empty: records are. */
-static void end_view(struct writing *writing, struct str name, struct str list)
+static void write_postgresql_source(struct writing *writing, struct str list)
 {
+	char *path = arena_c(writing->arena, list);
+
+	for (char *at = path; *at != '\0'; at++)
+		*at = *at == '.' ? ',' : *at;
+	buffer_append_c(&writing->text,
+			"FROM copy AS c JOIN record AS r ON r.copy = c.number"
+			" CROSS JOIN LATERAL (SELECT CAST(r.body AS jsonb) AS body) AS b");
+	if (list.len > 0)
+		buffer_append_format(&writing->text,
+				     " CROSS JOIN LATERAL (SELECT item AS value, at - 1 AS key"
+				     " FROM jsonb_array_elements(CASE jsonb_typeof(b.body #> '{%s}')"
+				     " WHEN 'array' THEN b.body #> '{%s}' ELSE '[]' END)"
+				     " WITH ORDINALITY AS x (item, at)) AS e",
+				     path, path);
+}
+
+static void write_source(struct writing *writing, struct str list)
+{
+	if (writing->is_postgresql) {
+		write_postgresql_source(writing, list);
+		return;
+	}
 	buffer_append_c(&writing->text,
 			"FROM copy AS c CROSS JOIN record AS r ON r.copy = c.number");
 	if (list.len > 0)
 		buffer_append_format(&writing->text,
 				     " CROSS JOIN json_each(r.body, '$.%.*s') AS e",
 				     STR_ARGS(list));
+}
+
+/* `list`: the path of the list whose items are the rows; empty: records are. */
+static void end_view(struct writing *writing, struct str name, struct str list)
+{
+	write_source(writing, list);
 	buffer_append_format(&writing->text, "\nWHERE c.resource = '%.*s' AND r.deleted_ms = 0",
 			     STR_ARGS(writing->resource->name));
 	writing->ok = writing->ok && buffer_check(&writing->text, "a view", writing->err);
@@ -144,7 +206,8 @@ static void write_resource(struct writing *writing)
 	/* The id by its own column, which an index has. */
 	buffer_append_c(&writing->text, "\tr.id");
 	end_column(writing, STR("id"), "text", STR("Identifier in the ATS."));
-	write_fields(writing, resource->fields + 1, resource->field_count - 1, "r.body");
+	write_fields(writing, resource->fields + 1, resource->field_count - 1,
+		     writing->is_postgresql ? "b.body" : "r.body");
 	note_column(writing, STR("record"));
 	buffer_append_c(&writing->text, "\tr.body AS \"record\" -- json: All of it.\n");
 	end_view(writing, resource->name, nothing);
@@ -166,10 +229,10 @@ static void write_list(struct writing *writing, const struct model_field *field,
 	if (field->type == MODEL_OBJECT) {
 		write_fields(writing, field->fields, field->field_count, "e.value");
 	} else {
-		buffer_append_c(&writing->text, "\te.value");
-		end_column(writing, STR("value"), type_name(&(struct model_field){
-							  .type = field->type}),
-			   STR("The item."));
+		const struct model_field item = {.type = field->type};
+
+		write_value(writing, &item, "e.value", STR(""));
+		end_column(writing, STR("value"), type_name(&item), STR("The item."));
 	}
 	note_column(writing, STR("item_number"));
 	buffer_append_c(&writing->text,
@@ -191,11 +254,12 @@ static void write_lists(struct writing *writing, const struct model_field *field
 	}
 }
 
-bool copy_views(struct arena *arena, const struct model *model, struct store_view **views,
-		size_t *count, struct error *err)
+bool copy_views(struct arena *arena, const struct model *model, bool for_postgresql,
+		struct store_view **views, size_t *count, struct error *err)
 {
 	const struct str nothing = {NULL, 0};
-	struct writing writing = {.arena = arena, .err = err, .ok = true};
+	struct writing writing = {
+		.arena = arena, .is_postgresql = for_postgresql, .err = err, .ok = true};
 
 	writing.views = arena_array(arena, VIEWS_MAX, sizeof *writing.views);
 	writing.columns = arena_array(arena, COLUMNS_MAX, sizeof *writing.columns);

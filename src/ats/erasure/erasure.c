@@ -107,8 +107,8 @@ static bool keep_digests(struct person *person, const struct erasure *erasure,
 		values[i][2] = store_blob(
 			str_make((const char *)digests[i].bytes, VAULT_DIGEST_BYTES));
 		statements[i] = (struct store_statement){
-			.sql = "INSERT OR IGNORE INTO erased_record (environment_id, erasure_id,"
-			       " digest) VALUES (?1, ?2, ?3)",
+			.sql = "INSERT INTO erased_record (environment_id, erasure_id,"
+			       " digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
 			.parameters = values[i],
 			.parameter_count = 3,
 			.changes_expected = -1,

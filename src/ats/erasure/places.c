@@ -109,7 +109,7 @@ static void drop_words(struct batch *batch, int64_t number)
 
 	write_more(batch, "DELETE FROM record_text WHERE rowid = ?1", values, 1);
 	batch->statements[batch->count - 1].changes_expected = -1;
-	write_more(batch, "INSERT OR IGNORE INTO record_text_due (number) VALUES (?1)", values, 1);
+	write_more(batch, "INSERT INTO record_text_due (number) VALUES (?1) ON CONFLICT DO NOTHING", values, 1);
 	batch->statements[batch->count - 1].changes_expected = -1;
 }
 
@@ -126,7 +126,7 @@ static void blank_record(struct batch *batch, const struct record_row *row)
 		return;
 	write_more(batch,
 		   "UPDATE record SET body = ?2, candidate = '', hash = x'', list_hash = x'', missing_ms = 0,"
-		   " changed_ms = ?3, version = version + (deleted_ms = 0),"
+		   " changed_ms = ?3, version = version + iif(deleted_ms = 0, 1, 0),"
 		   " deleted_ms = iif(deleted_ms = 0, ?3, deleted_ms) WHERE number = ?1"
 		   " AND version = ?4",
 		   values, 4);
@@ -455,7 +455,8 @@ bool erasure_pass(struct person *person, const struct erasure *erasure,
 bool erasure_tidy(struct erasures *erasures, struct error *err)
 {
 	const struct store_statement statement = {
-		.sql = "INSERT INTO record_text (record_text) VALUES ('optimize')",
+		.sql = STORE_TEXTS("INSERT INTO record_text (record_text) VALUES ('optimize')",
+				   "SELECT 1"),
 		.changes_expected = -1,
 	};
 
@@ -491,8 +492,8 @@ bool erasure_find_email(struct person *person, struct str email, struct error *e
 		arena_init(&arena, BATCH_BYTES_MAX);
 		ok = store_query(store, &arena,
 				 "SELECT r.number, r.id, r.body FROM copy AS c CROSS JOIN record AS r"
-				 " ON r.number > max(?3, c.number << 32) AND r.number <"
-				 " (c.number + 1) << 32 WHERE c.environment_id = ?1 AND c.account_id ="
+				 " WHERE r.number > max(?3, c.number << 32) AND r.number <"
+				 " (c.number + 1) << 32 AND c.environment_id = ?1 AND c.account_id ="
 				 " ?2 AND c.resource = 'candidates' ORDER BY r.number LIMIT 100",
 				 values, 3, &rows, err);
 		for (size_t i = 0; ok && i < rows.count; i++) {

@@ -68,7 +68,7 @@ static bool find_range(struct store *store, struct arena *arena, const struct ev
 /* GLOB would give [ and ? a meaning, which no name has in it. */
 #define PASSES                                                                            \
 	" AND (?5 = '' OR EXISTS (SELECT 1 FROM json_each(?5) WHERE event.type = value"    \
-	" OR value = '*' OR (substr(value, -1) = '*'"                                      \
+	" OR value = '*' OR (value LIKE '%*'"                                              \
 	" AND substr(event.type, 1, length(value) - 1) = substr(value, 1, length(value) - 1))))" \
 	" AND (?6 = '' OR resource = ?6) AND (?7 = '' OR record_id = ?7)"                  \
 	" AND (?8 = '' OR resource = '' OR resource IN (SELECT value FROM json_each(?8)))" \

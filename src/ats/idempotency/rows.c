@@ -179,7 +179,7 @@ bool rows_begin_call(const struct idempotency_attempt *attempt, int64_t number, 
 	return write_one(attempt,
 			 "INSERT INTO idempotency_call (environment_id, account_id, key_hash,"
 			 " number, sent_ms, result) VALUES (?1, ?2, ?3, ?4, ?5, NULL)"
-			 " ON CONFLICT DO UPDATE SET sent_ms = ?5, result = NULL",
+			 " ON CONFLICT (environment_id, account_id, key_hash, number) DO UPDATE SET sent_ms = ?5, result = NULL",
 			 values, 5, err);
 }
 
@@ -279,6 +279,7 @@ static const struct vault_column columns[] = {
 		  " FROM idempotency WHERE reply IS NOT NULL AND environment_id = ?1 GROUP BY 1",
 	 .revoke = "DELETE FROM idempotency WHERE environment_id = ?1",
 	 .keys = 3,
+	 .types = {[2] = STORE_BLOB},
 	 .place = place_reply},
 	{.name = "idempotency_call",
 	 .walk = "SELECT result, environment_id, account_id, key_hash, number FROM idempotency_call"
@@ -291,6 +292,7 @@ static const struct vault_column columns[] = {
 		  " FROM idempotency_call WHERE result IS NOT NULL AND environment_id = ?1"
 		  " GROUP BY 1",
 	 .keys = 4,
+	 .types = {[2] = STORE_BLOB, [3] = STORE_INT},
 	 .place = place_call},
 };
 

@@ -293,7 +293,8 @@ static struct store_statement insert_delivery(struct arena *arena, const struct 
 		" error) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, 0, ?10)"
 		" ON CONFLICT (environment_id, account_id, digest) DO UPDATE SET"
 		" received_ms = ?4, repeated = 0, event = ?6, body = ?7, hints = ?8,"
-		" hint_count = ?9, taken = 0, error = ?10 WHERE received_ms < ?11",
+		" hint_count = ?9, taken = 0, error = ?10"
+		" WHERE inbound_delivery.received_ms < ?11",
 		values, sizeof values / sizeof *values, 1);
 }
 

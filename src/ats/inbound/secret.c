@@ -43,6 +43,7 @@ static const struct vault_column column = {
 		 " FROM inbound_secret WHERE environment_id = ?1 GROUP BY 1",
 	.revoke = "DELETE FROM inbound_secret WHERE environment_id = ?1",
 	.keys = 3,
+	.types = {[2] = STORE_INT},
 	.place = place,
 };
 

@@ -60,6 +60,7 @@ static const struct vault_column columns[] = {
 		  " FROM oauth_state WHERE environment_id = ?1 GROUP BY 1",
 	 .revoke = "DELETE FROM oauth_state WHERE environment_id = ?1",
 	 .keys = 2,
+	 .types = {[1] = STORE_BLOB},
 	 .place = place_verifier},
 };
 

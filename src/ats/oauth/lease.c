@@ -29,7 +29,7 @@ static bool write_lease(struct oauth *oauth, const struct account *account, int6
 		       " intent_version, intent_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		       " ON CONFLICT (environment_id, account_id) DO UPDATE SET fence = ?3,"
 		       " until_ms = ?4, intent_version = ?5, intent_ms = ?6"
-		       " WHERE fence = ?7 AND until_ms < ?6",
+		       " WHERE credential_lease.fence = ?7 AND credential_lease.until_ms < ?6",
 		.parameters = values,
 		.parameter_count = 7,
 		.changes_expected = 1,

@@ -7,5 +7,7 @@
 
 /* In the order of their numbers, for store_options. Lives as long as the program. */
 const struct store_migration *schema_migrations(size_t *count);
+/* What PostgreSQL is taught of SQLite's words: db/postgresql/functions.sql. */
+const char *schema_functions(void);
 
 #endif

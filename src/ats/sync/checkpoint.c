@@ -82,7 +82,7 @@ static struct store_statement keep_chunk(struct arena *arena, const struct sync_
 
 	return store_keep(arena,
 			  "INSERT INTO sync_seen (job_id, chunk, bits) VALUES (?1, ?2, ?3)"
-			  " ON CONFLICT DO UPDATE SET bits = excluded.bits",
+			  " ON CONFLICT (job_id, chunk) DO UPDATE SET bits = excluded.bits",
 			  values, 3, 1);
 }
 

@@ -33,8 +33,9 @@ static struct store_statement keep(struct syncs *syncs, struct arena *arena,
 	return store_keep(arena,
 			  "INSERT INTO sync_hint (environment_id, account_id, resource, id,"
 			  " filter_name, filter_value, generation, made_ms, next_ms, tries)"
-			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0) ON CONFLICT DO UPDATE SET"
-			  " generation = generation + 1, next_ms = ?7, tries = 0",
+			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)"
+			  " ON CONFLICT (environment_id, account_id, resource, id, filter_name,"
+			  " filter_value) DO UPDATE SET generation = sync_hint.generation + 1, next_ms = ?7, tries = 0",
 			  values, sizeof values / sizeof *values, 1);
 }
 

@@ -139,7 +139,7 @@ static void note_head(struct audit *audit, const struct audit_link *head, bool w
 	struct store_statement statement = {
 		.sql = "INSERT INTO audit_head (id, number, mac, noted_ms) VALUES (1, ?1, ?2, ?3)"
 		       " ON CONFLICT (id) DO UPDATE SET number = ?1, mac = ?2, noted_ms = ?3"
-		       " WHERE number < ?1",
+		       " WHERE audit_head.number < ?1",
 		.parameters = values,
 		.parameter_count = 3,
 		.changes_expected = -1,

@@ -47,14 +47,20 @@ struct walk {
 	size_t count;
 };
 
+static struct store_value smallest(enum store_type type)
+{
+	if (type == STORE_INT)
+		return store_int(INT64_MIN);
+	return type == STORE_BLOB ? store_blob(STR("")) : store_text(STR(""));
+}
+
 static void walk_init(struct walk *walk)
 {
 	for (size_t i = 0; i < 2; i++)
 		arena_init(&walk->arenas[i], ROWS_BYTES_MAX);
 	walk->last[0] = store_text(walk->environment);
-	/* Nothing is smaller. */
 	for (size_t i = 1; i < walk->column->keys; i++)
-		walk->last[i] = store_text(STR(""));
+		walk->last[i] = smallest(walk->column->types[i]);
 	walk->last[walk->column->keys] = store_int(BATCH_ROWS);
 }
 

@@ -115,6 +115,7 @@ struct vault_column {
 	const char *revoke; /* WHERE environment_id = ?1; ?2 is now in milliseconds, if wanted */
 	bool revoke_wants_now;
 	size_t keys; /* how many columns the key has, environment_id counted; at most 4 */
+	enum store_type types[4]; /* of each; what is left out (STORE_NULL) is a text */
 	/* Where a row of `walk` belongs (`is_first`: in the first format). */
 	void (*place)(struct arena *arena, const struct store_value *row, bool is_first,
 		      struct vault_binding *out);

@@ -108,7 +108,7 @@ static struct store_statement order(struct arena *arena, const struct webhook *w
 			  " FROM webhook WHERE environment_id = ?1 AND id = ?2 AND seen >= ?3"
 			  " ON CONFLICT (environment_id, webhook_id, number) DO UPDATE SET"
 			  " state = 'pending', attempts = 0, first_ms = 0, next_ms = ?8"
-			  " WHERE state <> 'pending'",
+			  " WHERE webhook_delivery.state <> 'pending'",
 			  values, sizeof values / sizeof *values, -1);
 }
 

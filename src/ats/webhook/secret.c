@@ -32,7 +32,7 @@ static void place(struct arena *arena, const struct store_value *row, bool is_fi
 static const struct vault_column column = {
 	.name = "webhook_secret",
 	.walk = "SELECT secret, environment_id, webhook_id, number FROM webhook_secret"
-		" WHERE (environment_id, webhook_id, number) > (?1, ?2, CAST(?3 AS INTEGER))"
+		" WHERE (environment_id, webhook_id, number) > (?1, ?2, ?3)"
 		" ORDER BY environment_id, webhook_id, number LIMIT ?4",
 	.replace = "UPDATE webhook_secret SET secret = ?2 WHERE secret = ?1 AND environment_id = ?3"
 		   " AND webhook_id = ?4 AND number = ?5",
@@ -40,6 +40,7 @@ static const struct vault_column column = {
 		 " FROM webhook_secret WHERE environment_id = ?1 GROUP BY 1",
 	.revoke = "DELETE FROM webhook_secret WHERE environment_id = ?1",
 	.keys = 3,
+	.types = {[2] = STORE_INT},
 	.place = place,
 };
 

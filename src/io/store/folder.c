@@ -98,7 +98,7 @@ static bool lock_or_name_owner(int fd, const char *folder, struct error *err)
 
 int folder_lock(const char *folder, struct error *err)
 {
-	int fd, database;
+	int fd;
 
 	if (!check_folder(folder, err))
 		return -1;
@@ -109,14 +109,16 @@ int folder_lock(const char *folder, struct error *err)
 		close(fd);
 		return -1;
 	}
-	/* Made here for its mode: the log files that SQLite puts beside it take it over. */
-	database = open_file(folder, "tenon.db", err);
-	if (database < 0) {
-		folder_unlock(fd);
-		return -1;
-	}
-	close(database);
 	return fd;
+}
+
+bool folder_make_database(const char *folder, struct error *err)
+{
+	int database = open_file(folder, "tenon.db", err);
+
+	if (database >= 0)
+		close(database);
+	return database >= 0;
 }
 
 void folder_unlock(int fd)

@@ -1,10 +1,9 @@
 #include "io/store/migration.h"
 
-#include <inttypes.h>
+#include "io/store/migration_sum.h"
 
 enum {
 	APPLICATION_ID = 0x74656e6f, /* "teno" in the file's head: what file(1) and we know it by */
-	CHECKSUM_LEN = 16,
 };
 
 static const char create_sql[] =
@@ -12,16 +11,6 @@ static const char create_sql[] =
 	" checksum TEXT NOT NULL) STRICT;"
 	"PRAGMA application_id = 1952804463;";
 _Static_assert(APPLICATION_ID == 1952804463, "the number in create_sql");
-
-/* FNV-1a: it tells a slip from the original; who wants to deceive could change the row as well. */
-static void checksum(const char *sql, char text[CHECKSUM_LEN + 1])
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (; *sql != '\0'; sql++)
-		hash = (hash ^ (unsigned char)*sql) * 0x100000001b3;
-	snprintf(text, CHECKSUM_LEN + 1, "%016" PRIx64, hash);
-}
 
 static bool read_number(struct connection *connection, const char *sql, int64_t *number,
 			struct error *err)
@@ -62,7 +51,7 @@ static bool check_applied(struct connection *connection, const struct store_migr
 {
 	static const char sql[] = "SELECT name, checksum FROM store_migration WHERE position = ?1";
 	struct store_value place = store_int((int64_t)position);
-	char expected[CHECKSUM_LEN + 1];
+	char expected[MIGRATION_SUM_LEN + 1];
 	sqlite3_stmt *statement = connection_prepare(connection, sql, &place, 1, err);
 
 	if (statement == NULL)
@@ -71,7 +60,7 @@ static bool check_applied(struct connection *connection, const struct store_migr
 	bool ok = step == SQLITE_ROW || step == SQLITE_DONE;
 
 	*found = step == SQLITE_ROW;
-	checksum(migration->sql, expected);
+	migration_sum(migration->sql, expected);
 	if (!ok) {
 		connection_fail(connection, err);
 	} else if (*found) {
@@ -107,9 +96,9 @@ static bool remember(struct connection *connection, const struct store_migration
 {
 	static const char sql[] =
 		"INSERT INTO store_migration (position, name, checksum) VALUES (?1, ?2, ?3)";
-	char sum[CHECKSUM_LEN + 1];
+	char sum[MIGRATION_SUM_LEN + 1];
 
-	checksum(migration->sql, sum);
+	migration_sum(migration->sql, sum);
 	struct store_value values[] = {
 		store_int((int64_t)position),
 		store_text(str_from_c(migration->name)),

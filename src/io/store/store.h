@@ -1,7 +1,17 @@
 /* The one door to what is kept: SQL texts with parameters, the same for each engine behind it.
- * SQLite is behind it now: one process owns the data folder (a lock file), one writer thread
- * alone commits and checkpoints, what has queued up is one transaction (group commit,
- * synchronous=FULL), readers are read-only. This room knows no table.
+ * This room knows no table.
+ *
+ * SQLite: one process owns the data folder (a lock file), one writer thread alone commits and
+ * checkpoints, what has queued up is one transaction (group commit, synchronous=FULL), readers
+ * are read-only.
+ * PostgreSQL: any number of processes, each with a data folder of its own for its keys; every
+ * worker has a few connections; a write is one transaction in one round trip (READ COMMITTED), so
+ * that what must not be written twice at once says so by its `changes_expected` or a constraint.
+ *
+ * SQL texts are SQLite's, in so far as PostgreSQL can be taught them: ?1 is a parameter, x'00' is
+ * bytes, and iif(), ifnull(), instr(), max(a, b), min(a, b), json_each() and json_extract() are
+ * made there (db/postgresql/functions.sql). Where that is not enough a text has both, in one
+ * literal: STORE_TEXTS(of SQLite, of PostgreSQL).
  *
  * A write is a list of statements that are done together or not at all. The calling fiber waits
  * for the commit; when store_write() returns true, the rows are on the disk. */
@@ -38,6 +48,8 @@ static inline struct store_value store_blob(struct str bytes)
 	return (struct store_value){.type = STORE_BLOB, .bytes = bytes};
 }
 
+#define STORE_TEXTS(sqlite, postgresql) sqlite " -- postgresql: " postgresql
+
 struct store_rows {
 	size_t count;
 	size_t columns;
@@ -68,6 +80,7 @@ struct store_statement store_keep(struct arena *arena, const char *sql,
 struct store_migration {
 	const char *name; /* "0001_first" */
 	const char *sql;  /* several statements */
+	const char *postgresql; /* the same for PostgreSQL */
 };
 
 struct store_view {
@@ -77,13 +90,20 @@ struct store_view {
 
 struct store_options {
 	const char *folder; /* made when missing, mode 0700; nobody else may write to it */
+	/* NULL: SQLite, in the folder. Else PostgreSQL: a connection URL or string as libpq takes
+	 * it (https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING). */
+	const char *database;
+	const char *functions; /* PostgreSQL: made anew where their text differs; NULL: none */
+	size_t connections_max; /* PostgreSQL: of one worker; 0: 8 */
 	const struct store_migration *migrations; /* in order; only appended to, never changed */
 	size_t migration_count;
 	/* The views that there are; others are dropped. Made anew where their text differs. */
 	const struct store_view *views;
 	size_t view_count;
 	size_t rows_max;    /* of one query; 0: 100,000 */
-	size_t queue_max;   /* writes waiting; past it ERROR_UNAVAILABLE; 0: 10,000 */
+	/* Writes that wait: for SQLite's writer, or later writes to PostgreSQL; past it
+	 * ERROR_UNAVAILABLE; 0: 10,000. */
+	size_t queue_max;
 	const char *vfs;    /* name of the file layer registered with SQLite; NULL: the system's */
 	/* For simulations: no thread, no folder and no lock. What is queued is committed by the
 	 * calling loop a moment later (outside of loops: at once), and the file layer makes its

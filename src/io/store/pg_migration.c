@@ -1,0 +1,263 @@
+#include "io/store/pg_migration.h"
+
+#include "base/buffer.h"
+
+#include "io/store/migration_sum.h"
+#include "io/store/pg_link.h"
+#include "io/store/pg_value.h"
+
+enum {
+	CONNECT_MS = 10000,
+	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,
+	ROWS_BYTES_MAX = 4 * 1024 * 1024,
+};
+
+/* "teno": held by whoever changes the schema; freed when the connection ends, however it does. */
+#define LOCK "SELECT pg_advisory_lock(1952804463)"
+
+struct migrating {
+	struct pg_link *link;
+	struct arena arena;
+	const struct store_options *options;
+	struct store_rows rows; /* of the last question */
+};
+
+static bool take(void *context, size_t index, const PGresult *result, struct error *err)
+{
+	struct migrating *migrating = context;
+	struct store_rows *rows = &migrating->rows;
+	size_t columns = (size_t)PQnfields(result), count = (size_t)PQntuples(result);
+	struct store_value *values =
+		arena_array(&migrating->arena, count * columns + 1, sizeof *values);
+
+	(void)index;
+	*rows = (struct store_rows){count, columns, values};
+	for (size_t i = 0; i < count * columns; i++)
+		if (!pg_value_read(&migrating->arena, result, (int)(i / columns),
+				   (int)(i % columns), &values[i], err))
+			return false;
+	return true;
+}
+
+static bool ask(struct migrating *migrating, const char *sql, const struct store_value *parameters,
+		size_t count, struct error *err)
+{
+	struct pg_command command = {sql, parameters, count, -1};
+	bool again;
+
+	return pg_link_run(migrating->link, &command, 1, take, migrating, &again, err);
+}
+
+static struct str cell(const struct migrating *migrating, size_t row, size_t column)
+{
+	return store_cell(&migrating->rows, row, column)->bytes;
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static bool prepare_table(struct migrating *migrating, struct error *err)
+{
+	if (!ask(migrating, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+			    " AND tablename = 'store_migration'", NULL, 0, err))
+		return false;
+	if (store_cell(&migrating->rows, 0, 0)->integer == 1)
+		return true;
+	if (!ask(migrating, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()",
+		 NULL, 0, err))
+		return false;
+	if (store_cell(&migrating->rows, 0, 0)->integer > 0)
+		return error_set(err, ERROR_CONFLICT,
+				 "the database has tables that tenon did not make; give it one of "
+				 "its own");
+	return pg_link_script(migrating->link,
+			      "CREATE TABLE store_migration (position BIGINT PRIMARY KEY,"
+			      " name TEXT NOT NULL, checksum TEXT NOT NULL)", err);
+}
+
+/* As a part of a script: no quote may stand in them. */
+static bool apply(struct migrating *migrating, const struct store_migration *migration,
+		  size_t position, const char *sum, struct error *err)
+{
+	struct buffer script;
+	struct error why;
+
+	buffer_init(&script, &migrating->arena, SCRIPT_BYTES_MAX);
+	buffer_append_c(&script, "BEGIN; SET LOCAL statement_timeout = 0;");
+	buffer_append_c(&script, migration->postgresql);
+	buffer_append_format(&script,
+			     ";INSERT INTO store_migration (position, name, checksum)"
+			     " VALUES (%zu, '%s', '%s'); COMMIT",
+			     position, migration->name, sum);
+	buffer_append_byte(&script, '\0');
+	if (!buffer_check(&script, "a migration", err))
+		return false;
+	if (pg_link_script(migrating->link, script.data, &why))
+		return true;
+	struct error ignored;
+	if (!migrating->link->is_broken)
+		(void)!pg_link_script(migrating->link, "ROLLBACK", &ignored);
+	return error_set(err, why.code, "the migration %s failed and was undone: %s",
+			 migration->name, why.message);
+}
+
+static bool check_applied(const struct migrating *migrating, const char *name, const char *sum,
+			  size_t row, struct error *err)
+{
+	if (str_equal_c(cell(migrating, row, 0), name) && str_equal_c(cell(migrating, row, 1), sum))
+		return true;
+	return error_set(err, ERROR_CONFLICT,
+			 "the database was made with another migration %zu (%.*s) than this "
+			 "program's %s; start the version of tenon that made it",
+			 row + 1, STR_ARGS(cell(migrating, row, 0)), name);
+}
+
+static bool apply_missing(struct migrating *migrating, struct error *err)
+{
+	const struct store_options *options = migrating->options;
+
+	if (!ask(migrating, "SELECT name, checksum FROM store_migration WHERE position > 0"
+			    " ORDER BY position", NULL, 0, err))
+		return false;
+	size_t applied = migrating->rows.count;
+	if (applied > options->migration_count)
+		return error_set(err, ERROR_CONFLICT,
+				 "the database was made by a newer tenon (it has migration %zu, this "
+				 "program knows %zu); start that version, or restore a backup",
+				 applied, options->migration_count);
+	for (size_t i = 0; i < options->migration_count; i++) {
+		const struct store_migration *migration = &options->migrations[i];
+		char sum[MIGRATION_SUM_LEN + 1];
+		migration_sum(migration->postgresql, sum);
+		if (i < applied ? !check_applied(migrating, migration->name, sum, i, err)
+				: !apply(migrating, migration, i + 1, sum, err))
+			return false;
+	}
+	return true;
+}
+
+/* --- functions and views --------------------------------------------------------------------- */
+
+static bool make_functions(struct migrating *migrating, struct error *err)
+{
+	const char *functions = migrating->options->functions;
+	char sum[MIGRATION_SUM_LEN + 1];
+	struct buffer script;
+
+	if (functions == NULL)
+		return true;
+	migration_sum(functions, sum);
+	struct store_value parameter = store_text(str_from_c(sum));
+	if (!ask(migrating, "SELECT 1 FROM store_migration WHERE position = 0 AND checksum = ?1",
+		 &parameter, 1, err))
+		return false;
+	if (migrating->rows.count > 0)
+		return true;
+	buffer_init(&script, &migrating->arena, SCRIPT_BYTES_MAX);
+	buffer_append_format(&script,
+			     "BEGIN; %s; INSERT INTO store_migration (position, name, checksum)"
+			     " VALUES (0, 'functions', '%s') ON CONFLICT (position) DO UPDATE"
+			     " SET checksum = excluded.checksum; COMMIT%c",
+			     functions, sum, '\0');
+	return buffer_check(&script, "the functions", err) &&
+	       pg_link_script(migrating->link, script.data, err);
+}
+
+/* Each view's comment is its text's checksum: made anew where that differs, dropped where none is
+ * meant to be. */
+static bool list_views(struct migrating *migrating, struct error *err)
+{
+	return ask(migrating,
+		   "SELECT c.relname, coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c"
+		   " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v'"
+		   " AND n.nspname = current_schema()", NULL, 0, err);
+}
+
+static bool has_view(const struct migrating *migrating, const char *name, const char *sum)
+{
+	for (size_t i = 0; i < migrating->rows.count; i++)
+		if (str_equal_c(cell(migrating, i, 0), name))
+			return str_equal_c(cell(migrating, i, 1), sum);
+	return false;
+}
+
+static bool is_meant(const struct migrating *migrating, struct str name)
+{
+	for (size_t i = 0; i < migrating->options->view_count; i++)
+		if (str_equal_c(name, migrating->options->views[i].name))
+			return true;
+	return false;
+}
+
+static bool make_views(struct migrating *migrating, struct error *err)
+{
+	struct buffer script;
+
+	if (!list_views(migrating, err))
+		return false;
+	buffer_init(&script, &migrating->arena, SCRIPT_BYTES_MAX);
+	buffer_append_c(&script, "BEGIN;");
+	for (size_t i = 0; i < migrating->rows.count; i++)
+		if (!is_meant(migrating, cell(migrating, i, 0)))
+			buffer_append_format(&script, "DROP VIEW \"%.*s\";",
+					     STR_ARGS(cell(migrating, i, 0)));
+	for (size_t i = 0; i < migrating->options->view_count; i++) {
+		const struct store_view *view = &migrating->options->views[i];
+		char sum[MIGRATION_SUM_LEN + 1];
+		migration_sum(view->sql, sum);
+		if (!has_view(migrating, view->name, sum))
+			buffer_append_format(&script,
+					     "DROP VIEW IF EXISTS \"%s\"; %s;"
+					     "COMMENT ON VIEW \"%s\" IS '%s';",
+					     view->name, view->sql, view->name, sum);
+	}
+	buffer_append_format(&script, "COMMIT%c", '\0');
+	return buffer_check(&script, "the views", err) &&
+	       pg_link_script(migrating->link, script.data, err);
+}
+
+/* A table that a view reads cannot be changed. */
+static bool drop_views(struct migrating *migrating, struct error *err)
+{
+	const struct store_options none = {0};
+	const struct store_options *options = migrating->options;
+
+	migrating->options = &none;
+	bool ok = make_views(migrating, err);
+	migrating->options = options;
+	return ok;
+}
+
+static bool is_behind(struct migrating *migrating, bool *behind, struct error *err)
+{
+	if (!ask(migrating, "SELECT count(*) FROM store_migration WHERE position > 0", NULL, 0, err))
+		return false;
+	*behind = store_cell(&migrating->rows, 0, 0)->integer <
+		  (int64_t)migrating->options->migration_count;
+	return true;
+}
+
+static bool migrate(struct migrating *migrating, struct error *err)
+{
+	bool behind;
+
+	if (!pg_link_script(migrating->link, "SET lock_timeout = 0; SET statement_timeout = 0", err) ||
+	    !ask(migrating, LOCK, NULL, 0, err) || !prepare_table(migrating, err) ||
+	    !is_behind(migrating, &behind, err))
+		return false;
+	return (!behind || drop_views(migrating, err)) && make_functions(migrating, err) &&
+	       apply_missing(migrating, err) && make_views(migrating, err);
+}
+
+bool pg_migrate(const char *database, const struct store_options *options, struct error *err)
+{
+	struct migrating migrating = {.options = options};
+
+	migrating.link = pg_link_open(database, CONNECT_MS, err);
+	if (migrating.link == NULL)
+		return false;
+	arena_init(&migrating.arena, ROWS_BYTES_MAX);
+	bool ok = migrate(&migrating, err);
+	arena_finish(&migrating.arena);
+	pg_link_close(migrating.link);
+	return ok;
+}

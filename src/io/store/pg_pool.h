@@ -1,0 +1,32 @@
+/* The connections of each thread: a worker's fibers share a few; a thread without a loop has one.
+ * Private to the store. */
+#ifndef IO_STORE_PG_POOL_H
+#define IO_STORE_PG_POOL_H
+
+#include <pthread.h>
+
+#include "io/store/pg_link.h"
+
+struct pg_pool;
+
+struct pg_pools {
+	const char *database;
+	size_t links_max;
+	pthread_key_t key; /* the calling thread's pool */
+	pthread_mutex_t lock;
+	struct pg_pool *all;
+};
+
+bool pg_pools_init(struct pg_pools *pools, const char *database, size_t links_max,
+		   struct error *err) MUST_CHECK;
+/* Closes all. Nobody may be using one. */
+void pg_pools_finish(struct pg_pools *pools);
+
+/* A connection, for the caller alone until it is given back. In a fiber waits for one of the
+ * worker's. ERROR_UNAVAILABLE: the database is away; while it is that is said at once, and a new
+ * connection is tried after a pause that grows to a second. */
+struct pg_link *pg_pool_take(struct pg_pools *pools, struct error *err) MUST_CHECK;
+/* A broken one is closed. */
+void pg_pool_give(struct pg_pools *pools, struct pg_link *link);
+
+#endif
