@@ -3,12 +3,12 @@
 
 -- How many rows a statement changed, against how many it should have: the write is undone when
 -- they differ.
-CREATE OR REPLACE FUNCTION store_expect(found bigint, expected bigint) RETURNS void
+CREATE OR REPLACE FUNCTION store_expect(changed bigint, expected bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-	IF found <> expected THEN
+	IF changed <> expected THEN
 		RAISE EXCEPTION USING ERRCODE = 'TN001',
-			MESSAGE = found || ' rows would have changed where ' || expected || ' were meant';
+			MESSAGE = changed || ' rows would have changed where ' || expected || ' were meant';
 	END IF;
 END $$;
 

@@ -13,6 +13,7 @@ import threading
 import unittest
 import urllib.parse
 
+import postgresql
 from contract import contract_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -29,7 +30,7 @@ class Process:
         self.log = []
         self.process = subprocess.Popen(
             [TENON, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **(env or {})})
+            env={**os.environ, **postgresql.environment(arguments), **(env or {})})
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.line = self.process.stdout.readline().strip()
@@ -124,7 +125,8 @@ class Client:
 
 def run_tenon(*arguments, stdin=None, env=None, check=True, timeout=60):
     done = subprocess.run([TENON, *arguments], input=stdin or "", capture_output=True, text=True,
-                          timeout=timeout, env={**os.environ, **(env or {})})
+                          timeout=timeout,
+                          env={**os.environ, **postgresql.environment(arguments), **(env or {})})
     if check and done.returncode != 0:
         raise RuntimeError(f"tenon {arguments}: {done.returncode} {done.stderr}")
     return done
@@ -151,6 +153,7 @@ class Case(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tenon-e2e-"))
         self.data = self.folder / "data"
         self.addCleanup(shutil.rmtree, self.folder, True)
+        self.addCleanup(postgresql.drop, self.data)
 
     def sandbox(self, *options):
         process = start_sandbox(*options)

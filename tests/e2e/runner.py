@@ -71,10 +71,31 @@ def run_in_lanes(names):
         return tuple(map(sum, zip(*lanes.map(run_apart, names))))
 
 
+def run_all(names):
+    names = names or sorted(path.stem for path in HERE.glob("test_*.py"))
+    return run_here(names) if len(names) == 1 or LANES == 1 else run_in_lanes(names)
+
+
+def run_on_postgresql(names):
+    import harness
+    import postgresql
+
+    cluster = postgresql.Cluster(fsync="off")
+    try:
+        os.environ[postgresql.SERVER] = cluster.url
+        postgresql.make_template(harness.TENON)
+        return run_all(names)
+    finally:
+        cluster.end()
+
+
 def main():
     sys.path.insert(0, str(HERE))
-    names = sys.argv[1:] or sorted(path.stem for path in HERE.glob("test_*.py"))
-    counts = run_here(names) if len(names) == 1 or LANES == 1 else run_in_lanes(names)
+    names = sys.argv[1:]
+    if names[:1] == ["--postgresql"]:
+        counts = run_on_postgresql(names[1:])
+    else:
+        counts = run_all(names)
     print("end-to-end tests: {} passed, {} failed, {} skipped".format(*counts))
     sys.exit(1 if counts[1] or counts[0] == 0 else 0)
 
