@@ -222,8 +222,9 @@ bool account_search(struct accounts *accounts, struct arena *arena,
 	assert(query->limit >= 1 && query->limit <= LIST_MAX);
 	if (!store_query(accounts->store, arena,
 			 "SELECT " HELD_COLUMNS " FROM account a WHERE environment_id = ?1 AND id > ?2"
-			 " AND (?4 IS NULL OR tenant_id = ?4) AND (?5 IS NULL OR connector = ?5)"
-			 " AND (?6 IS NULL OR status = ?6) AND created_ms > ?7 AND created_ms < ?8"
+			 " AND (CAST(?4 AS TEXT) IS NULL OR tenant_id = ?4)"
+			 " AND (CAST(?5 AS TEXT) IS NULL OR connector = ?5)"
+			 " AND (CAST(?6 AS TEXT) IS NULL OR status = ?6) AND created_ms > ?7 AND created_ms < ?8"
 			 " ORDER BY id LIMIT ?3",
 			 values, 8, &rows, err))
 		return false;

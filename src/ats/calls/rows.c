@@ -139,18 +139,19 @@ bool call_rows_expire(struct store *store, int64_t before_ms, bool *is_whole, st
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* NULL: whatever it is. PostgreSQL must be told what a NULL is that is compared with nothing. */
+#define IS(column, n) " AND (CAST(?" n " AS TEXT) IS NULL OR " column " = ?" n ")"
 /* The inner one bounds how many rows are looked at. */
 #define SELECT_CALLS(narrow)                                                                       \
 	"SELECT id, account_id, connector, door, resource, method, status, error, duration_ms,"    \
 	" upstream_ms, wait_ms, calls, retries, result_count, request_id, mcp_server_id, tool,"    \
 	" client_name, client_version FROM"                                                        \
 	" (SELECT * FROM call_log WHERE environment_id = ?1" narrow                                \
-	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5)"                                     \
-	" WHERE status BETWEEN ?7 AND ?8 AND (?9 IS NULL OR door = ?9)"                            \
-	" AND (?10 IS NULL OR resource = ?10) AND (?11 IS NULL OR method = ?11)"                   \
-	" AND (?12 IS NULL OR error = ?12) AND (?13 IS NULL OR connector = ?13)"                   \
-	" AND (?14 IS NULL OR request_id = ?14) AND (?15 IS NULL OR mcp_server_id = ?15)"         \
-	" AND (?16 IS NULL OR tool = ?16) AND (?17 IS NULL OR client_name = ?17) ORDER BY id DESC LIMIT ?6"
+	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5) AS latest"                           \
+	" WHERE status BETWEEN ?7 AND ?8" IS("door", "9") IS("resource", "10")                     \
+	IS("method", "11") IS("error", "12") IS("connector", "13") IS("request_id", "14")          \
+	IS("mcp_server_id", "15") IS("tool", "16") IS("client_name", "17")                         \
+	" ORDER BY id DESC LIMIT ?6"
 #define SELECT_LAST(narrow)                                                                        \
 	"SELECT id FROM call_log WHERE environment_id = ?1" narrow                                 \
 	" AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT 1 OFFSET ?5 - 1"
