@@ -62,7 +62,7 @@ bool rows_are_there(struct store *store, bool *are_there, struct error *err)
 	" created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)"                         \
 	" ON CONFLICT (environment_id, " whose ", resource, part, field)"                          \
 	" DO UPDATE SET expression = excluded.expression, updated_ms = excluded.updated_ms"        \
-	" WHERE expression <> excluded.expression"
+	" WHERE " table ".expression <> excluded.expression"
 #define REMOVE(table, whose)                                                                       \
 	"DELETE FROM " table " WHERE environment_id = ?1 AND " whose " = ?2 AND resource = ?3"     \
 	" AND part = ?4 AND field = ?5"

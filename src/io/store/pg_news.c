@@ -88,6 +88,13 @@ static void listen_on(struct pg_news *news, PGconn *conn)
 	}
 }
 
+/* It would be written to standard error. */
+static void ignore_notice(void *context, const PGresult *result)
+{
+	(void)context;
+	(void)result;
+}
+
 static void *run(void *context)
 {
 	static const char *const keywords[] = {"dbname",	  "application_name",
@@ -98,6 +105,7 @@ static void *run(void *context)
 
 	while (!news->is_ending) {
 		PGconn *conn = PQconnectdbParams(keywords, values, 1);
+		PQsetNoticeReceiver(conn, ignore_notice, NULL);
 		if (PQstatus(conn) == CONNECTION_OK)
 			listen_on(news, conn);
 		PQfinish(conn);

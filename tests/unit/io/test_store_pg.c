@@ -1,0 +1,434 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../folder.h"
+#include "io/store/pg_text.h"
+#include "io/store/store.h"
+
+/* A real PostgreSQL, for this file's tests. */
+
+#define FIRST                                                                                      \
+	{"0001_thing", "",                                                                         \
+	 "CREATE TABLE thing (id BIGINT PRIMARY KEY, text TEXT COLLATE \"C\", bytes BYTEA,"         \
+	 " CHECK (id < 1000000));"                                                                 \
+	 "CREATE TABLE part (thing BIGINT NOT NULL REFERENCES thing (id), text TEXT)"}
+static const struct store_migration first[] = {FIRST};
+
+static const char functions[] =
+	"CREATE OR REPLACE FUNCTION store_expect(changed bigint, expected bigint) RETURNS void"
+	" LANGUAGE plpgsql AS $$ BEGIN IF changed <> expected THEN RAISE EXCEPTION USING"
+	" ERRCODE = 'TN001', MESSAGE = changed || ' rows'; END IF; END $$";
+
+static struct {
+	char folder[PATH_MAX];
+	char database[64];
+	bool is_there;
+} cluster;
+
+struct test {
+	char folder[PATH_MAX];
+	struct store *store;
+	struct arena arena;
+	struct error err;
+};
+
+static int run_cluster(const char *what, const char *more)
+{
+	char command[PATH_MAX * 3];
+	const char *source = getenv("TENON_SOURCE");
+
+	snprintf(command, sizeof command, "%s/tests/unit/io/cluster %s %s %s",
+		 source == NULL ? "." : source, what, cluster.folder, more);
+	int status = system(command);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+static int make_cluster(void **state)
+{
+	char port[8];
+
+	(void)state;
+	snprintf(port, sizeof port, "%d", free_port());
+	folder_make(cluster.folder);
+	chmod(cluster.folder, 0755);
+	int result = run_cluster("make", port);
+	cluster.is_there = result != 77;
+	if (!cluster.is_there)
+		return 0;
+	snprintf(cluster.database, sizeof cluster.database,
+		 "postgresql://tenon@127.0.0.1:%s/postgres", port);
+	return result != 0 || run_cluster("start", "") != 0;
+}
+
+static int remove_cluster(void **state)
+{
+	(void)state;
+	if (cluster.is_there)
+		return run_cluster("remove", "");
+	folder_remove(cluster.folder);
+	return 0;
+}
+
+static struct store *open_store(struct test *test, const struct store_migration *migrations,
+				size_t count)
+{
+	const struct store_options options = {
+		.folder = test->folder,
+		.database = cluster.database,
+		.functions = functions,
+		.migrations = migrations,
+		.migration_count = count,
+		.connections_max = 2,
+		.rows_max = 1000,
+	};
+
+	return store_open(&options, &test->err);
+}
+
+static int set_up(void **state)
+{
+	struct test *test = calloc(1, sizeof *test);
+
+	*state = test;
+	folder_make(test->folder);
+	arena_init(&test->arena, 64 * 1024 * 1024);
+	if (!cluster.is_there)
+		return 0;
+	test->store = open_store(test, first, 1);
+	if (test->store == NULL)
+		print_error("%s\n", test->err.message);
+	return test->store == NULL;
+}
+
+static bool do_sql(struct test *test, const char *sql)
+{
+	const struct store_statement statement = {sql, NULL, 0, -1, false};
+
+	return store_write(test->store, &statement, 1, &test->err);
+}
+
+static int tear_down(void **state)
+{
+	struct test *test = *state;
+
+	if (test->store != NULL) {
+		(void)do_sql(test, "DELETE FROM part");
+		(void)do_sql(test, "DELETE FROM thing");
+	}
+	store_close(test->store);
+	arena_finish(&test->arena);
+	folder_remove(test->folder);
+	free(test);
+	return 0;
+}
+
+#define NEEDS_CLUSTER                   \
+	struct test *test = *state;     \
+	do {                            \
+		if (!cluster.is_there)  \
+			skip();         \
+	} while (0)
+
+static struct store_statement insert(const struct store_value *values, int64_t expected)
+{
+	return (struct store_statement){"INSERT INTO thing (id, text, bytes) VALUES (?1, ?2, ?3)",
+					values, 3, expected, false};
+}
+
+static bool put(struct test *test, int64_t id, const char *text)
+{
+	const struct store_value values[] = {store_int(id), store_text(str_from_c(text)),
+					     store_null()};
+	const struct store_statement statement = insert(values, 1);
+
+	return store_write(test->store, &statement, 1, &test->err);
+}
+
+static int64_t number(struct test *test, const char *sql)
+{
+	struct store_rows rows;
+
+	if (!store_query(test->store, &test->arena, sql, NULL, 0, &rows, &test->err))
+		fail_msg("%s", test->err.message);
+	return store_cell(&rows, 0, 0)->integer;
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static void what_is_written_is_read(void **state)
+{
+	NEEDS_CLUSTER;
+	const struct store_value values[] = {store_int(-5), store_text(STR("ä \"quoted\" 'x'")),
+					     store_blob(str_make("\0\1\xff", 3))};
+	const struct store_statement statement = insert(values, 1);
+	struct store_rows rows;
+
+	assert_true(store_write(test->store, &statement, 1, &test->err));
+	assert_true(store_query(test->store, &test->arena,
+				"SELECT id, text, bytes, NULL, id < 0, count(*) OVER () FROM thing"
+				" WHERE id = ?1 AND bytes = x'0001ff' AND text = ?2",
+				values, 2, &rows, &test->err));
+	assert_int_equal(rows.count, 1);
+	assert_int_equal(store_cell(&rows, 0, 0)->integer, -5);
+	assert_true(str_equal(store_cell(&rows, 0, 1)->bytes, values[1].bytes));
+	assert_int_equal(store_cell(&rows, 0, 2)->type, STORE_BLOB);
+	assert_true(str_equal(store_cell(&rows, 0, 2)->bytes, values[2].bytes));
+	assert_int_equal(store_cell(&rows, 0, 3)->type, STORE_NULL);
+	assert_int_equal(store_cell(&rows, 0, 4)->integer, 1);
+	assert_int_equal(store_cell(&rows, 0, 5)->integer, 1);
+}
+
+static void too_many_rows_are_refused(void **state)
+{
+	NEEDS_CLUSTER;
+	struct store_rows rows;
+
+	assert_false(store_query(test->store, &test->arena, "SELECT generate_series(1, 1001)", NULL,
+				 0, &rows, &test->err));
+	assert_int_equal(test->err.code, ERROR_LIMIT);
+	assert_int_equal(number(test, "SELECT 7"), 7);
+}
+
+/* --- writes ---------------------------------------------------------------------------------- */
+
+static void a_write_is_done_whole_or_not_at_all(void **state)
+{
+	NEEDS_CLUSTER;
+	const struct store_value one[] = {store_int(1), store_text(STR("a")), store_null()};
+	const struct store_value two[] = {store_int(2), store_text(STR("b")), store_null()};
+	struct store_statement both[] = {insert(one, 1), insert(two, 1)};
+
+	both[1].changes_expected = 2;
+	assert_false(store_write(test->store, both, 2, &test->err));
+	assert_int_equal(test->err.code, ERROR_CONFLICT);
+	assert_int_equal(number(test, "SELECT count(*) FROM thing"), 0);
+	both[1].changes_expected = 1;
+	assert_true(store_write(test->store, both, 2, &test->err));
+	assert_int_equal(number(test, "SELECT count(*) FROM thing"), 2);
+	/* A constraint, and the statements before it. */
+	const struct store_value three[] = {store_int(3), store_text(STR("c")), store_null()};
+	const struct store_statement broken[] = {insert(three, 1), insert(two, 1)};
+	assert_false(store_write(test->store, broken, 2, &test->err));
+	assert_int_equal(test->err.code, ERROR_CONFLICT);
+	assert_int_equal(number(test, "SELECT count(*) FROM thing"), 2);
+}
+
+static void a_text_that_is_wrong_spoils_no_other(void **state)
+{
+	NEEDS_CLUSTER;
+
+	for (int i = 0; i < 3; i++) {
+		assert_false(do_sql(test, "UPDATE nothing SET a = 1"));
+		assert_int_equal(test->err.code, ERROR_INTERNAL);
+		assert_true(put(test, 10 + i, "x"));
+	}
+}
+
+/* Two that take the same rows in opposite order, again and again: each is done in the end. */
+static void *swap(void *context)
+{
+	struct test *test = context;
+	struct error err;
+
+	for (int i = 0; i < 40; i++) {
+		const struct store_statement down[] = {
+			{"UPDATE thing SET text = text || '-' WHERE id = 1", NULL, 0, 1, false},
+			{"UPDATE thing SET text = text || '-' WHERE id = 2", NULL, 0, 1, false},
+		};
+		if (!store_write(test->store, down, 2, &err))
+			fail_msg("%s", err.message);
+	}
+	return NULL;
+}
+
+static void writes_that_stand_in_each_others_way_are_done_again(void **state)
+{
+	NEEDS_CLUSTER;
+	pthread_t thread;
+
+	assert_true(put(test, 1, "") && put(test, 2, ""));
+	assert_int_equal(pthread_create(&thread, NULL, swap, test), 0);
+	for (int i = 0; i < 40; i++) {
+		const struct store_statement up[] = {
+			{"UPDATE thing SET text = text || '+' WHERE id = 2", NULL, 0, 1, false},
+			{"UPDATE thing SET text = text || '+' WHERE id = 1", NULL, 0, 1, false},
+		};
+		assert_true(store_write(test->store, up, 2, &test->err));
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(number(test, "SELECT sum(length(text))::bigint FROM thing"), 160);
+}
+
+/* --- the database goes and comes ------------------------------------------------------------- */
+
+static void what_was_acknowledged_outlives_a_crash(void **state)
+{
+	NEEDS_CLUSTER;
+
+	assert_true(put(test, 1, "kept"));
+	assert_int_equal(run_cluster("stop", "fast"), 0);
+	assert_false(put(test, 2, "not"));
+	assert_int_equal(test->err.code, ERROR_UNAVAILABLE);
+	assert_true(test->err.retry_after_ms > 0);
+	assert_int_equal(run_cluster("start", ""), 0);
+	/* By itself, once the pause between tries is over. */
+	struct error err = {.code = ERROR_UNAVAILABLE};
+	for (int i = 0; i < 1000 && err.code == ERROR_UNAVAILABLE; i++) {
+		const struct store_value values[] = {store_int(3), store_text(STR("new")),
+						     store_null()};
+		const struct store_statement statement = insert(values, 1);
+		if (store_write(test->store, &statement, 1, &err))
+			break;
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(number(test, "SELECT sum(id)::bigint FROM thing"), 4);
+}
+
+/* --- in fibers ------------------------------------------------------------------------------- */
+
+struct crowd {
+	struct test *test;
+	struct loop *loop;
+	int left;
+	int64_t next;
+};
+
+static void one_of_many(void *context)
+{
+	struct crowd *crowd = context;
+	struct arena arena;
+	struct store_rows rows;
+	struct error err;
+	const struct store_value values[] = {store_int(crowd->next++), store_text(STR("f")),
+					     store_null()};
+	const struct store_statement statement = insert(values, 1);
+
+	arena_init(&arena, 65536);
+	assert_true(store_write(crowd->test->store, &statement, 1, &err));
+	assert_true(store_query(crowd->test->store, &arena, "SELECT id FROM thing WHERE id = ?1",
+				values, 1, &rows, &err));
+	assert_int_equal(rows.count, 1);
+	assert_int_equal(store_cell(&rows, 0, 0)->integer, values[0].integer);
+	arena_finish(&arena);
+	if (--crowd->left == 0)
+		loop_stop(crowd->loop);
+}
+
+static void many_fibers_share_few_connections(void **state)
+{
+	NEEDS_CLUSTER;
+	struct crowd crowd = {.test = test, .left = 100, .next = 1};
+
+	crowd.loop = loop_create(clock_system(), random_system(), &test->err);
+	assert_non_null(crowd.loop);
+	for (int i = 0; i < 100; i++)
+		loop_spawn(crowd.loop, one_of_many, &crowd);
+	loop_run(crowd.loop);
+	/* Its connections are closed with the store, after the loop. */
+	loop_destroy(crowd.loop);
+	assert_int_equal(number(test, "SELECT count(*) FROM thing"), 100);
+	assert_true(number(test, "SELECT count(*) FROM pg_stat_activity"
+				 " WHERE application_name = 'tenon'") <= 3);
+}
+
+/* --- migrations ------------------------------------------------------------------------------ */
+
+static void another_databases_are_refused(void **state)
+{
+	NEEDS_CLUSTER;
+	const struct store_migration other[] = {{"0001_other", "", "CREATE TABLE other (a BIGINT)"}};
+	const struct store_migration broken[] = {FIRST, {"0002_broken", "", "CREATE TABLE ("}};
+	const struct store_migration more[] = {FIRST,
+					       {"0002_more", "", "CREATE TABLE more (a BIGINT)"}};
+
+	store_close(test->store);
+	test->store = open_store(test, other, 1);
+	assert_null(test->store);
+	assert_int_equal(test->err.code, ERROR_CONFLICT);
+	assert_non_null(strstr(test->err.message, "0001_thing"));
+	test->store = open_store(test, broken, 2);
+	assert_null(test->store);
+	assert_non_null(strstr(test->err.message, "0002_broken failed and was undone"));
+	test->store = open_store(test, more, 2);
+	assert_non_null(test->store);
+	store_close(test->store);
+	test->store = open_store(test, first, 1);
+	assert_null(test->store);
+	assert_non_null(strstr(test->err.message, "newer tenon"));
+	test->store = open_store(test, more, 2);
+	assert_non_null(test->store);
+	assert_true(do_sql(test, "DROP TABLE more"));
+	assert_true(do_sql(test, "DELETE FROM store_migration WHERE position = 2"));
+}
+
+/* --- texts ----------------------------------------------------------------------------------- */
+
+static void expect_text(const char *sqlite, const char *postgresql)
+{
+	struct arena arena;
+	struct buffer out;
+
+	arena_init(&arena, 65536);
+	buffer_init(&out, &arena, 65536);
+	pg_text_append(&out, sqlite);
+	assert_string_equal(arena_c(&arena, buffer_str(&out)), postgresql);
+	arena_finish(&arena);
+}
+
+static void texts_are_put_into_its_words(void **state)
+{
+	(void)state;
+	expect_text("SELECT a FROM b WHERE c = ?1 AND d > ?12", "SELECT a FROM b WHERE c = $1 AND d > $12");
+	expect_text("x'02', max'02', x''", "'\\x02'::bytea, max'02', '\\x'::bytea");
+	expect_text("'?1 x''02''' || \"x'?\" || ?1", "'?1 x''02''' || \"x'?\" || $1");
+	expect_text("FROM record INDEXED BY record_known WHERE ?1", "FROM record  WHERE $1");
+	expect_text(STORE_TEXTS("SELECT ?1 MATCH", "SELECT ?1 @@"), "SELECT $1 @@");
+	expect_text("'not ended", "'not ended");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_are_put_into_its_words),
+		cmocka_unit_test_setup_teardown(what_is_written_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(too_many_rows_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_write_is_done_whole_or_not_at_all, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_text_that_is_wrong_spoils_no_other, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(
+			writes_that_stand_in_each_others_way_are_done_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_acknowledged_outlives_a_crash, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(many_fibers_share_few_connections, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(another_databases_are_refused, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, make_cluster, remove_cluster);
+}
