@@ -76,3 +76,9 @@ FROM (SELECT phraseto_tsquery('simple', plain_words(replace(word[1], '""', '"'))
 	FROM regexp_matches(query, '"((?:[^"]|"")*)"(\*?)', 'g') AS word) AS parts
 WHERE lexemes <> ''
 $$;
+
+-- The type of what a path leads to; of strings 'text', as SQLite says it.
+CREATE OR REPLACE FUNCTION json_type(body text, path text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+'SELECT CASE found WHEN ''string'' THEN ''text'' ELSE found END
+FROM (SELECT jsonb_typeof(jsonb_path_query_first(body::jsonb, path::jsonpath)) AS found) AS x';
