@@ -17,7 +17,7 @@ struct server_base_url {
 struct mcp_fixtures; /* front/mcp */
 struct server_options {
 	const char *data_folder;
-	const char *database;        /* a connection string of PostgreSQL; NULL: SQLite in the data folder */
+	const char *database;        /* PostgreSQL's; NULL: SQLite in the data folder */
 	const char *share_folder;    /* with models/ and connectors/; NULL: see server_find_share */
 	const char *master_key_file; /* NULL: as docs/operating.md says */
 	struct str listen;           /* "127.0.0.1:8080"; empty: the data folder's socket only */

@@ -10,6 +10,7 @@
 
 enum {
 	LINKS_MAX = 8,
+	RETRY_AFTER_MS = 1000,
 	TRIES_MAX = 8,
 	PAUSE_MS = 2, /* between tries, times their number, at most as much again by chance */
 };
@@ -110,6 +111,15 @@ static bool query(struct store *base, struct arena *arena, const char *sql,
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+static bool check_owner(const struct pg_store *store, struct error *err)
+{
+	if (pg_news_is_owner(&store->news))
+		return true;
+	error_set(err, ERROR_UNAVAILABLE, "the database is away, or was taken by another tenon");
+	err->retry_after_ms = RETRY_AFTER_MS;
+	return false;
+}
+
 static bool write_now(struct store *base, const struct store_statement *statements, size_t count,
 		      struct error *err)
 {
@@ -127,7 +137,7 @@ static bool write_now(struct store *base, const struct store_statement *statemen
 		is_news |= statements[i].is_news;
 	}
 	store->waiting++;
-	bool ok = run(store, commands, count, NULL, NULL, err);
+	bool ok = check_owner(store, err) && run(store, commands, count, NULL, NULL, err);
 	store->waiting--;
 	store->writes += ok;
 	if (ok && is_news)

@@ -9,9 +9,14 @@
 
 enum {
 	PAUSE_MS = 500,
-	/* NOTIFY takes a lock of the whole database at its commit: one for all that came meanwhile. */
+	TRIES_MAX = 20, /* for the lock, at the start: who had it may be about to be found dead */
+	TRY_MS = 250,
+	/* NOTIFY takes a lock of the whole database when it commits: one for all that came. */
 	GATHER_MS = 5,
 };
+
+/* "tenow": for as long as the connection lives. */
+static const char own_sql[] = "SELECT pg_try_advisory_lock(500429973623)";
 
 void pg_news_tell(struct pg_news *news)
 {
@@ -63,6 +68,22 @@ static void hear(struct pg_news *news, PGconn *conn)
 		tell(news->context);
 }
 
+static bool try_to_own(struct pg_news *news, PGconn *conn)
+{
+	PGresult *result = PQexec(conn, own_sql);
+	bool ok = PQresultStatus(result) == PGRES_TUPLES_OK &&
+		  strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+
+	PQclear(result);
+	news->is_owner = ok;
+	return ok;
+}
+
+bool pg_news_is_owner(const struct pg_news *news)
+{
+	return news->is_owner;
+}
+
 /* Until the connection is lost or the end. */
 static void listen_on(struct pg_news *news, PGconn *conn)
 {
@@ -95,24 +116,51 @@ static void ignore_notice(void *context, const PGresult *result)
 	(void)result;
 }
 
+static PGconn *connect_to(const struct pg_news *news)
+{
+	static const char *const keywords[] = {"dbname",	   "application_name",
+					       "connect_timeout",  "keepalives_idle",
+					       "tcp_user_timeout", NULL};
+	const char *const values[] = {news->database, "tenon owner", "5", "10", "20000", NULL};
+	PGconn *conn = PQconnectdbParams(keywords, values, 1);
+
+	if (conn == NULL)
+		die("out of memory for a connection");
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	return conn;
+}
+
 static void *run(void *context)
 {
-	static const char *const keywords[] = {"dbname",	  "application_name",
-					       "connect_timeout", "keepalives_idle",
-					       "tcp_user_timeout", NULL};
 	struct pg_news *news = context;
-	const char *const values[] = {news->database, "tenon news", "5", "10", "20000", NULL};
+	PGconn *conn = news->conn;
 
-	while (!news->is_ending) {
-		PGconn *conn = PQconnectdbParams(keywords, values, 1);
-		PQsetNoticeReceiver(conn, ignore_notice, NULL);
-		if (PQstatus(conn) == CONNECTION_OK)
+	for (;;) {
+		if (news->is_owner)
 			listen_on(news, conn);
+		news->is_owner = false;
 		PQfinish(conn);
-		if (!news->is_ending)
-			wait_for(news, NULL, PAUSE_MS);
+		if (news->is_ending)
+			return NULL;
+		wait_for(news, NULL, PAUSE_MS);
+		conn = connect_to(news);
+		if (PQstatus(conn) == CONNECTION_OK)
+			(void)try_to_own(news, conn);
 	}
-	return NULL;
+}
+
+static bool own_database(struct pg_news *news, struct error *err)
+{
+	news->conn = connect_to(news);
+	if (PQstatus(news->conn) != CONNECTION_OK)
+		return error_set(err, ERROR_UNAVAILABLE, "the database is away: %s",
+				 PQerrorMessage(news->conn));
+	for (int i = 0; i < TRIES_MAX; i++) {
+		if (try_to_own(news, news->conn))
+			return true;
+		poll(NULL, 0, TRY_MS);
+	}
+	return error_set(err, ERROR_CONFLICT, "the database is in use by another tenon");
 }
 
 bool pg_news_start(struct pg_news *news, const char *database, struct error *err)
@@ -123,6 +171,11 @@ bool pg_news_start(struct pg_news *news, const char *database, struct error *err
 	news->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (news->bell < 0)
 		return error_set(err, ERROR_UNAVAILABLE, "no descriptor is left for the store");
+	if (!own_database(news, err)) {
+		PQfinish(news->conn);
+		close(news->bell);
+		return false;
+	}
 	/* Signals are for the main thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -130,6 +183,7 @@ bool pg_news_start(struct pg_news *news, const char *database, struct error *err
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (result == 0)
 		return true;
+	PQfinish(news->conn);
 	close(news->bell);
 	return error_set(err, ERROR_UNAVAILABLE, "cannot start the store's thread: %s",
 			 strerror(result));
