@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.parse
 
 SERVER = "TENON_TEST_POSTGRESQL"  # postgresql://USER@HOST:PORT, once one has been started
 TEMPLATE = "tenon_template"
@@ -77,7 +78,7 @@ def name_of(data):
 def environment(arguments):
     """What a program with this data folder is given, and the database to it."""
     arguments = list(map(str, arguments))
-    if SERVER not in os.environ or "--data" not in arguments:
+    if not is_used() or "--data" not in arguments:
         return {}
     name = name_of(arguments[arguments.index("--data") + 1])
     if name not in known:
@@ -85,6 +86,23 @@ def environment(arguments):
         if not psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
             psql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     return {"TENON_DATABASE": f"{os.environ[SERVER]}/{name}"}
+
+
+def is_used():
+    return SERVER in os.environ
+
+
+def address():
+    """Of the database; None: there is none."""
+    if not is_used():
+        return None
+    parts = urllib.parse.urlsplit(os.environ[SERVER])
+    return parts.hostname, parts.port
+
+
+def dump(data, path):
+    subprocess.run(["pg_dump", "-f", str(path), f"{os.environ[SERVER]}/{name_of(data)}"],
+                   check=True)
 
 
 def make_template(program):

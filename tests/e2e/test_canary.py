@@ -8,6 +8,7 @@ import subprocess
 import unittest
 import urllib.parse
 
+import postgresql
 from harness import TOKEN, Case, Client, link_account, run_tenon
 
 
@@ -33,7 +34,10 @@ def read_all(folder):
 
 
 def back_up(data, path):
-    """As an operator does it with SQLite's own backup while the server runs."""
+    """As an operator does it with the database's own backup while the server runs."""
+    if postgresql.is_used():
+        postgresql.dump(data, path)
+        return
     (database,) = (file for file in data.iterdir()
                    if file.is_file() and file.read_bytes()[:15] == b"SQLite format 3")
     source, target = sqlite3.connect(database), sqlite3.connect(path)

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import urllib.parse
 
+import postgresql
 import spellings
 from harness import COMPANY, ROOT, TOKEN, Case, Client, Process, create_key
 
@@ -189,10 +190,11 @@ class Outbound(Case):
         return collections.Counter(body["error"] for _, _, body in results)
 
     def connected(self):
-        """Addresses and ports, but for the ATS itself."""
+        """Addresses and ports, but for the ATS itself and the database."""
+        expected = [("127.0.0.1", self.fake.port), postgresql.address()]
         lines = [line.split() for line in self.log.read_text().splitlines()]
         return collections.Counter((address, int(port)) for address, port in lines
-                                   if (address, int(port)) != ("127.0.0.1", self.fake.port))
+                                   if (address, int(port)) not in expected)
 
     def assert_none_denied(self, allowed=()):
         met = [place for place in self.connected() if spellings.is_denied(place[0])]

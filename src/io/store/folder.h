@@ -5,8 +5,8 @@
 #include "base/error.h"
 
 /* Makes the folder (0700) when it is missing and takes the lock. Returns its descriptor, or -1:
- * ERROR_CONFLICT with the owner's process id when another
- * has it, ERROR_FORBIDDEN when others may write to the folder, else ERROR_UNAVAILABLE. */
+ * ERROR_CONFLICT with the owner's process id when another has it, ERROR_FORBIDDEN when others may
+ * write to the folder, else ERROR_UNAVAILABLE. */
 int folder_lock(const char *folder, struct error *err) MUST_CHECK;
 /* Makes the database file (0600) when it is missing: the log files that SQLite puts beside it take
  * over its mode. */

@@ -239,12 +239,12 @@ static bool open_parts(struct pg_store *store, const struct store_options *optio
 	size_t links = options->connections_max == 0 ? LINKS_MAX : options->connections_max;
 
 	store->lock_fd = folder_lock(options->folder, err);
-	if (store->lock_fd < 0 || !pg_migrate(store->database, options, err) ||
-	    !pg_pools_init(&store->pools, store->database, links, err))
+	if (store->lock_fd < 0 || !pg_news_start(&store->news, store->database, err))
 		return false;
-	if (pg_news_start(&store->news, store->database, err))
+	if (pg_migrate(store->database, options, err) &&
+	    pg_pools_init(&store->pools, store->database, links, err))
 		return true;
-	pg_pools_finish(&store->pools);
+	pg_news_stop(&store->news);
 	return false;
 }
 

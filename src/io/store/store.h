@@ -4,9 +4,10 @@
  * SQLite: one process owns the data folder (a lock file), one writer thread alone commits and
  * checkpoints, what has queued up is one transaction (group commit, synchronous=FULL), readers
  * are read-only.
- * PostgreSQL: one process owns the database (an advisory lock), with a data folder for its keys;
- * every worker has a few connections; a write is one transaction in one round trip (READ COMMITTED), so
- * that what must not be written twice at once says so by its `changes_expected` or a constraint.
+ * PostgreSQL: one process owns the database (an advisory lock), and has a data folder for its
+ * keys; every worker has a few connections; a write is one transaction in one round trip (READ
+ * COMMITTED), so that what must not be written twice at once says so by its `changes_expected` or
+ * a constraint.
  *
  * SQL texts are SQLite's, in so far as PostgreSQL can be taught them: ?1 is a parameter, x'00' is
  * bytes, and iif(), ifnull(), instr(), max(a, b), min(a, b), json_each() and json_extract() are
