@@ -179,7 +179,7 @@ static void bind_query(const struct calls_query *query, struct store_value *valu
 	if (query->before_id > 0 && query->before_id < before_id)
 		before_id = query->before_id;
 	values[0] = store_text(query->environment_id);
-	values[1] = or_null(query->account_id);
+	values[1] = store_text(query->account_id);
 	values[2] = store_int(id_of_time(query->from_ms));
 	values[3] = store_int(before_id);
 	values[4] = store_int(is_narrow(query) ? SCANNED_AT_ONCE : query->limit);
