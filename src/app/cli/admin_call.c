@@ -48,15 +48,15 @@ static bool has_password(struct str database)
 
 static bool read_database(struct cli *cli, struct server_options *options, struct error *err)
 {
-	const char *given = cli_value(cli, "database");
+	const char *given = cli_value(cli, "database"); /* the option, else the variable */
+	const char *variable = getenv("TENON_DATABASE");
+	bool is_option = given != NULL && (variable == NULL || strcmp(given, variable) != 0);
 
-	if (given != NULL && has_password(str_from_c(given)))
+	if (is_option && has_password(str_from_c(given)))
 		return error_set_field(err, ERROR_INVALID, "database", "postgresql://HOST/NAME",
 				       "--database must not hold a password, which others on this "
 				       "machine could read: give it in TENON_DATABASE, PGPASSFILE or "
 				       "PGPASSWORD");
-	if (given == NULL)
-		given = getenv("TENON_DATABASE");
 	options->database = given == NULL || *given == '\0' ? NULL : given;
 	return true;
 }
