@@ -48,6 +48,53 @@ static void print_command_help(FILE *out, const struct cli_command *command)
 		fprintf(out, "\n%s\n", command->details);
 }
 
+static struct json describe_option(struct arena *arena, const struct cli_option *option)
+{
+	struct json_builder out;
+
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("name"), json_string_c(option->name));
+	json_builder_set(&out, STR("argument"),
+			 option->argument == NULL ? json_null() : json_string_c(option->argument));
+	json_builder_set(&out, STR("repeats"), json_bool(option->repeats));
+	json_builder_set(&out, STR("help"), json_string_c(option->help));
+	return json_builder_object(&out);
+}
+
+static struct json describe_command(struct arena *arena, const struct cli_command *command)
+{
+	struct json_builder out, options;
+
+	json_builder_init(&options, arena);
+	for (size_t i = 0; i < command->option_count; i++)
+		json_builder_add(&options, describe_option(arena, &command->options[i]));
+	json_builder_init(&out, arena);
+	json_builder_set(&out, STR("name"), json_string_c(command->name));
+	json_builder_set(&out, STR("arguments"), json_string_c(command->arguments));
+	json_builder_set(&out, STR("summary"), json_string_c(command->summary));
+	json_builder_set(&out, STR("details"),
+			 command->details == NULL ? json_null() : json_string_c(command->details));
+	json_builder_set(&out, STR("options"), json_builder_array(&options));
+	return json_builder_object(&out);
+}
+
+/* The tables as JSON: tools/make-manual makes the manual and the completions of it. */
+static void print_tables(void)
+{
+	struct json_builder out;
+	struct buffer text;
+	struct arena arena;
+
+	arena_init(&arena, 16 * 1024 * 1024);
+	json_builder_init(&out, &arena);
+	for (size_t i = 0; i < COMMANDS; i++)
+		json_builder_add(&out, describe_command(&arena, commands[i]));
+	buffer_init(&text, &arena, SIZE_MAX / 4);
+	json_print_pretty(&text, json_builder_array(&out));
+	cli_print(buffer_str(&text));
+	arena_finish(&arena);
+}
+
 /* --- reading -------------------------------------------------------------------------------- */
 
 static const struct cli_option *find_option(const struct cli_command *command, struct str name)
@@ -229,6 +276,10 @@ int cli_main(int argc, char **argv)
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 && argc == 3 && strcmp(argv[2], "--json") == 0) {
+		print_tables();
+		return 0;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
