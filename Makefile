@@ -1,6 +1,6 @@
 # A short front for Meson. `make` builds the release in build/, `make test` runs every test under
 # the sanitizers in build-debug/.
-.PHONY: all test unit e2e web mcp webhook simulation bench fuzz oracle fmt lint clean
+.PHONY: all test unit e2e postgresql web mcp webhook simulation bench fuzz oracle fmt lint clean
 
 all: build/build.ninja
 	ninja -C build
@@ -29,6 +29,11 @@ tsan: build-tsan/build.ninja
 e2e: all
 	tests/e2e/run
 
+# Some of them on PostgreSQL (needs Debian's postgresql); tests/e2e/run --postgresql runs all that
+# do not look into SQLite's file.
+postgresql: all
+	tests/e2e/run --postgresql test_main_job test_sync
+
 # The link page and its SDK in a real browser (needs Chromium and Node).
 web: all
 	tests/web/run
@@ -45,7 +50,7 @@ simulation: all
 webhook: all
 	tests/webhook/run
 
-test: lint unit tsan e2e web mcp webhook simulation
+test: lint unit tsan e2e postgresql web mcp webhook simulation
 
 bench: all
 	bench/run all

@@ -80,6 +80,9 @@ def run_on_postgresql(names):
     import harness
     import postgresql
 
+    if not postgresql.programs():
+        print("skipped: PostgreSQL is not installed (Debian's package postgresql)")
+        return 0, 0, max(len(names), 1)
     cluster = postgresql.Cluster(fsync="off")
     try:
         os.environ[postgresql.SERVER] = cluster.url
@@ -92,12 +95,14 @@ def run_on_postgresql(names):
 def main():
     sys.path.insert(0, str(HERE))
     names = sys.argv[1:]
+    where = ""
     if names[:1] == ["--postgresql"]:
+        where = " on PostgreSQL"
         counts = run_on_postgresql(names[1:])
     else:
         counts = run_all(names)
-    print("end-to-end tests: {} passed, {} failed, {} skipped".format(*counts))
-    sys.exit(1 if counts[1] or counts[0] == 0 else 0)
+    print("end-to-end{} tests: {} passed, {} failed, {} skipped".format(where, *counts))
+    sys.exit(1 if counts[1] or not any(counts) else 0)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Sync jobs: the local copy becomes what the ATS has, and events tell how."""
 import json
-import sqlite3
 import time
 
+import postgresql
 from harness import Case, Client, create_key
 
 WAIT_S = 60
@@ -237,8 +237,7 @@ class Sync(SyncCase):
         job = self.job(expand=True, details_interval_s=86400)
         self.ended(job, 1)
         self.serve.stop()
-        with sqlite3.connect(self.data / "tenon.db") as store:
-            store.execute("UPDATE copy SET swept_ms = swept_ms - 86400000")
+        postgresql.execute(self.data, "UPDATE copy SET swept_ms = swept_ms - 86400000")
         self.serve = self.server(self.box)
         self.connect()
         run = self.run_now(job, full=True)["last_run"]
