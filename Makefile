@@ -75,8 +75,8 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/webhook/run tests/simulation/run
+	shellcheck run .ci/run tools/package tools/try-package packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/webhook/run tests/simulation/run
 	ninja -C build-clang
 
 clean:
-	rm -rf build build-debug build-clang build-fuzz build-tsan
+	rm -rf build build-package build-debug build-clang build-fuzz build-tsan
