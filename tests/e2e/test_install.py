@@ -41,6 +41,16 @@ class Install(InstallCase):
                 for base in (self.share / "tenon", ROOT))
             self.assertEqual(there, {name for name in wanted if "node_modules" not in name})
 
+    def test_what_it_is_linked_with_is_told(self):
+        document = json.loads((self.share / "doc" / "tenon" / "sbom.cdx.json").read_text())
+        self.assertEqual((document["bomFormat"], document["specVersion"]), ("CycloneDX", "1.5"))
+        told = sorted(part["name"].removeprefix("lib") for part in document["components"])
+        shown = subprocess.run(["readelf", "-d", str(self.program)], capture_output=True, text=True).stdout
+        needed = sorted(set(re.findall(r"NEEDED.*\[(?:lib)?(.*?)\.so", shown)) - {"c", "m", "ld-linux-x86-64"})
+        self.assertEqual([name[:len(of)] for name, of in zip(told, needed)], needed)
+        self.assertEqual(len(told), len(needed))
+        self.assertTrue(all(re.match("[0-9]", part["version"]) for part in document["components"]))
+
     def test_a_share_folder_that_lacks_a_part_is_told(self):
         shutil.rmtree(self.share / "tenon" / "models")
         with self.assertRaises(subprocess.CalledProcessError) as refused:
