@@ -51,7 +51,7 @@ static bool read_kept(struct arena *arena, const struct store_rows *rows, size_t
 #define SEARCH(is_found)                                                                          \
 	"SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record_text t CROSS JOIN record r"            \
 	" WHERE r.number = t.rowid AND " is_found " AND t.rowid > ?1 AND t.rowid < ?2"            \
-	" AND (?3 <> 0 OR r.deleted_ms = 0) ORDER BY t.rowid LIMIT ?4"
+	" AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY t.rowid LIMIT ?4"
 
 static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after, size_t limit,
 		       struct store_rows *rows, struct error *err)
@@ -59,7 +59,7 @@ static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after
 	const struct store_value values[] = {
 		store_int(copy_number(keeper->copy, after)),
 		store_int(copy_number(keeper->copy + 1, 0)),
-		store_int(keeper->with_deleted),
+		store_int(copy_deleted_max(keeper->with_deleted)),
 		store_int((int64_t)limit),
 		store_text(keeper->query),
 	};
@@ -68,7 +68,7 @@ static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after
 		return store_query(keeper->copies->store, arena,
 				   "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record r"
 				   " WHERE r.number > ?1 AND r.number < ?2"
-				   " AND (?3 <> 0 OR r.deleted_ms = 0) ORDER BY r.number LIMIT ?4",
+				   " AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY r.number LIMIT ?4",
 				   values, 4, rows, err);
 	return store_query(keeper->copies->store, arena,
 			   STORE_TEXTS(SEARCH("record_text MATCH ?5"),
@@ -105,11 +105,11 @@ static bool fetch(struct operation_keeper *base, struct arena *arena, const int6
 	}
 	const struct store_value values[] = {
 		store_text(json_text(arena, json_array(items, count))),
-		store_int(keeper->with_deleted)};
+		store_int(copy_deleted_max(keeper->with_deleted))};
 	if (!store_query(keeper->copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("r") ", j.key FROM json_each(?1) j"
 			 " CROSS JOIN record r WHERE r.number = CAST(j.value AS BIGINT)"
-			 " AND (?2 <> 0 OR r.deleted_ms = 0)",
+			 " AND r.deleted_ms BETWEEN 0 AND ?2",
 			 values, 2, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
@@ -124,12 +124,12 @@ static bool find(struct operation_keeper *base, struct arena *arena, struct str 
 {
 	struct keeper *keeper = (struct keeper *)base;
 	const struct store_value values[] = {store_int(keeper->copy), store_text(id),
-					     store_int(keeper->with_deleted)};
+					     store_int(copy_deleted_max(keeper->with_deleted))};
 	struct store_rows rows;
 
 	if (!store_query(keeper->copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record r WHERE r.copy = ?1"
-			 " AND r.id = ?2 AND (?3 <> 0 OR r.deleted_ms = 0)",
+			 " AND r.id = ?2 AND r.deleted_ms BETWEEN 0 AND ?3",
 			 values, 3, &rows, err))
 		return false;
 	if (rows.count == 0)

@@ -66,6 +66,10 @@ struct copy_write {
 	 * (operation_result.is_rough); NULL: none. What a whole one told of it stays until a
 	 * partial one tells it otherwise than the partial one before. */
 	const bool *is_rough;
+	/* copy_remove(): an id that the copy does not have is noted as gone, too, so that what was
+	 * read before does not bring it in. Nobody is told of it or sees it, and after a day it is
+	 * forgotten (ats/retention). For those who are told of few. */
+	bool notes_absent;
 };
 
 /* Records as a list or a get gave them. numbers[i], unless NULL, gets the number of record i in
@@ -78,8 +82,9 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 	      const struct json *records, size_t count, bool is_partial, int64_t *numbers,
 	      struct copy_counts *counts, struct error *err) MUST_CHECK;
 
-/* The ATS says that these are gone: tombstones, and record:deleted. Those not in the copy, and
- * those read later than write->read_ms, are left alone. Errors as of copy_put(). */
+/* The ATS says that these are gone: tombstones, and record:deleted. Those not in the copy (but see
+ * notes_absent), and those read later than write->read_ms, are left alone. Errors as of
+ * copy_put(). */
 bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_write *write,
 		 const struct str *ids, size_t count, struct copy_counts *counts,
 		 struct error *err) MUST_CHECK;

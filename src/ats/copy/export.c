@@ -1,5 +1,5 @@
 /* Records in the order of accounts and ids, some at a time. */
-#include "ats/copy/copy.h"
+#include "ats/copy/parts.h"
 
 enum { PLACE_BYTES_MAX = 65536 };
 
@@ -78,10 +78,10 @@ bool copy_export_next(struct store *store, struct arena *arena, struct copy_expo
 		return true;
 	const struct store_value values[] = {
 		store_int(number), store_text(arena_str(arena, buffer_str(&export->after_id))),
-		store_int((int64_t)limit), store_int(export->with_deleted),
+		store_int((int64_t)limit), store_int(copy_deleted_max(export->with_deleted)),
 		store_int(export->since_ms)};
 	if (!store_query(store, arena,
-			 "SELECT id, deleted_ms, CASE WHEN (?4 <> 0 OR deleted_ms = 0) AND"
+			 "SELECT id, deleted_ms, CASE WHEN deleted_ms BETWEEN 0 AND ?4 AND"
 			 " changed_ms >= ?5 THEN body END FROM record INDEXED BY record_known"
 			 " WHERE copy = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
 			 values, 5, &found, err))

@@ -42,6 +42,12 @@ static inline int64_t copy_own_number(int64_t number)
 	return number & UINT32_MAX;
 }
 
+/* Records that are shown have a deleted_ms from 0 up to this. */
+static inline int64_t copy_deleted_max(bool with_deleted)
+{
+	return with_deleted ? INT64_MAX : 0;
+}
+
 /* --- change.c -------------------------------------------------------------------------------- */
 
 /* What is known of a record before it is written. */

@@ -30,7 +30,7 @@ bool copy_get(struct copies *copies, struct arena *arena, const struct copy_plac
 	if (!store_query(copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("record") " FROM record WHERE copy = (SELECT number FROM copy"
 			 " WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
-			 " AND id = ?4",
+			 " AND id = ?4 AND deleted_ms >= 0",
 			 values, 4, &rows, err))
 		return false;
 	if (rows.count == 0)
@@ -57,10 +57,10 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 		return true;
 	const struct store_value values[] = {store_int(copy_number(row.number, after)),
 					     store_int(copy_number(row.number + 1, 0)),
-					     store_int(with_deleted), store_int((int64_t)limit)};
+					     store_int(copy_deleted_max(with_deleted)), store_int((int64_t)limit)};
 	if (!store_query(copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("record") " FROM record WHERE number > ?1 AND number < ?2"
-			 " AND (?3 <> 0 OR deleted_ms = 0) ORDER BY number LIMIT ?4",
+			 " AND deleted_ms BETWEEN 0 AND ?3 ORDER BY number LIMIT ?4",
 			 values, 4, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);

@@ -27,6 +27,7 @@ struct kind {
 	" AND r.deleted_ms > 0 AND r.deleted_ms < ?2 AND NOT EXISTS (SELECT 1 FROM event AS e"     \
 	" WHERE e.environment_id = c.environment_id AND e.account_id = c.account_id"               \
 	" AND e.resource = c.resource AND e.resource <> '' AND e.record_id = r.id)"
+#define OLD_ABSENT "FROM record WHERE ?1 = '' AND deleted_ms < 0 AND deleted_ms > ?2"
 /* Ids of the log are milliseconds times 2^20. */
 #define OLD_CALLS "FROM call_log WHERE environment_id = ?1 AND id < ?2 << 20"
 
@@ -164,6 +165,17 @@ static bool delete_old(struct store *store, const struct kind *kind, struct str 
 	return ok;
 }
 
+/* Records that were gone before the copy had them, of all environments: by then no read is under
+ * way that could bring them in. */
+static bool forget_absent(struct store *store, int64_t now_ms, struct error *err)
+{
+	static const struct kind absent = {
+		NULL, "SELECT 1 " OLD_ABSENT " LIMIT 1",
+		"DELETE FROM record WHERE number IN (SELECT number " OLD_ABSENT " LIMIT 500)"};
+
+	return delete_old(store, &absent, STR(""), day_ms - now_ms, err);
+}
+
 static bool apply_to(struct store *store, struct arena *arena, struct str environment_id,
 		     struct str text, int64_t now_ms, struct error *err)
 {
@@ -187,7 +199,8 @@ bool retention_apply(struct store *store, const struct clock *clock, struct erro
 	arena_init(&arena, QUERY_BYTES_MAX);
 	bool ok = store_query(store, &arena,
 			      "SELECT id, retention FROM environment WHERE retention <> '{}'", NULL,
-			      0, &rows, err);
+			      0, &rows, err) &&
+		  forget_absent(store, clock_unix_ms(clock), err);
 	for (size_t i = 0; ok && i < rows.count; i++)
 		ok = apply_to(store, &arena, store_cell(&rows, i, 0)->bytes,
 			      store_cell(&rows, i, 1)->bytes, clock_unix_ms(clock), err);

@@ -2,7 +2,8 @@
  * records, the log of calls. What is not said is kept as long as the room that owns it keeps it.
  * What is older goes in small batches, once an hour and at the start. The newest event always
  * stays, so that numbers go on, and so does one that an active webhook still has to be told; a
- * tombstone stays as long as there is an event of its record, for the next one must count on.
+ * tombstone stays as long as there is an event of its record, for the next one must count on. What
+ * was gone before the copy had it is forgotten after a day, whatever is said.
  *
  * Has SQL about tables of other rooms: those which it deletes from. */
 #ifndef ATS_RETENTION_RETENTION_H

@@ -158,6 +158,8 @@ static bool follow_id(struct step *step)
 		.read_ms = sync_now_ms(step->trail->syncs),
 		.more = &step->done,
 		.more_count = 1,
+		/* A list that is under way may show it still. */
+		.notes_absent = true,
 	};
 	struct operation_result result;
 	struct copy_counts counts;

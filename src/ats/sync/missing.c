@@ -85,7 +85,38 @@ static bool can_ask(const struct unified_resource *resource)
 	return false;
 }
 
-static enum flight_end ask(struct search *search, const struct copy_missing *missing, bool *is_gone)
+static bool tell(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
+		 size_t count, const struct copy_counts *counts,
+		 const struct store_statement **more, size_t *more_count, struct error *err)
+{
+	struct search *search = (struct search *)companion;
+
+	(void)numbers;
+	(void)count;
+	(void)err;
+	flight_statements(search->flight, arena, 0, counts, more, more_count);
+	return true;
+}
+
+static enum flight_end remove_some(struct search *search, struct copy_write *write,
+				   const struct str *ids, size_t count)
+{
+	struct sync_flight *flight = search->flight;
+	struct copy_counts counts = {0};
+
+	write->place = flight->place;
+	write->companion = &search->companion;
+	if (!copy_remove(flight->syncs->options.copies, &search->arena, write, ids, count, &counts,
+			 &flight->err))
+		return flight->err.code == ERROR_CONFLICT ? FLIGHT_GONE : FLIGHT_FAILED;
+	flight->run.counts.deleted += counts.deleted;
+	flight_told(flight);
+	return FLIGHT_DONE;
+}
+
+/* What a get tells is written as of the time of the get: a list that was asked before it does not
+ * bring the record back. */
+static enum flight_end ask(struct search *search, const struct copy_missing *missing)
 {
 	struct sync_flight *flight = search->flight;
 	const struct operation operation = {
@@ -102,20 +133,20 @@ static enum flight_end ask(struct search *search, const struct copy_missing *mis
 
 	arena_init(&arena, SYNC_PAGE_BYTES_MAX);
 	enum flight_end end = flight_ask(flight, &arena, &operation, &result, &write.read_ms);
-	*is_gone = end == FLIGHT_FAILED && flight->err.code == ERROR_NOT_FOUND;
-	write.is_rough = result.is_rough;
-	if (*is_gone)
-		end = FLIGHT_DONE;
-	else if (end == FLIGHT_DONE &&
-		 !copy_put(flight->syncs->options.copies, &arena, &write, &result.item, 1,
-			   result.is_partial, NULL, &counts, &flight->err))
+	flight->at.checked++;
+	if (end == FLIGHT_DONE)
+		write.is_rough = result.is_rough;
+	if (end == FLIGHT_FAILED && flight->err.code == ERROR_NOT_FOUND) {
+		end = remove_some(search, &write, &missing->id, 1);
+	} else if (end == FLIGHT_DONE &&
+		   !copy_put(flight->syncs->options.copies, &arena, &write, &result.item, 1,
+			     result.is_partial, NULL, &counts, &flight->err)) {
 		end = FLIGHT_FAILED;
-	if (end == FLIGHT_DONE && !*is_gone) {
+	} else if (end == FLIGHT_DONE) {
 		flight->run.counts.created += counts.created;
 		flight->run.counts.updated += counts.updated;
 	}
 	arena_finish(&arena);
-	flight->at.checked++;
 	return end;
 }
 
@@ -129,58 +160,32 @@ static bool is_certain(const struct sync_flight *flight)
 static enum flight_end judge(struct search *search, const struct copy_missing *missing)
 {
 	struct sync_flight *flight = search->flight;
-	bool is_gone = is_certain(flight) || missing->missing_ms != 0;
-	enum flight_end end = FLIGHT_DONE;
 
-	if (!is_gone && flight->at.checked < CHECKS_MAX && can_ask(flight->resource)) {
-		end = ask(search, missing, &is_gone);
-		if (end != FLIGHT_DONE || !is_gone)
-			return end;
-	}
-	if (is_gone)
+	if (is_certain(flight) || missing->missing_ms != 0)
 		search->gone[search->gone_count++] = missing->id;
+	else if (flight->at.checked < CHECKS_MAX && can_ask(flight->resource))
+		return ask(search, missing);
 	else
 		search->notes[search->note_count++] =
 			copy_note_missing(&search->arena, &flight->place, missing->number,
 					  sync_now_ms(flight->syncs));
-	return end;
+	return FLIGHT_DONE;
 }
 
 /* --- a portion ------------------------------------------------------------------------------- */
 
-static bool tell(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
-		 size_t count, const struct copy_counts *counts,
-		 const struct store_statement **more, size_t *more_count, struct error *err)
-{
-	struct search *search = (struct search *)companion;
-
-	(void)numbers;
-	(void)count;
-	(void)err;
-	flight_statements(search->flight, arena, 0, counts, more, more_count);
-	return true;
-}
-
 static enum flight_end write_portion(struct search *search)
 {
 	struct sync_flight *flight = search->flight;
-	const struct copy_write write = {
-		.place = flight->place,
+	struct copy_write write = {
 		/* What was read since the sweep began is not missing. */
 		.read_ms = flight->run.started_ms,
 		.more = search->notes,
 		.more_count = search->note_count,
-		.companion = &search->companion,
 	};
-	struct copy_counts counts = {0};
 
 	flight->at.after = search->list[search->count - 1].number;
-	if (!copy_remove(flight->syncs->options.copies, &search->arena, &write, search->gone,
-			 search->gone_count, &counts, &flight->err))
-		return flight->err.code == ERROR_CONFLICT ? FLIGHT_GONE : FLIGHT_FAILED;
-	flight->run.counts.deleted += counts.deleted;
-	flight_told(flight);
-	return FLIGHT_DONE;
+	return remove_some(search, &write, search->gone, search->gone_count);
 }
 
 static enum flight_end take_portion(struct search *search)

@@ -218,6 +218,39 @@ static void a_deleted_record_may_come_back(void **state)
 	end(fixture);
 }
 
+/* A page that was asked before a hint found the record gone is written after it. */
+static void one_that_was_gone_before_stays_away(void **state)
+{
+	struct fixture *fixture = begin(state);
+	struct test *test = fixture->test;
+	static const char page[] = "[{\"id\": \"1\", \"name\": \"Ada\"}]";
+	struct copy_record record, *list;
+	size_t count;
+
+	fixture->write.notes_absent = true;
+	assert_int_equal(remove_id(fixture, 2000, "1"), 0);
+	assert_int_equal(put(fixture, 1999, page), 1);
+	assert_int_equal(remove_id(fixture, 3000, "1"), 0);
+	assert_int_equal(put(fixture, 2999, page), 1);
+	/* Nobody sees it, or is told. */
+	assert_int_equal(read_state(fixture).record_count, 0);
+	assert_false(copy_get(fixture->copies, &test->arena, &fixture->write.place, STR("1"), &record,
+			      &test->err));
+	assert_true(copy_walk(fixture->copies, &test->arena, &fixture->write.place, 0, 10, true,
+			      &list, &count, &test->err));
+	assert_int_equal(count, 0);
+	assert_string_equal(events(fixture), "");
+	/* What is read later does bring it in. */
+	assert_int_equal(put(fixture, 3001, page), 1000);
+	assert_int_equal(read_state(fixture).record_count, 1);
+	assert_string_equal(events(fixture), "record:created/1/1/[];");
+	assert_int_equal(remove_id(fixture, 4000, "1"), 1);
+	/* It came back, was gone again, and neither was seen. */
+	assert_int_equal(remove_id(fixture, 5000, "1"), 0);
+	assert_int_equal(put(fixture, 4999, page), 1);
+	end(fixture);
+}
+
 static void a_silent_load_tells_nothing(void **state)
 {
 	struct fixture *fixture = begin(state);
@@ -470,6 +503,44 @@ static void a_lost_race_is_run_again(void **state)
 	end(fixture);
 }
 
+static bool take_number(struct copy_companion *companion, struct arena *arena,
+			const int64_t *numbers, size_t count, const struct copy_counts *counts,
+			const struct store_statement **more, size_t *more_count, struct error *err)
+{
+	struct noting *noting = (struct noting *)companion;
+	struct fixture *fixture = noting->fixture;
+	struct copy_write other = fixture->write;
+	struct json records = parse(fixture->test, "[{\"id\": \"7\"}]");
+	struct copy_counts ignored;
+
+	(void)numbers;
+	(void)count;
+	(void)counts;
+	*more = NULL;
+	*more_count = 0;
+	other.companion = NULL;
+	if (noting->asked++ == 0)
+		assert_true(copy_put(fixture->copies, arena, &other, records.items, 1, false, NULL,
+				     &ignored, err));
+	return true;
+}
+
+/* Somebody else takes the number that was to be given. */
+static void absence_is_noted_in_a_race(void **state)
+{
+	struct fixture *fixture = begin(state);
+	struct noting noting = {{take_number}, fixture, 0};
+
+	fixture->write.companion = &noting.companion;
+	fixture->write.notes_absent = true;
+	assert_int_equal(remove_id(fixture, 1000, "8"), 0);
+	assert_int_equal(noting.asked, 2);
+	fixture->write.companion = NULL;
+	assert_int_equal(put(fixture, 999, "[{\"id\": \"8\"}]"), 1);
+	assert_int_equal(fixture->numbers[0], 2);
+	end(fixture);
+}
+
 struct racer {
 	pthread_t thread;
 	struct fixture *fixture;
@@ -703,6 +774,8 @@ int main(void)
 		TEST(a_change_tells_which_fields),
 		TEST(what_was_read_later_wins),
 		TEST(a_deleted_record_may_come_back),
+		TEST(one_that_was_gone_before_stays_away),
+		TEST(absence_is_noted_in_a_race),
 		TEST(a_silent_load_tells_nothing),
 		TEST(of_two_of_one_id_the_last_counts),
 		TEST(a_partial_list_leaves_what_it_lacks),

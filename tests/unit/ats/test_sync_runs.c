@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "ats/retention/retention.h"
 #include "ats/sync/flight.h"
 #include "world.h"
 
@@ -295,15 +296,26 @@ static void guard(struct world *world)
 	end();
 }
 
+static void take_a_second(struct kiln *kiln)
+{
+	(void)kiln;
+	stage.world->time.now_ns += 1000000000;
+}
+
 static void delete_few(struct world *world)
 {
 	begin(world, 100);
 	create_job(world);
 	wait_for_run(world, 0);
 	kiln_remove(&world->kiln, 50);
+	world->kiln.before_call = take_a_second;
 	struct sync_run run = run_again(world, SYNC_WISH_FULL);
+	world->kiln.before_call = NULL;
 	assert_status(run, "completed");
 	assert_int_equal(run.counts.deleted, 1);
+	/* As of the get, which comes after the list: no list that is under way brings it back. */
+	assert_true(ask_number(world, "SELECT read_ms FROM record WHERE id = '50'") >=
+		    run.started_ms + 9000);
 	assert_int_equal(
 		ask_number(world, "SELECT count(*) FROM event WHERE type = 'record:deleted'"), 1);
 	assert_int_equal(ask_number(world, "SELECT deleted_ms > 0 FROM record WHERE id = '50'"), 1);
@@ -356,6 +368,13 @@ static void wait_for_hints(struct world *world)
 		loop_sleep_ms(10);
 }
 
+static void forget_old(struct world *world)
+{
+	bool ok = retention_apply(world->store, &world->time.clock, &world->err);
+
+	WORLD_CHECK(ok, world->err);
+}
+
 static void follow_hints(struct world *world)
 {
 	begin(world, 20);
@@ -375,6 +394,15 @@ static void follow_hints(struct world *world)
 	/* A few calls, and no run. */
 	assert_in_range(world->kiln.calls - calls, 2, 6);
 	assert_int_equal(last_run(world).number, number);
+	/* One that was gone before it was ever seen is noted, for a day. */
+	hint(world, "details", "999");
+	wait_for_hints(world);
+	assert_int_equal(ask_number(world, "SELECT deleted_ms < 0 FROM record WHERE id = '999'"), 1);
+	forget_old(world);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM record WHERE id = '999'"), 1);
+	world->time.now_ns += 24 * 3600 * 1000000000LL;
+	forget_old(world);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM record WHERE id = '999'"), 0);
 	/* Nobody keeps these. */
 	assert_int_equal(hint(world, "plains", "1"), 0);
 	end();
