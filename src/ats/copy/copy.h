@@ -162,6 +162,9 @@ bool copy_take_texts(struct copies *copies, const struct copy_place *place, int6
  * are taken out of the index, so that nothing of them is in the file. */
 bool copies_forget_texts(struct copies *copies, struct error *err) MUST_CHECK;
 
+/* Merges the parts of the index, some pages at a time, so that what was deleted of it is gone. */
+bool copy_merge_texts(struct store *store, struct error *err) MUST_CHECK;
+
 /* --- answering from it ----------------------------------------------------------------------- */
 
 struct copy_answer {

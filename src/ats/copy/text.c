@@ -2,7 +2,11 @@
  * writing the records, and not everybody searches. */
 #include "ats/copy/parts.h"
 
-enum { BATCH = 200, BATCH_BYTES_MAX = 256 * 1024 * 1024 };
+enum {
+	BATCH = 200,
+	BATCH_BYTES_MAX = 256 * 1024 * 1024,
+	MERGE_STEPS_MAX = 20000,
+};
 
 /* --- the words of a record ------------------------------------------------------------------- */
 
@@ -112,22 +116,57 @@ static bool take_some(struct copies *copies, struct arena *arena, int64_t copy,
 	return store_write(copies->store, statements, rows.count * 3, err);
 }
 
+/* How many parts the index has. What was deleted is gone from it once it is one. */
+static bool count_parts(struct store *store, int64_t *count, struct error *err)
+{
+	struct store_rows rows;
+	struct arena arena;
+
+	arena_init(&arena, 1024 * 1024);
+	bool ok = store_query(store, &arena, "SELECT count(DISTINCT segid) FROM record_text_idx",
+			      NULL, 0, &rows, err);
+	*count = ok ? store_cell(&rows, 0, 0)->integer : 0;
+	arena_finish(&arena);
+	return ok;
+}
+
+bool copy_merge_texts(struct store *store, struct error *err)
+{
+	/* Some pages at a time: all at once keeps other writers waiting for seconds. */
+	static const struct store_statement step = {
+		"INSERT INTO record_text (record_text, rank) VALUES ('merge', -32)", NULL, 0, -1,
+		false};
+	static const struct store_statement all = {
+		"INSERT INTO record_text (record_text) VALUES ('optimize')", NULL, 0, -1, false};
+	int64_t parts = 0;
+
+	for (int i = 0; i < MERGE_STEPS_MAX; i++) {
+		if (!count_parts(store, &parts, err))
+			return false;
+		if (parts <= 1)
+			break;
+		if (!store_write(store, &step, 1, err))
+			return false;
+	}
+	/* Little is left to be done; or others add to it all the time. */
+	return store_write(store, &all, 1, err);
+}
+
 bool copies_forget_texts(struct copies *copies, struct error *err)
 {
 	static const struct store_statement statements[] = {
 		{"DELETE FROM record_text WHERE rowid IN (SELECT number FROM record_text_due d"
 		 " WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.number = d.number))",
 		 NULL, 0, -1, false},
-		/* Until then the index has the words still, though no record is found by them. */
-		{STORE_TEXTS("INSERT INTO record_text (record_text)"
-			     " SELECT 'optimize' WHERE changes() > 0", "SELECT 1"), NULL,
-		 0, -1, false},
 		{"DELETE FROM record_text_due WHERE NOT EXISTS"
 		 " (SELECT 1 FROM record r WHERE r.number = record_text_due.number)",
 		 NULL, 0, -1, false},
 	};
 
-	return store_write(copies->store, statements, sizeof statements / sizeof *statements, err);
+	/* Until they are merged the index has the words still; no record is found by them. */
+	return store_write(copies->store, statements, sizeof statements / sizeof *statements,
+			   err) &&
+	       copy_merge_texts(copies->store, err);
 }
 
 bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,

@@ -454,13 +454,7 @@ bool erasure_pass(struct person *person, const struct erasure *erasure,
 /* The full-text index only marks what was deleted, until its parts are merged. */
 bool erasure_tidy(struct erasures *erasures, struct error *err)
 {
-	const struct store_statement statement = {
-		.sql = STORE_TEXTS("INSERT INTO record_text (record_text) VALUES ('optimize')",
-				   "SELECT 1"),
-		.changes_expected = -1,
-	};
-
-	return store_write(erasures->options.store, &statement, 1, err);
+	return copy_merge_texts(erasures->options.store, err);
 }
 
 /* --- by address ------------------------------------------------------------------------------- */
