@@ -153,8 +153,11 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 	       int64_t after, size_t limit, bool with_deleted, struct copy_record **list,
 	       size_t *count, struct error *err) MUST_CHECK;
 
-/* Takes in what of the copy cannot be searched for yet. A search does it as well, and waits; so
- * whoever has written much does it afterwards. ERROR_TIMEOUT past the deadline: a part is done. */
+/* Takes in the words of up to `limit` records of the copy that cannot be searched for yet. */
+bool copy_take_some_texts(struct copies *copies, const struct copy_place *place, int64_t limit,
+			  bool *is_end, struct error *err) MUST_CHECK;
+/* All of them. A search does it as well, and waits; so whoever has written much takes some after
+ * some afterwards. ERROR_TIMEOUT past the deadline: a part is done. */
 bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,
 		     struct error *err) MUST_CHECK;
 

@@ -6,6 +6,7 @@ enum {
 	BATCH = 200,
 	BATCH_BYTES_MAX = 256 * 1024 * 1024,
 	MERGE_STEPS_MAX = 20000,
+	PARTS_BYTES_MAX = 1024 * 1024,
 };
 
 /* --- the words of a record ------------------------------------------------------------------- */
@@ -69,7 +70,7 @@ static void add_statements(struct arena *arena, const struct model_resource *res
 			   struct store_statement *statements)
 {
 	const struct store_value *number = store_cell(rows, row, 0);
-	struct store_value *insert = arena_array(arena, 2, sizeof *insert);
+	struct store_value *insert = arena_array(arena, 3, sizeof *insert);
 	struct store_value *done = arena_array(arena, 2, sizeof *done);
 	struct json record;
 	struct error ignored;
@@ -81,33 +82,38 @@ static void add_statements(struct arena *arena, const struct model_resource *res
 		add_fields(&words, resource->fields, resource->field_count, record);
 	insert[0] = *number;
 	insert[1] = store_text(buffer_str(&words));
+	insert[2] = *store_cell(rows, row, 1);
 	done[0] = *number;
-	done[1] = *store_cell(rows, row, 2);
+	done[1] = insert[2];
 	statements[0] = (struct store_statement){"DELETE FROM record_text WHERE rowid = ?1", number,
 						 1, -1};
+	/* What was written since it was read, by an erasure maybe, is still due, and no old word of
+	 * it is taken in. (An erasure leaves the hash as it is.) */
 	statements[1] = (struct store_statement){
-		"INSERT INTO record_text (rowid, words) VALUES (?1, ?2)", insert, 2, 1};
-	/* What was written since it was read is due once more. */
+		"INSERT INTO record_text (rowid, words) SELECT number, CAST(?2 AS TEXT) FROM record"
+		" WHERE number = ?1 AND body = ?3",
+		insert, 3, -1};
 	statements[2] = (struct store_statement){
 		"DELETE FROM record_text_due WHERE number = ?1"
-		" AND EXISTS (SELECT 1 FROM record WHERE number = ?1 AND hash = ?2)",
+		" AND EXISTS (SELECT 1 FROM record WHERE number = ?1 AND body = ?2)",
 		done, 2, -1};
 }
 
 static bool take_some(struct copies *copies, struct arena *arena, int64_t copy,
-		      const struct model_resource *resource, bool *is_end, struct error *err)
+		      const struct model_resource *resource, int64_t limit, bool *is_end,
+		      struct error *err)
 {
 	const struct store_value values[] = {store_int(copy_number(copy, 0)),
-					     store_int(copy_number(copy + 1, 0)), store_int(BATCH)};
+					     store_int(copy_number(copy + 1, 0)), store_int(limit)};
 	struct store_rows rows;
 
 	if (!store_query(copies->store, arena,
-			 "SELECT r.number, r.body, r.hash FROM record_text_due d JOIN record r"
+			 "SELECT r.number, r.body FROM record_text_due d JOIN record r"
 			 " ON r.number = d.number WHERE d.number > ?1 AND d.number < ?2"
 			 " ORDER BY d.number LIMIT ?3",
 			 values, 3, &rows, err))
 		return false;
-	*is_end = rows.count < BATCH;
+	*is_end = rows.count < (size_t)limit;
 	if (rows.count == 0)
 		return true;
 	struct store_statement *statements = arena_array(arena, rows.count * 3, sizeof *statements);
@@ -116,40 +122,49 @@ static bool take_some(struct copies *copies, struct arena *arena, int64_t copy,
 	return store_write(copies->store, statements, rows.count * 3, err);
 }
 
-/* How many parts the index has. What was deleted is gone from it once it is one. */
-static bool count_parts(struct store *store, int64_t *count, struct error *err)
+/* --- taking them out ------------------------------------------------------------------------- */
+
+/* Which parts the index has, and how far their merging is. */
+static bool read_parts(struct store *store, struct arena *arena, struct str *parts,
+		       struct error *err)
 {
 	struct store_rows rows;
+
+	if (!store_query(store, arena, "SELECT block FROM record_text_data WHERE id = 10", NULL, 0,
+			 &rows, err))
+		return false;
+	*parts = rows.count == 0 ? STR("") : store_cell(&rows, 0, 0)->bytes;
+	return true;
+}
+
+static bool merge_some(struct store *store, const char *sql, bool *is_end, struct error *err)
+{
+	const struct store_statement step = {.sql = sql, .changes_expected = -1};
+	struct str before, after;
 	struct arena arena;
 
-	arena_init(&arena, 1024 * 1024);
-	bool ok = store_query(store, &arena, "SELECT count(DISTINCT segid) FROM record_text_idx",
-			      NULL, 0, &rows, err);
-	*count = ok ? store_cell(&rows, 0, 0)->integer : 0;
+	arena_init(&arena, PARTS_BYTES_MAX);
+	bool ok = read_parts(store, &arena, &before, err) && store_write(store, &step, 1, err) &&
+		  read_parts(store, &arena, &after, err);
+	*is_end = ok && str_equal(before, after);
 	arena_finish(&arena);
 	return ok;
 }
 
 bool copy_merge_texts(struct store *store, struct error *err)
 {
-	/* Some pages at a time: all at once keeps other writers waiting for seconds. */
-	static const struct store_statement step = {
-		"INSERT INTO record_text (record_text, rank) VALUES ('merge', -32)", NULL, 0, -1,
-		false};
-	static const struct store_statement all = {
-		"INSERT INTO record_text (record_text) VALUES ('optimize')", NULL, 0, -1, false};
-	int64_t parts = 0;
+	/* All parts that there are now become one, some pages at a time: all at once keeps other
+	 * writers waiting for seconds. What comes meanwhile does not have it begun anew. */
+	static const char begin[] = "INSERT INTO record_text (record_text, rank)"
+				    " VALUES ('merge', -32)";
+	static const char go_on[] = "INSERT INTO record_text (record_text, rank)"
+				    " VALUES ('merge', 32)";
+	static const char finish[] = "INSERT INTO record_text (record_text) VALUES ('optimize')";
+	bool is_end, ok = merge_some(store, begin, &is_end, err);
 
-	for (int i = 0; i < MERGE_STEPS_MAX; i++) {
-		if (!count_parts(store, &parts, err))
-			return false;
-		if (parts <= 1)
-			break;
-		if (!store_write(store, &step, 1, err))
-			return false;
-	}
-	/* Little is left to be done; or others add to it all the time. */
-	return store_write(store, &all, 1, err);
+	for (int i = 0; ok && !is_end && i < MERGE_STEPS_MAX; i++)
+		ok = merge_some(store, go_on, &is_end, err);
+	return ok && (is_end || merge_some(store, finish, &is_end, err));
 }
 
 bool copies_forget_texts(struct copies *copies, struct error *err)
@@ -169,23 +184,33 @@ bool copies_forget_texts(struct copies *copies, struct error *err)
 	       copy_merge_texts(copies->store, err);
 }
 
+bool copy_take_some_texts(struct copies *copies, const struct copy_place *place, int64_t limit,
+			  bool *is_end, struct error *err)
+{
+	const struct model_resource *resource = model_find(copies->model, place->resource);
+	struct copy_row row;
+	struct arena arena;
+
+	*is_end = true;
+	if (resource == NULL)
+		return true;
+	arena_init(&arena, BATCH_BYTES_MAX);
+	bool ok = copy_find_row(copies, &arena, place, &row, err) &&
+		  take_some(copies, &arena, row.number, resource, limit, is_end, err);
+	arena_finish(&arena);
+	return ok;
+}
+
 bool copy_take_texts(struct copies *copies, const struct copy_place *place, int64_t deadline_ns,
 		     struct error *err)
 {
-	const struct model_resource *resource = model_find(copies->model, place->resource);
-	bool ok = true, is_end = resource == NULL;
+	bool ok = true, is_end = false;
 
 	while (ok && !is_end) {
-		struct arena arena;
-		struct copy_row row;
-
 		if (clock_monotonic_ns(copies->clock) > deadline_ns)
 			return error_set(err, ERROR_TIMEOUT,
 					 "the words of the records are still being taken in");
-		arena_init(&arena, BATCH_BYTES_MAX);
-		ok = copy_find_row(copies, &arena, place, &row, err) &&
-		     take_some(copies, &arena, row.number, resource, &is_end, err);
-		arena_finish(&arena);
+		ok = copy_take_some_texts(copies, place, BATCH, &is_end, err);
 	}
 	return ok;
 }

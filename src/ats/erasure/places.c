@@ -394,6 +394,47 @@ static bool erase_all_replies(struct batch *batch, struct error *err)
 	return ok;
 }
 
+/* --- which tables there are ------------------------------------------------------------------- */
+
+const struct erasure_table erasure_tables[] = {
+	{"account", false}, /* its ids and names are the customer's own */
+	{"account_override", false},
+	{"account_token", false},
+	{"api_key", false},
+	{"audit_head", false},
+	{"call_log", false}, /* names of resources, no ids */
+	{"copy", false},
+	{"credential", false},
+	{"credential_lease", false},
+	{"data_key", false},
+	{"environment", false},
+	{"environment_override", false},
+	{"erased_record", false}, /* digests with a key */
+	{"erasure", false},
+	{"event", true},
+	{"idempotency", true}, /* by idempotency_erase() */
+	{"idempotency_call", true},
+	{"inbound_delivery", true},
+	{"inbound_endpoint", false},
+	{"inbound_secret", false},
+	{"link_session", false},
+	{"link_token", false}, /* what is said of the customer */
+	{"mcp_server", false},
+	{"oauth_app", false},
+	{"oauth_state", false},
+	{"record", true},
+	{"record_text", true},
+	{"record_text_due", false},
+	{"sync_hint", false}, /* ids, for minutes */
+	{"sync_job", false},
+	{"sync_run", false},
+	{"sync_seen", false},
+	{"webhook", false},
+	{"webhook_delivery", true},
+	{"webhook_secret", false},
+};
+const size_t erasure_table_count = sizeof erasure_tables / sizeof erasure_tables[0];
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
 static bool tells(void *context, struct arena *arena, struct str text)

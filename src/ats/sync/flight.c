@@ -14,6 +14,8 @@ enum {
 	FULL_FACTOR = 4, /* how long a sweep took, so often it is left alone */
 	END_TRIES = 30,
 	END_PAUSE_MS = 1000,
+	TEXTS_MIN = 200, /* changed by the run: fewer are left to the first search */
+	TEXTS_AT_ONCE = 50,
 };
 
 /* --- beginning ------------------------------------------------------------------------------- */
@@ -537,6 +539,26 @@ static enum flight_end fly(struct sync_flight *flight)
 	return flight_missing(flight);
 }
 
+/* So that the first search after a run that has brought much need not do it, and wait. As much time
+ * as it takes is left to others. */
+static void take_texts(struct sync_flight *flight)
+{
+	const struct clock *clock = flight->services->clock;
+	const struct copy_counts *counts = &flight->run.counts;
+	bool is_end = counts->created + counts->updated < TEXTS_MIN, ok = true;
+
+	while (ok && !is_end && !flight->runner->is_stopping && !loop_is_interrupted()) {
+		int64_t began_ms = clock_monotonic_ms(clock);
+		struct error err;
+
+		ok = copy_take_some_texts(flight->syncs->options.copies, &flight->place,
+					  TEXTS_AT_ONCE, &is_end, &err);
+		if (!ok)
+			LOG(LOG_WARNING, "sync_texts_not_taken", LOG_C(error, err.message));
+		loop_sleep_ms(clock_monotonic_ms(clock) - began_ms + 1);
+	}
+}
+
 static void log_failure(const struct sync_flight *flight, enum flight_end end)
 {
 	if (end == FLIGHT_FAILED)
@@ -561,6 +583,7 @@ static void run(void *context)
 	}
 	sync_claim_drop(flight->syncs, flight->claim);
 	runner->runs--;
+	take_texts(flight);
 	sync_task_end(&flight->task);
 	free(flight->claim);
 	seen_finish(&flight->seen);

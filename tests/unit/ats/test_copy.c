@@ -749,6 +749,49 @@ static void an_account_takes_its_copy_along(void **state)
 	end(fixture);
 }
 
+static int64_t count_found(struct fixture *fixture, const char *word)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM record_text_data WHERE instr(block, CAST('%s'"
+				  " AS BLOB)) > 0", word);
+	return number(fixture->test, sql);
+}
+
+/* Words of what is gone are in no page of the index, of however many parts it is. */
+static void words_of_what_is_gone_are_merged_out(void **state)
+{
+	struct fixture *fixture = begin(state);
+	struct test *test = fixture->test;
+	struct error *err = &test->err;
+	bool is_end = false;
+
+	for (int i = 0; i < 3; i++) {
+		static const char *const pages[] = {
+			"[{\"id\": \"a\", \"name\": \"Adalbert\"}, {\"id\": \"b\", \"name\": \"Bob\"}]",
+			"[{\"id\": \"c\", \"name\": \"Cleopatra\"}]",
+			"[{\"id\": \"d\", \"name\": \"Dagobert\"}]",
+		};
+
+		put(fixture, 1000, pages[i]);
+		while (!is_end)
+			assert_true(copy_take_some_texts(fixture->copies, &fixture->write.place, 1,
+							 &is_end, err));
+		is_end = false;
+	}
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"), 0);
+	assert_int_equal(count_found(fixture, "dalbert"), 1);
+	const struct store_statement gone = {
+		.sql = "DELETE FROM record WHERE id = 'a'", .changes_expected = 1};
+	assert_true(store_write(test->store, &gone, 1, err));
+	assert_true(copies_forget_texts(fixture->copies, err));
+	assert_int_equal(count_found(fixture, "dalbert"), 0);
+	assert_int_equal(count_found(fixture, "leopatra"), 1);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text WHERE record_text MATCH"
+				      " 'dagobert OR bob'"), 2);
+	end(fixture);
+}
+
 static bool is_bob(void *context, const struct copy_place *place, struct json record)
 {
 	assert_null(context);
@@ -792,6 +835,7 @@ int main(void)
 		TEST(copies_are_walked_each_by_itself),
 		TEST(a_state_is_noted),
 		TEST(an_account_takes_its_copy_along),
+		TEST(words_of_what_is_gone_are_merged_out),
 		TEST(an_erased_person_stays_out),
 	};
 

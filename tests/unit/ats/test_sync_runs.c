@@ -329,6 +329,18 @@ static void delete_few(struct world *world)
 
 /* --- drift ------------------------------------------------------------------------------------ */
 
+/* The first search after a load need not wait until they are taken in. */
+static void take_words(struct world *world)
+{
+	begin(world, 250);
+	create_job(world);
+	wait_for_run(world, 0);
+	while (ask_number(world, "SELECT count(*) FROM record_text_due") > 0)
+		loop_sleep_ms(10);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM record_text"), 250);
+	end();
+}
+
 static void drift(struct world *world)
 {
 	begin(world, 100);
@@ -445,6 +457,7 @@ IN_WORLD(a_run_goes_on_where_it_was_left, go_on)
 IN_WORLD(who_has_lost_the_job_writes_no_more, fence)
 IN_WORLD(much_that_is_missing_is_not_believed, guard)
 IN_WORLD(what_is_gone_is_told_once, delete_few)
+IN_WORLD(words_are_taken_in_after_a_load, take_words)
 IN_WORLD(a_count_that_drops_is_told, drift)
 IN_WORLD(hints_are_fetched_without_a_run, follow_hints)
 IN_WORLD(a_paused_job_waits, pause_and_remove)
@@ -458,6 +471,7 @@ int main(void)
 		cmocka_unit_test(who_has_lost_the_job_writes_no_more),
 		cmocka_unit_test(much_that_is_missing_is_not_believed),
 		cmocka_unit_test(what_is_gone_is_told_once),
+		cmocka_unit_test(words_are_taken_in_after_a_load),
 		cmocka_unit_test(a_count_that_drops_is_told),
 		cmocka_unit_test(hints_are_fetched_without_a_run),
 		cmocka_unit_test(a_paused_job_waits),
