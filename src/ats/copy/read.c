@@ -57,7 +57,8 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 		return true;
 	const struct store_value values[] = {store_int(copy_number(row.number, after)),
 					     store_int(copy_number(row.number + 1, 0)),
-					     store_int(copy_deleted_max(with_deleted)), store_int((int64_t)limit)};
+					     store_int(copy_deleted_max(with_deleted)),
+					     store_int((int64_t)limit)};
 	if (!store_query(copies->store, arena,
 			 "SELECT " COPY_RECORD_COLUMNS_OF("record") " FROM record WHERE number > ?1 AND number < ?2"
 			 " AND deleted_ms BETWEEN 0 AND ?3 ORDER BY number LIMIT ?4",

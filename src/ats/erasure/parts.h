@@ -7,8 +7,8 @@
 #include "ats/erasure/erasure.h"
 #include "base/map.h"
 
-/* All tables of the store, by name. `has_texts`: texts of records lie in it, and are looked through;
- * the others hold none. A new table is told here (tests/unit/ats/test_erasure.c). */
+/* All tables of the store, by name. `has_texts`: texts of records lie in it, and are looked
+ * through; the others hold none. A new table is told here (tests/unit/ats/test_erasure.c). */
 struct erasure_table {
 	const char *name;
 	bool has_texts;
