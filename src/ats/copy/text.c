@@ -130,8 +130,9 @@ static bool read_parts(struct store *store, struct arena *arena, struct str *par
 {
 	struct store_rows rows;
 
-	if (!store_query(store, arena, "SELECT block FROM record_text_data WHERE id = 10", NULL, 0,
-			 &rows, err))
+	if (!store_query(store, arena,
+			 STORE_TEXTS("SELECT block FROM record_text_data WHERE id = 10", "SELECT 1"),
+			 NULL, 0, &rows, err))
 		return false;
 	*parts = rows.count == 0 ? STR("") : store_cell(&rows, 0, 0)->bytes;
 	return true;
@@ -151,15 +152,19 @@ static bool merge_some(struct store *store, const char *sql, bool *is_end, struc
 	return ok;
 }
 
+/* PostgreSQL's index has no parts. */
+#define MERGE(sqlite) STORE_TEXTS(sqlite, "SELECT 1")
+
 bool copy_merge_texts(struct store *store, struct error *err)
 {
 	/* All parts that there are now become one, some pages at a time: all at once keeps other
 	 * writers waiting for seconds. What comes meanwhile does not have it begun anew. */
-	static const char begin[] = "INSERT INTO record_text (record_text, rank)"
-				    " VALUES ('merge', -32)";
-	static const char go_on[] = "INSERT INTO record_text (record_text, rank)"
-				    " VALUES ('merge', 32)";
-	static const char finish[] = "INSERT INTO record_text (record_text) VALUES ('optimize')";
+	static const char begin[] = MERGE("INSERT INTO record_text (record_text, rank)"
+					  " VALUES ('merge', -32)");
+	static const char go_on[] = MERGE("INSERT INTO record_text (record_text, rank)"
+					  " VALUES ('merge', 32)");
+	static const char finish[] =
+		MERGE("INSERT INTO record_text (record_text) VALUES ('optimize')");
 	bool is_end, ok = merge_some(store, begin, &is_end, err);
 
 	for (int i = 0; ok && !is_end && i < MERGE_STEPS_MAX; i++)
