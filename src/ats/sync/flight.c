@@ -474,6 +474,19 @@ static bool add_news(struct sync_flight *flight, struct arena *arena, enum fligh
 	       flight_drift(flight, arena, statements, count, err);
 }
 
+/* Those which were kept until it is known what this run has written. */
+static struct store_statement release_hints(struct sync_flight *flight, struct arena *arena)
+{
+	const struct store_value values[] = {
+		store_text(flight->job.environment_id), store_text(flight->job.account_id),
+		store_text(flight->job.resource), store_int(sync_now_ms(flight->syncs))};
+
+	return store_keep(arena,
+			  "UPDATE sync_hint SET next_ms = ?4 WHERE environment_id = ?1 AND"
+			  " account_id = ?2 AND resource = ?3 AND id = '' AND next_ms > ?4",
+			  values, 4, -1);
+}
+
 static bool write_end(struct sync_flight *flight, enum flight_end end, struct error *err)
 {
 	const struct store_statement *run;
@@ -484,7 +497,7 @@ static bool write_end(struct sync_flight *flight, enum flight_end end, struct er
 
 	arena_init(&arena, SYNC_PAGE_BYTES_MAX);
 	flight_statements(flight, &arena, 0, &(struct copy_counts){0}, &run, &run_count);
-	all = arena_array(&arena, run_count + 8, sizeof *all);
+	all = arena_array(&arena, run_count + 10, sizeof *all);
 	/* Of a run that is over what it has seen is not kept. */
 	count = end == FLIGHT_LEFT ? run_count : 1;
 	memcpy(all, run, count * sizeof *all);
@@ -493,6 +506,7 @@ static bool write_end(struct sync_flight *flight, enum flight_end end, struct er
 		note_copy(flight, &arena, all, &count);
 	if (end != FLIGHT_LEFT) {
 		forget(flight, &arena, all, &count);
+		all[count++] = release_hints(flight, &arena);
 		ok = add_news(flight, &arena, end, all, &count, err);
 	}
 	ok = ok && store_write(flight->syncs->options.store, all, count, err);

@@ -14,6 +14,8 @@ enum {
 	LIST_LIMIT = 250,
 	PAGES_MAX = 1000,
 	HINT_BYTES_MAX = 16 * 1024 * 1024,
+	AGAIN_MS = 1000,	       /* the run has ended meanwhile */
+	RUN_OVER_MS = 60 * 60 * 1000, /* a run's end makes it due (flight.c); if that is lost */
 };
 
 /* --- taking ---------------------------------------------------------------------------------- */
@@ -35,7 +37,8 @@ static struct store_statement keep(struct syncs *syncs, struct arena *arena,
 			  " filter_name, filter_value, generation, made_ms, next_ms, tries)"
 			  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)"
 			  " ON CONFLICT (environment_id, account_id, resource, id, filter_name,"
-			  " filter_value) DO UPDATE SET generation = sync_hint.generation + 1, next_ms = ?7, tries = 0",
+			  " filter_value) DO UPDATE SET generation = sync_hint.generation + 1,"
+			  " made_ms = ?7, next_ms = ?7, tries = 0",
 			  values, sizeof values / sizeof *values, 1);
 }
 
@@ -101,6 +104,7 @@ struct known_hint {
 	struct sync_hint hint;
 	int64_t generation;
 	int64_t tries;
+	int64_t told_ms; /* last */
 };
 
 /* One of them. */
@@ -216,13 +220,58 @@ static bool take_list(struct step *step, struct seen *seen)
 	return error_set(&step->err, ERROR_LIMIT, "the list is too long for a hint");
 }
 
+/* Of the hint's account and resource, from before the hint. */
+#define RUN_IS_ON(told_ms)                                                                      \
+	"EXISTS (SELECT 1 FROM sync_job j JOIN sync_run r ON r.job_id = j.id"                   \
+	" WHERE j.environment_id = ?1 AND j.account_id = ?2 AND j.resource = ?3"                \
+	" AND r.ended_ms = 0 AND r.started_ms <= " told_ms ")"
+
+static bool find_run(struct step *step, bool *is_on)
+{
+	const struct store_value values[] = {store_text(step->place.environment_id),
+					     store_text(step->place.account_id),
+					     store_text(step->place.resource),
+					     store_int(step->known->told_ms)};
+	struct store_rows rows;
+
+	if (!store_query(step->trail->syncs->options.store, step->arena,
+			 "SELECT " RUN_IS_ON("?4"), values, 4, &rows, &step->err))
+		return false;
+	*is_on = store_cell(&rows, 0, 0)->integer != 0;
+	return true;
+}
+
+/* A run may have read before, and be about to write, what the hint's list has no more and the copy
+ * never had. Then the list is asked for once more when that run is over. */
+static void keep_for_later(struct step *step)
+{
+	int64_t now_ms = sync_now_ms(step->trail->syncs);
+	struct store_value *values = arena_array(step->arena, 10, sizeof *values);
+
+	memcpy(values, step->done.parameters, 7 * sizeof *values);
+	values[7] = store_int(now_ms + RUN_OVER_MS);
+	values[8] = store_int(now_ms + AGAIN_MS);
+	values[9] = store_int(step->known->told_ms);
+	step->done.parameters = values;
+	step->done.parameter_count = 10;
+	step->done.sql = "UPDATE sync_hint SET next_ms = CASE WHEN " RUN_IS_ON("?10")
+			 " THEN ?8 ELSE ?9 END WHERE environment_id = ?1 AND account_id = ?2"
+			 " AND resource = ?3 AND id = ?4 AND filter_name = ?5 AND filter_value = ?6"
+			 " AND generation = ?7";
+}
+
 static bool follow_filter(struct step *step)
 {
 	const struct sync_hint *hint = &step->known->hint;
 	int64_t read_ms = sync_now_ms(step->trail->syncs);
 	struct copy_counts counts = {0};
 	struct seen seen = {0};
+	bool is_run_on;
 
+	if (!find_run(step, &is_run_on))
+		return false;
+	if (is_run_on)
+		keep_for_later(step);
 	bool ok = take_list(step, &seen) &&
 		  sync_drop_rest(step->trail->syncs, step->arena, &step->place, step->resource,
 				 hint->filter_name, hint->filter_value, &seen, read_ms, &counts,
@@ -294,6 +343,7 @@ static void read_hint(const struct store_rows *rows, size_t row, struct known_hi
 			 .filter_value = store_cell(rows, row, 3)->bytes},
 		.generation = store_cell(rows, row, 4)->integer,
 		.tries = store_cell(rows, row, 5)->integer,
+		.told_ms = store_cell(rows, row, 6)->integer,
 	};
 }
 
@@ -305,8 +355,8 @@ static bool find_hints(struct trail *trail, struct arena *arena, struct store_ro
 	struct error err;
 
 	return store_query(trail->syncs->options.store, arena,
-			   "SELECT resource, id, filter_name, filter_value, generation, tries"
-			   " FROM sync_hint WHERE environment_id = ?1 AND account_id = ?2"
+			   "SELECT resource, id, filter_name, filter_value, generation, tries,"
+			   " made_ms FROM sync_hint WHERE environment_id = ?1 AND account_id = ?2"
 			   " AND next_ms <= ?3 ORDER BY made_ms, filter_name, id LIMIT ?4",
 			   values, 4, rows, &err);
 }
