@@ -31,7 +31,7 @@ static void open_store(struct test *test)
 static void begin(struct test *test)
 {
 	folder_make(test->folder);
-	if (!copy_views(&arena, model, &test->views, &test->count, &test->err))
+	if (!copy_views(&arena, model, false, &test->views, &test->count, &test->err))
 		fail_msg("%s", test->err.message);
 	open_store(test);
 }
@@ -183,7 +183,7 @@ static void test_a_name_twice_is_refused(void **state)
 	struct test test = {0};
 
 	(void)state;
-	assert_false(copy_views(&arena, &twice, &test.views, &test.count, &test.err));
+	assert_false(copy_views(&arena, &twice, false, &test.views, &test.count, &test.err));
 	assert_non_null(strstr(test.err.message, "job_id"));
 }
 
