@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from stage import ROOT, SECONDS, Bench, harness, node_modules, print_table, put
+from stage import ROOT, SECONDS, Bench, ask, harness, node_modules, print_table, put
 
 RATE = int(os.environ.get("BENCH_INBOUND_RATE", "20"))
 BURST = int(os.environ.get("BENCH_INBOUND_BURST", "200"))
@@ -32,12 +32,7 @@ class Stage:
             "secret": SECRET})
 
     def ask(self, method, path, body=None):
-        client = harness.Client(self.server.host, self.key)  # an idle one would be closed
-        client.is_server = False
-        status, _, answer = client.request(method, path, body)
-        client.close()
-        assert status < 300, answer
-        return answer
+        return ask(self.server.host, self.key, method, path, body)
 
     def load(self, rate, seconds, count):
         process = subprocess.Popen(

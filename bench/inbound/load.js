@@ -5,6 +5,8 @@
 import fs from 'node:fs';
 import http from 'node:http';
 
+import { endpoint } from '../endpoint.js';
+
 const [host, token, company, rate, seconds, first] = process.argv.slice(2);
 const [hostname, port] = host.split(':');
 const total = Number(rate) > 0 ? Number(rate) * Number(seconds) : Number(first);
@@ -63,20 +65,12 @@ function change(number) {
 		note(`record:created ${candidate.id}`, from, to));
 }
 
-const server = http.createServer((request, response) => {
-	const at = now();
-	const parts = [];
+const server = endpoint(now, (event, at) => {
+	const key = `${event.event} ${event.record_id}`;
 
-	request.on('data', (part) => parts.push(part));
-	request.on('end', () => {
-		const event = JSON.parse(Buffer.concat(parts));
-		const key = `${event.event} ${event.record_id}`;
-
-		response.end();
-		if (arrived.has(key)) twice += 1;
-		arrived.set(key, at);
-		match(key);
-	});
+	if (arrived.has(key)) twice += 1;
+	arrived.set(key, at);
+	match(key);
 });
 
 function report() {

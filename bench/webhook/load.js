@@ -4,6 +4,8 @@
 import fs from 'node:fs';
 import http from 'node:http';
 
+import { endpoint } from '../endpoint.js';
+
 const [host, key, rate, seconds, ...accounts] = process.argv.slice(2);
 const [hostname, port] = host.split(':');
 const total = Number(rate) * Number(seconds);
@@ -13,19 +15,10 @@ const took = [];
 const seen = new Set();
 let made = 0, failed = 0, twice = 0;
 
-const server = http.createServer((request, response) => {
-	const at = now();
-	const parts = [];
-
-	request.on('data', (part) => parts.push(part));
-	request.on('end', () => {
-		const event = JSON.parse(Buffer.concat(parts));
-
-		response.end();
-		if (seen.has(event.id)) twice += 1;
-		seen.add(event.id);
-		took.push(at - Date.parse(event.created_at));
-	});
+const server = endpoint(now, (event, at) => {
+	if (seen.has(event.id)) twice += 1;
+	seen.add(event.id);
+	took.push(at - Date.parse(event.created_at));
 });
 
 function happen(number) {
