@@ -31,10 +31,8 @@ struct store {
 	_Atomic uint64_t queries;
 };
 
-/* Room for rows, some more at a time; rows->columns is set. The cells of the next row, which the
- * caller fills and counts; NULL past rows_max (ERROR_LIMIT). */
-struct store_value *store_next_row(const struct store *store, struct arena *arena,
-				   struct store_rows *rows, size_t *room, struct error *err);
+/* ERROR_LIMIT: the query finds more than `rows_max` rows. Returns false. */
+bool store_too_many(size_t rows_max, struct error *err);
 
 /* A statement whose bytes nobody keeps alive, in one allocation after `head_bytes` of the
  * engine's own: free() of the result frees all. */

@@ -74,24 +74,10 @@ struct taking {
 static bool take_rows(void *context, size_t index, const PGresult *result, struct error *err)
 {
 	struct taking *taking = context;
-	struct store_rows *rows = taking->rows;
-	size_t room = 0;
 
 	(void)index;
-	*rows = (struct store_rows){.columns = (size_t)PQnfields(result)};
-	for (int i = 0; i < PQntuples(result); i++) {
-		struct store_value *cells =
-			store_next_row(&taking->store->base, taking->arena, rows, &room, err);
-		if (cells == NULL)
-			return false;
-		for (int j = 0; j < (int)rows->columns; j++)
-			if (!pg_value_read(taking->arena, result, i, j, &cells[j], err))
-				return false;
-		rows->count++;
-		if (!arena_check(taking->arena, err))
-			return false;
-	}
-	return true;
+	return pg_value_rows(taking->arena, result, taking->store->base.rows_max, taking->rows,
+			     err);
 }
 
 static bool query(struct store *base, struct arena *arena, const char *sql,

@@ -23,7 +23,7 @@ static const char settings[] =
 	"SET statement_timeout = '30s'; SET lock_timeout = '10s';"
 	"SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = 'warning';"
 	"SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC';"
-	"SET bytea_output = 'hex'; SET standard_conforming_strings = on";
+	"SET standard_conforming_strings = on";
 
 /* --- what went wrong ------------------------------------------------------------------------- */
 
@@ -285,6 +285,8 @@ void pg_link_close(struct pg_link *link)
 {
 	if (link->watched != 0)
 		loop_watch_remove(link->loop, &link->watch);
+	for (size_t i = 0; i < PG_STATEMENTS_MAX; i++)
+		free(link->statements[i].text);
 	PQfinish(link->conn);
 	free(link);
 }
@@ -318,8 +320,13 @@ static struct pg_statement *find_statement(struct pg_link *link, const struct pg
 		if (link->statement_count >= PG_STATEMENTS_MAX / 4 * 3)
 			return NULL;
 		link->statement_count++;
-		*found = (struct pg_statement){.sql = command->sql, .types = types};
+		*found = (struct pg_statement){
+			.sql = command->sql, .text = strdup(command->sql), .types = types};
+		if (found->text == NULL)
+			die("out of memory for a statement");
 	}
+	/* Not a literal when the bytes at this address have changed. */
+	assert(strcmp(found->text, command->sql) == 0);
 	return found;
 }
 

@@ -12,6 +12,7 @@ enum { PG_STATEMENTS_MAX = 1024 }; /* a power of two */
 
 struct pg_statement {
 	const char *sql; /* the literal; NULL: free */
+	char *text;      /* what it was when it was prepared */
 	uint64_t types;  /* of its parameters, and whether it is checked */
 	bool is_prepared;
 };

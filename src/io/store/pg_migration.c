@@ -10,6 +10,7 @@ enum {
 	CONNECT_MS = 10000,
 	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_BYTES_MAX = 4 * 1024 * 1024,
+	ROWS_MAX = 10000, /* migrations, views */
 };
 
 /* "teno": held by whoever changes the schema; freed when the connection ends, however it does. */
@@ -25,18 +26,9 @@ struct migrating {
 static bool take(void *context, size_t index, const PGresult *result, struct error *err)
 {
 	struct migrating *migrating = context;
-	struct store_rows *rows = &migrating->rows;
-	size_t columns = (size_t)PQnfields(result), count = (size_t)PQntuples(result);
-	struct store_value *values =
-		arena_array(&migrating->arena, count * columns + 1, sizeof *values);
 
 	(void)index;
-	*rows = (struct store_rows){count, columns, values};
-	for (size_t i = 0; i < count * columns; i++)
-		if (!pg_value_read(&migrating->arena, result, (int)(i / columns),
-				   (int)(i % columns), &values[i], err))
-			return false;
-	return true;
+	return pg_value_rows(&migrating->arena, result, ROWS_MAX, &migrating->rows, err);
 }
 
 static bool ask(struct migrating *migrating, const char *sql, const struct store_value *parameters,

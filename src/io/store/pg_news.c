@@ -9,7 +9,7 @@
 
 enum {
 	PAUSE_MS = 500,
-	TRIES_MAX = 20, /* for the lock, at the start: who had it may be about to be found dead */
+	TRIES_MAX = 8, /* for the lock, at the start: who had it may be about to be found dead */
 	TRY_MS = 250,
 	/* NOTIFY takes a lock of the whole database when it commits: one for all that came. */
 	GATHER_MS = 5,

@@ -24,8 +24,8 @@ static int64_t read_integer(const char *bytes, int len)
 	return (int64_t)(number << unused) >> unused;
 }
 
-bool pg_value_read(struct arena *arena, const PGresult *result, int row, int column,
-		   struct store_value *value, struct error *err)
+static bool read_value(struct arena *arena, const PGresult *result, int row, int column,
+		       struct store_value *value, struct error *err)
 {
 	const char *bytes = PQgetvalue(result, row, column);
 	int len = PQgetlength(result, row, column);
@@ -59,4 +59,21 @@ bool pg_value_read(struct arena *arena, const PGresult *result, int row, int col
 		return error_set(err, ERROR_INTERNAL, "column %d is of type %u, which has no place here",
 				 column, type);
 	}
+}
+
+bool pg_value_rows(struct arena *arena, const PGresult *result, size_t rows_max,
+		   struct store_rows *rows, struct error *err)
+{
+	size_t columns = (size_t)PQnfields(result), count = (size_t)PQntuples(result);
+	struct store_value *values;
+
+	if (count > rows_max)
+		return store_too_many(rows_max, err);
+	values = arena_array(arena, count * columns + 1, sizeof *values);
+	*rows = (struct store_rows){count, columns, values};
+	for (size_t i = 0; i < count * columns; i++)
+		if (!read_value(arena, result, (int)(i / columns), (int)(i % columns), &values[i],
+				err))
+			return false;
+	return arena_check(arena, err);
 }

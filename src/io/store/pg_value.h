@@ -6,8 +6,9 @@
 
 #include "io/store/engine.h"
 
-/* The bytes are copied to the arena. ERROR_INTERNAL: a type that has no place in the store. */
-bool pg_value_read(struct arena *arena, const PGresult *result, int row, int column,
-		   struct store_value *value, struct error *err) MUST_CHECK;
+/* All rows, with their bytes, copied to the arena. ERROR_LIMIT: more than rows_max, or than the
+ * arena takes; ERROR_INTERNAL: a type that has no place in the store. */
+bool pg_value_rows(struct arena *arena, const PGresult *result, size_t rows_max,
+		   struct store_rows *rows, struct error *err) MUST_CHECK;
 
 #endif

@@ -7,6 +7,8 @@
 #include "io/store/reader.h"
 #include "io/store/writer.h"
 
+enum { ROWS_FIRST = 16 };
+
 struct sqlite_store {
 	struct store base;
 	int lock_fd;
@@ -128,10 +130,17 @@ static bool read_cell(struct arena *arena, sqlite3_stmt *statement, int column,
 static bool read_row(struct store *store, struct arena *arena, sqlite3_stmt *statement,
 		     struct store_rows *rows, size_t *room, struct error *err)
 {
-	struct store_value *cells = store_next_row(store, arena, rows, room, err);
-
-	if (cells == NULL)
-		return false;
+	if (rows->count >= store->rows_max)
+		return store_too_many(store->rows_max, err);
+	if (rows->count == *room) {
+		size_t more = *room == 0 ? ROWS_FIRST : *room * 2;
+		size_t row_bytes = rows->columns * sizeof(struct store_value);
+		rows->values = arena_grow(arena, (void *)(uintptr_t)rows->values, *room * row_bytes,
+					  more * row_bytes);
+		*room = more;
+	}
+	struct store_value *cells =
+		(struct store_value *)(uintptr_t)&rows->values[rows->count * rows->columns];
 	for (size_t i = 0; i < rows->columns; i++)
 		if (!read_cell(arena, statement, (int)i, &cells[i], err))
 			return false;

@@ -5,7 +5,6 @@
 enum {
 	ROWS_MAX = 100000,
 	QUEUE_MAX = 10000,
-	ROWS_FIRST = 16,
 };
 
 struct store *store_open(const struct store_options *options, struct error *err)
@@ -87,21 +86,9 @@ void store_count(struct store *store, struct store_counts *counts)
 
 /* --- for the engines ------------------------------------------------------------------------- */
 
-struct store_value *store_next_row(const struct store *store, struct arena *arena,
-				   struct store_rows *rows, size_t *room, struct error *err)
+bool store_too_many(size_t rows_max, struct error *err)
 {
-	if (rows->count >= store->rows_max) {
-		error_set(err, ERROR_LIMIT, "the query finds more than %zu rows", store->rows_max);
-		return NULL;
-	}
-	if (rows->count == *room) {
-		size_t more = *room == 0 ? ROWS_FIRST : *room * 2;
-		size_t row_bytes = rows->columns * sizeof(struct store_value);
-		rows->values = arena_grow(arena, (void *)(uintptr_t)rows->values, *room * row_bytes,
-					  more * row_bytes);
-		*room = more;
-	}
-	return (struct store_value *)(uintptr_t)&rows->values[rows->count * rows->columns];
+	return error_set(err, ERROR_LIMIT, "the query finds more than %zu rows", rows_max);
 }
 
 void *store_copy_statement(size_t head_bytes, const struct store_statement *from,

@@ -309,6 +309,27 @@ static void what_was_acknowledged_outlives_a_crash(void **state)
 	assert_int_equal(number(test, "SELECT sum(id)::bigint FROM thing"), 4);
 }
 
+static void a_database_has_one_owner(void **state)
+{
+	NEEDS_CLUSTER;
+	struct test other = {.store = NULL};
+
+	folder_make(other.folder);
+	other.store = open_store(&other, first, 1);
+	assert_null(other.store);
+	assert_int_equal(other.err.code, ERROR_CONFLICT);
+	assert_true(put(test, 1, "still mine"));
+	store_close(test->store);
+	test->store = open_store(&other, first, 1);
+	assert_non_null(test->store);
+	assert_true(put(test, 2, "mine now"));
+	store_close(test->store);
+	test->store = NULL;
+	folder_remove(other.folder);
+	test->store = open_store(test, first, 1);
+	assert_non_null(test->store);
+}
+
 /* --- in fibers ------------------------------------------------------------------------------- */
 
 struct crowd {
@@ -425,6 +446,7 @@ int main(void)
 			writes_that_stand_in_each_others_way_are_done_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_acknowledged_outlives_a_crash, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_database_has_one_owner, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_fibers_share_few_connections, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(another_databases_are_refused, set_up, tear_down),
