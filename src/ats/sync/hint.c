@@ -243,21 +243,21 @@ static bool find_run(struct step *step, bool *is_on)
 
 /* A run may have read before, and be about to write, what the hint's list has no more and the copy
  * never had. Then the list is asked for once more when that run is over. */
-static void keep_for_later(struct step *step)
+static struct store_statement keep_for_later(struct step *step)
 {
 	int64_t now_ms = sync_now_ms(step->trail->syncs);
-	struct store_value *values = arena_array(step->arena, 10, sizeof *values);
+	struct store_value values[10];
 
 	memcpy(values, step->done.parameters, 7 * sizeof *values);
 	values[7] = store_int(now_ms + RUN_OVER_MS);
 	values[8] = store_int(now_ms + AGAIN_MS);
 	values[9] = store_int(step->known->told_ms);
-	step->done.parameters = values;
-	step->done.parameter_count = 10;
-	step->done.sql = "UPDATE sync_hint SET next_ms = CASE WHEN " RUN_IS_ON("?10")
-			 " THEN ?8 ELSE ?9 END WHERE environment_id = ?1 AND account_id = ?2"
-			 " AND resource = ?3 AND id = ?4 AND filter_name = ?5 AND filter_value = ?6"
-			 " AND generation = ?7";
+	return store_keep(step->arena,
+			  "UPDATE sync_hint SET next_ms = CASE WHEN " RUN_IS_ON("?10")
+			  " THEN ?8 ELSE ?9 END WHERE environment_id = ?1 AND account_id = ?2"
+			  " AND resource = ?3 AND id = ?4 AND filter_name = ?5"
+			  " AND filter_value = ?6 AND generation = ?7",
+			  values, 10, -1);
 }
 
 static bool follow_filter(struct step *step)
@@ -270,13 +270,14 @@ static bool follow_filter(struct step *step)
 
 	if (!find_run(step, &is_run_on))
 		return false;
-	if (is_run_on)
-		keep_for_later(step);
 	bool ok = take_list(step, &seen) &&
 		  sync_drop_rest(step->trail->syncs, step->arena, &step->place, step->resource,
 				 hint->filter_name, hint->filter_value, &seen, read_ms, &counts,
-				 &step->err) &&
-		  write_alone(step, &step->done);
+				 &step->err);
+	if (ok) {
+		const struct store_statement end = is_run_on ? keep_for_later(step) : step->done;
+		ok = write_alone(step, &end);
+	}
 	seen_finish(&seen);
 	return ok;
 }

@@ -420,6 +420,49 @@ static void follow_hints(struct world *world)
 	end();
 }
 
+static void write_sql(struct world *world, const char *sql)
+{
+	const struct store_statement statement = {.sql = sql, .changes_expected = 1};
+
+	WORLD_CHECK(store_write(world->store, &statement, 1, &world->err), world->err);
+}
+
+static void hint_list(struct world *world)
+{
+	const struct sync_hint one = {.resource = STR("details"),
+				      .filter_name = STR("name"),
+				      .filter_value = STR("pot 3")};
+	size_t taken;
+	bool ok = sync_take_hints(stage.syncs, &world->arena, world->account.environment_id,
+				  world->account.id, &one, 1, NULL, 0, &taken, &world->err);
+
+	WORLD_CHECK(ok, world->err);
+	assert_int_equal(taken, 1);
+}
+
+/* What that run has read and not yet written may be what the list has no more. */
+static void keep_hint_for_run(struct world *world)
+{
+	begin(world, 20);
+	create_job(world);
+	wait_for_run(world, 0);
+	hint_list(world);
+	wait_for_hints(world);
+	write_sql(world, "UPDATE sync_run SET ended_ms = 0");
+	size_t calls = world->kiln.calls;
+	hint_list(world);
+	while (ask_number(world, "SELECT count(*) FROM sync_hint WHERE next_ms < made_ms + 1000000") > 0)
+		loop_sleep_ms(10);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM sync_hint"), 1);
+	assert_true(world->kiln.calls > calls);
+	/* The run ends: it is followed again, and done. */
+	bool ok = sync_job_wish(stage.syncs, &stage.job, SYNC_WISH_RUN, &world->err);
+	WORLD_CHECK(ok, world->err);
+	wait_for_hints(world);
+	assert_int_equal(ask_number(world, "SELECT ended_ms > 0 FROM sync_run WHERE number = 1"), 1);
+	end();
+}
+
 /* --- pausing and removing --------------------------------------------------------------------- */
 
 static void pause_and_remove(struct world *world)
@@ -460,6 +503,7 @@ IN_WORLD(what_is_gone_is_told_once, delete_few)
 IN_WORLD(words_are_taken_in_after_a_load, take_words)
 IN_WORLD(a_count_that_drops_is_told, drift)
 IN_WORLD(hints_are_fetched_without_a_run, follow_hints)
+IN_WORLD(a_hint_about_a_list_outlives_the_run_before_it, keep_hint_for_run)
 IN_WORLD(a_paused_job_waits, pause_and_remove)
 
 int main(void)
@@ -474,6 +518,7 @@ int main(void)
 		cmocka_unit_test(words_are_taken_in_after_a_load),
 		cmocka_unit_test(a_count_that_drops_is_told),
 		cmocka_unit_test(hints_are_fetched_without_a_run),
+		cmocka_unit_test(a_hint_about_a_list_outlives_the_run_before_it),
 		cmocka_unit_test(a_paused_job_waits),
 	};
 
