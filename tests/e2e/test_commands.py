@@ -130,6 +130,23 @@ class Accounts(CommandCase):
         self.assertEqual(sorted(made), ["expires_at", "integrated_account_token"])
 
 
+class Database(Case):
+    def test_a_password_is_no_argument(self):
+        for url in ("postgresql://me:secret@h/x", "postgresql://h/x?password=secret", "host=h password=secret"):
+            refused = run_tenon("environment", "list", "--data", str(self.data), "--database", url,
+                                check=False, env={"TENON_DATABASE": ""})
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn("--database must not hold a password", refused.stderr)
+            self.assertNotIn("secret", refused.stderr)
+
+    def test_a_database_that_is_away(self):
+        away = run_tenon("environment", "list", "--data", str(self.data),
+                         env={"TENON_DATABASE": "postgresql://me:secret@127.0.0.1:1/x"}, check=False)
+        self.assertEqual(away.returncode, 13, away.stderr)
+        self.assertIn("the database is away", away.stderr)
+        self.assertNotIn("secret", away.stderr)
+
+
 class Environments(Case):
     """On the data folder alone; over the network at the end."""
 

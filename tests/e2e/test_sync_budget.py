@@ -1,5 +1,5 @@
 """A sync and those who call by hand share one rate limit: it is never passed, however the ATS counts it,
-next to nothing of it lies idle, and nobody waits for a sync."""
+most of it is used, and nobody waits for a sync."""
 import threading
 
 from harness import Client
