@@ -5,8 +5,11 @@ import random
 import threading
 import time
 
+import postgresql
 from harness import COMPANY, TOKEN, Case, Client, create_key
 
+# The first write on PostgreSQL waits for a connection.
+LIFE_S = 0.6 if postgresql.is_used() else 0.06
 ROUNDS = int(os.environ.get("TENON_KILL_ROUNDS", "60"))
 
 
@@ -81,7 +84,7 @@ class Kill(Case):
                                         args=(server.host, acknowledged)) for _ in range(3)]
             for writer in writers:
                 writer.start()
-            time.sleep(random.uniform(0, 0.06))  # the moment of the kill, not a wait
+            time.sleep(random.uniform(0, LIFE_S))  # the moment of the kill, not a wait
             server.kill()
             for writer in writers:
                 writer.join()
