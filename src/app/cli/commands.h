@@ -6,6 +6,7 @@
 #include "app/server/server.h"
 
 extern const struct cli_command cmd_account;
+extern const struct cli_command cmd_backup;
 extern const struct cli_command cmd_call;
 extern const struct cli_command cmd_connector;
 extern const struct cli_command cmd_demo;

@@ -76,6 +76,7 @@ const struct http_route admin_routes[] = {
 	{HTTP_POST, "/vault/rotate", admin_rotate_vault},
 	{HTTP_POST, "/vault/revoke", admin_revoke_vault},
 	{HTTP_POST, "/vault/rotate-master", admin_rotate_master},
+	{HTTP_POST, "/backup", admin_back_up},
 	{HTTP_GET, "/audit", admin_list_audit},
 	{HTTP_GET, "/audit/verify", admin_verify_audit},
 	{HTTP_POST, "/sync-job", admin_create_sync_job},

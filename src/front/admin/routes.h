@@ -18,7 +18,7 @@ admin_handler admin_list_environment_overrides, admin_list_connector_overrides,
 admin_handler admin_list_account_overrides, admin_show_account_overrides,
 	admin_change_account_overrides, admin_test_overrides;
 admin_handler admin_list_calls, admin_list_events;
-admin_handler admin_export;
+admin_handler admin_export, admin_back_up;
 admin_handler admin_create_erasure, admin_list_erasures, admin_show_erasure, admin_lift_erasure;
 admin_handler admin_show_vault, admin_rotate_vault, admin_revoke_vault, admin_rotate_master,
 	admin_list_audit, admin_verify_audit;
