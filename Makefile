@@ -32,7 +32,7 @@ e2e: all
 # Some of them on PostgreSQL (needs Debian's postgresql); tests/e2e/run --postgresql runs all that
 # do not look into SQLite's file.
 postgresql: all
-	tests/e2e/run --postgresql test_main_job test_sync
+	tests/e2e/run --postgresql test_main_job test_sync test_backup.Backup.test_restored
 
 # The link page and its SDK in a real browser (needs Chromium and Node).
 web: all
@@ -75,7 +75,7 @@ lint: build-clang/build.ninja
 	tools/check-layers
 	tools/check-size
 	tools/check-headers
-	shellcheck run .ci/run tools/package tools/try-package packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/webhook/run tests/simulation/run
+	shellcheck run .ci/run tools/package tools/check-reproducible tools/try-package packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm tools/check-headers tools/unit-tests tools/run-tests tools/fuzz tests/e2e/run tests/web/run tests/mcp/run tests/webhook/run tests/simulation/run
 	ninja -C build-clang
 
 clean:

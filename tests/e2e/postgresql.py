@@ -110,9 +110,18 @@ def execute(data, sql):
         store.execute(sql)
 
 
-def dump(data, path):
-    subprocess.run(["pg_dump", "-f", str(path), f"{os.environ[SERVER]}/{name_of(data)}"],
+def dump(data, path, *options):
+    subprocess.run(["pg_dump", *options, "-f", str(path), f"{os.environ[SERVER]}/{name_of(data)}"],
                    check=True)
+
+
+def restore(data, path):
+    """A dump of the custom format into a new database, which is then that of this folder."""
+    name = name_of(data)
+    psql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING UTF8")
+    known.add(name)
+    subprocess.run(["pg_restore", "--no-owner", "--exit-on-error", "-d",
+                    f"{os.environ[SERVER]}/{name}", str(path)], check=True)
 
 
 def make_template(program):

@@ -7,6 +7,7 @@ static const struct cli_option options[] = {
 	CLI_OPTION_JSON,
 	CLI_OPTION_DATA,
 	CLI_OPTION_MASTER_KEY,
+	CLI_OPTION_DATABASE,
 	CLI_OPTION_SHARE,
 };
 
@@ -39,7 +40,8 @@ const struct cli_command cmd_backup = {
 	.arguments = "FILE",
 	.summary = "copy the database into a new file, while the server runs",
 	.details = "The server writes the file, as its own user. The master key and the folder audit/ are\n"
-		   "not in it: docs/operating.md says how they are kept and how all is restored.",
+		   "not in it: docs/operating.md says how they are kept and how all is restored. A\n"
+		   "PostgreSQL database is backed up by pg_dump instead.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.run = run,

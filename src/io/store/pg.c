@@ -171,7 +171,8 @@ static bool backup(struct store *base, const char *path, struct error *err)
 	(void)base;
 	(void)path;
 	return error_set(err, ERROR_NOT_SUPPORTED,
-			 "a PostgreSQL database is backed up by PostgreSQL's own means (pg_dump)");
+			 "the database is PostgreSQL's, which has its own means: pg_dump "
+			 "--format=custom (see docs/operating.md, Backup)");
 }
 
 static void watch(struct store *base, void (*tell)(void *context), void *context)
