@@ -61,6 +61,11 @@ BEGIN
 	RETURN NEW;
 END $$;
 
+-- Of times as views have them, for those who analyse (docs/analysis.md).
+CREATE OR REPLACE FUNCTION julianday(moment text) RETURNS numeric
+LANGUAGE sql STABLE PARALLEL SAFE AS
+'SELECT extract(epoch FROM moment::timestamp) / 86400 + 2440587.5';
+
 -- Words as they are searched for: no accents. As unicode61 of FTS5 has it with remove_diacritics.
 CREATE OR REPLACE FUNCTION plain_words(words text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS

@@ -13,6 +13,7 @@ import threading
 import unittest
 import urllib.parse
 
+import database
 import postgresql
 from contract import contract_of
 
@@ -154,6 +155,10 @@ class Case(unittest.TestCase):
         self.data = self.folder / "data"
         self.addCleanup(shutil.rmtree, self.folder, True)
         self.addCleanup(postgresql.drop, self.data)
+
+    def query(self, sql, *values):
+        """Of the server's database, behind its back; see database.py."""
+        return database.query(self.data, sql, *values)
 
     def sandbox(self, *options):
         process = start_sandbox(*options)

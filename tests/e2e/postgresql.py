@@ -5,7 +5,6 @@ import pathlib
 import pwd
 import shutil
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import urllib.parse
@@ -55,8 +54,8 @@ class Cluster:
         subprocess.run(as_postgres(str(programs() / program), *arguments), check=True,
                        stdout=subprocess.DEVNULL, cwd="/")
 
-    def start(self):
-        self.run("pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "start")
+    def start(self, wait=True):
+        self.run("pg_ctl", "-D", self.data, "-w" if wait else "-W", "-l", str(self.folder / "log"), "start")
 
     def stop(self, mode="fast"):
         self.run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
@@ -101,18 +100,12 @@ def address():
     return parts.hostname, parts.port
 
 
-def execute(data, sql):
-    """In whichever store, behind the server's back."""
-    if is_used():
-        psql(sql, name_of(data))
-        return
-    with sqlite3.connect(pathlib.Path(data) / "tenon.db") as store:
-        store.execute(sql)
+def url_of(data):
+    return f"{os.environ[SERVER]}/{name_of(data)}"
 
 
 def dump(data, path, *options):
-    subprocess.run(["pg_dump", *options, "-f", str(path), f"{os.environ[SERVER]}/{name_of(data)}"],
-                   check=True)
+    subprocess.run(["pg_dump", *options, "-f", str(path), url_of(data)], check=True)
 
 
 def restore(data, path):
@@ -121,7 +114,7 @@ def restore(data, path):
     psql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING UTF8")
     known.add(name)
     subprocess.run(["pg_restore", "--no-owner", "--exit-on-error", "-d",
-                    f"{os.environ[SERVER]}/{name}", str(path)], check=True)
+                    url_of(data), str(path)], check=True)
 
 
 def make_template(program):

@@ -7,7 +7,9 @@ import re
 import sqlite3
 import statistics
 import subprocess
+import unittest
 
+import postgresql
 from copied import fill_copy
 from harness import ROOT, TENON, Case
 
@@ -22,9 +24,25 @@ def query_of(title):
 
 def ask(data, sql):
     """As an analyst does, with the shell, while the server runs."""
-    done = subprocess.run(["sqlite3", "-readonly", "-json", data / "tenon.db", sql], check=True,
-                          capture_output=True, text=True)
-    return json.loads(done.stdout or "[]")
+    if postgresql.is_used():
+        url = postgresql.url_of(data).replace("//tenon@", "//ann@")
+        command = ["psql", "-X", "-A", "-t", "-c",
+                   f"SELECT json_agg(row) FROM ({sql.strip().rstrip(';')}) AS row", url]
+    else:
+        command = ["sqlite3", "-readonly", "-json", data / "tenon.db", sql]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.strip() or "[]")
+
+
+def reader(statement):
+    """What the page says of the roles: its lines that begin so."""
+    block = re.search(r"```text\n(CREATE ROLE.*?)```", PAGE.read_text(), re.S)[1]
+    return "".join(line for line in block.splitlines() if line.startswith(statement))
+
+
+def make_reader():
+    if not postgresql.psql("SELECT 1 FROM pg_roles WHERE rolname = 'ann'"):
+        postgresql.psql(reader("CREATE ROLE"))
 
 
 def days(record):
@@ -38,6 +56,8 @@ def days(record):
 class Analysis(Case):
     def setUp(self):
         super().setUp()
+        if postgresql.is_used():
+            make_reader()
         self.linked("--candidates", "600", link_options=("--limit", "requests=100000"))
         self.records = fill_copy(self)
         self.jobs = {job["id"]: job for job in self.records["jobs"]}
@@ -133,6 +153,28 @@ class Analysis(Case):
         self.assertEqual({row["candidate_id"]: row["n"] for row in tags},
                          {record["id"]: len(record["applications"])
                           for record in self.records["candidates"] if record["applications"]})
+
+    @unittest.skipUnless(postgresql.is_used(), "SQLite has no roles")
+    def test_a_reader_reads_views_and_names_and_nothing_else(self):
+        postgresql.psql(reader("GRANT"), postgresql.name_of(self.data))
+        rows = ask(self.data, "SELECT e.name, a.connector, count(*) AS n FROM candidates AS c"
+                              " JOIN environment AS e ON e.id = c.environment_id JOIN account AS a"
+                              " ON a.environment_id = e.id AND a.id = c.integrated_account_id GROUP BY 1, 2")
+        self.assertEqual(rows, [{"name": "production", "connector": "recruitee",
+                                 "n": len(self.records["candidates"])}])
+        for table in ("account", "environment", "record", "credential", "api_key"):
+            with self.subTest(table), self.assertRaises(subprocess.CalledProcessError) as refused:
+                ask(self.data, f"SELECT * FROM {table}")
+            self.assertIn("permission denied", refused.exception.stderr)
+
+    def test_a_view_that_is_made_anew_can_be_read(self):
+        self.serve.stop()
+        if postgresql.is_used():
+            self.query("COMMENT ON VIEW jobs IS 'of an older version'")
+        else:
+            self.query("DROP VIEW jobs")
+        self.serve = self.server(self.box)
+        self.assertEqual(ask(self.data, "SELECT count(*) AS n FROM jobs"), [{"n": len(self.jobs)}])
 
     def test_columns_are_told(self):
         done = subprocess.run([ROOT / "tools" / "view-columns", "--check"], capture_output=True,

@@ -1,8 +1,9 @@
-"""One person is erased from everything that is kept, in one call: nothing of them is left in the data
-folder, numbers of events have no gap, and nobody else lost anything."""
+"""One person is erased from everything that is kept, in one call: nothing of them is left in the store,
+numbers of events have no gap, and nobody else lost anything."""
 import json
-import sqlite3
 
+import database
+import postgresql
 from copied import fill_copy, write_copy
 from harness import Case, Client, create_key, run_tenon
 
@@ -28,28 +29,23 @@ class Erasure(Case):
         self.assertIn(NAME, json.dumps(self.records["applications"]))
         self.spread()
 
-    def database(self):
-        database = sqlite3.connect(self.data / "tenon.db", timeout=20)
-        self.addCleanup(database.close)
-        return database
-
     def spread(self):
         """The person in what others' records tell, in events, in a record that is known to be deleted."""
         other = [record for record in self.records["candidates"] if record["id"] != self.person][3]
         self.other = {**other, "duplicates": [{"id": self.person, "name": NAME}, {"id": "77", "name": "Somebody"}],
                       "summary": f"A friend of {NAME.upper()} <{EMAIL}>."}
-        with self.database() as database:
-            environment, = database.execute("SELECT environment_id FROM account").fetchone()
+        with database.change(self.data) as store:
+            [(environment,)] = store.execute("SELECT environment_id FROM account")
             self.environment = environment
-            database.execute("UPDATE record SET body = ? WHERE id = ? AND json_extract(body, '$.emails') IS NOT NULL",
-                             (json.dumps(self.other), other["id"]))
-            write_copy(database, environment, self.account, "scorecards",
+            store.execute("UPDATE record SET body = ? WHERE id = ? AND json_extract(body, '$.emails') IS NOT NULL",
+                          (json.dumps(self.other), other["id"]))
+            write_copy(store, environment, self.account, "scorecards",
                        [{"id": "9", "candidate": {"id": self.person, "name": NAME}, "comment": "good"},
                         {"id": "10", "candidate": {"id": "77", "name": "Somebody"}, "comment": "better"}], 1)
-            write_copy(database, environment, self.account, "users",
+            write_copy(store, environment, self.account, "users",
                        [{"id": self.person, "name": NAME.lower()}], 1)
-            database.execute("UPDATE record SET deleted_ms = 5 WHERE id = '9'")
-            first = database.execute("SELECT max(number) FROM event").fetchone()[0]
+            store.execute("UPDATE record SET deleted_ms = 5 WHERE id = '9'")
+            [(first,)] = store.execute("SELECT max(number) FROM event")
             self.told = first
             mine = next(record for record in self.records["candidates"] if record["id"] == self.person)
             payloads = [("candidates", self.person, 1, {"id": self.person, "resource": "candidates", "changed": [],
@@ -58,28 +54,32 @@ class Erasure(Case):
                                                              "changed": [], "record": self.other}),
                         ("scorecards", "9", 1, {"id": "9", "record": {"candidate": {"id": self.person, "name": NAME}}}),
                         ("scorecards", "10", 1, {"id": "10", "record": {"comment": "better"}})]
-            database.executemany(
-                "INSERT INTO event (environment_id, number, type, account_id, payload, created_ms, resource, record_id,"
-                " version) VALUES (?, ?, 'record:created', ?, ?, 1, ?, ?, ?)",
-                [(environment, first + n, self.account, json.dumps(payload), resource, record, version)
-                 for n, (resource, record, version, payload) in enumerate(payloads, 1)])
-            database.execute("INSERT INTO record_text (rowid, words) SELECT number, json_extract(body, '$.name') FROM record"
-                             " WHERE json_extract(body, '$.name') IS NOT NULL")
-            bodies = ({"event": "candidate_moved", "payload": {"candidate": {"id": 7, "name": NAME}}},
-                      {"event": "test", "payload": {"candidate": {"id": 8, "name": "Somebody"}}})
-            database.executemany(
+            for n, (resource, record, version, payload) in enumerate(payloads, 1):
+                store.execute("INSERT INTO event (environment_id, number, type, account_id, payload, created_ms, resource,"
+                              " record_id, version) VALUES (?, ?, 'record:created', ?, ?, 1, ?, ?, ?)",
+                              (environment, first + n, self.account, json.dumps(payload), resource, record, version))
+            store.execute("INSERT INTO record_text (rowid, words) SELECT number, json_extract(body, '$.name') FROM record"
+                          " WHERE json_extract(body, '$.name') IS NOT NULL")
+            self.spread_deliveries(store, first)
+
+    def spread_deliveries(self, store, first):
+        bodies = ({"event": "candidate_moved", "payload": {"candidate": {"id": 7, "name": NAME}}},
+                  {"event": "test", "payload": {"candidate": {"id": 8, "name": "Somebody"}}})
+        for n, body in enumerate(bodies):
+            store.execute(
                 "INSERT INTO inbound_delivery (environment_id, account_id, digest, received_ms, repeated, remote_id,"
                 " event, body, hints, hint_count, taken, error) VALUES (?, ?, ?, 1, 0, '', '', ?, '[]', 0, 0, '')",
-                [(environment, self.account, bytes([n]), json.dumps(body).encode()) for n, body in enumerate(bodies)])
-            database.execute("INSERT INTO webhook (environment_id, id, config, state, reason, seen, failing_ms,"
-                             " delivered_ms, created_ms, updated_ms, version) VALUES (?, 'whk_1',"
-                             " '{\"target_url\":\"https://a.example/\"}', 'paused', '', 99999, 0, 0, 0, 0, 1)", (environment,))
-            database.executemany(
+                (self.environment, self.account, bytes([n]), json.dumps(body).encode()))
+        store.execute("INSERT INTO webhook (environment_id, id, config, state, reason, seen, failing_ms,"
+                      " delivered_ms, created_ms, updated_ms, version) VALUES (?, 'whk_1',"
+                      " '{\"target_url\":\"https://a.example/\"}', 'paused', '', 99999, 0, 0, 0, 0, 1)",
+                      (self.environment,))
+        for n, reply in enumerate((f'{{"name": "{NAME}", "ema', "thanks"), 1):
+            store.execute(
                 "INSERT INTO webhook_delivery (environment_id, webhook_id, number, type, account_id, resource, record_id,"
                 " state, attempts, first_ms, last_ms, next_ms, status, error, reply, duration_ms) VALUES (?, 'whk_1', ?,"
                 " 'record:created', ?, 'candidates', '1', 'delivered', 1, 1, 1, 1, 200, '', ?, 1)",
-                [(environment, first + n, self.account, reply) for n, reply in
-                 enumerate((f'{{"name": "{NAME}", "ema', "thanks"), 1)])
+                (self.environment, first + n, self.account, reply))
 
     def erase(self, **body):
         status, _, told = self.admin.request("POST", "/erasure", {"integrated_account_id": self.account, **body})
@@ -88,13 +88,15 @@ class Erasure(Case):
 
     def events(self):
         return [{"number": row[0], "event": row[1], "key": row[2:5], "payload": json.loads(row[5])}
-                for row in self.database().execute(
-                    "SELECT number, type, resource, record_id, version, payload FROM event"
-                    " WHERE environment_id = ? ORDER BY number", (self.environment,))]
+                for row in self.query("SELECT number, type, resource, record_id, version, payload FROM event"
+                                      " WHERE environment_id = ? ORDER BY number", self.environment)]
 
     def leftovers(self):
-        """Files of the data folder in which the person can still be read."""
+        """Files of the data folder in which the person can still be read; of PostgreSQL what it tells,
+        for its own files are cleaned in its own time."""
         found = []
+        if postgresql.is_used():
+            postgresql.dump(self.data, self.data / "dump.sql")
         for path in sorted(self.data.rglob("*")):
             if path.is_file():
                 text = path.read_bytes().lower()
@@ -104,12 +106,11 @@ class Erasure(Case):
 
     def test_nothing_is_left(self):
         self.assertTrue(self.leftovers())
-        with self.database() as database:
-            database.execute("PRAGMA secure_delete=ON")
-            user, = database.execute("SELECT number FROM record WHERE id = ? AND json_extract(body, '$.name') = ?",
-                                     (self.person, NAME.lower())).fetchone()
-            database.execute("DELETE FROM record_text WHERE rowid = ?", (user,))
-            database.execute("DELETE FROM record WHERE number = ?", (user,))
+        with database.change(self.data) as store:
+            [(user,)] = store.execute("SELECT number FROM record WHERE id = ? AND json_extract(body, '$.name') = ?",
+                                      (self.person, NAME.lower()))
+            store.execute("DELETE FROM record_text WHERE rowid = ?", (user,))
+            store.execute("DELETE FROM record WHERE number = ?", (user,))
         told = self.erase(email=EMAIL.upper())
         self.assertEqual(self.serve.stop(), 0)
         self.assertEqual(self.leftovers(), [])
@@ -123,10 +124,10 @@ class Erasure(Case):
         self.assertIn(f" erase {self.environment} {self.account} {told['id']} ".encode(), audit)
 
     def test_the_rest_is_as_it_was(self):
-        before = {row[0]: json.loads(row[1]) for row in
-                  self.database().execute("SELECT number, body FROM record WHERE deleted_ms = 0")}
+        before = {number: json.loads(body) for number, body in
+                  self.query("SELECT number, body FROM record WHERE deleted_ms = 0")}
         self.erase(candidate_id=self.person)
-        rows = {row[0]: row for row in self.database().execute(
+        rows = {row[0]: row for row in self.query(
             "SELECT r.number, r.id, r.body, r.deleted_ms, r.version, c.resource FROM record AS r"
             " JOIN copy AS c ON c.number = r.copy")}
         for number, record in before.items():
@@ -141,9 +142,9 @@ class Erasure(Case):
                                                     "summary": "A friend of [erased] <[erased]>."})
             else:
                 self.assertEqual(json.loads(body), record)
-        counts = self.database().execute(
+        counts = self.query(
             "SELECT c.record_count = c.last_number - count(r.number) FROM copy AS c LEFT JOIN record AS r"
-            " ON r.copy = c.number AND r.deleted_ms > 5 GROUP BY c.number").fetchall()
+            " ON r.copy = c.number AND r.deleted_ms > 5 GROUP BY c.number")
         self.assertEqual(set(counts), {(1,)})
 
     def test_events_stay_numbered(self):
@@ -170,7 +171,7 @@ class Erasure(Case):
         for item in listed:
             self.assertEqual(self.admin.request("DELETE", f"/erasure/{item['id']}")[0], 200)
         self.assertEqual(self.admin.get(f"/erasure/{first['id']}")[0], 404)
-        self.assertEqual(self.database().execute("SELECT count(*) FROM erased_record").fetchone(), (0,))
+        self.assertEqual(self.query("SELECT count(*) FROM erased_record"), [(0,)])
 
     def test_the_reply_of_a_write(self):
         self.erase(candidate_id=self.person)

@@ -2,9 +2,9 @@
 import csv
 import io
 import json
-import sqlite3
 
-from copied import fill_copy
+import database
+from copied import fill_copy, write_record
 from harness import Case, Client, create_key, run_tenon
 
 CANDIDATE = {"id": "1", "name": '=HYPERLINK("http://x.example")', "title": 'He said "no", twice',
@@ -18,15 +18,6 @@ class Export(Case):
         super().setUp()
         self.linked("--candidates", "30", link_options=("--limit", "requests=100000"))
         self.records = fill_copy(self, ("candidates", "jobs"))["candidates"]
-
-    def database(self):
-        database = sqlite3.connect(self.data / "tenon.db")
-        self.addCleanup(database.close)
-        return database
-
-    def change(self, sql, *values):
-        with self.database() as database:
-            database.execute(sql, values)
 
     def export(self, *options, **named):
         return run_tenon("export", "--environment", "production", "--data", str(self.data), "--resource",
@@ -45,8 +36,8 @@ class Export(Case):
     def put_one(self):
         """One record of our own in place of the first."""
         first = self.expected()[0]["id"]
-        self.change("UPDATE record SET body = ? WHERE id = ? AND json_extract(body, '$.emails') IS NOT NULL",
-                    json.dumps(CANDIDATE), first)
+        self.query("UPDATE record SET body = ? WHERE id = ? AND json_extract(body, '$.emails') IS NOT NULL",
+                   json.dumps(CANDIDATE), first)
 
     def test_all_of_it(self):
         self.assertEqual(self.lines(), self.expected())
@@ -96,12 +87,12 @@ class Export(Case):
     def test_columns_are_those_of_the_views(self):
         text = self.client.get("/export/ats/candidates", format="csv", limit=1)[2].decode()
         head = next(csv.reader(io.StringIO(text, newline="")))
-        of_view = [row[1] for row in self.database().execute("PRAGMA table_info(candidates)")]
+        of_view = self.query("SELECT * FROM candidates LIMIT 1").names
         self.assertEqual(["environment_id", *head, "record"], of_view)
 
     def test_deleted_and_since(self):
         gone = self.expected()[3]["id"]
-        self.change("UPDATE record SET deleted_ms = 1700000001000, changed_ms = 1700000001000 WHERE id = ?", gone)
+        self.query("UPDATE record SET deleted_ms = 1700000001000, changed_ms = 1700000001000 WHERE id = ?", gone)
         self.assertEqual(self.lines(), [record for record in self.expected() if record["id"] != gone])
         told = self.lines(include_deleted="true", fields="name")
         self.assertEqual([row["id"] for row in told if row["is_deleted"]], [gone])
@@ -113,14 +104,10 @@ class Export(Case):
         self.assertEqual([(row["id"], row["is_deleted"]) for row in rows], [(gone, "true")])
 
     def test_more_than_one_request_takes(self):
-        with self.database() as database:
-            copy, = database.execute("SELECT number FROM copy WHERE resource = 'candidates'").fetchone()
-            database.executemany(
-                "INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms, updated_ms,"
-                " changed_ms, missing_ms, deleted_ms, hash, list_hash, body)"
-                " VALUES (?, ?, ?, 1, 0, 0, 0, 0, 0, 0, 0, x'00', x'', ?)",
-                ((copy * 2**32 + 1000 + n, copy, f"x-{n:05}", json.dumps({"id": f"x-{n:05}", "name": "A,\n\"B"}))
-                 for n in range(2500)))
+        with database.change(self.data) as store:
+            [(copy,)] = store.execute("SELECT number FROM copy WHERE resource = 'candidates'")
+            for n in range(2500):
+                write_record(store, copy, 1000 + n, {"id": f"x-{n:05}", "name": "A,\n\"B"}, 0)
         for format_ in ("ndjson", "csv"):
             text = self.export("--format", format_).stdout
             ids = ([json.loads(line)["id"] for line in text.splitlines()] if format_ == "ndjson" else

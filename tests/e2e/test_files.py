@@ -346,7 +346,7 @@ class Files(Case):
                             f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
                             ).encode() + body[:part])
             sender.close()
-        self.assertEqual(self.serve.stop(), 0)
+        self.assertEqual(self.serve.stop(), 0, self.serve.log[-12:])
         self.assertEqual(self.truth("attachments")["created"], [])
 
     # --- both ways ----------------------------------------------------------------------------

@@ -3,7 +3,6 @@ and comes back to the callback. Here a small client stands for the browser."""
 import http.client
 import os
 import re
-import sqlite3
 import threading
 import unittest
 import urllib.parse
@@ -236,8 +235,7 @@ class SigningIn(OAuthCase):
         # And once more: what is found again takes the place of what was found before.
         again = self.session(tenant_id=None, integrated_account_id=account)
         self.assertEqual(self.sign_in(again), "connected")
-        with sqlite3.connect(self.data / "tenon.db") as store:
-            [[kept]] = store.execute("SELECT context FROM account WHERE id = ?", (account,))
+        [[kept]] = self.query("SELECT context FROM account WHERE id = ?", account)
         self.assertEqual(kept.count("user_id"), 1, kept)
 
     def test_a_server_that_dies_during_the_check_has_the_tokens(self):

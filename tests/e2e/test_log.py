@@ -1,6 +1,5 @@
 """The log of calls: what each door's call left there, who sees it, and how it is asked."""
 import json
-import sqlite3
 import threading
 import time
 
@@ -130,9 +129,7 @@ class Log(Case):
         self.client.get("/unified/ats/jobs", integrated_account_id=secret)
         self.assertEqual(len(self.log()), 8)
         self.assertEqual(self.serve.stop(), 0)
-        store = sqlite3.connect(self.data / "tenon.db")
-        rows = store.execute("SELECT * FROM call_log").fetchall()
-        store.close()
+        rows = self.query("SELECT * FROM call_log")
         self.assertEqual(len(rows), 8)
         self.assertNotIn(secret, json.dumps(rows))
         self.assertNotIn("canary", json.dumps(rows))

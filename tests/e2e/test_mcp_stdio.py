@@ -1,9 +1,11 @@
 """tenon mcp: lines of standard input and output, and the endpoint that they are carried to."""
 import http.server
 import json
+import os
 import subprocess
 import threading
 
+import postgresql
 from harness import TENON, Case, link_account, run_tenon
 
 MODERN = "2026-07-28"
@@ -43,6 +45,7 @@ class Session:
     """A running `tenon mcp`."""
 
     def __init__(self, *arguments, env=None):
+        env = {**(os.environ if env is None else env), **postgresql.environment(arguments)}
         self.process = subprocess.Popen([TENON, "mcp", *arguments], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
 

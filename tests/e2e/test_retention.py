@@ -1,7 +1,7 @@
 """What an environment keeps for so many days, and what stays all the same."""
-import sqlite3
 import time
 
+import database
 from copied import write_copy
 from harness import Case, Client, create_key, run_tenon
 
@@ -21,42 +21,39 @@ class Retention(Case):
         return self.admin.request("PATCH", f"/environment/{self.environment}", {"retention": retention})
 
     def ask(self, sql):
-        database = sqlite3.connect(f"file:{self.data / 'tenon.db'}?mode=ro", uri=True)
-        rows = [row[0] for row in database.execute(sql)]
-        database.close()
-        return rows
+        return [row[0] for row in self.query(sql)]
 
     def fill(self):
         """Ten of each, the first six a hundred days old; of the events one that a webhook waits for."""
         now = int(time.time() * 1000)
         times = [now - 100 * DAY + n if n < 6 else now + n for n in range(10)]
         environment, account = self.environment, self.account
-        database = sqlite3.connect(self.data / "tenon.db")
-        with database:
-            database.execute("DELETE FROM event")
-            database.execute("DELETE FROM call_log")
-            database.executemany(
-                "INSERT INTO event (environment_id, number, type, account_id, payload, created_ms, resource, record_id,"
-                " version) VALUES (?, ?, 'record:deleted', ?, '{}', ?, 'candidates', ?, 1)",
-                [(environment, n + 1, account, at, f"c{n}") for n, at in enumerate(times)])
-            database.executemany("INSERT INTO webhook (environment_id, id, config, state, reason, seen, failing_ms,"
-                                 " delivered_ms, created_ms, updated_ms, version)"
-                                 " VALUES (?, ?, '{\"target_url\":\"https://a.example/\"}', ?, '', ?, 0, 0, 0, 0, 1)",
-                                 [(environment, "whk_1", "gone", 0)])
-            database.executemany(
-                "INSERT INTO webhook_delivery (environment_id, webhook_id, number, type, account_id, resource, record_id,"
-                " state, attempts, first_ms, last_ms, next_ms, status, error, reply, duration_ms) VALUES (?, 'whk_1', ?,"
-                " 'record:created', ?, 'candidates', '1', ?, 1, 1, ?, 1, 200, '', '', 1)",
-                [(environment, n + 1, account, "pending" if n == 2 else "delivered", at)
-                 for n, at in enumerate(times)])
-            write_copy(database, environment, account, "candidates", [{"id": f"c{n}"} for n in range(10)], 1)
-            database.executemany("UPDATE record SET deleted_ms = ? WHERE id = ?",
-                                 [(at, f"c{n}") for n, at in enumerate(times) if n != 1])
-            database.executemany(
-                "INSERT INTO call_log (environment_id, id, account_id, door, status, duration_ms, upstream_ms, wait_ms,"
-                " calls, retries, request_id) VALUES (?, ?, ?, 'unified', 200, 1, 1, 1, 1, 1, 'x')",
-                [(environment, at << 20, account) for at in times])
-        database.close()
+        with database.change(self.data) as store:
+            store.execute("DELETE FROM event")
+            store.execute("DELETE FROM call_log")
+            store.execute("INSERT INTO webhook (environment_id, id, config, state, reason, seen, failing_ms,"
+                          " delivered_ms, created_ms, updated_ms, version)"
+                          " VALUES (?, 'whk_1', '{\"target_url\":\"https://a.example/\"}', 'gone', '', 0, 0, 0, 0, 0, 1)",
+                          (environment,))
+            write_copy(store, environment, account, "candidates", [{"id": f"c{n}"} for n in range(10)], 1)
+            for n, at in enumerate(times):
+                self.fill_one(store, n, at)
+
+    def fill_one(self, store, n, at):
+        environment, account = self.environment, self.account
+        store.execute("INSERT INTO event (environment_id, number, type, account_id, payload, created_ms, resource,"
+                      " record_id, version) VALUES (?, ?, 'record:deleted', ?, '{}', ?, 'candidates', ?, 1)",
+                      (environment, n + 1, account, at, f"c{n}"))
+        store.execute(
+            "INSERT INTO webhook_delivery (environment_id, webhook_id, number, type, account_id, resource, record_id,"
+            " state, attempts, first_ms, last_ms, next_ms, status, error, reply, duration_ms) VALUES (?, 'whk_1', ?,"
+            " 'record:created', ?, 'candidates', '1', ?, 1, 1, ?, 1, 200, '', '', 1)",
+            (environment, n + 1, account, "pending" if n == 2 else "delivered", at))
+        if n != 1:
+            store.execute("UPDATE record SET deleted_ms = ? WHERE id = ?", (at, f"c{n}"))
+        store.execute("INSERT INTO call_log (environment_id, id, account_id, door, status, duration_ms, upstream_ms,"
+                      " wait_ms, calls, retries, request_id) VALUES (?, ?, ?, 'unified', 200, 1, 1, 1, 1, 1, 'x')",
+                      (environment, at << 20, account))
 
     def sweep(self):
         """It is done at the start; what comes after it in the queue is done after it."""
@@ -85,12 +82,8 @@ class Retention(Case):
 
         def fill_with_one_that_waits():
             fill()
-            database = sqlite3.connect(self.data / "tenon.db")
-            with database:  # its address is not reached from here
-                database.execute("UPDATE webhook SET state = 'active', seen = 4")
-                database.execute("UPDATE webhook_delivery SET next_ms = ?",
-                                 (int(time.time() * 1000) + DAY,))
-            database.close()
+            self.query("UPDATE webhook SET state = 'active', seen = 4")  # its address is not reached from here
+            self.query("UPDATE webhook_delivery SET next_ms = ?", int(time.time() * 1000) + DAY)
 
         self.fill = fill_with_one_that_waits
         self.sweep()

@@ -2,7 +2,6 @@
 import json
 import time
 
-import postgresql
 from harness import Case, Client, create_key
 
 WAIT_S = 60
@@ -237,7 +236,7 @@ class Sync(SyncCase):
         job = self.job(expand=True, details_interval_s=86400)
         self.ended(job, 1)
         self.serve.stop()
-        postgresql.execute(self.data, "UPDATE copy SET swept_ms = swept_ms - 86400000")
+        self.query("UPDATE copy SET swept_ms = swept_ms - 86400000")
         self.serve = self.server(self.box)
         self.connect()
         run = self.run_now(job, full=True)["last_run"]

@@ -219,12 +219,14 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 	return true;
 }
 
+/* Called by a fiber. Any other that is alive counts: a write that nobody waits for is one, too. */
 static size_t count_active(const struct worker *worker)
 {
 	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running +
 			worker->retention.is_running +
 			worker->runner.active +
-			webhook_runner_active(&worker->hooks);
+			webhook_runner_active(&worker->hooks) +
+			(loop_fiber_count(worker->loop) - 1);
 
 	if (worker->listener != NULL)
 		active += http_server_active(worker->listener);

@@ -23,7 +23,7 @@ struct kind {
 #define OLD_DELIVERIES                                                                             \
 	"FROM webhook_delivery WHERE environment_id = ?1 AND last_ms < ?2 AND state <> 'pending'"
 #define OLD_TOMBSTONES                                                                             \
-	"FROM copy AS c CROSS JOIN record AS r ON r.copy = c.number WHERE c.environment_id = ?1"   \
+	"FROM copy AS c CROSS JOIN record AS r WHERE r.copy = c.number AND c.environment_id = ?1"  \
 	" AND r.deleted_ms > 0 AND r.deleted_ms < ?2 AND NOT EXISTS (SELECT 1 FROM event AS e"     \
 	" WHERE e.environment_id = c.environment_id AND e.account_id = c.account_id"               \
 	" AND e.resource = c.resource AND e.resource <> '' AND e.record_id = r.id)"

@@ -94,29 +94,36 @@ static void on_late(struct loop_timer *timer)
 	wake(link);
 }
 
-/* Nobody waits for an idle link: what comes then is its end (or a notice, which may wait). */
+static void unwatch(struct pg_link *link)
+{
+	if (link->watched != 0)
+		loop_watch_remove(link->loop, &link->watch);
+	link->watched = 0;
+}
+
+/* What comes on an idle link is its end (or a notice, which may wait). Who uses it may have been
+ * woken already, and not have had its turn. */
 static void on_ready(struct loop_watch *watch, uint32_t events)
 {
 	struct pg_link *link = watch->context;
 
 	(void)events;
-	if (link->waiting == NULL) {
+	if (!link->is_used) {
 		link->is_broken = true;
-		loop_watch_remove(link->loop, watch);
-		link->watched = 0;
+		unwatch(link);
 	}
 	wake(link);
 }
 
 static bool watch_for(struct pg_link *link, uint32_t events, struct error *err)
 {
-	if (link->watched != 0 && link->watch.fd != PQsocket(link->conn)) {
-		loop_watch_remove(link->loop, &link->watch);
-		link->watched = 0;
-	}
+	struct error why;
+
+	if (link->watch.fd != PQsocket(link->conn))
+		unwatch(link);
 	link->watch.fd = PQsocket(link->conn);
-	if (link->watched == 0 && !loop_watch_add(link->loop, &link->watch, events, err))
-		return false;
+	if (link->watched == 0 && !loop_watch_add(link->loop, &link->watch, events, &why))
+		return fail_unavailable(link, why.message, err);
 	if (link->watched != 0 && link->watched != events)
 		loop_watch_change(link->loop, &link->watch, events);
 	link->watched = events;
@@ -176,13 +183,17 @@ static int64_t in_ms(int64_t ms)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-/* While it connects libpq says itself what it waits for: readable or writable, not both. */
+/* While it connects libpq says itself what it waits for: readable or writable, not both. Its next
+ * step may go on to another host with a descriptor of the same number, which nobody watches. */
 static bool connect_step(struct pg_link *link, bool for_write, int64_t deadline_ns,
 			 struct error *err)
 {
-	if (link->loop != NULL)
-		return wait_in_fiber(link, for_write ? (uint32_t)EPOLLOUT : (uint32_t)EPOLLIN,
-				     deadline_ns, err);
+	if (link->loop != NULL) {
+		bool ok = wait_in_fiber(link, for_write ? (uint32_t)EPOLLOUT : (uint32_t)EPOLLIN,
+					deadline_ns, err);
+		unwatch(link);
+		return ok;
+	}
 	return wait_in_thread(link, for_write ? POLLOUT : POLLIN, deadline_ns, err);
 }
 
@@ -271,20 +282,22 @@ struct pg_link *pg_link_open(const char *database, int64_t timeout_ms, struct er
 		link->loop = loop_current();
 	link->watch.callback = on_ready;
 	link->watch.context = link;
+	link->is_used = true;
 	link->conn = PQconnectStartParams(keywords, values, 1);
 	if (link->conn == NULL)
 		die("out of memory for a connection");
 	PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
-	if (finish_connecting(link, deadline_ns, err) && set_up(link, deadline_ns, err))
+	if (finish_connecting(link, deadline_ns, err) && set_up(link, deadline_ns, err)) {
+		link->is_used = false;
 		return link;
+	}
 	pg_link_close(link);
 	return NULL;
 }
 
 void pg_link_close(struct pg_link *link)
 {
-	if (link->watched != 0)
-		loop_watch_remove(link->loop, &link->watch);
+	unwatch(link);
 	for (size_t i = 0; i < PG_STATEMENTS_MAX; i++)
 		free(link->statements[i].text);
 	PQfinish(link->conn);
@@ -560,6 +573,7 @@ bool pg_link_run(struct pg_link *link, const struct pg_command *commands, size_t
 	if (prepares == NULL)
 		die("out of memory for a write");
 	*again = false;
+	link->is_used = true;
 	for (size_t i = 0; i < count && ok; i++)
 		ok = send_command(link, &commands[i], &prepares[i]);
 	ok = ok && PQpipelineSync(link->conn) == 1;
@@ -570,6 +584,7 @@ bool pg_link_run(struct pg_link *link, const struct pg_command *commands, size_t
 	else
 		ok = false;
 	settle(link);
+	link->is_used = false;
 	if (prepares != few)
 		free(prepares);
 	return ok;

@@ -25,6 +25,7 @@ struct pg_link {
 	uint32_t watched;
 	struct loop_timer timer;
 	struct loop_wait *waiting; /* NULL: nobody */
+	bool is_used; /* by a fiber, which need not wait at the moment */
 	bool is_late;
 	bool is_broken; /* not to be used again */
 	size_t statement_count;

@@ -154,6 +154,16 @@ static bool make_functions(struct migrating *migrating, struct error *err)
 	       pg_link_script(migrating->link, script.data, err);
 }
 
+/* Who analyses reads the views and nothing else, by this role where somebody has made it. One that
+ * is made anew has lost what was granted on it. */
+static const char let_read[] =
+	"DO $$ DECLARE view name; BEGIN"
+	" IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tenon_reader') THEN RETURN; END IF;"
+	" FOR view IN SELECT c.relname FROM pg_class c WHERE c.relkind = 'v'"
+	" AND c.relnamespace = current_schema()::regnamespace"
+	" AND NOT has_table_privilege('tenon_reader', c.oid, 'SELECT') LOOP"
+	" EXECUTE format('GRANT SELECT ON %I TO tenon_reader', view); END LOOP; END $$;";
+
 /* Each view's comment is its text's checksum: made anew where that differs, dropped where none is
  * meant to be. */
 static bool list_views(struct migrating *migrating, struct error *err)
@@ -202,6 +212,7 @@ static bool make_views(struct migrating *migrating, struct error *err)
 					     "COMMENT ON VIEW \"%s\" IS '%s';",
 					     view->name, view->sql, view->name, sum);
 	}
+	buffer_append_c(&script, let_read);
 	buffer_append_format(&script, "COMMIT%c", '\0');
 	return buffer_check(&script, "the views", err) &&
 	       pg_link_script(migrating->link, script.data, err);
