@@ -17,10 +17,11 @@ from harness import TENON, Case, Client, create_key
 STOPS = int(os.environ.get("TENON_POSTGRESQL_STOPS", "3"))
 SEED = int(os.environ.get("TENON_POSTGRESQL_SEED", "0")) or random.randrange(1, 1 << 32)
 CLIENTS = 4
+KEYS_MAX = 20  # that are not revoked
 READY_S = 60  # it is there long before that, or the test fails
 PAUSE_S = .02  # of a caller who was refused; shorter than Retry-After says, so as to be there at once
-# What was asked may not be known for done: the same key is to be asked again.
-UNKNOWN = "outcome_unknown"
+# Of a key whose note was written, and nobody heard of that: it is looked for in the ATS, and asked again.
+ALSO = ("outcome_unknown", "conflict")
 
 
 class Caller(threading.Thread):
@@ -34,29 +35,36 @@ class Caller(threading.Thread):
         self.fault = None
 
     def run(self):
+        count = 1
         try:
-            for count in range(1, 1 << 30):
-                if self.load.is_over:
-                    break
-                self.make(count)
+            while not self.load.is_over:
+                count += self.make(count)
         except Exception as fault:
             self.fault = fault
         finally:
             self.client.close()
 
     def make(self, count):
-        while True:
-            status, headers, answer = self.ask(count)
-            error = answer.get("error", status)
-            self.load.note(error)
-            if status == 201:
-                self.done.append(self.made(count, answer))
-                return
-            if status != 503 and error not in (UNKNOWN, "conflict"):
-                raise AssertionError(f"{self.name_of(count)}: {status} {answer}")
-            if "retry-after" not in headers:
-                raise AssertionError(f"{self.name_of(count)}: {status} {answer} without Retry-After")
-            time.sleep(PAUSE_S)
+        """Is it done?"""
+        status, headers, answer = self.ask(count)
+        error = answer.get("error", status)
+        self.load.note(self, error)
+        if status in (200, 201):
+            self.keep(count, answer)
+            return True
+        if status != 503 and error not in ALSO:
+            raise AssertionError(f"{self.name_of(count)}: {status} {answer}")
+        if "retry-after" not in headers:
+            raise AssertionError(f"{self.name_of(count)}: {status} {answer} without Retry-After")
+        time.sleep(PAUSE_S)
+        return False
+
+    def again(self):
+        """The last ones once more: the answer is the same, and nothing is done."""
+        for count, told in list(enumerate(self.done, 1))[-10:]:
+            status, _, answer = self.ask(count)
+            if (status, answer.get("id")) != (201, told[0]):
+                raise AssertionError(f"{told}: {status} {answer}")
 
     def name_of(self, count):
         return f"{type(self).__name__} {self.number} {count}"
@@ -68,44 +76,65 @@ class Candidates(Caller):
             "POST", f"/unified/ats/candidates?integrated_account_id={self.load.test.account}",
             {"name": self.name_of(count)}, {"Idempotency-Key": self.name_of(count)})
 
-    def made(self, count, answer):
-        return answer["id"], self.name_of(count)
+    def keep(self, count, answer):
+        self.done.append((answer["id"], self.name_of(count)))
 
 
 class Keys(Caller):
-    """Of these there is no key: one that was not acknowledged may be there all the same."""
+    """Makes API keys and revokes those of a while ago. One that was made and not acknowledged may be
+    there all the same: these have no Idempotency-Key."""
+
+    def __init__(self, load, number):
+        self.live = collections.deque()
+        super().__init__(load, number)
 
     def ask(self, count):
+        if len(self.live) > KEYS_MAX:
+            return self.client.request("DELETE", f"/api-token/{self.live[0]}")
         return self.client.request("POST", "/api-token", {"name": self.name_of(count)})
 
-    def made(self, count, answer):
-        return answer["id"], answer["key"]
+    def keep(self, count, answer):
+        if len(self.live) > KEYS_MAX:
+            self.live.popleft()
+        else:
+            self.live.append(answer["id"])
+            self.done.append((answer["id"], answer["key"]))
 
 
 class Load:
     def __init__(self, test):
         self.test, self.is_over = test, False
-        self.told = collections.Counter()
+        self.told, self.unserved = collections.Counter(), set()
         self.changed = threading.Condition()
         self.callers = [Candidates(self, number) for number in range(CLIENTS)] + [Keys(self, 0)]
         for caller in self.callers:
             caller.start()
 
-    def note(self, error):
+    def note(self, caller, error):
         with self.changed:
-            self.told[error] += 1
+            self.told["done" if error in (200, 201) else error] += 1
+            if error in (200, 201):
+                self.unserved.discard(caller)
             self.changed.notify_all()
+
+    def wait_until(self, reached, what):
+        with self.changed:
+            is_so = self.changed.wait_for(
+                lambda: reached() or not all(map(threading.Thread.is_alive, self.callers)), READY_S)
+        faults = [caller.fault for caller in self.callers if caller.fault]
+        if faults or not is_so:
+            raise AssertionError(f"not {what}: {faults or dict(self.told)}")
 
     def wait_for(self, more, what):
         """For so many more of these answers."""
+        wanted = self.told[what] + more
+        self.wait_until(lambda: self.told[what] >= wanted, f"{wanted} {what}")
+
+    def wait_for_all(self):
+        """Until each caller, and so each worker, has been served."""
         with self.changed:
-            wanted = self.told[what] + more
-            reached = self.changed.wait_for(
-                lambda: self.told[what] >= wanted or not all(map(threading.Thread.is_alive, self.callers)),
-                READY_S)
-        faults = [caller.fault for caller in self.callers if caller.fault]
-        if faults or not reached:
-            raise AssertionError(f"no {more} of {what}: {faults or dict(self.told)}")
+            self.unserved.update(self.callers)
+        self.wait_until(lambda: not self.unserved, "all served")
 
     def end(self):
         self.is_over = True
@@ -138,7 +167,7 @@ class Stop(Case):
 
     def stop_and_start(self, load, draw):
         """How long the server took from when the database could be reached until it served."""
-        load.wait_for(draw.randint(1, 60), 201)
+        load.wait_for(draw.randint(1, 60), "done")
         self.cluster.stop("immediate")
         load.wait_for(draw.randint(1, 20), "unavailable")
         self.cluster.start(wait=False)
@@ -146,7 +175,7 @@ class Stop(Case):
         while not database.is_reached(self.data) and time.monotonic() < end:
             time.sleep(.005)
         began = time.monotonic()
-        load.wait_for(1, 201)
+        load.wait_for_all()
         return time.monotonic() - began
 
     def test_nothing_is_lost_or_done_twice(self):
@@ -158,6 +187,8 @@ class Stop(Case):
             load.end()
         self.assertEqual([caller.fault for caller in load.callers if caller.fault], [])
         self.assertIsNone(self.serve.process.poll(), self.serve.log[-5:])
+        for caller in load.callers[:CLIENTS]:
+            caller.again()
         self.check_candidates(load)
         self.check_keys(load)
         self.assertEqual(self.serve.stop(), 0, self.serve.log[-5:])
@@ -175,9 +206,13 @@ class Stop(Case):
         self.assertGreater(len(made), STOPS)
 
     def check_keys(self, load):
-        kept = {identifier for identifier, in self.query("SELECT id FROM api_key")}
-        self.assertEqual([identifier for identifier, _ in load.made(Keys) if identifier not in kept], [])
-        for _, key in load.made(Keys)[-20:]:
+        live = load.callers[CLIENTS].live
+        is_revoked = dict(self.query("SELECT id, CASE revoked_ms WHEN 0 THEN 0 ELSE 1 END FROM api_key"))
+        wanted = {identifier: int(identifier not in live) for identifier, _ in load.made(Keys)}
+        # The last of what was asked may have been done without an answer.
+        self.assertEqual({identifier: is_revoked.get(identifier) for identifier in wanted if identifier != live[0]},
+                         {identifier: revoked for identifier, revoked in wanted.items() if identifier != live[0]})
+        for identifier, key in load.made(Keys)[-20:]:
             client = Client(self.serve.host, key)
-            self.assertEqual(client.get("/integration")[0], 200)
+            self.assertIn(client.get("/integration")[0], (200,) if identifier in list(live)[1:] else (200, 401))
             client.close()
