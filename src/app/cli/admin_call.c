@@ -46,18 +46,19 @@ static bool has_password(struct str database)
 	       str_find(database, STR("password=")) >= 0;
 }
 
-static bool read_database(struct cli *cli, struct server_options *options, struct error *err)
+bool database_option_read(const struct cli *cli, const char *option, const char *variable,
+			  const char **database, struct error *err)
 {
-	const char *given = cli_value(cli, "database"); /* the option, else the variable */
-	const char *variable = getenv("TENON_DATABASE");
-	bool is_option = given != NULL && (variable == NULL || strcmp(given, variable) != 0);
+	const char *given = cli_value(cli, option); /* the option, else the variable */
+	const char *set = getenv(variable);
+	bool is_option = given != NULL && (set == NULL || strcmp(given, set) != 0);
 
 	if (is_option && has_password(str_from_c(given)))
-		return error_set_field(err, ERROR_INVALID, "database", "postgresql://HOST/NAME",
-				       "--database must not hold a password, which others on this "
-				       "machine could read: give it in TENON_DATABASE, PGPASSFILE or "
-				       "PGPASSWORD");
-	options->database = given == NULL || *given == '\0' ? NULL : given;
+		return error_set_field(err, ERROR_INVALID, option, "postgresql://HOST/NAME",
+				       "--%s must not hold a password, which others on this "
+				       "machine could read: give it in %s, PGPASSFILE or PGPASSWORD",
+				       option, variable);
+	*database = given == NULL || *given == '\0' ? NULL : given;
 	return true;
 }
 
@@ -80,7 +81,8 @@ bool server_options_read(struct cli *cli, struct server_options *options,
 		if (!cli_pair("connector-base-url", given[i], &base_urls[i].connector,
 			      &base_urls[i].url, err))
 			return false;
-	return read_database(cli, options, err) && read_reach(cli, options, err);
+	return database_option_read(cli, "database", "TENON_DATABASE", &options->database, err) &&
+	       read_reach(cli, options, err);
 }
 
 /* --- over a socket -------------------------------------------------------------------------- */

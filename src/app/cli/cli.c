@@ -12,6 +12,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_log,	 &cmd_webhook, &cmd_vault,   &cmd_audit,     &cmd_call,	 &cmd_jsonata,
 	&cmd_connector,	 &cmd_openapi, &cmd_mcp,       &cmd_mcp_server,
 	&cmd_export,	 &cmd_erase,	  &cmd_sync,    &cmd_backup,
+	&cmd_migrate,	 &cmd_move,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0], EXIT_USAGE = 2 };
 

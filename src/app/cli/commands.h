@@ -20,6 +20,8 @@ extern const struct cli_command cmd_link_token;
 extern const struct cli_command cmd_log;
 extern const struct cli_command cmd_mcp;
 extern const struct cli_command cmd_mcp_server;
+extern const struct cli_command cmd_migrate;
+extern const struct cli_command cmd_move;
 extern const struct cli_command cmd_oauth_app;
 extern const struct cli_command cmd_openapi;
 extern const struct cli_command cmd_override;
@@ -34,6 +36,11 @@ extern const struct cli_command cmd_audit;
  * for CLI_VALUES_MAX. */
 bool server_options_read(struct cli *cli, struct server_options *options,
 			 struct server_base_url *base_urls, struct error *err) MUST_CHECK;
+
+/* A PostgreSQL database: the option's value or its variable's, NULL when neither is given.
+ * ERROR_INVALID: the option holds a password. */
+bool database_option_read(const struct cli *cli, const char *option, const char *variable,
+			  const char **database, struct error *err) MUST_CHECK;
 
 /* Does a server run on the data folder whose socket this is? */
 bool admin_is_served(const char *socket_path);

@@ -9,5 +9,7 @@
 const struct store_migration *schema_migrations(size_t *count);
 /* What PostgreSQL is taught of SQLite's words: db/postgresql/functions.sql. */
 const char *schema_functions(void);
+/* Tables that a move leaves out, for their rows follow from those of others (derived.c). */
+const struct store_derived *schema_derived(size_t *count);
 
 #endif

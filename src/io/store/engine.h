@@ -43,4 +43,9 @@ void *store_copy_statement(size_t head_bytes, const struct store_statement *from
 struct store *sqlite_open(const struct store_options *options, struct error *err) MUST_CHECK;
 struct store *pg_open(const struct store_options *options, struct error *err) MUST_CHECK;
 
+/* store_look() and, of PostgreSQL, store_migrate(). */
+bool sqlite_look(const struct store_options *options, size_t *applied,
+		 struct error *err) MUST_CHECK;
+bool pg_look(const struct store_options *options, size_t *applied, struct error *err) MUST_CHECK;
+
 #endif

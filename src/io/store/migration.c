@@ -28,18 +28,29 @@ static bool read_number(struct connection *connection, const char *sql, int64_t 
 	return ok;
 }
 
-static bool prepare_table(struct connection *connection, struct error *err)
+/* Whether there is anything of ours yet. */
+static bool is_begun(struct connection *connection, bool *begun, struct error *err)
 {
 	int64_t id, tables;
 
 	if (!read_number(connection, "PRAGMA application_id", &id, err) ||
 	    !read_number(connection, "SELECT count(*) FROM sqlite_schema", &tables, err))
 		return false;
-	if (id == APPLICATION_ID)
+	*begun = id == APPLICATION_ID;
+	if (*begun || (id == 0 && tables == 0))
 		return true;
-	if (id != 0 || tables != 0)
-		return error_set(err, ERROR_CONFLICT,
-				 "the database was made by another program, not by tenon");
+	return error_set(err, ERROR_CONFLICT,
+			 "the database was made by another program, not by tenon");
+}
+
+static bool prepare_table(struct connection *connection, struct error *err)
+{
+	bool begun;
+
+	if (!is_begun(connection, &begun, err))
+		return false;
+	if (begun)
+		return true;
 	return connection_run(connection, "BEGIN IMMEDIATE", err) &&
 	       connection_run(connection, create_sql, err) &&
 	       connection_run(connection, "COMMIT", err);
@@ -152,18 +163,47 @@ static bool apply(struct connection *connection, const struct store_migration *m
 			 migration->name, why.message);
 }
 
-bool migration_apply(struct connection *connection, const struct store_migration *migrations,
-		     size_t count, struct error *err)
+bool migration_apply(struct connection *connection, const struct store_options *options,
+		     struct error *err)
 {
-	if (!prepare_table(connection, err) || !check_newer(connection, count, err) ||
+	if (!prepare_table(connection, err) ||
+	    !check_newer(connection, options->migration_count, err) ||
 	    !connection_run(connection, "PRAGMA foreign_keys=OFF", err))
 		return false;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < options->migration_count; i++) {
+		const struct store_migration *migration = &options->migrations[i];
 		bool found;
-		if (!check_applied(connection, &migrations[i], i + 1, &found, err))
+		if (!check_applied(connection, migration, i + 1, &found, err))
 			return false;
-		if (!found && !apply(connection, &migrations[i], i + 1, err))
+		if (found)
+			continue;
+		if (!apply(connection, migration, i + 1, err))
 			return false;
+		if (options->tell_applied != NULL)
+			options->tell_applied(options->tell_context, migration->name);
 	}
 	return connection_run(connection, "PRAGMA foreign_keys=ON", err);
+}
+
+bool migration_count_applied(struct connection *connection, const struct store_options *options,
+			     size_t *applied, struct error *err)
+{
+	bool begun, found = true;
+
+	*applied = 0;
+	if (!is_begun(connection, &begun, err))
+		return false;
+	if (!begun)
+		return true;
+	if (!check_newer(connection, options->migration_count, err))
+		return false;
+	while (*applied < options->migration_count) {
+		if (!check_applied(connection, &options->migrations[*applied], *applied + 1, &found,
+				   err))
+			return false;
+		if (!found)
+			break;
+		++*applied;
+	}
+	return true;
 }

@@ -6,8 +6,11 @@
 
 /* Applies what is missing, each in a transaction of its own. ERROR_CONFLICT when the database is
  * not tenon's, is newer than the program, or an applied migration differs. */
-bool migration_apply(struct connection *connection, const struct store_migration *migrations,
-		     size_t count, struct error *err) MUST_CHECK;
+bool migration_apply(struct connection *connection, const struct store_options *options,
+		     struct error *err) MUST_CHECK;
+/* How many there are, without applying any; errors as above. */
+bool migration_count_applied(struct connection *connection, const struct store_options *options,
+			     size_t *applied, struct error *err) MUST_CHECK;
 
 /* Makes the database's views those of the options; writes nothing where they are so already. */
 bool view_apply(struct connection *connection, const struct store_options *options,

@@ -20,6 +20,7 @@ struct migrating {
 	struct pg_link *link;
 	struct arena arena;
 	const struct store_options *options;
+	const char *source;	/* of a move into this database; NULL: nobody moves */
 	struct store_rows rows; /* of the last question */
 };
 
@@ -47,23 +48,79 @@ static struct str cell(const struct migrating *migrating, size_t row, size_t col
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
+static bool has_table(struct migrating *migrating, const char *name, bool *is_there,
+		      struct error *err)
+{
+	const struct store_value parameter = store_text(str_from_c(name));
+
+	if (!ask(migrating, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+			    " AND (?1 = '' OR tablename = ?1)", &parameter, 1, err))
+		return false;
+	*is_there = store_cell(&migrating->rows, 0, 0)->integer > 0;
+	return true;
+}
+
+/* What a move has begun only that move goes on with. */
+static bool check_move(struct migrating *migrating, struct error *err)
+{
+	bool is_there;
+
+	if (!has_table(migrating, PG_MOVE_TABLE, &is_there, err))
+		return false;
+	if (migrating->source != NULL)
+		return is_there ||
+		       error_set(err, ERROR_CONFLICT,
+				 "the database has tables already; a move wants an empty one");
+	if (!is_there)
+		return true;
+	if (!ask(migrating, "SELECT state FROM " PG_MOVE_TABLE " WHERE name = ''", NULL, 0, err))
+		return false;
+	return (migrating->rows.count == 1 &&
+		store_cell(&migrating->rows, 0, 0)->integer == PG_MOVE_DONE) ||
+	       error_set(err, ERROR_CONFLICT,
+			 "a data folder is being moved into the database, and not all of it is there "
+			 "yet: run `tenon move` again until it is done, or give an empty database");
+}
+
+static bool make_tables(struct migrating *migrating, struct error *err)
+{
+	struct buffer script;
+
+	buffer_init(&script, &migrating->arena, SCRIPT_BYTES_MAX);
+	buffer_append_c(&script, "BEGIN; CREATE TABLE store_migration (position BIGINT PRIMARY KEY,"
+				 " name TEXT NOT NULL, checksum TEXT NOT NULL);");
+	if (migrating->source != NULL)
+		buffer_append_format(&script,
+				     "CREATE TABLE " PG_MOVE_TABLE " (name TEXT PRIMARY KEY,"
+				     " state BIGINT NOT NULL, after BYTEA, row_count BIGINT NOT NULL,"
+				     " sum TEXT NOT NULL);"
+				     "INSERT INTO " PG_MOVE_TABLE " VALUES ('', %d, NULL, 0, '%s');",
+				     PG_MOVE_COPYING, migrating->source);
+	buffer_append_format(&script, "COMMIT%c", '\0');
+	return pg_link_script(migrating->link, script.data, err);
+}
+
+/* Whether there is anything of ours yet, which is fit for what is meant. */
+static bool is_begun(struct migrating *migrating, bool *begun, struct error *err)
+{
+	bool has_tables;
+
+	if (!has_table(migrating, "store_migration", begun, err))
+		return false;
+	if (*begun)
+		return check_move(migrating, err);
+	if (!has_table(migrating, "", &has_tables, err))
+		return false;
+	return !has_tables || error_set(err, ERROR_CONFLICT,
+					"the database has tables that tenon did not make; give it "
+					"one of its own");
+}
+
 static bool prepare_table(struct migrating *migrating, struct error *err)
 {
-	if (!ask(migrating, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
-			    " AND tablename = 'store_migration'", NULL, 0, err))
-		return false;
-	if (store_cell(&migrating->rows, 0, 0)->integer == 1)
-		return true;
-	if (!ask(migrating, "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()",
-		 NULL, 0, err))
-		return false;
-	if (store_cell(&migrating->rows, 0, 0)->integer > 0)
-		return error_set(err, ERROR_CONFLICT,
-				 "the database has tables that tenon did not make; give it one of "
-				 "its own");
-	return pg_link_script(migrating->link,
-			      "CREATE TABLE store_migration (position BIGINT PRIMARY KEY,"
-			      " name TEXT NOT NULL, checksum TEXT NOT NULL)", err);
+	bool begun;
+
+	return is_begun(migrating, &begun, err) && (begun || make_tables(migrating, err));
 }
 
 /* As a part of a script: no quote may stand in them. */
@@ -103,26 +160,41 @@ static bool check_applied(const struct migrating *migrating, const char *name, c
 			 row + 1, STR_ARGS(cell(migrating, row, 0)), name);
 }
 
-static bool apply_missing(struct migrating *migrating, struct error *err)
+/* How many there are, and that they are those of the program. */
+static bool check_all_applied(struct migrating *migrating, size_t *applied, struct error *err)
 {
 	const struct store_options *options = migrating->options;
 
 	if (!ask(migrating, "SELECT name, checksum FROM store_migration WHERE position > 0"
 			    " ORDER BY position", NULL, 0, err))
 		return false;
-	size_t applied = migrating->rows.count;
-	if (applied > options->migration_count)
+	*applied = migrating->rows.count;
+	if (*applied > options->migration_count)
 		return error_set(err, ERROR_CONFLICT,
 				 "the database was made by a newer tenon (it has migration %zu, this "
 				 "program knows %zu); start that version, or restore a backup",
-				 applied, options->migration_count);
-	for (size_t i = 0; i < options->migration_count; i++) {
+				 *applied, options->migration_count);
+	for (size_t i = 0; i < *applied; i++) {
+		char sum[MIGRATION_SUM_LEN + 1];
+		migration_sum(options->migrations[i].postgresql, sum);
+		if (!check_applied(migrating, options->migrations[i].name, sum, i, err))
+			return false;
+	}
+	return true;
+}
+
+static bool apply_missing(struct migrating *migrating, size_t applied, struct error *err)
+{
+	const struct store_options *options = migrating->options;
+
+	for (size_t i = applied; i < options->migration_count; i++) {
 		const struct store_migration *migration = &options->migrations[i];
 		char sum[MIGRATION_SUM_LEN + 1];
 		migration_sum(migration->postgresql, sum);
-		if (i < applied ? !check_applied(migrating, migration->name, sum, i, err)
-				: !apply(migrating, migration, i + 1, sum, err))
+		if (!apply(migrating, migration, i + 1, sum, err))
 			return false;
+		if (options->tell_applied != NULL)
+			options->tell_applied(options->tell_context, migration->name);
 	}
 	return true;
 }
@@ -230,37 +302,61 @@ static bool drop_views(struct migrating *migrating, struct error *err)
 	return ok;
 }
 
-static bool is_behind(struct migrating *migrating, bool *behind, struct error *err)
-{
-	if (!ask(migrating, "SELECT count(*) FROM store_migration WHERE position > 0", NULL, 0, err))
-		return false;
-	*behind = store_cell(&migrating->rows, 0, 0)->integer <
-		  (int64_t)migrating->options->migration_count;
-	return true;
-}
-
+/* What the database has is looked at first: an older program does not touch a newer one's. */
 static bool migrate(struct migrating *migrating, struct error *err)
 {
-	bool behind;
+	size_t applied;
 
 	if (!pg_link_script(migrating->link, "SET lock_timeout = 0; SET statement_timeout = 0", err) ||
 	    !ask(migrating, LOCK, NULL, 0, err) || !prepare_table(migrating, err) ||
-	    !is_behind(migrating, &behind, err))
+	    !check_all_applied(migrating, &applied, err))
 		return false;
-	return (!behind || drop_views(migrating, err)) && make_functions(migrating, err) &&
-	       apply_missing(migrating, err) && make_views(migrating, err);
+	return (applied == migrating->options->migration_count || drop_views(migrating, err)) &&
+	       make_functions(migrating, err) && apply_missing(migrating, applied, err) &&
+	       make_views(migrating, err);
+}
+
+static bool look(struct migrating *migrating, size_t *applied, struct error *err)
+{
+	bool begun;
+
+	*applied = 0;
+	return is_begun(migrating, &begun, err) &&
+	       (!begun || check_all_applied(migrating, applied, err));
+}
+
+/* Looks when `applied` is given, else migrates. */
+static bool run(const char *database, struct migrating *migrating, size_t *applied,
+		struct error *err)
+{
+	migrating->link = pg_link_open(database, CONNECT_MS, err);
+	if (migrating->link == NULL)
+		return false;
+	arena_init(&migrating->arena, ROWS_BYTES_MAX);
+	bool ok = applied == NULL ? migrate(migrating, err) : look(migrating, applied, err);
+	arena_finish(&migrating->arena);
+	pg_link_close(migrating->link);
+	return ok;
 }
 
 bool pg_migrate(const char *database, const struct store_options *options, struct error *err)
 {
 	struct migrating migrating = {.options = options};
 
-	migrating.link = pg_link_open(database, CONNECT_MS, err);
-	if (migrating.link == NULL)
-		return false;
-	arena_init(&migrating.arena, ROWS_BYTES_MAX);
-	bool ok = migrate(&migrating, err);
-	arena_finish(&migrating.arena);
-	pg_link_close(migrating.link);
-	return ok;
+	return run(database, &migrating, NULL, err);
+}
+
+bool pg_migrate_to_move(const char *database, const struct store_options *options,
+			const char *source, struct error *err)
+{
+	struct migrating migrating = {.options = options, .source = source};
+
+	return run(database, &migrating, NULL, err);
+}
+
+bool pg_look(const struct store_options *options, size_t *applied, struct error *err)
+{
+	struct migrating migrating = {.options = options};
+
+	return run(options->database, &migrating, applied, err);
 }

@@ -1,9 +1,12 @@
 /* The embedded engine: SQLite in the data folder. */
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "io/store/engine.h"
 #include "io/store/folder.h"
+#include "io/store/migration.h"
 #include "io/store/reader.h"
 #include "io/store/writer.h"
 
@@ -81,6 +84,24 @@ struct store *sqlite_open(const struct store_options *options, struct error *err
 		return &store->base;
 	free_store(store);
 	return NULL;
+}
+
+/* No folder, no file, or an empty one: none is applied. */
+bool sqlite_look(const struct store_options *options, size_t *applied, struct error *err)
+{
+	struct connection connection;
+	char path[PATH_MAX];
+
+	*applied = 0;
+	if (snprintf(path, sizeof path, "%s/tenon.db", options->folder) >= (int)sizeof path)
+		return error_set(err, ERROR_INVALID, "the data folder's path is too long");
+	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+		return true;
+	if (!connection_open(&connection, path, options->vfs, false, err))
+		return false;
+	bool ok = migration_count_applied(&connection, options, applied, err);
+	connection_close(&connection);
+	return ok;
 }
 
 static void close_store(struct store *base)

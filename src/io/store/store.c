@@ -1,4 +1,5 @@
 #include "io/store/engine.h"
+#include "io/store/pg_migration.h"
 
 #include <assert.h>
 
@@ -17,6 +18,21 @@ struct store *store_open(const struct store_options *options, struct error *err)
 	if (filled.rows_max == 0)
 		filled.rows_max = ROWS_MAX;
 	return filled.database == NULL ? sqlite_open(&filled, err) : pg_open(&filled, err);
+}
+
+bool store_look(const struct store_options *options, size_t *applied, struct error *err)
+{
+	return options->database == NULL ? sqlite_look(options, applied, err)
+					 : pg_look(options, applied, err);
+}
+
+bool store_migrate(const struct store_options *options, struct error *err)
+{
+	if (options->database != NULL)
+		return pg_migrate(options->database, options, err);
+	struct store *store = store_open(options, err);
+	store_close(store);
+	return store != NULL;
 }
 
 void store_close(struct store *store)

@@ -98,6 +98,9 @@ struct store_options {
 	size_t connections_max; /* PostgreSQL: of one worker; 0: 8 */
 	const struct store_migration *migrations; /* in order; only appended to, never changed */
 	size_t migration_count;
+	/* Told of each that is applied, after its commit; NULL: nobody is. */
+	void (*tell_applied)(void *context, const char *migration);
+	void *tell_context;
 	/* The views that there are; others are dropped. Made anew where their text differs. */
 	const struct store_view *views;
 	size_t view_count;
@@ -119,6 +122,15 @@ struct store_options {
 struct store *store_open(const struct store_options *options, struct error *err) MUST_CHECK;
 /* Commits what is queued, checkpoints, ends the writer, gives the lock back. NULL is accepted. */
 void store_close(struct store *store);
+
+/* How many of the migrations the database has (the first ones; none where there is no database).
+ * Changes nothing and takes no lock. Of the options' only what names the database and its
+ * migrations is read. ERROR_CONFLICT as store_open() has it. */
+bool store_look(const struct store_options *options, size_t *applied,
+		struct error *err) MUST_CHECK;
+/* Applies what is missing as store_open() does (functions and views, too), and no more: in a data
+ * folder that nobody uses, in PostgreSQL also beside those who do. */
+bool store_migrate(const struct store_options *options, struct error *err) MUST_CHECK;
 
 /* Reads on the calling thread, on a read-only connection of that thread's own. Rows live in the
  * arena. A write that store_write() acknowledged is seen. ERROR_LIMIT past rows_max. */
@@ -146,6 +158,39 @@ bool store_backup(struct store *store, const char *path, struct error *err) MUST
  * store's own thread, and before the writers' fibers go on. It must not wait. One watcher, set
  * before other threads use the store. */
 void store_watch(struct store *store, void (*tell)(void *context), void *context);
+
+/* --- from SQLite to PostgreSQL --------------------------------------------------------------- */
+
+/* A table whose rows follow from those of others: it is not moved. */
+struct store_derived {
+	const char *table;
+	const char *rebuild; /* done last, in PostgreSQL's words */
+};
+
+struct store_moved_table {
+	const char *name;
+	int64_t rows;
+	char sum[65]; /* SHA-256 of all rows in the order of their keys, in hex */
+};
+
+struct store_move_options {
+	const struct store_options *store; /* folder, database, functions, migrations */
+	const struct store_derived *derived;
+	size_t derived_count;
+	int64_t batch_rows; /* of one transaction at most; 0: 10,000 */
+	/* Told after each batch, and when a table is compared (then it has a sum); NULL: nobody. */
+	void (*tell)(void *context, const struct store_moved_table *table);
+	void *tell_context;
+};
+
+/* Copies all tables of the folder's SQLite database into an empty PostgreSQL database. It goes on
+ * where an earlier call was broken off, however that was. At the end each table is read again from
+ * both; only when all are equal the database may be opened. Nothing in the folder is changed.
+ * ERROR_CONFLICT: the folder is in use, or has been since the move began, or was not brought up to
+ * date; the database is not empty; a table differs. ERROR_NOT_FOUND: no such folder. The tables are
+ * in the arena. */
+bool store_move(const struct store_move_options *options, struct arena *arena,
+		struct store_moved_table **tables, size_t *count, struct error *err) MUST_CHECK;
 
 struct store_counts {
 	uint64_t commits;      /* transactions of the engine */

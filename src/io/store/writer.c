@@ -35,8 +35,7 @@ bool writer_open(struct writer *writer, const char *path, const struct store_opt
 	/* A log may be left from a crash: the first idle moment moves it. */
 	writer->wal_pages = 1;
 	sqlite3_wal_hook(writer->connection.db, note_wal, writer);
-	if (!migration_apply(&writer->connection, options->migrations, options->migration_count,
-			     err) ||
+	if (!migration_apply(&writer->connection, options, err) ||
 	    !view_apply(&writer->connection, options, err)) {
 		connection_close(&writer->connection);
 		return false;
