@@ -58,6 +58,8 @@ class MoveCase(SyncCase):
     def setUp(self):
         super().setUp()
         self.target = f"{cluster.url}/{self.new_database()}"
+        self.asking = Asking(self.target)
+        self.addCleanup(self.asking.close)
 
     def new_database(self):
         name = f"t{os.urandom(8).hex()}"
@@ -85,6 +87,21 @@ class MoveCase(SyncCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
+
+    def noted(self):
+        """How many rows are said to be there, and whether all is done."""
+        found = self.asking.ask("SELECT sum(row_count), bool_or(name = '' AND state = 2) FROM store_move")
+        rows, done = (found or "0|f").split("|")
+        return int(rows), done == "t"
+
+    def kill_at(self, rows, batch=BATCH):
+        """Killed once so many rows are there; what it was by then."""
+        process = self.begin_move("--batch", str(batch))
+        while process.poll() is None and self.noted()[0] < rows:
+            pass
+        process.kill()
+        self.assertIn(process.wait(), (0, -signal.SIGKILL))
+        return self.noted()
 
     def tables(self, database):
         """Of SQLite: names, and the names of each one's columns with their types."""
@@ -117,7 +134,7 @@ class MoveCase(SyncCase):
 class Move(MoveCase):
     # --- a life before ---------------------------------------------------------------------------
 
-    def live(self):
+    def begin_life(self):
         """Rows of many kinds, as they come about."""
         self.receiver = Receiver(lambda message: 200)
         self.addCleanup(self.receiver.close)
@@ -191,21 +208,6 @@ class Move(MoveCase):
 
     # --- killing ---------------------------------------------------------------------------------
 
-    def noted(self):
-        """How many rows are said to be there, and whether all is done."""
-        found = self.asking.ask("SELECT sum(row_count), bool_or(name = '' AND state = 2) FROM store_move")
-        rows, done = (found or "0|f").split("|")
-        return int(rows), done == "t"
-
-    def kill_at(self, rows):
-        """Killed once so many rows are there; what it was by then."""
-        process = self.begin_move("--batch", str(BATCH))
-        while process.poll() is None and self.noted()[0] < rows:
-            pass
-        process.kill()
-        self.assertIn(process.wait(), (0, -signal.SIGKILL))
-        return self.noted()
-
     def kill_while_comparing(self):
         process = self.begin_move("--batch", str(BATCH))
         process.stderr.readline()
@@ -218,8 +220,6 @@ class Move(MoveCase):
         return done.stderr
 
     def kill_on_the_way(self, total):
-        self.asking = Asking(self.target)
-        self.addCleanup(self.asking.close)
         found = [self.kill_at(total * kill // KILLS + 1) for kill in range(KILLS - 1)]
         self.assertTrue(any(not done for _, done in found), found)
         rows = [rows for rows, _ in found]
@@ -234,7 +234,7 @@ class Move(MoveCase):
     # --- tests -----------------------------------------------------------------------------------
 
     def test_a_life_goes_on(self):
-        jobs = self.live()
+        jobs = self.begin_life()
         self.fill()
         before = self.reads(jobs)
         self.serve.stop()
@@ -287,6 +287,8 @@ class Move(MoveCase):
                 self.assertLess(len(left), count)
         for name in set(self.tables(database)) - set(OWN) - {"audit_head"}:
             self.assertGreater(database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0], 0, name)
+        for rows in (1, 20, 50, 80):
+            self.kill_at(rows, batch=1)
         moved = json.loads(self.move("--json", "--batch", "1").stdout)
         self.assertEqual({table["name"] for table in moved["tables"]},
                          set(self.tables(database)) - set(OWN) | {"record_text_due"})

@@ -1,8 +1,8 @@
 #include "ats/schema/schema.h"
 
 static const struct store_derived derived[] = {
-	/* The words of records, in whichever way the engine searches: all are due again, and taken in as
-	 * searches and sync jobs come to them. */
+	/* The words of records, in whichever way the engine searches: all are due again, and taken
+	 * in as searches and sync jobs come to them. */
 	{"record_text", "INSERT INTO record_text_due (number) SELECT number FROM record"
 			" ON CONFLICT (number) DO NOTHING"},
 };

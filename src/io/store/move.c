@@ -134,25 +134,35 @@ static bool read_after(struct move *move, struct move_table *table, const char *
 	return true;
 }
 
+static int64_t read_number(const PGresult *result, int row, int column)
+{
+	int64_t number = 0;
+
+	return str_to_int64(str_from_c(PQgetvalue(result, row, column)), &number) ? number : 0;
+}
+
+static bool read_note(struct move *move, const PGresult *result, int row, struct error *err)
+{
+	struct move_table *table = move_find_table(move, PQgetvalue(result, row, 0));
+
+	if (table == NULL) /* all of it */
+		return true;
+	table->state = read_number(result, row, 1);
+	table->moved.rows = read_number(result, row, 2);
+	snprintf(table->moved.sum, sizeof table->moved.sum, "%s", PQgetvalue(result, row, 3));
+	return PQgetisnull(result, row, 4) ||
+	       read_after(move, table, PQgetvalue(result, row, 4), err);
+}
+
 static bool read_notes(struct move *move, struct error *err)
 {
-	PGresult *result = move_ask(move, "SELECT name, state, after, row_count, sum FROM "
-					  PG_MOVE_TABLE, NULL, 0, err);
+	static const char sql[] =
+		"SELECT name, state, row_count, sum, after FROM " PG_MOVE_TABLE;
+	PGresult *result = move_ask(move, sql, NULL, 0, err);
 	bool ok = result != NULL;
 
-	for (int i = 0; ok && i < PQntuples(result); i++) {
-		for (size_t k = 0; k < move->table_count; k++) {
-			struct move_table *table = move->tables[k];
-			if (strcmp(table->moved.name, PQgetvalue(result, i, 0)) != 0)
-				continue;
-			(void)!str_to_int64(str_from_c(PQgetvalue(result, i, 1)), &table->state);
-			(void)!str_to_int64(str_from_c(PQgetvalue(result, i, 3)), &table->moved.rows);
-			snprintf(table->moved.sum, sizeof table->moved.sum, "%s",
-				 PQgetvalue(result, i, 4));
-			if (!PQgetisnull(result, i, 2))
-				ok = read_after(move, table, PQgetvalue(result, i, 2), err);
-		}
-	}
+	for (int i = 0; ok && i < PQntuples(result); i++)
+		ok = read_note(move, result, i, err);
 	PQclear(result);
 	return ok;
 }
@@ -165,17 +175,17 @@ static bool read_mark(struct move *move, const char *source, bool *done, struct 
 
 	if (result == NULL)
 		return false;
-	bool is_same = PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 1), source) == 0;
-	int64_t state = PG_MOVE_COPYING;
-	if (PQntuples(result) == 1)
-		(void)!str_to_int64(str_from_c(PQgetvalue(result, 0, 0)), &state);
-	*done = state == PG_MOVE_DONE;
+	bool is_there = PQntuples(result) == 1;
+	bool is_same = is_there && strcmp(PQgetvalue(result, 0, 1), source) == 0;
+	*done = is_there && read_number(result, 0, 0) == PG_MOVE_DONE;
 	PQclear(result);
 	if (is_same)
 		return true;
-	return error_set(err, ERROR_CONFLICT, *done ?
-			 "a data folder was moved into the database already, and it was another one or "
-			 "has been used since" :
+	if (*done)
+		return error_set(err, ERROR_CONFLICT,
+				 "a data folder was moved into the database already; it was another "
+				 "one, or has been used since");
+	return error_set(err, ERROR_CONFLICT,
 			 "the move into the database was begun from another data folder, or that has "
 			 "been used since: give an empty database");
 }
@@ -214,7 +224,8 @@ static bool set_sequences(struct move *move, struct error *err)
 /* One transaction, after which the database may be opened. */
 static bool finish(struct move *move, struct error *err)
 {
-	if (!move_do(move, "BEGIN", err) || !move_do(move, "SET LOCAL synchronous_commit = on", err) ||
+	if (!move_do(move, "BEGIN", err) ||
+	    !move_do(move, "SET LOCAL synchronous_commit = on", err) ||
 	    !switch_triggers(move, "ENABLE", err) || !set_sequences(move, err))
 		return false;
 	for (size_t i = 0; i < move->options->derived_count; i++)

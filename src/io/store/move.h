@@ -30,7 +30,7 @@ struct move_table {
 	size_t reference_count;
 	bool is_placed; /* while the order is found */
 	int64_t state;	/* PG_MOVE_COPYING … */
-	struct str after; /* the key of the last row that was copied, as a row of the key's columns */
+	struct str after; /* the key of the last row that was copied, in the form of a row */
 	const char *select;
 	const char *select_after; /* past a key */
 	const char *copy_in;
@@ -50,6 +50,8 @@ struct move {
 
 /* Which tables there are, from both schemas, which must tell the same. */
 bool move_plan(struct move *move, struct error *err) MUST_CHECK;
+/* NULL: none of that name is moved. */
+struct move_table *move_find_table(const struct move *move, const char *name);
 
 /* --- move_row.c ------------------------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ static bool is_left_out(const struct move *move, const char *name)
 	return is_out;
 }
 
-static struct move_table *find_table(const struct move *move, const char *name)
+struct move_table *move_find_table(const struct move *move, const char *name)
 {
 	for (size_t i = 0; i < move->table_count; i++)
 		if (strcmp(move->tables[i]->moved.name, name) == 0)
@@ -59,7 +59,7 @@ static bool add_column(struct move *move, sqlite3_stmt *row, struct error *err)
 
 	if (is_left_out(move, name))
 		return true;
-	struct move_table *table = find_table(move, name);
+	struct move_table *table = move_find_table(move, name);
 	if (table == NULL && move->table_count == TABLES_MAX)
 		return error_set(err, ERROR_LIMIT, "there are more than %d tables", TABLES_MAX);
 	if (table == NULL)
@@ -118,8 +118,8 @@ static bool read_tables(struct move *move, struct error *err)
 /* A row: a table, and one to which it refers. */
 static bool add_reference(struct move *move, sqlite3_stmt *row, struct error *err)
 {
-	struct move_table *table = find_table(move, (const char *)sqlite3_column_text(row, 0));
-	struct move_table *other = find_table(move, (const char *)sqlite3_column_text(row, 1));
+	struct move_table *table = move_find_table(move, (const char *)sqlite3_column_text(row, 0));
+	struct move_table *other = move_find_table(move, (const char *)sqlite3_column_text(row, 1));
 
 	if (table == NULL || other == NULL || table == other)
 		return true;
@@ -187,7 +187,7 @@ static bool match_columns(struct move *move, const PGresult *result, struct erro
 
 	for (int i = 0; i < PQntuples(result); i++) {
 		const char *name = PQgetvalue(result, i, 0), *column = PQgetvalue(result, i, 1);
-		const struct move_table *table = find_table(move, name);
+		const struct move_table *table = move_find_table(move, name);
 		bool is_found = false;
 
 		if (is_left_out(move, name))
