@@ -1,5 +1,6 @@
 """What is PostgreSQL's alone: connections, and writes that take their time."""
 import contextlib
+import json
 import socket
 import struct
 import threading
@@ -59,6 +60,26 @@ class PostgreSQL(Case):
         self.assertIn("acc_", link_account(self.data, box).stdout)
         self.assertGreater(first.refused, 2)
         self.assertEqual(serve.stop(), 0, serve.log[-5:])
+
+    def test_many_at_once_who_find_nothing_in_memory(self):
+        """Whoever waits for the database must hold nothing that others want meanwhile."""
+        self.linked("--candidates", "5", link_options=("--limit", "requests=100000"))
+        told = []
+
+        def ask(account):
+            client = Client(self.serve.host, self.key)
+            told.append(client.get("/unified/ats/tags", integrated_account_id=account)[0])
+            client.close()
+
+        accounts = [self.account, *(json.loads(link_account(self.data, self.box).stdout)["id"] for _ in range(3))]
+        self.serve.stop()
+        self.serve = self.server(self.box, "--workers", "4")
+        callers = [threading.Thread(target=ask, args=(account,)) for account in accounts * 16]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        self.assertEqual(told, [200] * len(callers))
 
     def test_a_write_that_nobody_waits_for_ends_before_the_server(self):
         """When a key was used last is written behind the reply; here that takes a while."""

@@ -236,13 +236,23 @@ bool account_search(struct accounts *accounts, struct arena *arena,
 bool account_open_credential(struct accounts *accounts, const struct account *account,
 			     struct str field, struct secret *secret, struct error *err)
 {
+	struct arena arena;
+	struct str sealed;
 	struct held held;
+	int64_t version;
 
 	assert(accounts->magic == ACCOUNTS_MAGIC);
 	if (!held_take(accounts, account->environment_id, account->id, &held, err))
 		return false;
-	bool ok = held_open(accounts, held.account, field, secret, err);
+	arena_init(&arena, 2 * CREDENTIAL_BYTES_MAX);
+	bool ok = held_sealed(held.account, &arena, field, &sealed, &version, err);
 	held_release(accounts, &held);
+	if (ok) {
+		struct vault_binding binding = held_binding(&arena, account->environment_id,
+							    account->id, field, version);
+		ok = vault_open_sealed(accounts->vault, &binding, sealed, secret, err);
+	}
+	arena_finish(&arena);
 	return ok;
 }
 

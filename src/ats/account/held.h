@@ -34,8 +34,10 @@ bool held_missing(struct error *err);
 bool held_read(const struct held_account *account, struct arena *arena, struct account *out,
 	       struct error *err) MUST_CHECK;
 void held_token(const struct held_account *account, struct account_token *token);
-bool held_open(struct accounts *accounts, const struct held_account *account, struct str field,
-	       struct secret *secret, struct error *err) MUST_CHECK;
+/* Of a field of the credential, into the arena. To open it the vault may have to ask the store for
+ * a key, so not before the account is released. */
+bool held_sealed(const struct held_account *account, struct arena *arena, struct str field,
+		 struct str *sealed, int64_t *version, struct error *err) MUST_CHECK;
 
 /* One row of HELD_COLUMNS, borrowing from the rows. */
 bool held_read_row(struct arena *arena, const struct store_rows *rows, size_t row,
