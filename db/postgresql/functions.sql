@@ -87,3 +87,8 @@ CREATE OR REPLACE FUNCTION json_type(body text, path text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 'SELECT CASE found WHEN ''string'' THEN ''text'' ELSE found END
 FROM (SELECT jsonb_typeof(jsonb_path_query_first(body::jsonb, path::jsonpath)) AS found) AS x';
+
+-- Times that several nodes compare are the database's, whatever a node's own clock says.
+CREATE OR REPLACE FUNCTION now_ms(own bigint) RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL SAFE AS
+'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';

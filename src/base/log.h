@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 #define LOG_FIELDS(ROW)                                                                        \
-	ROW(message) ROW(request_id) ROW(door) ROW(method) ROW(route) ROW(status)              \
+	ROW(message) ROW(node) ROW(request_id) ROW(door) ROW(method) ROW(route) ROW(status)              \
 	ROW(duration_us) ROW(upstream_us) ROW(retries) ROW(result_count) ROW(bytes)            \
 	ROW(environment) ROW(account_id) ROW(key_id) ROW(connector) ROW(resource) ROW(error)   \
 	ROW(address) ROW(path) ROW(worker) ROW(workers) ROW(version) ROW(count) ROW(signal)    \

@@ -33,6 +33,19 @@ static bool open_vault(struct world *world, struct program *program)
 	return check(world, program->vault != NULL, "vault_create", &err);
 }
 
+static bool open_node(struct world *world, struct program *program)
+{
+	struct error err;
+
+	program->node = node_create(&(struct node_options){.store = program->store,
+							   .clock = &world->time.clock,
+							   .random = &world->program_random,
+							   .is_alone = true,
+							   .version = "0"},
+				    &err);
+	return check(world, program->node != NULL, "node_create", &err);
+}
+
 static void open_webhooks(struct world *world, struct program *program)
 {
 	static const int64_t delays_ms[] = {1000, 2000, 5000, 20000, 60000, 300000, 3600000};
@@ -66,6 +79,8 @@ bool program_start(struct world *world)
 	program->loop = time_make_loop(&world->time, &program->hook, random);
 	if (!open_store(world, program) || !open_vault(world, program))
 		return false;
+	if (!open_node(world, program))
+		return false;
 	program->accounts = accounts_create(program->store, program->vault, clock, random);
 	program->services = (struct operation_services){
 		.accounts = program->accounts,
@@ -83,6 +98,7 @@ bool program_start(struct world *world)
 	program->copies = copies_create(program->store, world->model, clock);
 	program->syncs = syncs_create(&(struct sync_options){
 		.store = program->store,
+		.node = program->node,
 		.copies = program->copies,
 		.accounts = program->accounts,
 		.connectors = &world->connectors,

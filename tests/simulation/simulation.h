@@ -154,6 +154,7 @@ struct program {
 	struct loop_timer kill;
 	struct loop_timer nap; /* when it falls asleep, where there are two */
 	struct store *store;
+	struct node *node;
 	struct vault *vault;
 	struct accounts *accounts;
 	struct operation_counts counts;

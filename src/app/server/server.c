@@ -192,6 +192,7 @@ static bool open_vault(struct server *server, const struct server_options *optio
 		.key_file = path,
 		.owns_key_file = may_make,
 		.keeps_digests = !is_empty,
+		.folder = server->folder,
 		.audit_folder = arena_format(&server->arena, "%s/audit", options->data_folder).data,
 		.store = server->store,
 		.clock = clock_system(),
@@ -295,6 +296,7 @@ static void open_syncs(struct server *server)
 	server->copies = copies_create(server->store, server->model, clock_system());
 	server->syncs = syncs_create(&(struct sync_options){
 		.store = server->store,
+		.node = server->node,
 		.copies = server->copies,
 		.accounts = server->accounts,
 		.connectors = &server->connectors,
@@ -356,6 +358,28 @@ static bool open_erasures(struct server *server, struct error *err)
 	return true;
 }
 
+/* What one process alone can have needs no name. */
+static bool open_node(struct server *server, const struct server_options *options,
+		      struct error *err)
+{
+	bool is_alone = options->database == NULL;
+
+	if (!is_alone && !node_folder(&server->arena, options->data_folder, random_system(),
+				      &server->folder, err))
+		return false;
+	server->node = node_create(
+		&(struct node_options){
+			.store = server->store,
+			.clock = clock_system(),
+			.random = random_system(),
+			.folder = server->folder,
+			.is_alone = is_alone,
+			.version = TENON_VERSION,
+		},
+		err);
+	return server->node != NULL;
+}
+
 static bool open_parts(struct server *server, const struct server_options *options,
 		       struct error *err)
 {
@@ -380,7 +404,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	if (server->store == NULL)
 		return false;
 	server->bell = event_bell_create(server->store);
-	if (!open_vault(server, options, err))
+	if (!open_node(server, options, err) || !open_vault(server, options, err))
 		return false;
 	server->accounts =
 		accounts_create(server->store, server->vault, clock_system(), random_system());
@@ -391,6 +415,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		.connectors = &server->connectors,
 		.clock = clock_system(),
 		.random = random_system(),
+		.node = server->node,
+		.folder = server->folder,
 	};
 	server->oauth = oauth_create(&oauth, err);
 	if (server->oauth == NULL)
@@ -415,6 +441,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 					     &server->aliases, TENON_VERSION, err);
 	if (server->discovery == NULL)
 		return false;
+	store_hear(server->store, server_hear, server);
 	server->workers =
 		arena_zero(&server->arena, server->worker_count * sizeof *server->workers);
 	return true;
@@ -558,6 +585,7 @@ void server_close(struct server *server)
 	oauth_destroy(server->oauth);
 	accounts_destroy(server->accounts);
 	vault_destroy(server->vault);
+	node_destroy(server->node);
 	store_close(server->store);
 	webhooks_destroy(server->webhooks);
 	event_bell_destroy(server->bell);

@@ -205,7 +205,9 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 	}
 	worker->sweep = (struct oauth_sweep){.oauth = server->oauth, .client = worker->client};
 	worker->retention =
-		(struct retention_sweep){.store = server->store, .clock = clock_system()};
+		(struct retention_sweep){.store = server->store,
+					 .node = server->node,
+					 .clock = clock_system()};
 	if (worker->index == 0) {
 		oauth_sweep_start(&worker->sweep, worker->loop);
 		retention_sweep_start(&worker->retention, worker->loop);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "app/server/server.h"
+#include "ats/node/node.h"
 #include "ats/webhook/webhook.h"
 #include "ats/retention/retention.h"
 #include "ats/sync/sync.h"
@@ -13,6 +14,7 @@
 struct server {
 	struct arena arena; /* of the process */
 	struct store *store;
+	struct node *node;
 	struct vault *vault;
 	struct accounts *accounts;
 	struct limiters *limiters;
@@ -42,6 +44,7 @@ struct server {
 	struct str *base_urls; /* as connectors.items; empty: as defined */
 	struct http_reach reach;
 	const char *data_folder;
+	struct str folder; /* its name among several; empty: it is the only one */
 	struct str listen;
 	struct str address;
 	struct worker *workers;
@@ -74,6 +77,9 @@ struct worker {
 	struct webhook_runner hooks;
 	bool is_stuck; /* requests outlived the drain: what they use is left to the process's end */
 };
+
+/* store_hear(): the context is the server. */
+void server_hear(void *context, struct str what);
 
 /* Loop, client and doors; no thread, no socket. */
 bool worker_init(struct worker *worker, struct server *server, size_t index,

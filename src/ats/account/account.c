@@ -256,6 +256,19 @@ bool account_open_credential(struct accounts *accounts, const struct account *ac
 	return ok;
 }
 
+void accounts_forget(struct accounts *accounts, struct str environment_id, struct str id)
+{
+	if (id.len == 0)
+		cache_clear(&accounts->accounts);
+	else
+		held_forget(accounts, environment_id, id);
+}
+
+void accounts_forget_keys(struct accounts *accounts)
+{
+	cache_clear(&accounts->keys);
+}
+
 /* --- counting -------------------------------------------------------------------------------- */
 
 bool account_count(struct accounts *accounts, size_t counts[5], struct error *err)

@@ -177,6 +177,9 @@ struct account_query {
 bool account_search(struct accounts *accounts, struct arena *arena,
 		    const struct account_query *query, struct account **list, size_t *count,
 		    struct error *err) MUST_CHECK;
+/* Another process has changed it (empty: any may have been), or API keys. */
+void accounts_forget(struct accounts *accounts, struct str environment_id, struct str id);
+void accounts_forget_keys(struct accounts *accounts);
 /* Removes it with its credential. */
 bool account_remove(struct accounts *accounts, struct str environment_id, struct str id,
 		    struct error *err) MUST_CHECK;

@@ -203,7 +203,8 @@ bool held_take(struct accounts *accounts, struct str environment_id, struct str 
 	if (!cache_key(environment_id, id, key))
 		return held_missing(err);
 	*held = (struct held){0};
-	held->account = cache_lock(&accounts->accounts, str_make(key, sizeof key));
+	if (store_is_current(accounts->store))
+		held->account = cache_lock(&accounts->accounts, str_make(key, sizeof key));
 	if (held->account != NULL)
 		return true;
 	held->is_loaded = true;

@@ -274,7 +274,8 @@ static bool load(struct accounts *accounts, struct arena *arena, struct str text
 static bool find_cached(struct accounts *accounts, struct arena *arena, struct str digest,
 			struct api_key *out)
 {
-	struct cached_key *cached = cache_lock(&accounts->keys, digest);
+	struct cached_key *cached =
+		store_is_current(accounts->store) ? cache_lock(&accounts->keys, digest) : NULL;
 	int64_t now_ms = clock_unix_ms(accounts->clock);
 
 	if (cached == NULL)

@@ -30,28 +30,30 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, VAULT_DIGEST_BYTES);
 }
 
-static void add(struct erasures *erasures, size_t *room, const void *bytes)
+struct digests {
+	struct erased_digest *items;
+	size_t count, room;
+};
+
+static void add(struct digests *digests, const void *bytes)
 {
-	if (erasures->count == *room) {
-		*room = *room * 2 + 64;
-		erasures->digests =
-			realloc(erasures->digests, *room * sizeof *erasures->digests);
-		if (erasures->digests == NULL)
+	if (digests->count == digests->room) {
+		digests->room = digests->room * 2 + 64;
+		digests->items = realloc(digests->items, digests->room * sizeof *digests->items);
+		if (digests->items == NULL)
 			die("no memory for what was erased");
 	}
-	memcpy(erasures->digests[erasures->count++].bytes, bytes, VAULT_DIGEST_BYTES);
+	memcpy(digests->items[digests->count++].bytes, bytes, VAULT_DIGEST_BYTES);
 }
 
-static bool load_rows(struct erasures *erasures, struct error *err)
+static bool load_rows(struct erasures *erasures, struct digests *digests, struct error *err)
 {
 	struct store_value after[] = {store_text(STR("")), store_text(STR("")), store_blob(STR(""))};
 	struct store_rows rows;
 	struct arena arena;
-	size_t room = erasures->count;
 	bool ok = true;
 
 	arena_init(&arena, SIZE_MAX / 4);
-	erasures->count = 0;
 	do {
 		ok = store_query(erasures->options.store, &arena,
 				 "SELECT environment_id, erasure_id, digest FROM erased_record WHERE"
@@ -59,7 +61,7 @@ static bool load_rows(struct erasures *erasures, struct error *err)
 				 " environment_id, erasure_id, digest LIMIT 1000",
 				 after, 3, &rows, err);
 		for (size_t i = 0; ok && i < rows.count; i++) {
-			add(erasures, &room, store_cell(&rows, i, 2)->bytes.data);
+			add(digests, store_cell(&rows, i, 2)->bytes.data);
 			memcpy(after, store_cell(&rows, i, 0), sizeof after);
 		}
 	} while (ok && rows.count == ROWS_AT_ONCE);
@@ -67,13 +69,23 @@ static bool load_rows(struct erasures *erasures, struct error *err)
 	return ok;
 }
 
+/* Nothing is waited for under the lock. */
 bool erasures_load(struct erasures *erasures, struct error *err)
 {
-	pthread_rwlock_wrlock(&erasures->lock);
-	bool ok = load_rows(erasures, err);
-	if (erasures->count > 0)
-		qsort(erasures->digests, erasures->count, sizeof *erasures->digests, compare);
-	pthread_rwlock_unlock(&erasures->lock);
+	struct digests digests = {0};
+	bool ok = load_rows(erasures, &digests, err);
+
+	if (digests.count > 0)
+		qsort(digests.items, digests.count, sizeof *digests.items, compare);
+	if (ok) {
+		pthread_rwlock_wrlock(&erasures->lock);
+		struct erased_digest *old = erasures->digests;
+		erasures->digests = digests.items;
+		erasures->count = digests.count;
+		pthread_rwlock_unlock(&erasures->lock);
+		digests.items = old;
+	}
+	free(digests.items);
 	return ok;
 }
 

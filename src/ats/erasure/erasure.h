@@ -29,6 +29,8 @@ struct erasures *erasures_create(const struct erasures_options *options,
 				 struct error *err) MUST_CHECK;
 /* NULL is accepted. */
 void erasures_destroy(struct erasures *erasures);
+/* What was erased is read anew: after a change, here or in another process. */
+bool erasures_load(struct erasures *erasures, struct error *err) MUST_CHECK;
 
 /* For copies_leave_out(): whether the record, or one that it refers to, was erased. */
 bool erasures_has(void *erasures, const struct copy_place *place, struct json record);

@@ -77,7 +77,6 @@ struct json person_redact(const struct person *person, struct arena *arena, stru
 
 struct erased_digest erasure_digest(struct erasures *erasures, struct str environment_id,
 				    struct str account_id, struct str resource, struct str id);
-bool erasures_load(struct erasures *erasures, struct error *err) MUST_CHECK;
 
 /* --- places.c -------------------------------------------------------------------------------- */
 

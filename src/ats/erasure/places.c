@@ -407,6 +407,7 @@ const struct erasure_table erasure_tables[] = {
 	{"credential", false},
 	{"credential_lease", false},
 	{"data_key", false},
+	{"duty", false},
 	{"environment", false},
 	{"environment_override", false},
 	{"erased_record", false}, /* digests with a key */
@@ -420,6 +421,7 @@ const struct erasure_table erasure_tables[] = {
 	{"link_session", false},
 	{"link_token", false}, /* what is said of the customer */
 	{"mcp_server", false},
+	{"node", false},
 	{"oauth_app", false},
 	{"oauth_state", false},
 	{"record", true},

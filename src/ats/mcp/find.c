@@ -159,7 +159,8 @@ static bool load(struct mcp_servers *servers, struct arena *arena, struct str id
 static bool read_entry(struct mcp_servers *servers, struct arena *arena, struct str id,
 		       struct mcp_held *held, bool *is_there, struct error *err)
 {
-	const struct entry *entry = cache_lock(&servers->by_id, id);
+	const struct entry *entry =
+		store_is_current(servers->store) ? cache_lock(&servers->by_id, id) : NULL;
 	bool ok;
 
 	*is_there = entry != NULL;

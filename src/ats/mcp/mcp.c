@@ -52,7 +52,10 @@ struct str mcp_digest(struct mcp_servers *servers, struct arena *arena, struct s
 
 void mcp_forget(struct mcp_servers *servers, struct str id)
 {
-	cache_remove(&servers->by_id, id);
+	if (id.len == 0)
+		cache_clear(&servers->by_id);
+	else
+		cache_remove(&servers->by_id, id);
 	/* A digest leads to an id, which is then not found: it may stay. */
 }
 

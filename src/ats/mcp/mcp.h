@@ -76,6 +76,9 @@ struct mcp_servers *mcp_servers_create(struct store *store, struct vault *vault,
 				       const struct clock *clock, const struct random *random);
 /* NULL is accepted. */
 void mcp_servers_destroy(struct mcp_servers *servers);
+/* After a change, here or in another process: what is in memory of it (empty: of any) is read
+ * anew. */
+void mcp_forget(struct mcp_servers *servers, struct str id);
 
 /* Stores a server of what *server has; id and times are filled in. `*token`, "tmcp_…", is told
  * this once. ERROR_INVALID (field "methods") where no tool of the account's connector passes,

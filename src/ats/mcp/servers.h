@@ -50,7 +50,5 @@ bool mcp_read_row(struct arena *arena, const struct store_rows *rows, size_t row
 bool mcp_parse_config(struct arena *arena, struct str config, struct mcp_server *server,
 		      struct error *err) MUST_CHECK;
 struct str mcp_digest(struct mcp_servers *servers, struct arena *arena, struct str token);
-/* After a change: what is in memory of it is read anew. */
-void mcp_forget(struct mcp_servers *servers, struct str id);
 
 #endif

@@ -11,36 +11,43 @@ static void put_place(struct store_value *values, const struct account *account)
 static bool read_lease(struct oauth *oauth, struct arena *arena, const struct account *account,
 		       struct store_rows *rows, struct error *err)
 {
-	struct store_value values[2];
+	struct store_value values[3];
 
 	put_place(values, account);
+	values[2] = store_int(clock_unix_ms(oauth->options.clock));
 	return store_query(oauth->options.store, arena,
-			   "SELECT fence, until_ms, intent_version, intent_ms FROM credential_lease"
+			   "SELECT fence, until_ms >= now_ms(?3), intent_version, intent_ms"
+			   " FROM credential_lease"
 			   " WHERE environment_id = ?1 AND account_id = ?2",
-			   values, 2, rows, err);
+			   values, 3, rows, err);
 }
 
+/* The end of a lease is by the database's clock. It stands by itself, not on that of its node: an
+ * answer that is on its way to a node which was stopped for a while must find its lease there. */
 static bool write_lease(struct oauth *oauth, const struct account *account, int64_t version,
 			int64_t now_ms, const struct lease *lease, struct error *err)
 {
-	struct store_value values[7];
+	struct store_value values[8];
 	struct store_statement statement = {
 		.sql = "INSERT INTO credential_lease (environment_id, account_id, fence, until_ms,"
-		       " intent_version, intent_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		       " intent_version, intent_ms, owner)"
+		       " VALUES (?1, ?2, ?3, now_ms(?6) + ?4, ?5, ?6, ?8)"
 		       " ON CONFLICT (environment_id, account_id) DO UPDATE SET fence = ?3,"
-		       " until_ms = ?4, intent_version = ?5, intent_ms = ?6"
-		       " WHERE credential_lease.fence = ?7 AND credential_lease.until_ms < ?6",
+		       " until_ms = now_ms(?6) + ?4, intent_version = ?5, intent_ms = ?6, owner = ?8"
+		       " WHERE credential_lease.fence = ?7"
+		       " AND credential_lease.until_ms < now_ms(?6)",
 		.parameters = values,
-		.parameter_count = 7,
+		.parameter_count = 8,
 		.changes_expected = 1,
 	};
 
 	put_place(values, account);
 	values[2] = store_int(lease->fence);
-	values[3] = store_int(lease->until_ms);
+	values[3] = store_int(lease->until_ms - now_ms);
 	values[4] = store_int(version);
 	values[5] = store_int(now_ms);
 	values[6] = store_int(lease->fence - 1);
+	values[7] = store_text(oauth->options.folder);
 	return store_write(oauth->options.store, &statement, 1, err);
 }
 
@@ -61,7 +68,7 @@ bool lease_take(struct oauth *oauth, const struct account *account, int64_t vers
 		lease->fence = store_cell(&rows, 0, 0)->integer + 1;
 		if (store_cell(&rows, 0, 3)->integer > 0)
 			lease->lost_version = store_cell(&rows, 0, 2)->integer;
-		if (store_cell(&rows, 0, 1)->integer >= now_ms)
+		if (store_cell(&rows, 0, 1)->integer != 0)
 			ok = error_set(err, ERROR_CONFLICT, "another process gets this token");
 	}
 	arena_finish(&arena);
@@ -107,8 +114,11 @@ void lease_end(struct oauth *oauth, const struct account *account, const struct 
 
 bool lease_end_all(struct oauth *oauth, struct error *err)
 {
+	const struct store_value value = store_text(oauth->options.folder);
 	struct store_statement statement = {
-		.sql = "UPDATE credential_lease SET until_ms = 0 WHERE until_ms > 0",
+		.sql = "UPDATE credential_lease SET until_ms = 0 WHERE until_ms > 0 AND owner = ?1",
+		.parameters = &value,
+		.parameter_count = 1,
 		.changes_expected = -1,
 	};
 

@@ -11,6 +11,7 @@
 
 #include "ats/account/account.h"
 #include "ats/connector/connector.h"
+#include "ats/node/node.h"
 
 struct oauth;
 
@@ -21,10 +22,12 @@ struct oauth_options {
 	const struct connectors *connectors;
 	const struct clock *clock;
 	const struct random *random;
+	struct node *node;
+	struct str folder;   /* the data folder's name, by which its leases are known */
 	int64_t deadline_ms; /* of one request to a provider; 0: 30 s */
 };
-/* Everything is borrowed. One for the whole process, which alone owns the store: leases that a
- * dead one left behind are ended. */
+/* Everything is borrowed. One for the whole process, which alone has its data folder: leases that
+ * a dead one left behind are ended. */
 struct oauth *oauth_create(const struct oauth_options *options, struct error *err) MUST_CHECK;
 /* While a refresh is under way it is left as it is. NULL is accepted. */
 void oauth_destroy(struct oauth *oauth);

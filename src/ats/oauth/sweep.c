@@ -25,6 +25,22 @@ static void sweep_once(const struct oauth_sweep *sweep)
 	arena_finish(&arena);
 }
 
+/* One node does it for all. */
+static void sweep_in_turn(const struct oauth_sweep *sweep)
+{
+	struct node *node = sweep->oauth->options.node;
+	struct node_duty duty;
+	struct error err;
+	bool is_ours;
+
+	if (!node_take_duty(node, STR("token_sweep"), &duty, &is_ours, &err)) {
+		LOG(LOG_WARNING, "token_sweep_failed", LOG_C(error, error_name(err.code)));
+	} else if (is_ours) {
+		sweep_once(sweep);
+		node_end_duty(node, &duty);
+	}
+}
+
 static void run(void *context)
 {
 	struct oauth_sweep *sweep = context;
@@ -32,7 +48,7 @@ static void run(void *context)
 	while (!sweep->is_stopping) {
 		struct loop_wait wait;
 
-		sweep_once(sweep);
+		sweep_in_turn(sweep);
 		vault_tend(sweep->oauth->options.vault);
 		loop_wait_init(&wait);
 		sweep->wait = &wait;

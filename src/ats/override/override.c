@@ -383,8 +383,10 @@ static bool is_unused(struct overrides *overrides, bool *is_unused, struct error
 	bool are_there;
 	uint64_t generation;
 
+	bool is_known = overrides->presence != PRESENCE_UNKNOWN;
+
 	*is_unused = overrides->presence == PRESENCE_NONE;
-	if (overrides->presence != PRESENCE_UNKNOWN)
+	if (is_known && store_is_current(overrides->store))
 		return true;
 	pthread_rwlock_rdlock(&overrides->lock);
 	generation = overrides->generation;
@@ -507,6 +509,15 @@ static bool check_room(struct overrides *overrides, struct arena *arena,
 			       "500 overrides of 262144 bytes in all",
 			       "a layer has at most %d overrides, and %d bytes of expressions",
 			       OVERRIDES_MAX, OVERRIDES_BYTES_MAX);
+}
+
+void overrides_forget(struct overrides *overrides)
+{
+	pthread_rwlock_wrlock(&overrides->lock);
+	overrides->generation++;
+	overrides->presence = PRESENCE_UNKNOWN;
+	clear(overrides);
+	pthread_rwlock_unlock(&overrides->lock);
 }
 
 /* After a commit. Of an account: its own alone; of an environment: of all that are held. */

@@ -25,6 +25,8 @@ struct overrides *overrides_create(struct store *store, const struct connectors 
 				   const struct clock *clock, const struct random *random);
 /* NULL is accepted. */
 void overrides_destroy(struct overrides *overrides);
+/* Another process has changed some. */
+void overrides_forget(struct overrides *overrides);
 
 /* --- what is overridden ---------------------------------------------------------------------- */
 

@@ -210,16 +210,30 @@ bool retention_apply(struct store *store, const struct clock *clock, struct erro
 
 /* --- by itself -------------------------------------------------------------------------------- */
 
+/* One node does it for all. */
+static void apply_in_turn(const struct retention_sweep *sweep)
+{
+	struct node_duty duty;
+	struct error err;
+	bool is_ours = false;
+	bool ok = node_take_duty(sweep->node, STR("retention"), &duty, &is_ours, &err);
+
+	if (is_ours) {
+		ok = retention_apply(sweep->store, sweep->clock, &err);
+		node_end_duty(sweep->node, &duty);
+	}
+	if (!ok)
+		LOG(LOG_WARNING, "retention_failed", LOG_C(error, err.message));
+}
+
 static void run(void *context)
 {
 	struct retention_sweep *sweep = context;
-	struct error err;
 
 	while (!sweep->is_stopping) {
 		struct loop_wait wait;
 
-		if (!retention_apply(sweep->store, sweep->clock, &err))
-			LOG(LOG_WARNING, "retention_failed", LOG_C(error, err.message));
+		apply_in_turn(sweep);
 		if (sweep->is_stopping)
 			break;
 		loop_wait_init(&wait);

@@ -9,7 +9,7 @@
 #ifndef ATS_RETENTION_RETENTION_H
 #define ATS_RETENTION_RETENTION_H
 
-#include "io/store/store.h"
+#include "ats/node/node.h"
 #include "lang/json/json.h"
 
 enum { RETENTION_DAYS_MAX = 36500 };
@@ -32,6 +32,7 @@ bool retention_apply(struct store *store, const struct clock *clock, struct erro
 /* Does so by itself, in a fiber of the loop. */
 struct retention_sweep {
 	struct store *store;
+	struct node *node;
 	const struct clock *clock;
 	struct loop_wait *wait;
 	bool is_stopping;

@@ -244,6 +244,17 @@ void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t 
 	*list = all;
 }
 
+struct sync_guard flight_guard(const struct sync_flight *flight, struct arena *arena)
+{
+	const struct store_value values[] = {store_text(flight->job.id),
+					     store_int(flight->run.fence)};
+	struct store_statement *guard = arena_alloc(arena, sizeof *guard);
+
+	*guard = store_keep(arena, "UPDATE sync_job SET fence = ?2 WHERE id = ?1 AND fence = ?2",
+			    values, 2, 1);
+	return (struct sync_guard){guard, 1};
+}
+
 void flight_told(struct sync_flight *flight)
 {
 	if (flight->seen.chunks > 0)

@@ -12,7 +12,6 @@ enum {
 	FIRST_OVERLAP_MS = 3600000, /* by the first one, which has only this clock to go by */
 	BACKOFF_MAX_MS = 3600000,
 	FULL_FACTOR = 4, /* how long a sweep took, so often it is left alone */
-	END_TRIES = 30,
 	END_PAUSE_MS = 1000,
 	TEXTS_MIN = 200, /* changed by the run: fewer are left to the first search */
 	TEXTS_AT_ONCE = 50,
@@ -23,20 +22,7 @@ enum {
 /* No run: later. */
 static void postpone(struct sync_flight *flight, int64_t ms)
 {
-	const struct store_value values[] = {store_text(flight->job.id),
-					     store_int(flight->job.fence),
-					     store_int(sync_now_ms(flight->syncs) + ms)};
-	const struct store_statement statement = {
-		.sql = "UPDATE sync_job SET next_ms = ?3 WHERE id = ?1 AND fence = ?2",
-		.parameters = values,
-		.parameter_count = 3,
-		.changes_expected = -1,
-	};
-	struct error err;
-
-	if (!store_write(flight->syncs->options.store, &statement, 1, &err))
-		LOG(LOG_WARNING, "sync_job_not_kept", LOG_S(account_id, flight->job.account_id),
-		    LOG_C(error, error_name(err.code)));
+	flight->later_ms = sync_now_ms(flight->syncs) + ms;
 }
 
 /* Whose credential works. */
@@ -158,25 +144,24 @@ static void make_run(struct sync_flight *flight)
 	};
 }
 
-static struct store_statement claim_job(struct sync_flight *flight)
+static struct store_statement begin_job(struct sync_flight *flight)
 {
 	const struct store_value values[] = {
 		store_text(flight->job.id),
 		store_int(flight->job.fence),
-		store_text(arena_str(&flight->arena, str_from_c(flight->syncs->owner))),
 		store_int(flight->run.number),
 		store_int(flight->is_resumed),
 		store_int((int64_t)flight->job.wishes),
 	};
 
 	return store_keep(&flight->arena,
-			  "UPDATE sync_job SET owner = ?3, fence = fence + 1, run_number = ?4,"
-			  " wishes = CASE ?5 WHEN 1 THEN wishes ELSE wishes & ~?6 END"
+			  "UPDATE sync_job SET run_number = ?3,"
+			  " wishes = CASE ?4 WHEN 1 THEN wishes ELSE wishes & ~?5 END"
 			  " WHERE id = ?1 AND fence = ?2 AND state = 0",
-			  values, 6, 1);
+			  values, 5, 1);
 }
 
-static struct store_statement claim_run(struct sync_flight *flight)
+static struct store_statement begin_run(struct sync_flight *flight)
 {
 	const struct sync_run *run = &flight->run;
 	const struct store_value values[] = {
@@ -243,15 +228,15 @@ static struct store_statement give_up_left(struct sync_flight *flight)
 			  values, 3, -1);
 }
 
-static bool claim(struct sync_flight *flight)
+static bool write_begin(struct sync_flight *flight)
 {
 	struct store_statement statements[5];
 	size_t count = 0;
 
-	flight->run.fence = flight->job.fence + 1;
+	flight->run.fence = flight->job.fence;
 	flight->run.status = STR("running");
-	statements[count++] = claim_job(flight);
-	statements[count++] = claim_run(flight);
+	statements[count++] = begin_job(flight);
+	statements[count++] = begin_run(flight);
 	if (!flight->is_resumed) {
 		const struct store_value value = store_text(flight->job.id);
 
@@ -293,7 +278,7 @@ static bool begin(struct sync_flight *flight, bool *ok)
 	if (!find_left(flight))
 		make_run(flight);
 	set_since(flight);
-	return claim(flight);
+	return write_begin(flight);
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -514,20 +499,39 @@ static bool write_end(struct sync_flight *flight, enum flight_end end, struct er
 	return ok;
 }
 
-/* Until it is in the store: a job that nobody gives back is never run again. */
-static void finish(struct sync_flight *flight, enum flight_end end)
+/* There was no run. */
+static bool give_back(struct sync_flight *flight, struct error *err)
+{
+	const struct store_value values[] = {store_text(flight->job.id),
+					     store_int(flight->job.fence),
+					     store_int(flight->later_ms)};
+	const struct store_statement statement = {
+		.sql = "UPDATE sync_job SET owner = '', next_ms = CASE ?3 WHEN 0 THEN next_ms"
+		       " ELSE ?3 END WHERE id = ?1 AND fence = ?2",
+		.parameters = values,
+		.parameter_count = 3,
+		.changes_expected = 1,
+	};
+
+	return store_write(flight->syncs->options.store, &statement, 1, err);
+}
+
+/* Until it is in the store, or others can see that we are gone: a job that nobody gives back is
+ * never run again. */
+static void finish(struct sync_flight *flight, bool has_run, enum flight_end end)
 {
 	struct error err;
 
-	if (end == FLIGHT_GONE)
-		return;
-	set_end(flight, end);
-	for (int i = 0; i < END_TRIES; i++) {
-		if (write_end(flight, end, &err) || err.code == ERROR_CONFLICT)
+	if (has_run)
+		set_end(flight, end);
+	while (end != FLIGHT_GONE) {
+		if ((has_run ? write_end(flight, end, &err) : give_back(flight, &err)) ||
+		    err.code == ERROR_CONFLICT)
 			return;
 		LOG(LOG_WARNING, "sync_run_not_kept", LOG_S(account_id, flight->job.account_id),
 		    LOG_C(error, error_name(err.code)));
-		if (flight->runner->is_stopping)
+		if (flight->runner->is_stopping ||
+		    !sync_claim_holds(flight->syncs, flight->claim))
 			return;
 		loop_sleep_ms(END_PAUSE_MS);
 	}
@@ -593,7 +597,9 @@ static void run(void *context)
 		enum flight_end end = ok ? fly(flight) : FLIGHT_FAILED;
 
 		log_failure(flight, end);
-		finish(flight, end);
+		finish(flight, true, end);
+	} else {
+		finish(flight, false, FLIGHT_LEFT);
 	}
 	sync_claim_drop(flight->syncs, flight->claim);
 	runner->runs--;

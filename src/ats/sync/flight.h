@@ -63,6 +63,7 @@ struct sync_flight {
 	bool is_by_creation;
 	int64_t mark_ms;
 	int64_t told_ms; /* of the last checkpoint */
+	int64_t later_ms; /* there is no run, and none before; 0: at once */
 	int64_t retry_ms; /* the run failed, and is not to be begun again before */
 	bool is_resumed;
 	const char *reason; /* of a failure that is none of the ATS: "deletion_guard"; NULL */
@@ -95,6 +96,8 @@ void seen_finish(struct seen *seen);
 void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t records,
 		       const struct copy_counts *counts, const struct store_statement **list,
 		       size_t *count);
+/* The same for a write that leaves the run where it is. In the arena. */
+struct sync_guard flight_guard(const struct sync_flight *flight, struct arena *arena);
 /* Once they are written. */
 void flight_told(struct sync_flight *flight);
 /* Writes them by themselves. False when the job is not ours any more, or the store fails: then

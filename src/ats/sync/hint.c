@@ -94,6 +94,7 @@ struct trail {
 	struct sync_runner *runner;
 	struct syncs *syncs;
 	struct sync_claim *claim;
+	struct node_duty duty;
 	struct arena arena;
 	struct str environment_id;
 	struct str account_id;
@@ -118,6 +119,20 @@ struct step {
 	struct error err;
 };
 
+/* Who is alone needs none. In the step's arena. */
+static struct sync_guard guard_of(struct step *step, const struct store_statement *also)
+{
+	struct node *node = step->trail->syncs->options.node;
+	struct store_statement *list = arena_array(step->arena, 2, sizeof *list);
+	size_t count = 0;
+
+	if (also != NULL)
+		list[count++] = *also;
+	if (!node_is_alone(node))
+		list[count++] = node_duty_statement(node, step->arena, &step->trail->duty);
+	return (struct sync_guard){list, count};
+}
+
 static struct store_statement forget(struct step *step)
 {
 	const struct trail *trail = step->trail;
@@ -139,7 +154,9 @@ static struct store_statement forget(struct step *step)
 
 static bool write_alone(struct step *step, const struct store_statement *statement)
 {
-	return store_write(step->trail->syncs->options.store, statement, 1, &step->err);
+	struct sync_guard all = guard_of(step, statement);
+
+	return store_write(step->trail->syncs->options.store, all.list, all.count, &step->err);
 }
 
 static bool ask(struct step *step, struct operation *operation, struct operation_result *result)
@@ -157,11 +174,12 @@ static bool follow_id(struct step *step)
 	struct copies *copies = step->trail->syncs->options.copies;
 	struct operation operation = {
 		.method = OPERATION_GET, .id = step->known->hint.id, .limit = 1};
+	struct sync_guard guard = guard_of(step, &step->done);
 	struct copy_write write = {
 		.place = step->place,
 		.read_ms = sync_now_ms(step->trail->syncs),
-		.more = &step->done,
-		.more_count = 1,
+		.more = guard.list,
+		.more_count = guard.count,
 		/* A list that is under way may show it still. */
 		.notes_absent = true,
 	};
@@ -181,8 +199,12 @@ static bool follow_id(struct step *step)
 static bool take_page(struct step *step, const struct operation_result *result, int64_t read_ms,
 		      struct seen *seen)
 {
-	const struct copy_write write = {
-		.place = step->place, .read_ms = read_ms, .is_rough = result->is_rough};
+	struct sync_guard guard = guard_of(step, NULL);
+	const struct copy_write write = {.place = step->place,
+					 .read_ms = read_ms,
+					 .is_rough = result->is_rough,
+					 .more = guard.list,
+					 .more_count = guard.count};
 	int64_t *numbers = arena_array(step->arena, result->items.count + 1, sizeof *numbers);
 	struct copy_counts counts;
 
@@ -272,8 +294,8 @@ static bool follow_filter(struct step *step)
 		return false;
 	bool ok = take_list(step, &seen) &&
 		  sync_drop_rest(step->trail->syncs, step->arena, &step->place, step->resource,
-				 hint->filter_name, hint->filter_value, &seen, read_ms, &counts,
-				 &step->err);
+				 hint->filter_name, hint->filter_value, &seen, read_ms,
+				 guard_of(step, NULL), &counts, &step->err);
 	if (ok) {
 		const struct store_statement end = is_run_on ? keep_for_later(step) : step->done;
 		ok = write_alone(step, &end);
@@ -315,6 +337,12 @@ static void give_way(struct step *step)
 		LOG(LOG_WARNING, "sync_hint_not_kept", LOG_C(error, error_name(step->err.code)));
 }
 
+static bool is_ours(const struct trail *trail)
+{
+	return !trail->runner->is_stopping &&
+	       node_has(trail->syncs->options.node, trail->duty.term.number);
+}
+
 static void follow(struct trail *trail, const struct known_hint *known)
 {
 	struct step step = {.trail = trail, .known = known};
@@ -328,7 +356,7 @@ static void follow(struct trail *trail, const struct known_hint *known)
 	bool ok = sync_find_resource(trail->syncs, &trail->account, known->hint.resource,
 				     &step.resource, &step.err);
 	ok = ok && (known->hint.id.len > 0 ? follow_id(&step) : follow_filter(&step));
-	if (!ok && !trail->runner->is_stopping)
+	if (!ok && is_ours(trail))
 		give_way(&step);
 	arena_finish(&arena);
 }
@@ -377,7 +405,7 @@ static void follow_next(void *context)
 	struct trail *trail = portion->trail;
 	struct known_hint known;
 
-	while (portion->next < portion->rows.count && !trail->runner->is_stopping) {
+	while (portion->next < portion->rows.count && is_ours(trail)) {
 		read_hint(&portion->rows, portion->next++, &known);
 		if ((known.hint.id.len == 0) == portion->is_of_lists)
 			follow(trail, &known);
@@ -431,23 +459,38 @@ static void put_off(struct trail *trail)
 		LOG(LOG_WARNING, "sync_hint_not_kept", LOG_C(error, error_name(err.code)));
 }
 
-static void run(void *context)
+static void follow_all(struct trail *trail)
 {
-	struct trail *trail = context;
-	struct sync_runner *runner = trail->runner;
 	struct error err;
 
-	sync_task_begin(&trail->task, runner);
 	if (!account_find(trail->syncs->options.accounts, &trail->arena, trail->environment_id,
 			  trail->account_id, &trail->account, &err) ||
 	    (trail->account.status != ACCOUNT_ACTIVE &&
 	     trail->account.status != ACCOUNT_POST_INSTALL_ERROR))
 		put_off(trail);
 	else
-		while (!runner->is_stopping && follow_some(trail))
+		while (is_ours(trail) && follow_some(trail))
 			;
+}
+
+static void run(void *context)
+{
+	struct trail *trail = context;
+	struct sync_runner *runner = trail->runner;
+	struct node *node = trail->syncs->options.node;
+	struct error err;
+	bool is_ours = false;
+
+	sync_task_begin(&trail->task, runner);
+	if (!node_take_duty(node, trail->claim->key, &trail->duty, &is_ours, &err)) {
+		LOG(LOG_WARNING, "sync_hints_not_taken", LOG_C(error, err.message));
+	} else if (is_ours) {
+		follow_all(trail);
+		node_end_duty(node, &trail->duty);
+	}
 	sync_claim_drop(trail->syncs, trail->claim);
-	sync_ring(trail->syncs); /* one may have come while nobody could take it */
+	if (is_ours)
+		sync_ring(trail->syncs); /* one may have come while nobody could take it */
 	sync_task_end(&trail->task);
 	free(trail->claim);
 	arena_finish(&trail->arena);
@@ -498,10 +541,13 @@ static struct str find_path(const struct unified_resource *resource, struct str 
 
 bool sync_drop_rest(struct syncs *syncs, struct arena *arena, const struct copy_place *place,
 		    const struct unified_resource *resource, struct str filter, struct str value,
-		    const struct seen *seen, int64_t read_ms, struct copy_counts *counts,
-		    struct error *err)
+		    const struct seen *seen, int64_t read_ms, struct sync_guard guard,
+		    struct copy_counts *counts, struct error *err)
 {
-	const struct copy_write write = {.place = *place, .read_ms = read_ms};
+	const struct copy_write write = {.place = *place,
+					 .read_ms = read_ms,
+					 .more = guard.list,
+					 .more_count = guard.count};
 	struct str path = find_path(resource, filter);
 	struct copy_missing *list;
 	struct str ids[PORTION];

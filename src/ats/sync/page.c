@@ -49,6 +49,8 @@ enum flight_end flight_look(struct sync_flight *flight)
 
 	if (flight->runner->is_stopping || loop_is_interrupted())
 		return FLIGHT_LEFT;
+	if (!sync_claim_holds(flight->syncs, flight->claim))
+		return FLIGHT_GONE;
 	if (flight->claim->is_nudged) {
 		enum flight_end end = look_at_job(flight);
 

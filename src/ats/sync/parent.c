@@ -15,8 +15,8 @@ static enum flight_end drop_rest(struct sync_flight *flight, const struct copy_r
 	arena_init(&arena, SYNC_PAGE_BYTES_MAX);
 	if (!sync_drop_rest(flight->syncs, &arena, &flight->place, flight->resource,
 			    flight->resource->sync.each, parent->id, &flight->seen, read_ms,
-			    &counts, &flight->err))
-		end = FLIGHT_FAILED;
+			    flight_guard(flight, &arena), &counts, &flight->err))
+		end = flight->err.code == ERROR_CONFLICT ? FLIGHT_GONE : FLIGHT_FAILED;
 	flight->run.counts.deleted += counts.deleted;
 	arena_finish(&arena);
 	return end;

@@ -11,7 +11,6 @@ enum {
 	SYNC_PAGE_BYTES_MAX = 32 * 1024 * 1024,
 	SYNC_RUN_BYTES_MAX = 4 * 1024 * 1024,
 	SYNC_CURSOR_BYTES_MAX = 24 * 1024,
-	SYNC_OWNER_BYTES = 32,
 };
 
 /* What this process is at: nothing is done twice at once. Under the lock of the syncs but for what
@@ -19,6 +18,7 @@ enum {
 struct sync_claim {
 	struct str key;	       /* a job's id, or "hints/" and an account's */
 	struct str account_id;
+	int64_t term; /* of the node: when it is over others may have taken it */
 	struct sync_waiter *waiters;
 	_Atomic bool is_nudged; /* somebody changed the job: look at it again */
 	struct sync_claim *next;
@@ -26,7 +26,6 @@ struct sync_claim {
 
 struct syncs {
 	struct sync_options options;
-	char owner[SYNC_OWNER_BYTES + 1];
 	pthread_mutex_t lock;
 	struct sync_runner *runners;
 	struct sync_claim *claims;
@@ -43,7 +42,13 @@ bool sync_claim_take(struct syncs *syncs, struct sync_claim *claim, size_t accou
 void sync_claim_drop(struct syncs *syncs, struct sync_claim *claim);
 /* Until the deadline, or a nudge, or an interruption. */
 void sync_claim_wait(struct syncs *syncs, struct sync_claim *claim, int64_t deadline_ns);
-/* The run of the job, if there is one, looks at the job again; and all runners at what is due. */
+/* While the node still has what it has claimed. */
+static inline bool sync_claim_holds(const struct syncs *syncs, const struct sync_claim *claim)
+{
+	return node_has(syncs->options.node, claim->term);
+}
+/* The run of the job (empty: of each), if there is one, looks at the job again; and all runners at
+ * what is due. */
 void sync_nudge(struct syncs *syncs, struct str job_id);
 void sync_ring(struct syncs *syncs);
 
@@ -89,13 +94,18 @@ const struct model_filter *sync_find_since(const struct unified_resource *resour
  * and about as many have theirs at any time. */
 bool sync_is_turn(int64_t number, int64_t period_ms, int64_t from_ms, int64_t to_ms);
 
+/* What goes with each write, and is refused where another node has the work meanwhile. */
+struct sync_guard {
+	const struct store_statement *list;
+	size_t count;
+};
 struct seen;
 /* What of the copy has the filter's value and is not among those seen, nor was read since read_ms,
  * is gone: tombstones. Where no record tells the value nothing is done. */
 bool sync_drop_rest(struct syncs *syncs, struct arena *arena, const struct copy_place *place,
 		    const struct unified_resource *resource, struct str filter, struct str value,
-		    const struct seen *seen, int64_t read_ms, struct copy_counts *counts,
-		    struct error *err) MUST_CHECK;
+		    const struct seen *seen, int64_t read_ms, struct sync_guard guard,
+		    struct copy_counts *counts, struct error *err) MUST_CHECK;
 
 /* Begins a run of the job, or goes on with one, in a fiber of the runner: the claim is taken. */
 void sync_flight_start(struct sync_runner *runner, const struct sync_job *job,

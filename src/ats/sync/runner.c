@@ -1,5 +1,5 @@
-/* Looks for what is due, and starts it. All runners look at the same rows; who takes a job's claim
- * first has it. */
+/* Looks for what is due, and starts it. All runners of all nodes look at the same rows: a node
+ * claims a job in the store, and of its own runners the first to take its claim in memory has it. */
 #include "ats/sync/parts.h"
 
 #include <stdlib.h>
@@ -76,43 +76,109 @@ static bool look_for_hints(struct look *look, struct error *err)
 
 /* --- jobs ------------------------------------------------------------------------------------ */
 
-static void start_job(struct look *look, const struct sync_job *job)
-{
-	struct sync_runner *runner = look->runner;
-	struct sync_claim *claim = make_claim(job->id, job->account_id);
+/* Those of which this process may begin a run; with a claim of its own for each. */
+struct choice {
+	struct sync_claim *claims[RUNS_MAX];
+	size_t count;
+	struct buffer ids; /* a JSON array */
+};
 
-	if (!sync_claim_take(runner->syncs, claim, ACCOUNT_RUNS_MAX)) {
+static void choose(struct look *look, struct choice *choice, struct str id, struct str account_id)
+{
+	struct sync_claim *claim = make_claim(id, account_id);
+
+	if (!sync_claim_take(look->runner->syncs, claim, ACCOUNT_RUNS_MAX)) {
 		free(claim);
 		return;
 	}
-	runner->active++;
-	runner->runs++;
-	sync_flight_start(runner, job, claim);
+	buffer_append_format(&choice->ids, "%s\"%.*s\"", choice->count == 0 ? "[" : ",",
+			     STR_ARGS(id));
+	choice->claims[choice->count++] = claim;
+}
+
+/* Jobs that are due, and that nobody who lives has. */
+static bool choose_jobs(struct look *look, struct choice *choice, struct error *err)
+{
+	const struct sync_runner *runner = look->runner;
+	const struct store_value values[] = {store_int(look->now_ms), store_int(ROWS_MAX)};
+	struct store_rows rows;
+
+	if (!store_query(runner->syncs->options.store, &look->arena,
+			 "SELECT id, account_id FROM sync_job WHERE state = 0 AND next_ms <= ?1"
+			 " AND " NODE_IS_FREE("sync_job.owner", "?1") " ORDER BY next_ms LIMIT ?2",
+			 values, 2, &rows, err))
+		return false;
+	buffer_init(&choice->ids, &look->arena, LOOK_BYTES_MAX);
+	for (size_t i = 0; i < rows.count && runner->runs + choice->count < RUNS_MAX; i++)
+		choose(look, choice, store_cell(&rows, i, 0)->bytes,
+		       store_cell(&rows, i, 1)->bytes);
+	buffer_append_byte(&choice->ids, ']');
+	return true;
+}
+
+/* Another node may have been faster. */
+static bool claim_jobs(struct look *look, const struct choice *choice, struct node_term *term,
+		       struct store_rows *rows, struct error *err)
+{
+	const struct store_value ids = store_text(buffer_str(&choice->ids));
+	const struct node_claim claim = {
+		.sql = NODE_CLAIM("sync_job", "id", "id",
+				  "state = 0 AND next_ms <= ?3 AND id IN (SELECT value FROM"
+				  " json_each(?4))",
+				  "next_ms", SYNC_JOB_COLUMNS),
+		.rows_max = RUNS_MAX,
+		.more = &ids,
+		.more_count = 1,
+	};
+
+	return node_claim(look->runner->syncs->options.node, &look->arena, &claim, term, rows, err);
+}
+
+static struct sync_claim *take_claim(struct choice *choice, struct str id)
+{
+	for (size_t i = 0; i < choice->count; i++) {
+		struct sync_claim *claim = choice->claims[i];
+
+		if (!str_equal(claim->key, id))
+			continue;
+		choice->claims[i] = choice->claims[--choice->count];
+		return claim;
+	}
+	return NULL;
+}
+
+static bool start_jobs(struct look *look, struct choice *choice, struct error *err)
+{
+	struct sync_runner *runner = look->runner;
+	struct node_term term;
+	struct store_rows rows;
+	struct sync_job job;
+
+	if (!claim_jobs(look, choice, &term, &rows, err))
+		return false;
+	for (size_t i = 0; i < rows.count; i++) {
+		if (!sync_read_job(&look->arena, &rows, i, &job, err))
+			return false;
+		struct sync_claim *claim = take_claim(choice, job.id);
+		claim->term = term.number;
+		runner->active++;
+		runner->runs++;
+		sync_flight_start(runner, &job, claim);
+	}
+	return true;
 }
 
 static bool look_for_jobs(struct look *look, struct error *err)
 {
-	const struct syncs *syncs = look->runner->syncs;
-	const struct store_value values[] = {store_int(look->now_ms), store_int(ROWS_MAX),
-					     store_text(str_from_c(syncs->owner))};
-	struct store_rows rows;
-	struct sync_job job;
+	struct choice choice = {.count = 0};
+	bool ok = choose_jobs(look, &choice, err) &&
+		  (choice.count == 0 || start_jobs(look, &choice, err));
 
-	if (look->runner->runs >= RUNS_MAX)
-		return true;
-	/* One whose owner is another process was left behind by it: the data folder is ours alone.
-	 */
-	if (!store_query(syncs->options.store, &look->arena,
-			 "SELECT" SYNC_JOB_COLUMNS "FROM sync_job WHERE state = 0 AND next_ms <= ?1"
-			 " AND owner <> ?3 ORDER BY next_ms LIMIT ?2",
-			 values, 3, &rows, err))
-		return false;
-	for (size_t i = 0; i < rows.count && look->runner->runs < RUNS_MAX; i++) {
-		if (!sync_read_job(&look->arena, &rows, i, &job, err))
-			return false;
-		start_job(look, &job);
+	for (size_t i = 0; i < choice.count; i++) {
+		sync_claim_drop(look->runner->syncs, choice.claims[i]);
+		free(choice.claims[i]);
 	}
-	return true;
+	return ok;
 }
 
 /* --- the runner ------------------------------------------------------------------------------ */

@@ -6,16 +6,10 @@
 struct syncs *syncs_create(const struct sync_options *options)
 {
 	struct syncs *syncs = calloc(1, sizeof *syncs);
-	unsigned char bytes[SYNC_OWNER_BYTES / 2];
 
 	if (syncs == NULL)
 		die("out of memory for sync jobs");
 	syncs->options = *options;
-	random_fill(options->random, bytes, sizeof bytes);
-	for (size_t i = 0; i < sizeof bytes; i++) {
-		syncs->owner[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-		syncs->owner[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-	}
 	pthread_mutex_init(&syncs->lock, NULL);
 	return syncs;
 }
@@ -109,7 +103,7 @@ void sync_nudge(struct syncs *syncs, struct str job_id)
 {
 	pthread_mutex_lock(&syncs->lock);
 	for (struct sync_claim *claim = syncs->claims; claim != NULL; claim = claim->next) {
-		if (!str_equal(claim->key, job_id))
+		if (job_id.len > 0 && !str_equal(claim->key, job_id))
 			continue;
 		claim->is_nudged = true;
 		while (claim->waiters != NULL) {
@@ -121,6 +115,11 @@ void sync_nudge(struct syncs *syncs, struct str job_id)
 	}
 	ring(syncs);
 	pthread_mutex_unlock(&syncs->lock);
+}
+
+void syncs_hear(struct syncs *syncs, struct str job_id)
+{
+	sync_nudge(syncs, job_id);
 }
 
 /* --- fibers ---------------------------------------------------------------------------------- */

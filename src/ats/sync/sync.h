@@ -7,10 +7,12 @@
 #define ATS_SYNC_SYNC_H
 
 #include "ats/copy/copy.h"
+#include "ats/node/node.h"
 #include "base/zone.h"
 
 struct sync_options {
 	struct store *store;
+	struct node *node;
 	struct copies *copies;
 	struct accounts *accounts;
 	const struct connectors *connectors;
@@ -24,6 +26,8 @@ struct syncs;
 struct syncs *syncs_create(const struct sync_options *options);
 /* NULL is accepted. */
 void syncs_destroy(struct syncs *syncs);
+/* Another process has changed the job (empty: any), or brought hints. */
+void syncs_hear(struct syncs *syncs, struct str job_id);
 
 /* One per worker: runs jobs that are due on this loop, by this worker's client. All zero but for
  * the first three. */

@@ -117,9 +117,12 @@ static bool read_head(const struct audit *audit, struct audit_link *head, struct
 	struct arena arena;
 
 	*head = (struct audit_link){0};
+	const struct store_value folder = store_text(audit->options->folder);
+
 	arena_init(&arena, 65536);
 	bool ok = store_query(audit->options->store, &arena,
-			      "SELECT number, mac FROM audit_head WHERE id = 1", NULL, 0, &rows, err);
+			      "SELECT number, mac FROM audit_head WHERE folder = ?1", &folder, 1,
+			      &rows, err);
 	if (ok && rows.count > 0 && store_cell(&rows, 0, 1)->bytes.len == AUDIT_MAC_BYTES) {
 		head->number = store_cell(&rows, 0, 0)->integer;
 		memcpy(head->mac, store_cell(&rows, 0, 1)->bytes.data, AUDIT_MAC_BYTES);
@@ -135,13 +138,15 @@ static void note_head(struct audit *audit, const struct audit_link *head, bool w
 		store_int(head->number),
 		store_blob(str_make((const char *)head->mac, AUDIT_MAC_BYTES)),
 		store_int(clock_unix_ms(audit->options->clock)),
+		store_text(audit->options->folder),
 	};
 	struct store_statement statement = {
-		.sql = "INSERT INTO audit_head (id, number, mac, noted_ms) VALUES (1, ?1, ?2, ?3)"
-		       " ON CONFLICT (id) DO UPDATE SET number = ?1, mac = ?2, noted_ms = ?3"
+		.sql = "INSERT INTO audit_head (folder, number, mac, noted_ms)"
+		       " VALUES (?4, ?1, ?2, ?3) ON CONFLICT (folder)"
+		       " DO UPDATE SET number = ?1, mac = ?2, noted_ms = ?3"
 		       " WHERE audit_head.number < ?1",
 		.parameters = values,
-		.parameter_count = 3,
+		.parameter_count = 4,
 		.changes_expected = -1,
 	};
 	struct error err;

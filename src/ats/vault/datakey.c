@@ -138,6 +138,19 @@ void data_keys_forget_current(struct vault *vault, struct str environment)
 	pthread_rwlock_unlock(&vault->keys.lock);
 }
 
+void vault_forget_current(struct vault *vault, const struct str *environment)
+{
+	if (environment != NULL) {
+		data_keys_forget_current(vault, *environment);
+		return;
+	}
+	pthread_rwlock_wrlock(&vault->keys.lock);
+	vault->keys.generation++;
+	map_finish(&vault->keys.current);
+	map_init(&vault->keys.current, vault->options.random);
+	pthread_rwlock_unlock(&vault->keys.lock);
+}
+
 void data_keys_forget(struct vault *vault, const struct store_rows *ids)
 {
 	pthread_rwlock_wrlock(&vault->keys.lock);

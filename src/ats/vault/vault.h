@@ -51,6 +51,7 @@ struct vault_options {
 	bool owns_key_file;       /* a rotation may write it */
 	bool keeps_digests;       /* the store has digests from before there were data keys */
 	const char *audit_folder; /* made when missing; NULL: nothing is noted */
+	struct str folder;        /* by which the audit log's head is known in the store */
 	struct store *store;      /* with the tables of db/ */
 	const struct clock *clock;
 	const struct random *random;
@@ -150,6 +151,8 @@ bool vault_read_status(struct vault *vault, struct arena *arena, struct str envi
 bool vault_rotate(struct vault *vault, struct str environment, size_t *count,
 		  struct error *err) MUST_CHECK;
 
+/* Another process has given the environment (NULL: any) another data key, or destroyed one. */
+void vault_forget_current(struct vault *vault, const struct str *environment);
 /* Wipes from memory data keys that were rotated out and whose time is over. Every now and then. */
 void vault_tend(struct vault *vault);
 

@@ -46,6 +46,8 @@ struct webhooks_options {
 struct webhooks *webhooks_create(const struct webhooks_options *options);
 /* No runner may be there any more. NULL is accepted. */
 void webhooks_destroy(struct webhooks *webhooks);
+/* Another process has changed endpoints. */
+void webhooks_hear(struct webhooks *webhooks);
 
 /* --- endpoints -------------------------------------------------------------------------------- */
 

@@ -3,8 +3,11 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include "io/store/engine.h"
+
 enum {
 	VALUE_BYTES_MAX = 64 * 1024 * 1024,
+	ROWS_FIRST = 16,
 	BUSY_MS = 2000, /* only a stranger (a person with the sqlite3 shell) makes us wait */
 };
 
@@ -95,6 +98,13 @@ static bool check_wal(struct connection *connection, struct error *err)
 			 "a local disk");
 }
 
+/* The database's clock is ours here: what stands for it is given back. */
+static void now_ms(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_value(context, values[0]);
+}
+
 bool connection_open(struct connection *connection, const char *path, const char *vfs,
 		     bool is_writer, struct error *err)
 {
@@ -108,6 +118,8 @@ bool connection_open(struct connection *connection, const char *path, const char
 		connection_close(connection);
 		return false;
 	}
+	sqlite3_create_function(connection->db, "now_ms", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+				NULL, now_ms, NULL, NULL);
 	if (set_switches(connection, is_writer, err) && (!is_writer || check_wal(connection, err)))
 		return true;
 	connection_close(connection);
@@ -217,4 +229,71 @@ void connection_reset(struct connection *connection, const char *sql, sqlite3_st
 	}
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
+}
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+/* The length must be asked for after the bytes: fetching them may convert. */
+static struct str copy_cell(struct arena *arena, sqlite3_stmt *statement, int column,
+			    const void *bytes)
+{
+	return arena_str(arena, str_make(bytes, (size_t)sqlite3_column_bytes(statement, column)));
+}
+
+static bool read_cell(struct arena *arena, sqlite3_stmt *statement, int column,
+		      struct store_value *cell, struct error *err)
+{
+	switch (sqlite3_column_type(statement, column)) {
+	case SQLITE_NULL:
+		*cell = store_null();
+		return true;
+	case SQLITE_INTEGER:
+		*cell = store_int(sqlite3_column_int64(statement, column));
+		return true;
+	case SQLITE_TEXT:
+		*cell = store_text(copy_cell(arena, statement, column,
+					     sqlite3_column_text(statement, column)));
+		return true;
+	case SQLITE_BLOB:
+		*cell = store_blob(copy_cell(arena, statement, column,
+					     sqlite3_column_blob(statement, column)));
+		return true;
+	default:
+		return error_set(err, ERROR_INTERNAL, "column %d holds a fraction, which has no type here",
+				 column);
+	}
+}
+
+static bool read_row(struct arena *arena, sqlite3_stmt *statement, size_t rows_max,
+		     struct store_rows *rows, size_t *room, struct error *err)
+{
+	if (rows->count >= rows_max)
+		return store_too_many(rows_max, err);
+	if (rows->count == *room) {
+		size_t more = *room == 0 ? ROWS_FIRST : *room * 2;
+		size_t row_bytes = rows->columns * sizeof(struct store_value);
+		rows->values = arena_grow(arena, (void *)(uintptr_t)rows->values, *room * row_bytes,
+					  more * row_bytes);
+		*room = more;
+	}
+	struct store_value *cells =
+		(struct store_value *)(uintptr_t)&rows->values[rows->count * rows->columns];
+	for (size_t i = 0; i < rows->columns; i++)
+		if (!read_cell(arena, statement, (int)i, &cells[i], err))
+			return false;
+	rows->count++;
+	return arena_check(arena, err);
+}
+
+bool connection_rows(struct connection *connection, sqlite3_stmt *statement, struct arena *arena,
+		     size_t rows_max, struct store_rows *rows, struct error *err)
+{
+	size_t room = 0;
+	bool ok = true;
+	int step;
+
+	*rows = (struct store_rows){.columns = (size_t)sqlite3_column_count(statement)};
+	while (ok && (step = sqlite3_step(statement)) == SQLITE_ROW)
+		ok = read_row(arena, statement, rows_max, rows, &room, err);
+	return ok && (step == SQLITE_DONE || connection_fail(connection, err));
 }

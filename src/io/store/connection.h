@@ -32,6 +32,9 @@ bool connection_run(struct connection *connection, const char *sql, struct error
 sqlite3_stmt *connection_prepare(struct connection *connection, const char *sql,
 				 const struct store_value *parameters, size_t count,
 				 struct error *err) MUST_CHECK;
+/* Runs it to its end; the rows are put into the arena. ERROR_LIMIT past rows_max. */
+bool connection_rows(struct connection *connection, sqlite3_stmt *statement, struct arena *arena,
+		     size_t rows_max, struct store_rows *rows, struct error *err) MUST_CHECK;
 /* Ends the statement's read and lets go of the bytes that were bound. */
 void connection_reset(struct connection *connection, const char *sql, sqlite3_stmt *statement);
 

@@ -15,10 +15,17 @@ struct store_engine {
 		      struct store_rows *rows, struct error *err);
 	bool (*write)(struct store *store, const struct store_statement *statements, size_t count,
 		      struct error *err);
+	bool (*change)(struct store *store, struct arena *arena,
+		       const struct store_statement *statement, struct store_rows *rows,
+		       struct error *err);
 	bool (*write_later)(struct store *store, const struct store_statement *statement,
 			    struct error *err);
 	bool (*backup)(struct store *store, const char *path, struct error *err);
 	void (*watch)(struct store *store, void (*tell)(void *context), void *context);
+	/* NULL: there is one process only. */
+	void (*hear)(struct store *store, void (*hear)(void *context, struct str what),
+		     void *context);
+	bool (*is_current)(const struct store *store);
 	void (*count)(struct store *store, struct store_counts *counts);
 	void (*close)(struct store *store);
 };

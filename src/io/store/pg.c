@@ -97,11 +97,11 @@ static bool query(struct store *base, struct arena *arena, const char *sql,
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static bool check_owner(const struct pg_store *store, struct error *err)
+static bool check_member(const struct pg_store *store, struct error *err)
 {
-	if (pg_news_is_owner(&store->news))
+	if (pg_news_is_member(&store->news))
 		return true;
-	error_set(err, ERROR_UNAVAILABLE, "the database is away, or was taken by another tenon");
+	error_set(err, ERROR_UNAVAILABLE, "the database is away, or is being moved");
 	err->retry_after_ms = RETRY_AFTER_MS;
 	return false;
 }
@@ -123,13 +123,31 @@ static bool write_now(struct store *base, const struct store_statement *statemen
 		is_news |= statements[i].is_news;
 	}
 	store->waiting++;
-	bool ok = check_owner(store, err) && run(store, commands, count, NULL, NULL, err);
+	bool ok = check_member(store, err) && run(store, commands, count, NULL, NULL, err);
 	store->waiting--;
 	store->writes += ok;
 	if (ok && is_news)
 		pg_news_tell(&store->news);
 	if (commands != few)
 		free(commands);
+	return ok;
+}
+
+static bool change(struct store *base, struct arena *arena, const struct store_statement *statement,
+		   struct store_rows *rows, struct error *err)
+{
+	struct pg_store *store = own(base);
+	struct taking taking = {store, arena, rows};
+	struct pg_command command = {.sql = statement->sql,
+				     .parameters = statement->parameters,
+				     .parameter_count = statement->parameter_count,
+				     .changes_expected = -1};
+
+	assert(statement->changes_expected < 0);
+	store->waiting++;
+	bool ok = check_member(store, err) && run(store, &command, 1, take_rows, &taking, err);
+	store->waiting--;
+	store->writes += ok;
 	return ok;
 }
 
@@ -180,6 +198,16 @@ static void watch(struct store *base, void (*tell)(void *context), void *context
 	pg_news_watch(&own(base)->news, tell, context);
 }
 
+static void hear_of(struct store *base, void (*tell)(void *context, struct str what), void *context)
+{
+	pg_news_hear(&own(base)->news, tell, context);
+}
+
+static bool is_current(const struct store *base)
+{
+	return pg_news_is_current(&((const struct pg_store *)base)->news);
+}
+
 static void count(struct store *base, struct store_counts *counts)
 {
 	struct pg_store *store = own(base);
@@ -213,9 +241,12 @@ static void close_store(struct store *base)
 static const struct store_engine engine = {
 	.query = query,
 	.write = write_now,
+	.change = change,
 	.write_later = write_later,
 	.backup = backup,
 	.watch = watch,
+	.hear = hear_of,
+	.is_current = is_current,
 	.count = count,
 	.close = close_store,
 };

@@ -11,12 +11,14 @@ enum {
 	PAUSE_MS = 500,
 	TRIES_MAX = 8, /* for the lock, at the start: who had it may be about to be found dead */
 	TRY_MS = 250,
+	PING_MS = 250,
+	CURRENT_MS = 1000, /* so long what was heard is good, from when it was asked for */
 	/* NOTIFY takes a lock of the whole database when it commits: one for all that came. */
 	GATHER_MS = 5,
 };
 
-/* "tenow": for as long as the connection lives. */
-static const char own_sql[] = "SELECT pg_try_advisory_lock(500429973623)";
+/* "tenow": for as long as the connection lives. Who moves the database has it alone. */
+static const char share_sql[] = "SELECT pg_try_advisory_lock_shared(500429973623)";
 
 void pg_news_tell(struct pg_news *news)
 {
@@ -53,14 +55,36 @@ static bool command(PGconn *conn, const char *sql)
 	return ok;
 }
 
-/* Own ones have been told already. */
-static void hear(struct pg_news *news, PGconn *conn)
+void pg_news_hear(struct pg_news *news, void (*hear)(void *context, struct str what), void *context)
+{
+	news->hear_context = context;
+	news->hear = hear;
+}
+
+bool pg_news_is_current(const struct pg_news *news)
+{
+	return clock_monotonic_ns(clock_system()) < news->current_until_ns;
+}
+
+static void hand_on(struct pg_news *news, const char *what)
+{
+	void (*hear)(void *, struct str) = news->hear;
+
+	if (hear != NULL)
+		hear(news->hear_context, str_from_c(what));
+}
+
+/* Own news have been told already. */
+static void take_notifications(struct pg_news *news, PGconn *conn)
 {
 	PGnotify *notify;
 	bool is_news = false;
 
 	while ((notify = PQnotifies(conn)) != NULL) {
-		is_news |= notify->be_pid != PQbackendPID(conn);
+		if (strcmp(notify->relname, "tenon_told") == 0)
+			hand_on(news, notify->extra);
+		else
+			is_news |= notify->be_pid != PQbackendPID(conn);
 		PQfreemem(notify);
 	}
 	void (*tell)(void *) = news->tell;
@@ -68,44 +92,68 @@ static void hear(struct pg_news *news, PGconn *conn)
 		tell(news->context);
 }
 
-static bool try_to_own(struct pg_news *news, PGconn *conn)
+static bool take_share(struct pg_news *news, PGconn *conn)
 {
-	PGresult *result = PQexec(conn, own_sql);
+	PGresult *result = PQexec(conn, share_sql);
 	bool ok = PQresultStatus(result) == PGRES_TUPLES_OK &&
 		  strcmp(PQgetvalue(result, 0, 0), "t") == 0;
 
 	PQclear(result);
-	news->is_owner = ok;
+	news->is_member = ok;
 	return ok;
 }
 
-bool pg_news_is_owner(const struct pg_news *news)
+bool pg_news_is_member(const struct pg_news *news)
 {
-	return news->is_owner;
+	return news->is_member;
+}
+
+static bool tell_others(struct pg_news *news, PGconn *conn)
+{
+	if (!atomic_exchange(&news->is_due, false))
+		return true;
+	poll(NULL, 0, GATHER_MS);
+	if (command(conn, "NOTIFY tenon_news"))
+		return true;
+	news->is_due = true;
+	return false;
+}
+
+/* What was committed before the question is heard before its answer. */
+static bool ping(struct pg_news *news, PGconn *conn, int64_t *due_ns)
+{
+	int64_t now_ns = clock_monotonic_ns(clock_system());
+
+	if (now_ns < *due_ns)
+		return true;
+	if (!command(conn, "SET application_name = 'tenon news'"))
+		return false;
+	take_notifications(news, conn);
+	news->current_until_ns = now_ns + CURRENT_MS * INT64_C(1000000);
+	*due_ns = now_ns + PING_MS * INT64_C(1000000);
+	return true;
 }
 
 /* Until the connection is lost or the end. */
 static void listen_on(struct pg_news *news, PGconn *conn)
 {
-	if (!command(conn, "LISTEN tenon_news"))
+	int64_t due_ns = 0;
+
+	if (!command(conn, "LISTEN tenon_news") || !command(conn, "LISTEN tenon_told"))
 		return;
 	/* Something may have been told while nobody listened. */
 	void (*tell)(void *) = news->tell;
 	if (tell != NULL)
 		tell(news->context);
+	hand_on(news, "");
 	while (!news->is_ending) {
-		if (!news->is_due)
-			wait_for(news, conn, -1);
-		if (atomic_exchange(&news->is_due, false)) {
-			poll(NULL, 0, GATHER_MS);
-			if (!command(conn, "NOTIFY tenon_news")) {
-				news->is_due = true;
-				return;
-			}
-		}
-		if (!PQconsumeInput(conn))
+		if (!tell_others(news, conn) || !PQconsumeInput(conn))
 			return;
-		hear(news, conn);
+		take_notifications(news, conn);
+		if (!ping(news, conn, &due_ns))
+			return;
+		if (!news->is_due)
+			wait_for(news, conn, PING_MS);
 	}
 }
 
@@ -121,7 +169,7 @@ static PGconn *connect_to(const struct pg_news *news)
 	static const char *const keywords[] = {"dbname",	   "application_name",
 					       "connect_timeout",  "keepalives_idle",
 					       "tcp_user_timeout", NULL};
-	const char *const values[] = {news->database, "tenon owner", "5", "10", "20000", NULL};
+	const char *const values[] = {news->database, "tenon news", "5", "10", "20000", NULL};
 	PGconn *conn = PQconnectdbParams(keywords, values, 1);
 
 	if (conn == NULL)
@@ -136,31 +184,31 @@ static void *run(void *context)
 	PGconn *conn = news->conn;
 
 	for (;;) {
-		if (news->is_owner)
+		if (news->is_member)
 			listen_on(news, conn);
-		news->is_owner = false;
+		news->is_member = false;
 		PQfinish(conn);
 		if (news->is_ending)
 			return NULL;
 		wait_for(news, NULL, PAUSE_MS);
 		conn = connect_to(news);
 		if (PQstatus(conn) == CONNECTION_OK)
-			(void)try_to_own(news, conn);
+			(void)take_share(news, conn);
 	}
 }
 
-static bool own_database(struct pg_news *news, struct error *err)
+static bool join_database(struct pg_news *news, struct error *err)
 {
 	news->conn = connect_to(news);
 	if (PQstatus(news->conn) != CONNECTION_OK)
 		return error_set(err, ERROR_UNAVAILABLE, "the database is away: %s",
 				 PQerrorMessage(news->conn));
 	for (int i = 0; i < TRIES_MAX; i++) {
-		if (try_to_own(news, news->conn))
+		if (take_share(news, news->conn))
 			return true;
 		poll(NULL, 0, TRY_MS);
 	}
-	return error_set(err, ERROR_CONFLICT, "the database is in use by another tenon");
+	return error_set(err, ERROR_CONFLICT, "the database is being moved");
 }
 
 bool pg_news_start(struct pg_news *news, const char *database, struct error *err)
@@ -171,7 +219,7 @@ bool pg_news_start(struct pg_news *news, const char *database, struct error *err
 	news->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (news->bell < 0)
 		return error_set(err, ERROR_UNAVAILABLE, "no descriptor is left for the store");
-	if (!own_database(news, err)) {
+	if (!join_database(news, err)) {
 		PQfinish(news->conn);
 		close(news->bell);
 		return false;

@@ -10,8 +10,6 @@
 #include "io/store/reader.h"
 #include "io/store/writer.h"
 
-enum { ROWS_FIRST = 16 };
-
 struct sqlite_store {
 	struct store base;
 	int lock_fd;
@@ -117,66 +115,10 @@ static void close_store(struct store *base)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-/* The length must be asked for after the bytes: fetching them may convert. */
-static struct str copy_cell(struct arena *arena, sqlite3_stmt *statement, int column,
-			    const void *bytes)
-{
-	return arena_str(arena, str_make(bytes, (size_t)sqlite3_column_bytes(statement, column)));
-}
-
-static bool read_cell(struct arena *arena, sqlite3_stmt *statement, int column,
-		      struct store_value *cell, struct error *err)
-{
-	switch (sqlite3_column_type(statement, column)) {
-	case SQLITE_NULL:
-		*cell = store_null();
-		return true;
-	case SQLITE_INTEGER:
-		*cell = store_int(sqlite3_column_int64(statement, column));
-		return true;
-	case SQLITE_TEXT:
-		*cell = store_text(copy_cell(arena, statement, column,
-					     sqlite3_column_text(statement, column)));
-		return true;
-	case SQLITE_BLOB:
-		*cell = store_blob(copy_cell(arena, statement, column,
-					     sqlite3_column_blob(statement, column)));
-		return true;
-	default:
-		return error_set(err, ERROR_INTERNAL, "column %d holds a fraction, which has no type here",
-				 column);
-	}
-}
-
-static bool read_row(struct store *store, struct arena *arena, sqlite3_stmt *statement,
-		     struct store_rows *rows, size_t *room, struct error *err)
-{
-	if (rows->count >= store->rows_max)
-		return store_too_many(store->rows_max, err);
-	if (rows->count == *room) {
-		size_t more = *room == 0 ? ROWS_FIRST : *room * 2;
-		size_t row_bytes = rows->columns * sizeof(struct store_value);
-		rows->values = arena_grow(arena, (void *)(uintptr_t)rows->values, *room * row_bytes,
-					  more * row_bytes);
-		*room = more;
-	}
-	struct store_value *cells =
-		(struct store_value *)(uintptr_t)&rows->values[rows->count * rows->columns];
-	for (size_t i = 0; i < rows->columns; i++)
-		if (!read_cell(arena, statement, (int)i, &cells[i], err))
-			return false;
-	rows->count++;
-	return arena_check(arena, err);
-}
-
 static bool query(struct store *store, struct arena *arena, const char *sql,
 		  const struct store_value *parameters, size_t parameter_count,
 		  struct store_rows *rows, struct error *err)
 {
-	size_t room = 0;
-	int step;
-	bool ok = true;
-
 	struct connection *connection = reader_connection(&own(store)->readers, err);
 	if (connection == NULL)
 		return false;
@@ -184,11 +126,7 @@ static bool query(struct store *store, struct arena *arena, const char *sql,
 		connection_prepare(connection, sql, parameters, parameter_count, err);
 	if (statement == NULL)
 		return false;
-	rows->columns = (size_t)sqlite3_column_count(statement);
-	while (ok && (step = sqlite3_step(statement)) == SQLITE_ROW)
-		ok = read_row(store, arena, statement, rows, &room, err);
-	if (ok && step != SQLITE_DONE)
-		ok = connection_fail(connection, err);
+	bool ok = connection_rows(connection, statement, arena, store->rows_max, rows, err);
 	/* This also ends the snapshot: the next query sees what was committed since. */
 	connection_reset(connection, sql, statement);
 	return ok;
@@ -200,6 +138,19 @@ static bool write_now(struct store *store, const struct store_statement *stateme
 		      struct error *err)
 {
 	struct pending pending = {.statements = statements, .count = count};
+
+	return writer_ask(&own(store)->writer, &pending, err);
+}
+
+static bool change(struct store *store, struct arena *arena,
+		   const struct store_statement *statement, struct store_rows *rows,
+		   struct error *err)
+{
+	struct pending pending = {.statements = statement,
+				  .count = 1,
+				  .arena = arena,
+				  .rows = rows,
+				  .rows_max = store->rows_max};
 
 	return writer_ask(&own(store)->writer, &pending, err);
 }
@@ -256,6 +207,7 @@ static void watch(struct store *store, void (*tell)(void *context), void *contex
 static const struct store_engine engine = {
 	.query = query,
 	.write = write_now,
+	.change = change,
 	.write_later = write_later,
 	.backup = backup,
 	.watch = watch,

@@ -60,6 +60,14 @@ bool store_write(struct store *store, const struct store_statement *statements, 
 	return store->engine->write(store, statements, count, err);
 }
 
+bool store_change(struct store *store, struct arena *arena, const struct store_statement *statement,
+		  struct store_rows *rows, struct error *err)
+{
+	assert(store->magic == STORE_MAGIC);
+	*rows = (struct store_rows){0};
+	return store->engine->change(store, arena, statement, rows, err);
+}
+
 struct store_statement store_keep(struct arena *arena, const char *sql,
 				  const struct store_value *values, size_t count,
 				  int64_t changes_expected)
@@ -91,6 +99,17 @@ bool store_backup(struct store *store, const char *path, struct error *err)
 void store_watch(struct store *store, void (*tell)(void *context), void *context)
 {
 	store->engine->watch(store, tell, context);
+}
+
+void store_hear(struct store *store, void (*hear)(void *context, struct str what), void *context)
+{
+	if (store->engine->hear != NULL)
+		store->engine->hear(store, hear, context);
+}
+
+bool store_is_current(const struct store *store)
+{
+	return store->engine->is_current == NULL || store->engine->is_current(store);
 }
 
 void store_count(struct store *store, struct store_counts *counts)

@@ -4,10 +4,10 @@
  * SQLite: one process owns the data folder (a lock file), one writer thread alone commits and
  * checkpoints, what has queued up is one transaction (group commit, synchronous=FULL), readers
  * are read-only.
- * PostgreSQL: one process owns the database (an advisory lock), and has a data folder for its
- * keys; every worker has a few connections; a write is one transaction in one round trip (READ
- * COMMITTED), so that what must not be written twice at once says so by its `changes_expected` or
- * a constraint.
+ * PostgreSQL: several processes, each with a data folder for its keys; every worker has a few
+ * connections; a write is one transaction in one round trip (READ COMMITTED), so that what must
+ * not be written twice at once says so by its `changes_expected` or a constraint. What a process
+ * remembers of rows it must forget when it hears of their change (store_hear).
  *
  * SQL texts are SQLite's, in so far as PostgreSQL can be taught them: ?1 is a parameter, x'00' is
  * bytes, and iif(), ifnull(), instr(), max(a, b), min(a, b), json_each() and json_extract() are
@@ -145,6 +145,12 @@ bool store_query(struct store *store, struct arena *arena, const char *sql,
 bool store_write(struct store *store, const struct store_statement *statements, size_t count,
 		 struct error *err) MUST_CHECK;
 
+/* One statement which changes something and gives rows back (RETURNING), as store_write() else; the
+ * rows live in the arena. */
+bool store_change(struct store *store, struct arena *arena,
+		  const struct store_statement *statement, struct store_rows *rows,
+		  struct error *err) MUST_CHECK;
+
 /* Queues one statement (its bytes are copied) and does not wait: for what may be lost, such as
  * "last used at". A failure later is logged. False when the queue is full or closing. */
 bool store_write_later(struct store *store, const struct store_statement *statement,
@@ -158,6 +164,15 @@ bool store_backup(struct store *store, const char *path, struct error *err) MUST
  * store's own thread, and before the writers' fibers go on. It must not wait. One watcher, set
  * before other threads use the store. */
 void store_watch(struct store *store, void (*tell)(void *context), void *context);
+
+/* PostgreSQL: what other processes have changed is told by the database's triggers ("TABLE KEY"),
+ * within milliseconds; empty: anything may have changed, as nobody listened for a while. On the
+ * store's own thread, which must not be held up long. One hearer, set before other threads use
+ * the store. SQLite has one process: nothing is told. */
+void store_hear(struct store *store, void (*hear)(void *context, struct str what), void *context);
+/* False while what others changed more than a second ago may not have been heard yet: what is
+ * remembered of rows is not to be trusted then. */
+bool store_is_current(const struct store *store);
 
 /* --- from SQLite to PostgreSQL --------------------------------------------------------------- */
 

@@ -159,20 +159,30 @@ static bool command(struct writer *writer, const char *sql, struct error *err)
 	return ok;
 }
 
-static bool do_statement(struct writer *writer, const struct store_statement *what,
-			 struct error *err)
+static bool run_statement(struct connection *connection, sqlite3_stmt *statement,
+			  const struct pending *write, struct error *err)
+{
+	int step;
+
+	if (write->rows != NULL)
+		return connection_rows(connection, statement, write->arena, write->rows_max,
+				       write->rows, err);
+	do {
+		step = sqlite3_step(statement);
+	} while (step == SQLITE_ROW);
+	return step == SQLITE_DONE || connection_fail(connection, err);
+}
+
+static bool do_statement(struct writer *writer, const struct pending *write,
+			 const struct store_statement *what, struct error *err)
 {
 	struct connection *connection = &writer->connection;
 	sqlite3_stmt *statement = connection_prepare(connection, what->sql, what->parameters,
 						     what->parameter_count, err);
-	int step;
 
 	if (statement == NULL)
 		return false;
-	do {
-		step = sqlite3_step(statement);
-	} while (step == SQLITE_ROW);
-	bool ok = step == SQLITE_DONE || connection_fail(connection, err);
+	bool ok = run_statement(connection, statement, write, err);
 	if (ok && what->changes_expected >= 0) {
 		int64_t changes = sqlite3_changes64(connection->db);
 		if (changes != what->changes_expected)
@@ -192,7 +202,7 @@ static bool do_write(struct writer *writer, struct pending *write, struct error 
 		return false;
 	write->ok = true;
 	for (size_t i = 0; i < write->count && write->ok; i++) {
-		write->ok = do_statement(writer, &write->statements[i], write->err);
+		write->ok = do_statement(writer, write, &write->statements[i], write->err);
 		writer->has_news |= write->statements[i].is_news;
 	}
 	if (write->ok)

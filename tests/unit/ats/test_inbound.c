@@ -108,6 +108,7 @@ static const struct str moved =
 struct place {
 	struct test *test;
 	struct copies *copies;
+	struct node *node;
 	struct syncs *syncs;
 	struct inbounds *inbounds;
 	struct account account;
@@ -117,8 +118,17 @@ static void open_place(struct place *place, struct test *test)
 {
 	*place = (struct place){.test = test};
 	place->copies = copies_create(test->store, model, &test->clock);
+	place->node = node_create(&(struct node_options){.store = test->store,
+							 .clock = &test->clock,
+							 .random = random_system(),
+							 .is_alone = true,
+							 .version = "0"},
+				  &test->err);
+	if (place->node == NULL)
+		fail_msg("%s", test->err.message);
 	place->syncs = syncs_create(&(struct sync_options){
 		.store = test->store,
+		.node = place->node,
 		.copies = place->copies,
 		.accounts = test->accounts,
 		.connectors = &connectors,
@@ -148,6 +158,7 @@ static void close_place(struct place *place)
 {
 	inbounds_destroy(place->inbounds);
 	syncs_destroy(place->syncs);
+	node_destroy(place->node);
 	copies_destroy(place->copies);
 }
 

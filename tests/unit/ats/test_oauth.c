@@ -20,6 +20,7 @@ struct reply {
 
 struct provider {
 	struct http_client client;
+	struct node *node;
 	struct reply script[SCRIPT_MAX]; /* the last one stands for all after it */
 	size_t script_count;
 	void (*before_answer)(struct provider *provider);
@@ -101,8 +102,18 @@ static void load_connector(struct provider *provider)
 static void open_provider(struct world *world, struct provider *provider)
 {
 	struct error err;
+	const struct node_options node = {.store = world->store,
+					  .clock = &world->time.clock,
+					  .random = &world->random,
+					  .is_alone = true,
+					  .version = "0"};
+
+	*provider = (struct provider){.client = {.send = send}, .world = world};
+	provider->node = node_create(&node, &err);
+	WORLD_CHECK(provider->node != NULL, err);
 	const struct oauth_options options = {
 		.store = world->store,
+		.node = provider->node,
 		.accounts = world->accounts,
 		.vault = world->vault,
 		.connectors = &provider->connectors,
@@ -110,7 +121,6 @@ static void open_provider(struct world *world, struct provider *provider)
 		.random = &world->random,
 	};
 
-	*provider = (struct provider){.client = {.send = send}, .world = world};
 	load_connector(provider);
 	provider->oauth = oauth_create(&options, &err);
 	WORLD_CHECK(provider->oauth != NULL, err);
@@ -185,6 +195,7 @@ static void assert_field(struct provider *provider, const char *field, const cha
 static void close_provider(struct provider *provider)
 {
 	oauth_destroy(provider->oauth);
+	node_destroy(provider->node);
 }
 
 /* --- authorizations --------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@ enum { INTERVAL_MS = 600 * 1000 };
 struct stage {
 	struct world *world;
 	struct copies *copies;
+	struct node *node;
 	struct syncs *syncs;
 	struct sync_runner runner;
 	struct sync_job job;
@@ -27,8 +28,21 @@ static struct stage stage;
 
 static void begin_server(struct world *world)
 {
+	/* As a process of the same data folder: what the one before had is free. */
+	const struct node_options node = {.store = world->store,
+					  .clock = &world->time.clock,
+					  .random = &world->random,
+					  .is_alone = true,
+					  .version = "0"};
+
+	syncs_destroy(stage.syncs);
+	struct node *before = stage.node;
+	stage.node = node_create(&node, &world->err);
+	WORLD_CHECK(stage.node != NULL, world->err);
+	node_destroy(before);
 	const struct sync_options options = {
 		.store = world->store,
+		.node = stage.node,
 		.copies = stage.copies,
 		.accounts = world->accounts,
 		.connectors = &world->connectors,
@@ -38,7 +52,6 @@ static void begin_server(struct world *world)
 		.page_records = 10,
 	};
 
-	syncs_destroy(stage.syncs);
 	stage.syncs = syncs_create(&options);
 	stage.runner = (struct sync_runner){
 		.syncs = stage.syncs, .services = &world->services, .loop = world->loop};
@@ -67,6 +80,7 @@ static void end(void)
 {
 	end_server();
 	syncs_destroy(stage.syncs);
+	node_destroy(stage.node);
 	copies_destroy(stage.copies);
 }
 
