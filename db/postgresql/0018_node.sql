@@ -3,12 +3,14 @@
 CREATE FUNCTION tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
 	told text := TG_TABLE_NAME;
-	kept jsonb := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);
-	name text;
+	kept jsonb;
 BEGIN
-	FOREACH name IN ARRAY TG_ARGV LOOP
-		told := told || ' ' || coalesce(kept ->> name, '');
-	END LOOP;
+	IF TG_LEVEL = 'ROW' THEN
+		kept := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);
+		FOR i IN 0 .. TG_NARGS - 1 LOOP
+			told := told || ' ' || (kept ->> TG_ARGV[i]);
+		END LOOP;
+	END IF;
 	PERFORM pg_notify('tenon_told', told);
 	RETURN NULL;
 END $$;
