@@ -124,7 +124,7 @@ def make_template(program):
         subprocess.run([program, "environment", "list", "--data", f"{data}/data"], check=True,
                        stdout=subprocess.DEVNULL,
                        env={**os.environ, "TENON_DATABASE": f"{os.environ[SERVER]}/{TEMPLATE}"})
-    psql("DELETE FROM audit_head; DELETE FROM data_key", TEMPLATE)
+    psql("DELETE FROM audit_head; DELETE FROM data_key; DELETE FROM node", TEMPLATE)
 
 
 def drop(data):

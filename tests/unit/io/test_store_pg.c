@@ -5,15 +5,13 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
+#include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "../folder.h"
+#include "../cluster.h"
 #include "io/store/pg_text.h"
 #include "io/store/store.h"
 
@@ -31,68 +29,12 @@ static const char functions[] =
 	" LANGUAGE plpgsql AS $$ BEGIN IF changed <> expected THEN RAISE EXCEPTION USING"
 	" ERRCODE = 'TN001', MESSAGE = changed || ' rows'; END IF; END $$";
 
-static struct {
-	char folder[PATH_MAX];
-	char database[64];
-	bool is_there;
-} cluster;
-
 struct test {
 	char folder[PATH_MAX];
 	struct store *store;
 	struct arena arena;
 	struct error err;
 };
-
-static int run_cluster(const char *what, const char *more)
-{
-	char command[PATH_MAX * 3];
-	const char *source = getenv("TENON_SOURCE");
-
-	snprintf(command, sizeof command, "%s/tests/unit/io/cluster %s %s %s",
-		 source == NULL ? "." : source, what, cluster.folder, more);
-	int status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
-
-static int make_cluster(void **state)
-{
-	char port[8];
-
-	(void)state;
-	snprintf(port, sizeof port, "%d", free_port());
-	folder_make(cluster.folder);
-	chmod(cluster.folder, 0755);
-	int result = run_cluster("make", port);
-	cluster.is_there = result != 77;
-	if (!cluster.is_there)
-		return 0;
-	snprintf(cluster.database, sizeof cluster.database,
-		 "postgresql://tenon@127.0.0.1:%s/postgres", port);
-	return result != 0 || run_cluster("start", "") != 0;
-}
-
-static int remove_cluster(void **state)
-{
-	(void)state;
-	if (cluster.is_there)
-		return run_cluster("remove", "");
-	folder_remove(cluster.folder);
-	return 0;
-}
 
 static struct store *open_store(struct test *test, const struct store_migration *migrations,
 				size_t count)
@@ -309,25 +251,83 @@ static void what_was_acknowledged_outlives_a_crash(void **state)
 	assert_int_equal(number(test, "SELECT sum(id)::bigint FROM thing"), 4);
 }
 
-static void a_database_has_one_owner(void **state)
+/* --- several processes ------------------------------------------------------------------------ */
+
+static void who_wants_the_database_alone_gets_it_alone(void **state)
 {
 	NEEDS_CLUSTER;
 	struct test other = {.store = NULL};
+	struct store_rows rows;
 
 	folder_make(other.folder);
 	other.store = open_store(&other, first, 1);
-	assert_null(other.store);
-	assert_int_equal(other.err.code, ERROR_CONFLICT);
-	assert_true(put(test, 1, "still mine"));
-	store_close(test->store);
-	test->store = open_store(&other, first, 1);
-	assert_non_null(test->store);
-	assert_true(put(test, 2, "mine now"));
+	assert_non_null(other.store);
+	assert_true(put(test, 1, "of one"));
+	assert_true(put(&other, 2, "of the other"));
+	store_close(other.store);
+	/* On a connection that lives on in the pool. */
+	assert_false(store_query(test->store, &test->arena,
+				 "SELECT 1 / pg_try_advisory_lock(500429973623)::int", NULL, 0,
+				 &rows, &test->err));
 	store_close(test->store);
 	test->store = NULL;
+	PGconn *mover = PQconnectdb(cluster.database);
+	PQclear(PQexec(mover, "SELECT pg_advisory_lock(500429973623)"));
+	other.store = open_store(&other, first, 1);
+	assert_null(other.store);
+	assert_int_equal(other.err.code, ERROR_CONFLICT);
+	PQfinish(mover);
 	folder_remove(other.folder);
 	test->store = open_store(test, first, 1);
 	assert_non_null(test->store);
+}
+
+struct hearing {
+	_Atomic int all;
+	_Atomic int things;
+};
+
+static void hear(void *context, struct str what)
+{
+	struct hearing *hearing = context;
+
+	hearing->all += what.len == 0;
+	hearing->things += str_equal_c(what, "thing 7");
+}
+
+static void wait_until(_Atomic int *count, int at_least)
+{
+	for (int i = 0; i < 1000 && *count < at_least; i++)
+		poll(NULL, 0, 10);
+	assert_true(*count >= at_least);
+}
+
+static void what_others_change_is_heard(void **state)
+{
+	NEEDS_CLUSTER;
+	struct hearing hearing = {0};
+	struct test other = {.store = NULL};
+
+	store_hear(test->store, hear, &hearing);
+	folder_make(other.folder);
+	other.store = open_store(&other, first, 1);
+	assert_non_null(other.store);
+	assert_true(do_sql(&other, "SELECT pg_notify('tenon_told', 'thing 7')"));
+	wait_until(&hearing.things, 1);
+	assert_true(store_is_current(test->store));
+	/* What was said while nobody listened is made up for by: anything may have changed. */
+	int all = hearing.all;
+	assert_int_equal(run_cluster("stop", "immediate"), 0);
+	for (int i = 0; i < 1000 && store_is_current(test->store); i++)
+		poll(NULL, 0, 10);
+	assert_false(store_is_current(test->store));
+	assert_int_equal(run_cluster("start", ""), 0);
+	wait_until(&hearing.all, all + 1);
+	for (int i = 0; i < 1000 && !store_is_current(test->store); i++)
+		poll(NULL, 0, 10);
+	assert_true(store_is_current(test->store));
+	store_close(other.store);
+	folder_remove(other.folder);
 }
 
 /* --- in fibers ------------------------------------------------------------------------------- */
@@ -446,7 +446,9 @@ int main(void)
 			writes_that_stand_in_each_others_way_are_done_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_acknowledged_outlives_a_crash, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(a_database_has_one_owner, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_wants_the_database_alone_gets_it_alone, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_others_change_is_heard, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_fibers_share_few_connections, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(another_databases_are_refused, set_up, tear_down),
