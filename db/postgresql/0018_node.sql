@@ -24,7 +24,7 @@ CREATE TRIGGER account_told AFTER UPDATE OR DELETE ON account
 CREATE TRIGGER credential_told AFTER INSERT OR UPDATE OR DELETE ON credential
 	FOR EACH ROW EXECUTE FUNCTION tell_change('environment_id', 'account_id');
 CREATE TRIGGER data_key_told AFTER INSERT OR DELETE OR UPDATE OF is_current ON data_key
-	FOR EACH ROW EXECUTE FUNCTION tell_change('environment_id');
+	FOR EACH STATEMENT EXECUTE FUNCTION tell_change();
 CREATE TRIGGER environment_override_told AFTER INSERT OR UPDATE OR DELETE ON environment_override
 	FOR EACH STATEMENT EXECUTE FUNCTION tell_change();
 CREATE TRIGGER account_override_told AFTER INSERT OR UPDATE OR DELETE ON account_override

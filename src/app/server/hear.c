@@ -15,10 +15,11 @@ static void hear_account(struct server *server, struct str environment_id, struc
 	accounts_forget(server->accounts, environment_id, id);
 }
 
-static void hear_data_key(struct server *server, struct str environment_id, struct str two)
+static void hear_data_key(struct server *server, struct str one, struct str two)
 {
+	(void)one;
 	(void)two;
-	vault_forget_current(server->vault, environment_id.data == NULL ? NULL : &environment_id);
+	vault_forget_keys(server->vault);
 }
 
 static void hear_override(struct server *server, struct str one, struct str two)

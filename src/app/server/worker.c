@@ -93,6 +93,7 @@ static void init_doors(struct worker *worker)
 		.aliases = &server->aliases,
 		.discovery = server->discovery,
 		.store = server->store,
+		.node = server->node,
 		.idempotency = server->idempotency,
 		.calls = server->calls,
 		.links = server->links,

@@ -28,7 +28,7 @@ void data_keys_init(struct vault *vault)
 	map_init(&keys->current, vault->options.random);
 }
 
-void data_keys_finish(struct vault *vault)
+static void forget_all(struct vault *vault)
 {
 	struct data_keys *keys = &vault->keys;
 	struct str id;
@@ -38,8 +38,13 @@ void data_keys_finish(struct vault *vault)
 		slab_give(key);
 	map_finish(&keys->by_id);
 	map_finish(&keys->current);
-	slab_destroy(keys->slab);
-	pthread_rwlock_destroy(&keys->lock);
+}
+
+void data_keys_finish(struct vault *vault)
+{
+	forget_all(vault);
+	slab_destroy(vault->keys.slab);
+	pthread_rwlock_destroy(&vault->keys.lock);
 }
 
 /* --- wrapping ------------------------------------------------------------------------------- */
@@ -138,15 +143,12 @@ void data_keys_forget_current(struct vault *vault, struct str environment)
 	pthread_rwlock_unlock(&vault->keys.lock);
 }
 
-void vault_forget_current(struct vault *vault, const struct str *environment)
+void vault_forget_keys(struct vault *vault)
 {
-	if (environment != NULL) {
-		data_keys_forget_current(vault, *environment);
-		return;
-	}
 	pthread_rwlock_wrlock(&vault->keys.lock);
 	vault->keys.generation++;
-	map_finish(&vault->keys.current);
+	forget_all(vault);
+	map_init(&vault->keys.by_id, vault->options.random);
 	map_init(&vault->keys.current, vault->options.random);
 	pthread_rwlock_unlock(&vault->keys.lock);
 }

@@ -151,8 +151,8 @@ bool vault_read_status(struct vault *vault, struct arena *arena, struct str envi
 bool vault_rotate(struct vault *vault, struct str environment, size_t *count,
 		  struct error *err) MUST_CHECK;
 
-/* Another process has given the environment (NULL: any) another data key, or destroyed one. */
-void vault_forget_current(struct vault *vault, const struct str *environment);
+/* Another process has made data keys, or destroyed some: they are wiped, and read when needed. */
+void vault_forget_keys(struct vault *vault);
 /* Wipes from memory data keys that were rotated out and whose time is over. Every now and then. */
 void vault_tend(struct vault *vault);
 

@@ -111,13 +111,26 @@ static bool revoke(const struct door *door, struct http_exchange *exchange, stru
 	return true;
 }
 
+/* Each node has a key file of its own. */
+static bool check_alone(const struct door *door, struct error *err)
+{
+	int64_t nodes;
+
+	return node_count(door->node, &nodes, err) &&
+	       (nodes <= 1 ||
+		error_set(err, ERROR_CONFLICT,
+			  "%lld nodes have the database: end the others, and give each the new "
+			  "master key before it is started again",
+			  (long long)nodes));
+}
+
 static bool rotate_master(const struct door *door, struct http_exchange *exchange,
 			  struct error *err)
 {
 	struct vault_master_rotation done;
 	struct json_builder item;
 
-	if (!check_local(exchange, err) ||
+	if (!check_local(exchange, err) || !check_alone(door, err) ||
 	    !vault_rotate_master(door->services->vault, &done, err))
 		return false;
 	json_builder_init(&item, exchange->arena);

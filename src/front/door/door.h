@@ -6,6 +6,7 @@
 #include "ats/calls/calls.h"
 #include "ats/copy/copy.h"
 #include "ats/idempotency/idempotency.h"
+#include "ats/node/node.h"
 
 /* Shown by /metrics; shared by all workers. */
 struct door_counts {
@@ -32,6 +33,7 @@ struct door {
 	const struct model_aliases *aliases; /* of parameters of unified requests; may be NULL */
 	const struct discovery *discovery;
 	struct store *store;
+	struct node *node;
 	struct idempotency *idempotency;
 	struct calls *calls;
 	struct links *links;
