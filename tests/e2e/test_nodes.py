@@ -1,0 +1,255 @@
+"""Several nodes on one PostgreSQL: what one is told all know, and what one was at others go on with.
+TENON_NODE_JOBS=1000000 for the long run of small jobs."""
+import collections
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+import postgresql
+from harness import ROOT, Client, Process, create_key, run_tenon
+from test_sync import SyncCase
+
+JOBS = int(os.environ.get("TENON_NODE_JOBS", "6000"))
+SECONDS = int(os.environ.get("TENON_NODE_SECONDS", "14"))  # in which nodes are disturbed
+LEASE_S = 10
+
+
+def bench_jobs():
+    """The program that takes small jobs as the server's runners take theirs (bench/jobs.c)."""
+    build = pathlib.Path(os.environ.get("TENON_PROGRAM", ROOT / "build" / "tenon")).parent
+    subprocess.run(["ninja", "-C", str(build), "bench/bench_jobs"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return str(build / "bench" / "bench_jobs")
+
+
+@unittest.skipUnless(postgresql.is_used(), "several nodes need PostgreSQL (tests/e2e/run --postgresql)")
+class NodesCase(SyncCase):
+    def database(self):
+        return postgresql.environment(["--data", self.data])["TENON_DATABASE"]
+
+    def another(self, name="two", listen="127.0.0.1:0", key_file="master.key"):
+        """A node beside self.serve: a data folder of its own, the same master key."""
+        data = self.folder / name
+        if not data.exists():
+            data.mkdir(mode=0o700)
+            shutil.copy(self.data / "master.key", data / key_file)
+        process = Process(["serve", "--listen", listen, "--connector-base-url",
+                           f"recruitee=http://{self.box.host}"],
+                          {"TENON_DATA": str(data), "TENON_DATABASE": self.database()})
+        self.addCleanup(process.kill)
+        return process
+
+    def client_of(self, node, key=None):
+        client = Client(node.host, key or self.admin_key)
+        self.addCleanup(client.close)
+        return client
+
+    def until(self, is_so, what, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = is_so()
+            if found:
+                return found
+            time.sleep(0.02)
+        self.fail(what)
+
+
+class Nodes(NodesCase):
+    def test_what_one_changes_all_know(self):
+        self.start("--candidates", "20")
+        other = self.client_of(self.another())
+        made = json.loads(run_tenon("key", "create", "--environment", "production", "--data",
+                                    str(self.data), "--json").stdout)
+        theirs = self.client_of(self.serve, made["key"]), Client(other.connection.host + ":" + str(
+            other.connection.port), made["key"])
+        path = f"/unified/ats/tags?integrated_account_id={self.account}"
+        for client in theirs:
+            self.assertEqual(client.get(path)[0], 200)
+        run_tenon("key", "revoke", made["id"], "--environment", "production", "--data",
+                  str(self.data))
+        began = time.monotonic()
+        self.until(lambda: theirs[1].get(path)[0] == 401, "the key is refused nowhere else", 1)
+        print(f"nodes: a revoked key was refused by the other after "
+              f"{1000 * (time.monotonic() - began):.0f} ms")
+        self.assertEqual(theirs[0].get(path)[0], 401)
+        # An account that one removes is gone for the other.
+        self.assertEqual(other.get(path)[0], 200)
+        self.ask("DELETE", f"/integrated-account/{self.account}", status=200)
+        self.until(lambda: other.get(path)[0] == 404, "the account is still there", 1)
+        theirs[1].close()
+
+    def test_a_run_goes_on_at_another_node(self):
+        self.start("--candidates", "400", "--rate-limit", "60/1")
+        job = self.job(expand=True)
+        self.wait(job, lambda shown: (shown["last_run"] or {"record_count": 0})["record_count"] > 20,
+                  "the run has not begun")
+        other = self.another()
+        self.serve.kill()
+        self.client = self.client_of(other)
+        run = self.ended(job, 1)["last_run"]
+        self.assertEqual(run["number"], 1)
+        self.assertEqual(len(self.truth()), 400)
+        shown = self.ask("GET", f"/unified/ats/candidates?integrated_account_id={self.account}"
+                         "&max_age=100000&count=true&limit=1")
+        self.assertEqual(shown["result_total"] if "result_total" in shown else 400, 400)
+
+    def test_a_job_is_paused_by_a_node_that_does_not_run_it(self):
+        self.start("--candidates", "300", "--rate-limit", "40/1")
+        job = self.job(expand=True)
+        self.wait(job, lambda shown: shown["last_run"] is not None, "no run")
+        other = self.client_of(self.another())
+        status, _, _ = other.request("POST", f"/sync-job/{job}/pause")
+        self.assertEqual(status, 200)
+        shown = self.wait(job, lambda shown: shown["last_run"]["status"] != "running", "it runs on")
+        self.assertEqual(shown["state"], "paused")
+
+    def test_the_master_key_is_rotated_alone(self):
+        self.start("--candidates", "5")
+        other = self.another()
+        refused = run_tenon("vault", "rotate-master", "--data", str(self.data), check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("2 nodes have the database", refused.stderr)
+        other.stop()
+        run_tenon("vault", "rotate-master", "--data", str(self.data))
+
+    def test_nodes_are_restarted_in_turn_and_no_request_fails(self):
+        """As a load balancer has it: who is not ready gets no new request."""
+        self.start("--candidates", "50")
+        nodes = [self.serve, self.another("two"), self.another("three")]
+        folders = [self.data, self.folder / "two", self.folder / "three"]
+        statuses, is_over = collections.Counter(), threading.Event()
+        path = f"/unified/ats/tags?integrated_account_id={self.account}"
+        ready = [True] * len(nodes)
+
+        def call(seed):
+            draw = random.Random(seed)
+            while not is_over.is_set():
+                index = draw.choice([i for i, so in enumerate(ready) if so])
+                client = Client(nodes[index].host, self.admin_key)
+                try:
+                    statuses[client.get(path)[0]] += 1
+                except OSError as fault:
+                    statuses[repr(fault)] += 1
+                client.close()
+
+        callers = [threading.Thread(target=call, args=(seed,)) for seed in range(4)]
+        for caller in callers:
+            caller.start()
+        for index, folder in enumerate(folders):
+            ready[index] = False
+            before = sum(statuses.values())
+            self.until(lambda: sum(statuses.values()) > before + 20, "nobody calls")
+            self.assertEqual(nodes[index].stop(), 0)
+            nodes[index] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
+                                    f"recruitee=http://{self.box.host}"],
+                                   {"TENON_DATA": str(folder), "TENON_DATABASE": self.database()})
+            self.addCleanup(nodes[index].kill)
+            ready[index] = True
+            before = sum(statuses.values())
+            self.until(lambda: sum(statuses.values()) > before + 20, "nobody calls")
+        is_over.set()
+        for caller in callers:
+            caller.join()
+        self.assertEqual(set(statuses), {200}, statuses)
+
+
+class SmallJobs(NodesCase):
+    """Three processes take small jobs, are killed, and are stopped for longer than their lease."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = bench_jobs()
+        self.data.mkdir(mode=0o700)
+        run_tenon("environment", "list", "--data", str(self.data))
+        postgresql.execute(self.data, "CREATE TABLE bench_job (id BIGINT PRIMARY KEY, due_ms BIGINT"
+                           " NOT NULL, owner TEXT COLLATE \"C\" NOT NULL DEFAULT '', fence BIGINT NOT"
+                           " NULL DEFAULT 0)")
+        postgresql.execute(self.data, "CREATE TABLE bench_history (number BIGSERIAL PRIMARY KEY, job"
+                           " BIGINT NOT NULL, fence BIGINT NOT NULL, node TEXT NOT NULL, what TEXT"
+                           " NOT NULL)")
+        postgresql.execute(self.data, "CREATE FUNCTION note_claim() RETURNS trigger LANGUAGE plpgsql"
+                           " AS $$ BEGIN INSERT INTO bench_history (job, fence, node, what) VALUES"
+                           " (NEW.id, NEW.fence, NEW.owner, 'claimed'); RETURN NULL; END $$")
+        postgresql.execute(self.data, "CREATE TRIGGER note_claim AFTER UPDATE ON bench_job FOR EACH"
+                           " ROW EXECUTE FUNCTION note_claim()")
+        postgresql.execute(self.data, "INSERT INTO bench_job (id, due_ms) SELECT i, i FROM"
+                           f" generate_series(1, {JOBS}) i")
+        self.draw = random.Random(1)
+
+    def work(self, index):
+        folder = self.folder / f"node{index}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Few at once where there are few: the work is to last while nodes are disturbed.
+        batch = max(1, min(100, JOBS // 2000))
+        return subprocess.Popen([self.program, str(folder), str(batch), "4", "history"],
+                                stdout=subprocess.PIPE, text=True,
+                                env={**os.environ, "TENON_DATABASE": self.database()})
+
+    def left(self):
+        return int(postgresql.ask(self.data, "SELECT count(*) FROM bench_job"))
+
+    def disturb(self, nodes, stopped, counts):
+        index = self.draw.randrange(len(nodes))
+        node = nodes[index]
+        if node.poll() is not None:
+            nodes[index] = self.work(index)
+        elif index in stopped:
+            if time.monotonic() > stopped[index]:
+                node.send_signal(signal.SIGCONT)
+                del stopped[index]
+                counts["continued"] += 1
+        elif self.draw.random() < 0.2 and len(stopped) < len(nodes) - 1:
+            node.send_signal(signal.SIGSTOP)
+            stopped[index] = time.monotonic() + LEASE_S * 1.2
+            counts["stopped"] += 1
+        else:
+            node.kill()
+            node.communicate()
+            nodes[index] = self.work(index)
+            counts["killed"] += 1
+
+    def test_each_is_done_once(self):
+        nodes = [self.work(index) for index in range(3)]
+        stopped, counts = {}, collections.Counter()
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end or stopped:
+            self.disturb(nodes, stopped, counts)
+            time.sleep(self.draw.uniform(0.05, 0.4))
+        deadline = time.monotonic() + 60 + JOBS / 500
+        while self.left() > 0 and time.monotonic() < deadline:
+            for index, node in enumerate(nodes):
+                if node.poll() is not None:
+                    node.communicate()
+                    nodes[index] = self.work(index)
+            time.sleep(0.1)
+        for node in nodes:
+            node.wait(60)
+            node.communicate()
+        self.assertEqual(self.left(), 0)
+        self.check_history(counts)
+
+    def check_history(self, counts):
+        rows = postgresql.ask(self.data, "SELECT job, fence, what FROM bench_history ORDER BY number")
+        fences, done, again = {}, set(), 0
+        for line in rows.splitlines():
+            job, fence, what = line.split("|")
+            if what == "claimed":
+                again += job in fences
+                self.assertEqual(int(fence), fences.get(job, 0) + 1, line)
+                self.assertNotIn(job, done)
+                fences[job] = int(fence)
+            else:
+                # By who claimed it last, and once.
+                self.assertEqual(int(fence), fences[job], line)
+                self.assertNotIn(job, done)
+                done.add(job)
+        self.assertEqual(len(done), JOBS)
+        print(f"nodes: {JOBS} jobs done once each; {counts['killed']} kills, {counts['stopped']} stops "
+              f"of {1.2 * LEASE_S:.0f} s, {again} claims of what another had")
