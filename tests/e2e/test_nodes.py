@@ -168,18 +168,18 @@ class SmallJobs(NodesCase):
         self.program = bench_jobs()
         self.data.mkdir(mode=0o700)
         run_tenon("environment", "list", "--data", str(self.data))
-        postgresql.execute(self.data, "CREATE TABLE bench_job (id BIGINT PRIMARY KEY, due_ms BIGINT"
+        self.query("CREATE TABLE bench_job (id BIGINT PRIMARY KEY, due_ms BIGINT"
                            " NOT NULL, owner TEXT COLLATE \"C\" NOT NULL DEFAULT '', fence BIGINT NOT"
                            " NULL DEFAULT 0)")
-        postgresql.execute(self.data, "CREATE TABLE bench_history (number BIGSERIAL PRIMARY KEY, job"
+        self.query("CREATE TABLE bench_history (number BIGSERIAL PRIMARY KEY, job"
                            " BIGINT NOT NULL, fence BIGINT NOT NULL, node TEXT NOT NULL, what TEXT"
                            " NOT NULL)")
-        postgresql.execute(self.data, "CREATE FUNCTION note_claim() RETURNS trigger LANGUAGE plpgsql"
+        self.query("CREATE FUNCTION note_claim() RETURNS trigger LANGUAGE plpgsql"
                            " AS $$ BEGIN INSERT INTO bench_history (job, fence, node, what) VALUES"
                            " (NEW.id, NEW.fence, NEW.owner, 'claimed'); RETURN NULL; END $$")
-        postgresql.execute(self.data, "CREATE TRIGGER note_claim AFTER UPDATE ON bench_job FOR EACH"
+        self.query("CREATE TRIGGER note_claim AFTER UPDATE ON bench_job FOR EACH"
                            " ROW EXECUTE FUNCTION note_claim()")
-        postgresql.execute(self.data, "INSERT INTO bench_job (id, due_ms) SELECT i, i FROM"
+        self.query("INSERT INTO bench_job (id, due_ms) SELECT i, i FROM"
                            f" generate_series(1, {JOBS}) i")
         self.draw = random.Random(1)
 
@@ -193,7 +193,7 @@ class SmallJobs(NodesCase):
                                 env={**os.environ, "TENON_DATABASE": self.database()})
 
     def left(self):
-        return int(postgresql.ask(self.data, "SELECT count(*) FROM bench_job"))
+        return int(self.query("SELECT count(*) FROM bench_job")[0][0])
 
     def disturb(self, nodes, stopped, counts):
         index = self.draw.randrange(len(nodes))
@@ -236,10 +236,9 @@ class SmallJobs(NodesCase):
         self.check_history(counts)
 
     def check_history(self, counts):
-        rows = postgresql.ask(self.data, "SELECT job, fence, what FROM bench_history ORDER BY number")
         fences, done, again = {}, set(), 0
-        for line in rows.splitlines():
-            job, fence, what = line.split("|")
+        for job, fence, what in self.query("SELECT job, fence, what FROM bench_history ORDER BY number"):
+            line = f"job {job}: {what} with the fence {fence}"
             if what == "claimed":
                 again += job in fences
                 self.assertEqual(int(fence), fences.get(job, 0) + 1, line)
