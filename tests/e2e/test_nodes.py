@@ -88,7 +88,7 @@ class Nodes(NodesCase):
     def test_a_run_goes_on_at_another_node(self):
         self.start("--candidates", "400", "--rate-limit", "60/1")
         job = self.job(expand=True)
-        self.wait(job, lambda shown: (shown["last_run"] or {"record_count": 0})["record_count"] > 20,
+        self.wait(job, lambda shown: shown["last_run"] and shown["last_run"]["progress"]["records"] > 20,
                   "the run has not begun")
         other = self.another()
         self.serve.kill()
@@ -113,11 +113,11 @@ class Nodes(NodesCase):
     def test_the_master_key_is_rotated_alone(self):
         self.start("--candidates", "5")
         other = self.another()
-        refused = run_tenon("vault", "rotate-master", "--data", str(self.data), check=False)
+        refused = run_tenon("vault", "rotate", "--master", "--data", str(self.data), check=False)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("2 nodes have the database", refused.stderr)
         other.stop()
-        run_tenon("vault", "rotate-master", "--data", str(self.data))
+        run_tenon("vault", "rotate", "--master", "--data", str(self.data))
 
     def test_nodes_are_restarted_in_turn_and_no_request_fails(self):
         """As a load balancer has it: who is not ready gets no new request."""
