@@ -30,23 +30,23 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, VAULT_DIGEST_BYTES);
 }
 
-struct digests {
+struct digest_list {
 	struct erased_digest *items;
 	size_t count, room;
 };
 
-static void add(struct digests *digests, const void *bytes)
+static void add(struct digest_list *list, const void *bytes)
 {
-	if (digests->count == digests->room) {
-		digests->room = digests->room * 2 + 64;
-		digests->items = realloc(digests->items, digests->room * sizeof *digests->items);
-		if (digests->items == NULL)
+	if (list->count == list->room) {
+		list->room = list->room * 2 + 64;
+		list->items = realloc(list->items, list->room * sizeof *list->items);
+		if (list->items == NULL)
 			die("no memory for what was erased");
 	}
-	memcpy(digests->items[digests->count++].bytes, bytes, VAULT_DIGEST_BYTES);
+	memcpy(list->items[list->count++].bytes, bytes, VAULT_DIGEST_BYTES);
 }
 
-static bool load_rows(struct erasures *erasures, struct digests *digests, struct error *err)
+static bool load_rows(struct erasures *erasures, struct digest_list *list, struct error *err)
 {
 	struct store_value after[] = {store_text(STR("")), store_text(STR("")), store_blob(STR(""))};
 	struct store_rows rows;
@@ -61,7 +61,7 @@ static bool load_rows(struct erasures *erasures, struct digests *digests, struct
 				 " environment_id, erasure_id, digest LIMIT 1000",
 				 after, 3, &rows, err);
 		for (size_t i = 0; ok && i < rows.count; i++) {
-			add(digests, store_cell(&rows, i, 2)->bytes.data);
+			add(list, store_cell(&rows, i, 2)->bytes.data);
 			memcpy(after, store_cell(&rows, i, 0), sizeof after);
 		}
 	} while (ok && rows.count == ROWS_AT_ONCE);
@@ -69,24 +69,43 @@ static bool load_rows(struct erasures *erasures, struct digests *digests, struct
 	return ok;
 }
 
-/* Nothing is waited for under the lock. */
+static uint64_t begin_load(struct erasures *erasures)
+{
+	pthread_rwlock_wrlock(&erasures->lock);
+	uint64_t number = ++erasures->loads_begun;
+	pthread_rwlock_unlock(&erasures->lock);
+	return number;
+}
+
+/* Of several loads the one that began last has seen the most; what it takes the place of is freed. */
+static void keep(struct erasures *erasures, struct digest_list *list, uint64_t number)
+{
+	pthread_rwlock_wrlock(&erasures->lock);
+	if (number > erasures->load_kept) {
+		struct erased_digest *old = erasures->digests;
+		erasures->digests = list->items;
+		erasures->count = list->count;
+		erasures->load_kept = number;
+		list->items = old;
+	}
+	pthread_rwlock_unlock(&erasures->lock);
+	free(list->items);
+}
+
+/* The store is waited for, so not under the lock. */
 bool erasures_load(struct erasures *erasures, struct error *err)
 {
-	struct digests digests = {0};
-	bool ok = load_rows(erasures, &digests, err);
+	struct digest_list list = {.items = NULL};
+	uint64_t number = begin_load(erasures);
 
-	if (digests.count > 0)
-		qsort(digests.items, digests.count, sizeof *digests.items, compare);
-	if (ok) {
-		pthread_rwlock_wrlock(&erasures->lock);
-		struct erased_digest *old = erasures->digests;
-		erasures->digests = digests.items;
-		erasures->count = digests.count;
-		pthread_rwlock_unlock(&erasures->lock);
-		digests.items = old;
+	if (!load_rows(erasures, &list, err)) {
+		free(list.items);
+		return false;
 	}
-	free(digests.items);
-	return ok;
+	if (list.count > 0)
+		qsort(list.items, list.count, sizeof *list.items, compare);
+	keep(erasures, &list, number);
+	return true;
 }
 
 static bool has(struct erasures *erasures, const struct copy_place *place, struct str resource,

@@ -27,6 +27,7 @@ struct erasures {
 	pthread_rwlock_t lock;
 	struct erased_digest *digests; /* sorted; under the lock */
 	size_t count;
+	uint64_t loads_begun, load_kept; /* numbers; under the lock */
 };
 
 /* --- person.c -------------------------------------------------------------------------------- */
