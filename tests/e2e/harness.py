@@ -31,7 +31,8 @@ class Process:
         self.log = []
         self.process = subprocess.Popen(
             [TENON, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **postgresql.environment(arguments), **(env or {})})
+            env={**os.environ, **postgresql.environment(arguments), **postgresql.preload(arguments),
+                 **(env or {})})
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.line = self.process.stdout.readline().strip()
@@ -52,6 +53,8 @@ class Process:
         return self.process.pid
 
     def kill(self):
+        if self.process.poll() == -signal.SIGABRT:
+            print("it aborted: " + "".join(self.log[-25:]), flush=True)
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()

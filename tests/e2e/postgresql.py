@@ -10,6 +10,7 @@ import tempfile
 import urllib.parse
 
 SERVER = "TENON_TEST_POSTGRESQL"  # postgresql://USER@HOST:PORT, once one has been started
+PRELOAD = "TENON_TEST_PRELOAD"
 TEMPLATE = "tenon_template"
 known = set()
 
@@ -63,6 +64,18 @@ class Cluster:
     def end(self):
         self.stop("immediate")
         shutil.rmtree(self.folder)
+
+
+def make_preload(folder):
+    """Servers are to hold no lock while they wait for the database: see locks.c."""
+    library = pathlib.Path(folder) / "locks.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, pathlib.Path(__file__).parent / "locks.c",
+                    "-ldl"], check=True)
+    os.environ[PRELOAD] = str(library)
+
+
+def preload(arguments):
+    return {"LD_PRELOAD": os.environ[PRELOAD]} if PRELOAD in os.environ and arguments[0] == "serve" else {}
 
 
 def psql(sql, database="postgres"):

@@ -89,6 +89,7 @@ def run_on_postgresql(names):
     cluster = postgresql.Cluster(fsync="off")
     try:
         os.environ[postgresql.SERVER] = cluster.url
+        postgresql.make_preload(cluster.folder)
         postgresql.make_template(harness.TENON)
         return run_all(names)
     finally:
