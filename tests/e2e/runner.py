@@ -12,7 +12,7 @@ from postgresql import is_used
 
 HERE = pathlib.Path(__file__).resolve().parent
 LANES = int(os.environ.get("TENON_TEST_LANES", len(os.sched_getaffinity(0))))
-LONG = ["test_canary", "test_outbound", "test_bad_input", "test_link_oauth", "test_paging", "test_oauth"]
+LONG = ["test_canary", "test_outbound", "test_bad_input", "test_link_oauth", "test_paging", "test_oauth", "test_move"]
 
 
 class Result(unittest.TextTestResult):

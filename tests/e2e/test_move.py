@@ -342,6 +342,13 @@ class Move(MoveCase):
         self.query("UPDATE store_move SET state = 0 WHERE name = ''")
         create_key(self.data, "another")
         self.assertIn("has been used since", self.refused(*move, self.target))
+        # What is no text in PostgreSQL.
+        self.source().execute("UPDATE api_key SET name = 'a' || char(0) || 'b'")
+        fresh = f"{cluster.url}/{self.new_database()}"
+        done = run_tenon(*move, fresh, check=False)
+        key = ", ".join(self.source().execute("SELECT environment_id, id FROM api_key ORDER BY 1, 2").fetchone())
+        self.assertEqual((done.returncode, f"api_key.name holds a byte 0" in done.stderr, key in done.stderr),
+                         (2, True, True), done.stderr)
         # A database that is in use.
         other = f"{cluster.url}/{self.new_database()}"
         run_tenon("migrate", "--database", other)

@@ -2,6 +2,8 @@
 
 #include <endian.h>
 
+enum { KEY_TEXT_LEN = 200 };
+
 static void append_16(struct buffer *out, size_t number)
 {
 	uint16_t bytes = htobe16((uint16_t)number);
@@ -54,14 +56,50 @@ static bool append_field(struct buffer *out, enum store_type type, sqlite3_stmt 
 	}
 }
 
+/* As people write it: texts and numbers with commas between, bytes in hex. */
+static void describe_key(const struct move_table *table, sqlite3_stmt *row, char text[KEY_TEXT_LEN])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < table->key_count && len < KEY_TEXT_LEN; i++) {
+		int column = (int)table->key[i];
+		bool is_blob = table->columns[column].type == STORE_BLOB;
+		const unsigned char *bytes = sqlite3_column_blob(row, column);
+		int count = sqlite3_column_bytes(row, column);
+		len += (size_t)snprintf(&text[len], KEY_TEXT_LEN - len, "%s%.*s",
+					i == 0 ? "" : ", ", is_blob ? 0 : count,
+					is_blob || bytes == NULL ? "" : (const char *)bytes);
+		for (int k = 0; is_blob && k < count && len < KEY_TEXT_LEN; k++)
+			len += (size_t)snprintf(&text[len], KEY_TEXT_LEN - len, "%02x", bytes[k]);
+	}
+}
+
+/* A text of PostgreSQL cannot have a byte 0 in it. */
+static bool has_zero(enum store_type type, sqlite3_stmt *row, int column)
+{
+	const unsigned char *bytes = type == STORE_TEXT ? sqlite3_column_text(row, column) : NULL;
+
+	return bytes != NULL &&
+	       memchr(bytes, 0, (size_t)sqlite3_column_bytes(row, column)) != NULL;
+}
+
 bool move_append_row(struct buffer *out, const struct move_table *table, sqlite3_stmt *row,
 		     struct error *err)
 {
+	char key[KEY_TEXT_LEN];
+
 	append_16(out, table->column_count);
-	for (size_t i = 0; i < table->column_count; i++)
-		if (!append_field(out, table->columns[i].type, row, (int)i))
-			return error_set(err, ERROR_INTERNAL, "%s.%s holds what is not of its type",
-					 table->moved.name, table->columns[i].name);
+	for (size_t i = 0; i < table->column_count; i++) {
+		enum store_type type = table->columns[i].type;
+		if (append_field(out, type, row, (int)i) && !has_zero(type, row, (int)i))
+			continue;
+		describe_key(table, row, key);
+		return error_set(err, ERROR_INVALID,
+				 "%s.%s holds a byte 0, or what is not of its type, which PostgreSQL "
+				 "does not take: change the row with the key %s in tenon.db",
+				 table->moved.name, table->columns[i].name, key);
+	}
 	return buffer_check(out, "a row", err);
 }
 
