@@ -347,7 +347,7 @@ class Move(MoveCase):
         fresh = f"{cluster.url}/{self.new_database()}"
         done = run_tenon(*move, fresh, check=False)
         key = ", ".join(self.source().execute("SELECT environment_id, id FROM api_key ORDER BY 1, 2").fetchone())
-        self.assertEqual((done.returncode, f"api_key.name holds a byte 0" in done.stderr, key in done.stderr),
+        self.assertEqual((done.returncode, "api_key.name holds a byte 0" in done.stderr, key in done.stderr),
                          (2, True, True), done.stderr)
         # A database that is in use.
         other = f"{cluster.url}/{self.new_database()}"
