@@ -17,7 +17,7 @@ from harness import ROOT, Client, Process, create_key, run_tenon
 from test_sync import SyncCase
 
 JOBS = int(os.environ.get("TENON_NODE_JOBS", "6000"))
-SECONDS = int(os.environ.get("TENON_NODE_SECONDS", "14"))  # in which nodes are disturbed
+SECONDS = int(os.environ.get("TENON_NODE_SECONDS", "5"))  # in which nodes are disturbed
 LEASE_S = 10
 
 
@@ -86,7 +86,7 @@ class Nodes(NodesCase):
         theirs[1].close()
 
     def test_a_run_goes_on_at_another_node(self):
-        self.start("--candidates", "400", "--rate-limit", "60/1")
+        self.start("--candidates", "200", "--rate-limit", "60/1")
         job = self.job(expand=True)
         self.wait(job, lambda shown: shown["last_run"] and shown["last_run"]["progress"]["records"] > 20,
                   "the run has not begun")
@@ -94,11 +94,8 @@ class Nodes(NodesCase):
         self.serve.kill()
         self.client = self.client_of(other)
         run = self.ended(job, 1)["last_run"]
-        self.assertEqual(run["number"], 1)
-        self.assertEqual(len(self.truth()), 400)
-        shown = self.ask("GET", f"/unified/ats/candidates?integrated_account_id={self.account}"
-                         "&max_age=100000&count=true&limit=1")
-        self.assertEqual(shown["result_total"] if "result_total" in shown else 400, 400)
+        self.assertEqual((run["number"], run["progress"]["records"]), (1, 200))
+        self.assertEqual(len(self.copy()), 200)
 
     def test_a_job_is_paused_by_a_node_that_does_not_run_it(self):
         self.start("--candidates", "300", "--rate-limit", "40/1")
@@ -125,12 +122,15 @@ class Nodes(NodesCase):
         nodes = [self.serve, self.another("two"), self.another("three")]
         folders = [self.data, self.folder / "two", self.folder / "three"]
         statuses, is_over = collections.Counter(), threading.Event()
-        path = f"/unified/ats/tags?integrated_account_id={self.account}"
+        # Most of them do not reach the ATS, whose rate limit would hold them up.
+        paths = [f"/integrated-account/{self.account}"] * 30
+        paths.append(f"/unified/ats/tags?integrated_account_id={self.account}")
         ready = [True] * len(nodes)
 
         def call(seed):
             draw = random.Random(seed)
             while not is_over.is_set():
+                path = draw.choice(paths)
                 index = draw.choice([i for i, so in enumerate(ready) if so])
                 client = Client(nodes[index].host, self.admin_key)
                 try:
@@ -189,7 +189,7 @@ class SmallJobs(NodesCase):
         # Few at once where there are few: the work is to last while nodes are disturbed.
         batch = max(1, min(100, JOBS // 2000))
         return subprocess.Popen([self.program, str(folder), str(batch), "4", "history"],
-                                stdout=subprocess.PIPE, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                 env={**os.environ, "TENON_DATABASE": self.database()})
 
     def left(self):
@@ -205,7 +205,7 @@ class SmallJobs(NodesCase):
                 node.send_signal(signal.SIGCONT)
                 del stopped[index]
                 counts["continued"] += 1
-        elif self.draw.random() < 0.2 and len(stopped) < len(nodes) - 1:
+        elif self.draw.random() < 0.2 and not stopped:
             node.send_signal(signal.SIGSTOP)
             stopped[index] = time.monotonic() + LEASE_S * 1.2
             counts["stopped"] += 1
