@@ -51,6 +51,7 @@ static void open_webhooks(struct world *world, struct program *program)
 	static const int64_t delays_ms[] = {1000, 2000, 5000, 20000, 60000, 300000, 3600000};
 	struct webhooks_options options = {
 		.store = program->store,
+		.node = program->node,
 		.vault = program->vault,
 		.accounts = program->accounts,
 		.model = world->model,

@@ -310,6 +310,7 @@ static void open_webhooks(struct server *server, const struct server_options *op
 {
 	const struct webhooks_options webhooks = {
 		.store = server->store,
+		.node = server->node,
 		.vault = server->vault,
 		.accounts = server->accounts,
 		.model = server->model,
@@ -423,14 +424,14 @@ static bool open_parts(struct server *server, const struct server_options *optio
 		return false;
 	server->limiters = limiters_create(clock_system(), random_system());
 	open_syncs(server);
-	server->idempotency = idempotency_create(server->store, server->vault, clock_system(),
-						 random_system());
+	server->idempotency = idempotency_create(server->store, server->vault, server->node,
+						 clock_system(), random_system());
 	server->overrides = overrides_create(server->store, &server->connectors, clock_system(),
 					     random_system());
 	server->links = links_create(server->accounts, server->store, server->vault,
 				     clock_system(), random_system());
-	server->calls = calls_create(server->store, clock_system(), random_system(),
-				     options->log_days, err);
+	server->calls = calls_create(server->store, server->node, clock_system(),
+				     random_system(), options->log_days, err);
 	if (server->calls == NULL || !open_erasures(server, err))
 		return false;
 	open_mcp(server, options);

@@ -25,6 +25,7 @@ struct flush {
 
 struct calls {
 	struct store *store;
+	struct node *node;
 	const struct clock *clock;
 	int64_t days;
 	pthread_t thread;
@@ -84,12 +85,14 @@ static void keep_client(struct str *text, char *room)
 	*text = str_make(room, calls_keep_client(room, *text));
 }
 
-/* Ids grow, whatever the clock does. */
+/* Ids grow, whatever the clock does; and no two nodes make the same. */
 static int64_t next_id(struct calls *calls, int64_t now_ms)
 {
-	int64_t id = now_ms << ROWS_ID_SHIFT;
+	int64_t number = now_ms << (ROWS_ID_SHIFT - ROWS_SLOT_BITS);
+	int64_t after = (calls->last_id >> ROWS_SLOT_BITS) + 1;
 
-	calls->last_id = id > calls->last_id ? id : calls->last_id + 1;
+	number = number > after ? number : after;
+	calls->last_id = number << ROWS_SLOT_BITS | node_slot(calls->node);
 	return calls->last_id;
 }
 
@@ -319,13 +322,14 @@ static bool start(struct calls *calls)
 	return ok;
 }
 
-struct calls *calls_create(struct store *store, const struct clock *clock,
+struct calls *calls_create(struct store *store, struct node *node, const struct clock *clock,
 			   const struct random *random, int64_t days, struct error *err)
 {
 	struct calls *calls = allocate(1, sizeof *calls);
 	pthread_condattr_t monotonic;
 
 	calls->store = store;
+	calls->node = node;
 	calls->clock = clock;
 	calls->days = days;
 	calls->ring = allocate(QUEUE_MAX, sizeof *calls->ring);

@@ -9,6 +9,7 @@
 #ifndef ATS_CALLS_CALLS_H
 #define ATS_CALLS_CALLS_H
 
+#include "ats/node/node.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "io/store/store.h"
@@ -19,7 +20,7 @@ struct calls;
 
 /* `days`: how long records are kept; 0: none is taken, and what there is goes. Starts the thread.
  * Everything is borrowed. One for the whole process. */
-struct calls *calls_create(struct store *store, const struct clock *clock,
+struct calls *calls_create(struct store *store, struct node *node, const struct clock *clock,
 			   const struct random *random, int64_t days, struct error *err) MUST_CHECK;
 /* Writes what is queued, then ends the thread. NULL is accepted. */
 void calls_destroy(struct calls *calls);

@@ -7,8 +7,10 @@
 enum {
 	ROWS_BATCH = 512,
 	ROWS_ID_BYTES = 32,
-	/* An id is a time in milliseconds with so many bits of a number after it. */
+	/* An id is a time in milliseconds with so many bits of a number after it, of which the last
+	 * say which node made it. */
 	ROWS_ID_SHIFT = 20,
+	ROWS_SLOT_BITS = 6,
 };
 
 /* A record that waits: what is not kept elsewhere is copied. */

@@ -7,7 +7,8 @@
 enum { PIECE_BYTES = 32 * 1024, LINE_BYTES = 64 };
 
 struct idempotency *idempotency_create(struct store *store, struct vault *vault,
-				       const struct clock *clock, const struct random *random)
+				       struct node *node, const struct clock *clock,
+				       const struct random *random)
 {
 	struct idempotency *idempotency = calloc(1, sizeof *idempotency);
 
@@ -15,6 +16,7 @@ struct idempotency *idempotency_create(struct store *store, struct vault *vault,
 		die("no memory");
 	idempotency->store = store;
 	idempotency->vault = vault;
+	idempotency->node = node;
 	idempotency->clock = clock;
 	pthread_mutex_init(&idempotency->mutex, NULL);
 	map_init(&idempotency->running, random);
@@ -226,25 +228,49 @@ static bool is_same(struct idempotency_attempt *attempt, struct str before, bool
 	return true;
 }
 
-/* Under the lock of enter(): nobody else looks at the key meanwhile. */
+static bool refuse_for_now(struct error *err)
+{
+	error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
+			"a request with this Idempotency-Key is under way");
+	err->retry_after_ms = 1000;
+	return false;
+}
+
+/* What was lost to another node. */
+static bool judge(bool ok, struct error *err)
+{
+	return ok || (err->code == ERROR_CONFLICT && refuse_for_now(err));
+}
+
+static bool take_up(struct idempotency_attempt *attempt, struct str owner, struct error *err)
+{
+	return judge(rows_take_over(attempt, owner, err), err) && rows_find_calls(attempt, err);
+}
+
+/* Under the lock of enter(): nobody else of this process looks at the key meanwhile. */
 static bool look_up(struct idempotency_attempt *attempt, struct idempotency_reply *reply,
 		    struct error *err)
 {
-	struct str request_hash;
-	bool is_there;
-
-	if (!rows_find(attempt, &is_there, &request_hash, reply, err))
-		return false;
-	if (!is_there) {
-		rows_expire(attempt->idempotency);
-		return rows_insert(attempt, err);
-	}
+	struct noted_attempt noted;
 	bool is_so = false;
 
-	return is_same(attempt, request_hash, reply->status != 0, &is_so, err) &&
-	       (is_so ||
-	       error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", "a key of its own",
-			       "this Idempotency-Key was used for another request"));
+	if (!judge(rows_find(attempt, &noted, err), err))
+		return false;
+	*reply = noted.reply;
+	if (!noted.is_there) {
+		rows_expire(attempt->idempotency);
+		return judge(rows_insert(attempt, err), err);
+	}
+	bool has_reply = reply->status != 0;
+
+	if (!has_reply && !noted.is_free)
+		return refuse_for_now(err);
+	if (!is_same(attempt, noted.request_hash, has_reply, &is_so, err))
+		return false;
+	if (!is_so)
+		return error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", "a key of its own",
+				       "this Idempotency-Key was used for another request");
+	return has_reply || take_up(attempt, noted.owner, err);
 }
 
 bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
@@ -259,12 +285,8 @@ bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
 		return false;
 	struct idempotency_attempt *made = make_attempt(idempotency, arena, request);
 
-	if (!enter(made)) {
-		error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
-				"a request with this Idempotency-Key is under way");
-		err->retry_after_ms = 1000;
-		return false;
-	}
+	if (!enter(made))
+		return refuse_for_now(err);
 	bool ok = look_up(made, reply, err);
 	if (ok && reply->status == 0)
 		*attempt = made;
@@ -275,14 +297,19 @@ bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
 
 void idempotency_end(struct idempotency_attempt *attempt, const struct idempotency_reply *reply)
 {
+	bool is_kept = reply != NULL && reply->status >= 200 && reply->status < 300;
 	struct error err;
 
 	if (attempt->is_read)
 		attempt->request_hash = finish_hash(attempt);
-	if (reply != NULL && reply->status >= 200 && reply->status < 300 &&
-	    !rows_keep_reply(attempt, reply, &err))
+	if (is_kept && !rows_keep_reply(attempt, reply, &err)) {
 		/* The calls are noted as done: the same again does none of them. */
 		LOG(LOG_WARNING, "reply_not_kept", LOG_S(account_id, attempt->account_id),
+		    LOG_C(error, error_name(err.code)));
+		is_kept = false;
+	}
+	if (!is_kept && !rows_give_up(attempt, &err))
+		LOG(LOG_WARNING, "attempt_not_ended", LOG_S(account_id, attempt->account_id),
 		    LOG_C(error, error_name(err.code)));
 	leave(attempt);
 }

@@ -3,10 +3,13 @@
  * again is answered from the note; where an earlier attempt was cut off it is taken up where it
  * ended, and what cannot be known is looked for in the ATS before anything is sent (see struct
  * operation_journal). What is older is forgotten, about once an hour. Keys belong to an account.
+ * An attempt under way is one node's, which is written down with it; where that node is dead
+ * another takes it up, and the first may send nothing more for it.
  * Replies and results are sealed at rest. */
 #ifndef ATS_IDEMPOTENCY_IDEMPOTENCY_H
 #define ATS_IDEMPOTENCY_IDEMPOTENCY_H
 
+#include "ats/node/node.h"
 #include "ats/operation/operation.h"
 
 enum { IDEMPOTENCY_KEY_BYTES_MAX = 255, IDEMPOTENCY_DAYS = 7 };
@@ -15,7 +18,8 @@ struct idempotency;
 
 /* Everything is borrowed. One for the whole process. */
 struct idempotency *idempotency_create(struct store *store, struct vault *vault,
-				       const struct clock *clock, const struct random *random);
+				       struct node *node, const struct clock *clock,
+				       const struct random *random);
 /* NULL is accepted. */
 void idempotency_destroy(struct idempotency *idempotency);
 

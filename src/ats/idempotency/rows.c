@@ -72,7 +72,7 @@ struct vault_binding rows_first_binding(struct str environment_id, struct str ac
 				      .field = STR("idempotency")};
 }
 
-static bool find_calls(struct idempotency_attempt *attempt, struct error *err)
+bool rows_find_calls(struct idempotency_attempt *attempt, struct error *err)
 {
 	struct store_value values[PARAMETERS];
 	struct store_rows rows;
@@ -127,75 +127,198 @@ static bool is_too_old(const struct idempotency_attempt *attempt, int64_t create
 	return attempt->age_max_ms > 0 && now_ms - created_ms > attempt->age_max_ms;
 }
 
-bool rows_find(struct idempotency_attempt *attempt, bool *is_there, struct str *request_hash,
-	       struct idempotency_reply *reply, struct error *err)
+/* One that this process is at is known in its memory. */
+static bool is_this_node(const struct idempotency_attempt *attempt, struct str owner)
+{
+	struct node_term term;
+
+	node_now(attempt->idempotency->node, &term);
+	return str_equal_c(owner, term.name);
+}
+
+bool rows_find(struct idempotency_attempt *attempt, struct noted_attempt *noted,
+	       struct error *err)
 {
 	struct store_value values[PARAMETERS];
 	struct store_rows rows;
 
 	bind_key(attempt, values);
-	*reply = (struct idempotency_reply){0};
+	values[3] = store_int(clock_unix_ms(attempt->idempotency->clock));
+	*noted = (struct noted_attempt){0};
 	if (!store_query(attempt->idempotency->store, attempt->arena,
-			 "SELECT request_hash, status, reply, created_ms FROM idempotency WHERE"
+			 "SELECT request_hash, status, reply, created_ms, owner,"
+			 " iif(" NODE_IS_FREE("idempotency.owner", "?4") ", 1, 0)"
+			 " FROM idempotency WHERE"
 			 " environment_id = ?1 AND account_id = ?2 AND key_hash = ?3",
-			 values, 3, &rows, err))
+			 values, 4, &rows, err))
 		return false;
-	*is_there = rows.count > 0;
-	if (!*is_there)
+	if (rows.count == 0)
 		return true;
-	if (is_too_old(attempt, store_cell(&rows, 0, 3)->integer)) {
-		*is_there = false;
+	if (is_too_old(attempt, store_cell(&rows, 0, 3)->integer))
 		return forget(attempt, err);
-	}
-	*request_hash = store_cell(&rows, 0, 0)->bytes;
-	reply->status = (int)store_cell(&rows, 0, 1)->integer;
-	if (reply->status == 0)
-		return find_calls(attempt, err);
-	return rows_open(attempt, REPLY, store_cell(&rows, 0, 2)->bytes, &reply->body, err);
+	noted->is_there = true;
+	noted->request_hash = store_cell(&rows, 0, 0)->bytes;
+	noted->reply.status = (int)store_cell(&rows, 0, 1)->integer;
+	noted->owner = store_cell(&rows, 0, 4)->bytes;
+	noted->is_free = store_cell(&rows, 0, 5)->integer != 0 || is_this_node(attempt, noted->owner);
+	return noted->reply.status == 0 ||
+	       rows_open(attempt, REPLY, store_cell(&rows, 0, 2)->bytes, &noted->reply.body, err);
 }
 
-bool rows_insert(const struct idempotency_attempt *attempt, struct error *err)
+/* --- whose it is ----------------------------------------------------------------------------- */
+
+/* In a process that is alone its map says who is at what. */
+static bool is_alone(const struct idempotency_attempt *attempt)
+{
+	return node_is_alone(attempt->idempotency->node);
+}
+
+/* Empty where nobody else could be. */
+static struct store_value owner_of(const struct idempotency_attempt *attempt)
+{
+	return store_text(is_alone(attempt) ? STR("") : str_from_c(attempt->term.name));
+}
+
+/* Under a lease that has run out nothing may be begun. */
+static bool check_term(const struct idempotency_attempt *attempt, const struct node_term *term,
+		       struct error *err)
+{
+	if (node_has(attempt->idempotency->node, term->number))
+		return true;
+	error_set(err, ERROR_UNAVAILABLE, "this node has lost touch with the database");
+	err->retry_after_ms = 1000;
+	return false;
+}
+
+static bool take_term(struct idempotency_attempt *attempt, struct error *err)
+{
+	node_now(attempt->idempotency->node, &attempt->term);
+	return check_term(attempt, &attempt->term, err);
+}
+
+bool rows_insert(struct idempotency_attempt *attempt, struct error *err)
 {
 	struct store_value values[PARAMETERS];
 
+	if (!take_term(attempt, err))
+		return false;
 	bind_key(attempt, values);
 	values[3] = store_blob(attempt->request_hash);
 	values[4] = store_int(clock_unix_ms(attempt->idempotency->clock));
+	values[5] = owner_of(attempt);
 	return write_one(attempt,
 			 "INSERT INTO idempotency (environment_id, account_id, key_hash,"
-			 " request_hash, status, reply, created_ms)"
-			 " VALUES (?1, ?2, ?3, ?4, 0, NULL, ?5)",
-			 values, 5, err);
+			 " request_hash, status, reply, created_ms, owner)"
+			 " VALUES (?1, ?2, ?3, ?4, 0, NULL, ?5, ?6)",
+			 values, 6, err);
 }
 
-bool rows_begin_call(const struct idempotency_attempt *attempt, int64_t number, int64_t sent_ms,
-		     struct error *err)
+bool rows_take_over(struct idempotency_attempt *attempt, struct str owner, struct error *err)
 {
 	struct store_value values[PARAMETERS];
 
+	if (is_alone(attempt))
+		return true;
+	if (!take_term(attempt, err))
+		return false;
 	bind_key(attempt, values);
-	values[3] = store_int(number);
-	values[4] = store_int(sent_ms);
+	values[3] = store_text(owner);
+	values[4] = owner_of(attempt);
 	return write_one(attempt,
-			 "INSERT INTO idempotency_call (environment_id, account_id, key_hash,"
-			 " number, sent_ms, result) VALUES (?1, ?2, ?3, ?4, ?5, NULL)"
-			 " ON CONFLICT (environment_id, account_id, key_hash, number) DO UPDATE SET sent_ms = ?5, result = NULL",
+			 "UPDATE idempotency SET owner = ?5 WHERE environment_id = ?1 AND"
+			 " account_id = ?2 AND key_hash = ?3 AND owner = ?4 AND status = 0",
 			 values, 5, err);
 }
 
+bool rows_give_up(const struct idempotency_attempt *attempt, struct error *err)
+{
+	struct store_value values[PARAMETERS];
+	const struct store_statement statement = {
+		"UPDATE idempotency SET owner = '' WHERE environment_id = ?1 AND"
+		" account_id = ?2 AND key_hash = ?3 AND owner = ?4",
+		values, 4, -1};
+
+	if (is_alone(attempt))
+		return true;
+	bind_key(attempt, values);
+	values[3] = owner_of(attempt);
+	return store_write(attempt->idempotency->store, &statement, 1, err);
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+static bool explain(bool ok, struct error *err)
+{
+	return ok || err->code != ERROR_CONFLICT ||
+	       error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
+			       "another attempt with this Idempotency-Key has been begun meanwhile");
+}
+
+/* Where the node's lease had run out and nobody has taken the attempt, it goes on under the new
+ * one. Once that has run out, too, nothing is sent: another may have begun. */
+bool rows_begin_call(struct idempotency_attempt *attempt, int64_t number, int64_t sent_ms,
+		     struct error *err)
+{
+	struct store_value key[PARAMETERS], values[PARAMETERS];
+	struct node_term term;
+	const struct store_statement statements[] = {
+		{"INSERT INTO idempotency_call (environment_id, account_id, key_hash,"
+		 " number, sent_ms, result) VALUES (?1, ?2, ?3, ?4, ?5, NULL)"
+		 " ON CONFLICT (environment_id, account_id, key_hash, number)"
+		 " DO UPDATE SET sent_ms = ?5, result = NULL",
+		 values, 5, 1},
+		{"UPDATE idempotency SET owner = ?5 WHERE environment_id = ?1 AND"
+		 " account_id = ?2 AND key_hash = ?3 AND owner = ?4",
+		 key, 5, 1},
+	};
+
+	node_now(attempt->idempotency->node, &term);
+	bind_key(attempt, values);
+	values[3] = store_int(number);
+	values[4] = store_int(sent_ms);
+	bind_key(attempt, key);
+	key[3] = owner_of(attempt);
+	key[4] = store_text(str_from_c(term.name));
+	if (!explain(store_write(attempt->idempotency->store, statements, is_alone(attempt) ? 1 : 2,
+				 err),
+		     err))
+		return false;
+	attempt->term = term;
+	return check_term(attempt, &term, err);
+}
+
+/* Another that has begun the same call anew needs its note. */
+static bool forget_call(const struct idempotency_attempt *attempt, int64_t number,
+			struct error *err)
+{
+	struct store_value values[PARAMETERS], key[PARAMETERS];
+	const struct store_statement statements[] = {
+		{"DELETE FROM idempotency_call WHERE environment_id = ?1 AND"
+		 " account_id = ?2 AND key_hash = ?3 AND number = ?4",
+		 values, 4, 1},
+		{"UPDATE idempotency SET owner = ?4 WHERE environment_id = ?1 AND"
+		 " account_id = ?2 AND key_hash = ?3 AND owner = ?4",
+		 key, 4, 1},
+	};
+
+	bind_key(attempt, values);
+	values[3] = store_int(number);
+	bind_key(attempt, key);
+	key[3] = owner_of(attempt);
+	return store_write(attempt->idempotency->store, statements, is_alone(attempt) ? 1 : 2, err);
+}
+
+/* What was done is so, whoever has the attempt by now. */
 bool rows_end_call(const struct idempotency_attempt *attempt, int64_t number, struct json result,
 		   struct error *err)
 {
 	struct store_value values[PARAMETERS];
 	struct buffer text;
 
+	if (json_is(result, JSON_UNDEFINED))
+		return forget_call(attempt, number, err);
 	bind_key(attempt, values);
 	values[3] = store_int(number);
-	if (json_is(result, JSON_UNDEFINED))
-		return write_one(attempt,
-				 "DELETE FROM idempotency_call WHERE environment_id = ?1 AND"
-				 " account_id = ?2 AND key_hash = ?3 AND number = ?4",
-				 values, 4, err);
 	buffer_init(&text, attempt->arena, (size_t)64 << 20);
 	json_print(&text, result);
 	return buffer_check(&text, "what the ATS answered", err) &&
@@ -212,9 +335,10 @@ bool rows_keep_reply(const struct idempotency_attempt *attempt,
 {
 	struct store_value values[PARAMETERS];
 	const struct store_statement statements[] = {
-		{"UPDATE idempotency SET status = ?4, reply = ?5, request_hash = ?6 WHERE environment_id = ?1 AND"
-		 " account_id = ?2 AND key_hash = ?3",
-		 values, 6, 1},
+		{"UPDATE idempotency SET status = ?4, reply = ?5, request_hash = ?6, owner = ''"
+		 " WHERE environment_id = ?1 AND"
+		 " account_id = ?2 AND key_hash = ?3 AND owner = ?7",
+		 values, 7, 1},
 		{"DELETE FROM idempotency_call WHERE environment_id = ?1 AND account_id = ?2 AND"
 		 " key_hash = ?3",
 		 values, 3, -1},
@@ -225,6 +349,7 @@ bool rows_keep_reply(const struct idempotency_attempt *attempt,
 	if (!seal(attempt, REPLY, reply->body, &values[4], err))
 		return false;
 	values[5] = store_blob(attempt->request_hash);
+	values[6] = owner_of(attempt);
 	return store_write(attempt->idempotency->store, statements, 2, err);
 }
 

@@ -13,10 +13,11 @@ enum { HASH_BYTES = 32 };
 struct idempotency {
 	struct store *store;
 	struct vault *vault;
+	struct node *node;
 	const struct clock *clock;
 	_Atomic int64_t expired_ms; /* when old rows were deleted last */
 	pthread_mutex_t mutex;
-	struct map running; /* keys of attempts under way, in all workers; under the mutex */
+	struct map running; /* keys of attempts under way here, in all workers; under the mutex */
 };
 
 /* A call of an earlier attempt. */
@@ -30,6 +31,7 @@ struct idempotency_attempt {
 	struct operation_journal journal;
 	struct idempotency *idempotency;
 	struct arena *arena;
+	struct node_term term; /* whose it is, where there may be several nodes */
 	struct str environment_id;
 	struct str account_id;
 	struct str key_hash;
@@ -43,11 +45,25 @@ struct idempotency_attempt {
 	size_t call_count;
 };
 
-/* What is there of the key: *is_there, and then the request's hash, the reply and the calls. */
-bool rows_find(struct idempotency_attempt *attempt, bool *is_there, struct str *request_hash,
-	       struct idempotency_reply *reply, struct error *err) MUST_CHECK;
-bool rows_insert(const struct idempotency_attempt *attempt, struct error *err) MUST_CHECK;
-bool rows_begin_call(const struct idempotency_attempt *attempt, int64_t number, int64_t sent_ms,
+struct noted_attempt {
+	bool is_there;
+	struct str request_hash;
+	struct idempotency_reply reply; /* status 0: none yet */
+	struct str owner;		/* the node that is at it, or was; empty: none */
+	bool is_free;			/* no node that lives is */
+};
+bool rows_find(struct idempotency_attempt *attempt, struct noted_attempt *noted,
+	       struct error *err) MUST_CHECK;
+/* Both make it this node's. ERROR_CONFLICT: another was faster. */
+bool rows_insert(struct idempotency_attempt *attempt, struct error *err) MUST_CHECK;
+bool rows_take_over(struct idempotency_attempt *attempt, struct str owner,
+		    struct error *err) MUST_CHECK;
+/* The calls of the attempt before this one. */
+bool rows_find_calls(struct idempotency_attempt *attempt, struct error *err) MUST_CHECK;
+/* Ended without a reply: it is nobody's. */
+bool rows_give_up(const struct idempotency_attempt *attempt, struct error *err) MUST_CHECK;
+/* ERROR_CONFLICT: another node has it by now. */
+bool rows_begin_call(struct idempotency_attempt *attempt, int64_t number, int64_t sent_ms,
 		     struct error *err) MUST_CHECK;
 /* `result` undefined: it was not done, and the note goes. */
 bool rows_end_call(const struct idempotency_attempt *attempt, int64_t number, struct json result,

@@ -156,6 +156,11 @@ static void send(struct call *call, struct arena *arena)
 		put_back(call, began_ms);
 		return;
 	}
+	/* What another may be sending by now. */
+	if (!sender_is_ours(call->runner, sender)) {
+		queue_put_back(&sender->queue, call->item);
+		return;
+	}
 	attempt_make(webhooks, call->runner->base->client, arena, sender->webhook.target_url,
 		     sender->keys, sender->key_count,
 		     event_id(arena, sender->webhook.environment_id, call->item->number), body,
@@ -263,6 +268,8 @@ int64_t sender_drive(struct runner *runner, struct sender *sender, int64_t now_m
 
 	if (sender->is_ended)
 		return INT64_MAX;
+	if (sender->is_leaving)
+		return sender_leave(runner, sender) ? INT64_MAX : now_ms + BLOCKED_MS;
 	if (now_ms < sender->blocked_until_ms)
 		return sender->blocked_until_ms;
 	if (!sender_fill(runner, sender, &err) || !open_keys(runner, sender, now_ms, &err)) {

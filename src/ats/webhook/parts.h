@@ -15,15 +15,18 @@ struct webhooks {
 	pthread_mutex_t lock; /* of what follows */
 	struct webhook_runner *runners[RUNNERS_MAX];
 	size_t runner_count;
+	_Atomic int64_t surplus; /* endpoints that its runners are to give back */
+	_Atomic int64_t leaving; /* those that are about to be */
+	_Atomic bool is_ending;
 };
 /* Something about endpoints or their deliveries has been written: runners look again. */
 void webhooks_tell(struct webhooks *webhooks);
 
 /* --- endpoints and secrets as rows ------------------------------------------------------------ */
 
-/* Of all environments (empty) or of one. */
-bool webhook_read_all(struct webhooks *webhooks, struct arena *arena, struct webhook **list,
-		      size_t *count, struct error *err) MUST_CHECK;
+/* Of all environments: those that a node has, or all (empty). */
+bool webhook_read_all(struct webhooks *webhooks, struct arena *arena, struct str owner,
+		      struct webhook **list, size_t *count, struct error *err) MUST_CHECK;
 struct str webhook_config_text(struct arena *arena, const struct webhook *webhook);
 bool webhook_config_parse(struct arena *arena, struct str text, struct webhook *webhook,
 			  struct error *err) MUST_CHECK;

@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                              \
 	" environment_id, id, config, state, reason, seen, failing_ms, delivered_ms, created_ms," \
-	" updated_ms, version "
+	" updated_ms, version, fence "
 
 static bool read_row(struct arena *arena, const struct store_rows *rows, size_t row,
 		     struct webhook *out, struct error *err)
@@ -21,6 +21,7 @@ static bool read_row(struct arena *arena, const struct store_rows *rows, size_t 
 		.created_ms = store_cell(rows, row, 8)->integer,
 		.updated_ms = store_cell(rows, row, 9)->integer,
 		.version = store_cell(rows, row, 10)->integer,
+		.fence = store_cell(rows, row, 11)->integer,
 	};
 	return webhook_config_parse(arena, store_cell(rows, row, 2)->bytes, out, err);
 }
@@ -71,14 +72,16 @@ bool webhook_list(struct webhooks *webhooks, struct arena *arena, struct str env
 	       read_rows(arena, &rows, list, count, err);
 }
 
-bool webhook_read_all(struct webhooks *webhooks, struct arena *arena, struct webhook **list,
-		      size_t *count, struct error *err)
+bool webhook_read_all(struct webhooks *webhooks, struct arena *arena, struct str owner,
+		      struct webhook **list, size_t *count, struct error *err)
 {
+	const struct store_value value = store_text(owner);
 	struct store_rows rows;
 
 	return store_query(webhooks->options.store, arena,
-			   "SELECT" COLUMNS "FROM webhook ORDER BY environment_id, id", NULL, 0,
-			   &rows, err) &&
+			   "SELECT" COLUMNS "FROM webhook WHERE ?1 = '' OR owner = ?1"
+			   " ORDER BY environment_id, id",
+			   &value, 1, &rows, err) &&
 	       read_rows(arena, &rows, list, count, err);
 }
 

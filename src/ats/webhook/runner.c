@@ -5,7 +5,7 @@
 #include "ats/webhook/runner.h"
 #include "base/log.h"
 
-enum { AGAIN_MS = 1000, PLACES_MS = 2000, GRACE_MS = 1000, GRACE_STEP_MS = 10 };
+enum { AGAIN_MS = 1000, PLACES_MS = 2000, LOOK_MS = 2000, GRACE_MS = 1000, GRACE_STEP_MS = 10 };
 
 /* --- waking ----------------------------------------------------------------------------------- */
 
@@ -28,6 +28,11 @@ void runner_poke_store(struct runner *runner)
 {
 	runner->is_store_poked = true;
 	wake(&runner->store_wait);
+}
+
+void runner_poked(void *state)
+{
+	runner_poke(state);
 }
 
 void runner_told(void *state)
@@ -61,15 +66,36 @@ static void listen_for_news(void *state)
 static bool has_places(const struct runner *runner)
 {
 	for (struct sender *sender = runner->senders; sender != NULL; sender = sender->next)
-		if (sender->is_loaded && queue_seen(&sender->queue) != sender->seen_stored)
+		if (!sender->is_lost && sender->is_loaded &&
+		    queue_seen(&sender->queue) != sender->seen_stored)
 			return true;
 	return false;
+}
+
+/* Of several nodes each asks now and then what it has. */
+static int64_t look_after_claims(struct runner *runner, int64_t now_ms)
+{
+	bool is_first = runner->base->index == 0;
+	struct error err;
+
+	if (node_is_alone(runner->webhooks->options.node))
+		return INT64_MAX;
+	if (is_first && (runner->is_stale || now_ms - runner->looked_ms >= LOOK_MS)) {
+		runner->looked_ms = now_ms;
+		if (!claims_look(runner, &err))
+			LOG(LOG_WARNING, "webhooks_not_claimed", LOG_C(message, err.message));
+	}
+	for (struct sender *sender = runner->senders; sender != NULL; sender = sender->next)
+		if (!sender_is_ours(runner, sender))
+			sender_lose(sender);
+	claims_choose(runner);
+	return now_ms + LOOK_MS;
 }
 
 /* When it is to be looked again. */
 static int64_t turn(struct runner *runner, int64_t now_ms)
 {
-	int64_t due_ms = INT64_MAX, one_ms;
+	int64_t due_ms = look_after_claims(runner, now_ms), one_ms;
 	struct error err;
 
 	if (runner->is_stale) {
@@ -183,6 +209,7 @@ void webhook_runner_stop(struct webhook_runner *base)
 	if (runner == NULL || runner->is_stopping)
 		return;
 	forget(base->webhooks, base);
+	base->webhooks->is_ending = true;
 	runner->is_stopping = true;
 	if (runner->listener != NULL)
 		loop_interrupt(base->loop, runner->listener);

@@ -54,7 +54,7 @@ static bool read_into(struct sender *sender, const struct webhook *like, struct 
 	return true;
 }
 
-static struct sender *make(const struct webhook *like, struct error *err)
+static struct sender *make(const struct webhook *like, int64_t term, struct error *err)
 {
 	struct sender *sender = calloc(1, sizeof *sender);
 
@@ -64,6 +64,7 @@ static struct sender *make(const struct webhook *like, struct error *err)
 		free(sender);
 		return NULL;
 	}
+	sender->term = term;
 	sender->failing_ms = like->failing_ms;
 	sender->delivered_ms = like->delivered_ms;
 	sender->seen_stored = like->seen;
@@ -103,8 +104,8 @@ static bool renew(struct sender *sender, const struct webhook *like, struct erro
 	return read_into(sender, like, err);
 }
 
-static bool take(struct runner *runner, const struct webhook *like, struct sender ***end,
-		 struct error *err)
+static bool take(struct runner *runner, const struct webhook *like, int64_t term,
+		 struct sender ***end, struct error *err)
 {
 	struct sender *sender = find(runner, like);
 
@@ -114,7 +115,7 @@ static bool take(struct runner *runner, const struct webhook *like, struct sende
 	}
 	if (sender != NULL)
 		return renew(sender, like, err);
-	sender = make(like, err);
+	sender = make(like, term, err);
 	if (sender == NULL)
 		return false;
 	sender->next = **end;
@@ -123,41 +124,87 @@ static bool take(struct runner *runner, const struct webhook *like, struct sende
 	return true;
 }
 
-static bool is_listed(const struct webhook *list, size_t count, const struct sender *sender)
+/* As it is now; NULL: it is removed, or another's. */
+static const struct webhook *find_listed(const struct webhook *list, size_t count,
+					 const struct sender *sender)
 {
 	for (size_t i = 0; i < count; i++)
 		if (is_same(&list[i], &sender->webhook))
-			return str_equal(list[i].state, STR("active"));
-	return false;
+			return list[i].fence == sender->webhook.fence ? &list[i] : NULL;
+	return NULL;
 }
 
-static bool take_all(struct runner *runner, const struct webhook *list, size_t count,
+static bool lose_some(struct runner *runner, const struct webhook *list, size_t count)
+{
+	bool has_lost = false;
+
+	for (struct sender *sender = runner->senders; sender != NULL; sender = sender->next) {
+		const struct webhook *now = find_listed(list, count, sender);
+
+		if (now == NULL) {
+			has_lost = has_lost || !sender->is_lost;
+			sender_lose(sender);
+		} else if (!str_equal(now->state, STR("active"))) {
+			sender->is_ended = true;
+		}
+	}
+	return has_lost;
+}
+
+static bool take_all(struct runner *runner, const struct webhook *list, size_t count, int64_t term,
 		     struct error *err)
 {
 	struct sender **end = &runner->senders;
 
 	runner->has_heir = false;
-	for (struct sender *sender = runner->senders; sender != NULL; sender = sender->next)
-		if (!is_listed(list, count, sender))
-			sender->is_ended = true;
+	lose_some(runner, list, count);
 	for (size_t i = 0; i < count; i++)
 		if (str_equal(list[i].state, STR("active")) && is_mine(runner, list[i].id) &&
-		    !take(runner, &list[i], &end, err))
+		    !take(runner, &list[i], term, &end, err))
 			return false;
 	return true;
+}
+
+static bool read_ours(struct runner *runner, struct arena *arena, struct webhook **list,
+		      size_t *count, int64_t *number, struct error *err)
+{
+	struct node *node = runner->webhooks->options.node;
+	struct node_term term;
+
+	node_now(node, &term);
+	*number = term.number;
+	return webhook_read_all(runner->webhooks, arena,
+				node_is_alone(node) ? STR("") : str_from_c(term.name), list, count,
+				err);
 }
 
 bool senders_reload(struct runner *runner, struct error *err)
 {
 	struct webhook *list;
 	struct arena arena;
+	int64_t term;
 	size_t count;
 
 	arena_init(&arena, ENDPOINTS_BYTES_MAX);
-	bool ok = webhook_read_all(runner->webhooks, &arena, &list, &count, err) &&
-		  take_all(runner, list, count, err);
+	bool ok = read_ours(runner, &arena, &list, &count, &term, err) &&
+		  take_all(runner, list, count, term, err);
 	arena_finish(&arena);
 	return ok;
+}
+
+bool senders_verify(struct runner *runner)
+{
+	struct webhook *list;
+	struct arena arena;
+	struct error ignored;
+	int64_t term;
+	size_t count;
+
+	arena_init(&arena, ENDPOINTS_BYTES_MAX);
+	bool has_lost = read_ours(runner, &arena, &list, &count, &term, &ignored) &&
+			lose_some(runner, list, count);
+	arena_finish(&arena);
+	return has_lost;
 }
 
 void senders_reap(struct runner *runner)
@@ -168,11 +215,12 @@ void senders_reap(struct runner *runner)
 		struct sender *sender = *at;
 
 		if (!sender->is_ended || sender->flying > 0 || sender->is_being_stored ||
-		    sender->queue.dirty.first != NULL) {
+		    (!sender->is_lost && sender->queue.dirty.first != NULL)) {
 			at = &sender->next;
 			continue;
 		}
 		*at = sender->next;
+		runner->webhooks->leaving -= sender->is_leaving;
 		sender_destroy(sender);
 		if (runner->has_heir)
 			runner_told(runner);

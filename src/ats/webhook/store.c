@@ -27,9 +27,9 @@ struct batch {
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static void add(struct batch *batch, const char *sql, const struct store_value *values,
-		size_t count)
+		size_t count, int64_t changes)
 {
-	batch->statements[batch->count++] = store_keep(&batch->arena, sql, values, count, -1);
+	batch->statements[batch->count++] = store_keep(&batch->arena, sql, values, count, changes);
 }
 
 static const char *name_of(enum item_state state)
@@ -73,10 +73,12 @@ static void add_row(struct batch *batch, const struct sender *sender, const stru
 	    " ON CONFLICT (environment_id, webhook_id, number) DO UPDATE SET state = ?8,"
 	    " attempts = ?9, first_ms = ?10, last_ms = ?11, next_ms = ?12, status = ?13,"
 	    " error = ?14, reply = ?15, duration_ms = ?16",
-	    values, sizeof values / sizeof *values);
+	    values, sizeof values / sizeof *values, -1);
 }
 
-static void add_place(struct batch *batch, struct sender *sender)
+/* The fence is with it: nothing of the batch is written when the endpoint is another node's. Who is
+ * alone has nothing to fear but that it was removed. */
+static void add_place(struct runner *runner, struct batch *batch, struct sender *sender)
 {
 	sender->seen_writing = queue_seen(&sender->queue);
 	const struct store_value values[] = {
@@ -85,12 +87,14 @@ static void add_place(struct batch *batch, struct sender *sender)
 		store_int(sender->seen_writing),
 		store_int(sender->failing_ms),
 		store_int(sender->delivered_ms),
+		store_int(sender->webhook.fence),
 	};
 
 	add(batch,
 	    "UPDATE webhook SET seen = max(seen, ?3), failing_ms = ?4, delivered_ms = ?5"
-	    " WHERE environment_id = ?1 AND id = ?2",
-	    values, sizeof values / sizeof *values);
+	    " WHERE environment_id = ?1 AND id = ?2 AND fence = ?6",
+	    values, sizeof values / sizeof *values,
+	    node_is_alone(runner->webhooks->options.node) ? -1 : 1);
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -111,8 +115,11 @@ static void gather(struct runner *runner, struct batch *batch)
 	batch->statements = arena_array(&batch->arena, ROWS_MAX + senders + 1,
 					sizeof *batch->statements);
 	for (struct sender *sender = runner->senders; sender != NULL; sender = sender->next) {
-		bool is_due = is_place_due(runner, sender, now_ms);
 		struct item *item;
+
+		if (sender->is_being_given || !sender_is_ours(runner, sender))
+			continue;
+		bool is_due = is_place_due(runner, sender, now_ms);
 
 		while (batch->taken_count < ROWS_MAX &&
 		       (item = queue_take_dirty(&sender->queue)) != NULL) {
@@ -123,7 +130,7 @@ static void gather(struct runner *runner, struct batch *batch)
 		if (!is_due)
 			continue;
 		sender->is_being_stored = true;
-		add_place(batch, sender);
+		add_place(runner, batch, sender);
 	}
 }
 
@@ -153,9 +160,12 @@ static bool store_some(struct runner *runner, struct batch *batch, bool *ok)
 	gather(runner, batch);
 	*ok = batch->count == 0 || store_write(runner->webhooks->options.store, batch->statements,
 					       batch->count, &err);
+	settle(runner, batch, *ok);
+	/* One endpoint that is another's by now keeps nothing of the others from being written. */
+	if (!*ok && err.code == ERROR_CONFLICT && senders_verify(runner))
+		*ok = runner->is_stale = true;
 	if (!*ok)
 		LOG(LOG_WARNING, "webhook_results_not_stored", LOG_C(message, err.message));
-	settle(runner, batch, *ok);
 	bool has_some = batch->count > 0;
 	arena_finish(&batch->arena);
 	return has_some;
@@ -196,6 +206,8 @@ void runner_store(void *state)
 		if (!runner->is_stopping)
 			loop_sleep_ms(GATHER_MS);
 	}
+	if (!runner->is_driving)
+		claims_end(runner);
 	free(batch);
 	runner->fibers--;
 }
@@ -231,7 +243,7 @@ void sender_end(struct runner *runner, struct sender *sender, const char *state,
 	struct error err;
 	struct arena arena;
 
-	if (sender->is_ended)
+	if (sender->is_ended || !sender_is_ours(runner, sender))
 		return;
 	sender->is_ended = true;
 	LOG(LOG_WARNING, "webhook_ended", LOG_S(webhook_id, sender->webhook.id), LOG_C(state, state));
@@ -239,14 +251,15 @@ void sender_end(struct runner *runner, struct sender *sender, const char *state,
 		store_text(sender->webhook.environment_id), store_text(sender->webhook.id),
 		store_text(str_from_c(state)),		    store_text(reason),
 		store_int(now_ms),
+		store_int(sender->webhook.fence),
 	};
 	arena_init(&arena, 1024 * 1024);
 	statements[0] = (struct store_statement){
 		.sql = "UPDATE webhook SET state = ?3, reason = ?4, updated_ms = ?5,"
 		       " version = version + 1 WHERE environment_id = ?1 AND id = ?2"
-		       " AND state = 'active'",
+		       " AND state = 'active' AND fence = ?6",
 		.parameters = values,
-		.parameter_count = 5,
+		.parameter_count = 6,
 		.changes_expected = 1,
 	};
 	statements[1] = tell(&arena, sender, event, reason, now_ms);

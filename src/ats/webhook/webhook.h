@@ -11,6 +11,7 @@
 #include "ats/account/account.h"
 #include "ats/event/event.h"
 #include "ats/model/model.h"
+#include "ats/node/node.h"
 #include "ats/settings/settings.h"
 #include "io/http/http.h"
 
@@ -29,6 +30,7 @@ struct webhooks;
 
 struct webhooks_options {
 	struct store *store;
+	struct node *node;
 	struct vault *vault;
 	struct accounts *accounts;
 	const struct model *model; /* whose fields are personal; NULL: none are known */
@@ -75,6 +77,7 @@ struct webhook {
 	int64_t created_ms;
 	int64_t updated_ms;
 	int64_t version;
+	int64_t fence; /* of the node that sends to it */
 };
 /* Reads the members that a body has over what *webhook has: target_url or url, description,
  * event_types, resources, integrated_account_ids, payload (full, thin), mask, retry_schedule,
@@ -159,7 +162,7 @@ bool webhook_test(struct webhooks *webhooks, struct arena *arena, const struct w
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-/* One per worker. An endpoint is one runner's. */
+/* One per worker. An endpoint is one node's (it claims its share of them), and there one runner's. */
 struct webhook_runner {
 	struct webhooks *webhooks;
 	struct loop *loop;
