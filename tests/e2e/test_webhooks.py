@@ -76,6 +76,33 @@ class Base(Case):
             threading.Event().wait(0.05)
         self.fail(f"{what} did not come about")
 
+    def every_event(self, **query):
+        found, after = [], 0
+        while True:
+            page = self.events(after=after, **query)
+            if not page:
+                return found
+            found += page
+            after = page[-1]["number"]
+
+    def check_bytes(self):
+        bytes_of = {}
+        for message in self.receiver.messages:
+            self.assertEqual(bytes_of.setdefault(message.id, message.body), message.body)
+
+    def check_order_and_bytes(self):
+        """The first delivery of each event, by its id."""
+        self.check_bytes()
+        first, last = {}, {}
+        for message in self.receiver.delivered():
+            first.setdefault(message.id, message)
+        for message in first.values():
+            event = message.event
+            key = (event["integrated_account_id"], event.get("resource"), event.get("record_id"))
+            self.assertLess(last.get(key, 0), event["number"], "out of order")
+            last[key] = event["number"]
+        return first
+
 
 class Webhooks(Base):
     def test_an_event_is_told_as_everywhere_and_signed(self):
@@ -290,33 +317,6 @@ class Webhooks(Base):
         self.client.close()  # the server has, if that took more than a minute
         told = {e["id"] for e in self.every_event(type="record:*")}
         self.assertEqual(set(first), told)
-
-    def every_event(self, **query):
-        found, after = [], 0
-        while True:
-            page = self.events(after=after, **query)
-            if not page:
-                return found
-            found += page
-            after = page[-1]["number"]
-
-    def check_bytes(self):
-        bytes_of = {}
-        for message in self.receiver.messages:
-            self.assertEqual(bytes_of.setdefault(message.id, message.body), message.body)
-
-    def check_order_and_bytes(self):
-        """The first delivery of each event, by its id."""
-        self.check_bytes()
-        first, last = {}, {}
-        for message in self.receiver.delivered():
-            first.setdefault(message.id, message)
-        for message in first.values():
-            event = message.event
-            key = (event["integrated_account_id"], event.get("resource"), event.get("record_id"))
-            self.assertLess(last.get(key, 0), event["number"], "out of order")
-            last[key] = event["number"]
-        return first
 
 
 class Events(Base):

@@ -228,23 +228,9 @@ static bool is_same(struct idempotency_attempt *attempt, struct str before, bool
 	return true;
 }
 
-static bool refuse_for_now(struct error *err)
-{
-	error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
-			"a request with this Idempotency-Key is under way");
-	err->retry_after_ms = 1000;
-	return false;
-}
-
-/* What was lost to another node. */
-static bool judge(bool ok, struct error *err)
-{
-	return ok || (err->code == ERROR_CONFLICT && refuse_for_now(err));
-}
-
 static bool take_up(struct idempotency_attempt *attempt, struct str owner, struct error *err)
 {
-	return judge(rows_take_over(attempt, owner, err), err) && rows_find_calls(attempt, err);
+	return rows_explain(rows_take_over(attempt, owner, err), err) && rows_find_calls(attempt, err);
 }
 
 /* Under the lock of enter(): nobody else of this process looks at the key meanwhile. */
@@ -254,17 +240,17 @@ static bool look_up(struct idempotency_attempt *attempt, struct idempotency_repl
 	struct noted_attempt noted;
 	bool is_so = false;
 
-	if (!judge(rows_find(attempt, &noted, err), err))
+	if (!rows_explain(rows_find(attempt, &noted, err), err))
 		return false;
 	*reply = noted.reply;
 	if (!noted.is_there) {
 		rows_expire(attempt->idempotency);
-		return judge(rows_insert(attempt, err), err);
+		return rows_explain(rows_insert(attempt, err), err);
 	}
 	bool has_reply = reply->status != 0;
 
 	if (!has_reply && !noted.is_free)
-		return refuse_for_now(err);
+		return rows_refuse_for_now(err);
 	if (!is_same(attempt, noted.request_hash, has_reply, &is_so, err))
 		return false;
 	if (!is_so)
@@ -286,7 +272,7 @@ bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
 	struct idempotency_attempt *made = make_attempt(idempotency, arena, request);
 
 	if (!enter(made))
-		return refuse_for_now(err);
+		return rows_refuse_for_now(err);
 	bool ok = look_up(made, reply, err);
 	if (ok && reply->status == 0)
 		*attempt = made;

@@ -247,11 +247,17 @@ bool rows_give_up(const struct idempotency_attempt *attempt, struct error *err)
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
-static bool explain(bool ok, struct error *err)
+bool rows_refuse_for_now(struct error *err)
 {
-	return ok || err->code != ERROR_CONFLICT ||
-	       error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
-			       "another attempt with this Idempotency-Key has been begun meanwhile");
+	error_set_field(err, ERROR_CONFLICT, "Idempotency-Key", NULL,
+			"a request with this Idempotency-Key is under way");
+	err->retry_after_ms = 1000;
+	return false;
+}
+
+bool rows_explain(bool ok, struct error *err)
+{
+	return ok || (err->code == ERROR_CONFLICT && rows_refuse_for_now(err));
 }
 
 /* Where the node's lease had run out and nobody has taken the attempt, it goes on under the new
@@ -279,9 +285,9 @@ bool rows_begin_call(struct idempotency_attempt *attempt, int64_t number, int64_
 	bind_key(attempt, key);
 	key[3] = owner_of(attempt);
 	key[4] = store_text(str_from_c(term.name));
-	if (!explain(store_write(attempt->idempotency->store, statements, is_alone(attempt) ? 1 : 2,
-				 err),
-		     err))
+	if (!rows_explain(store_write(attempt->idempotency->store, statements,
+				      is_alone(attempt) ? 1 : 2, err),
+			  err))
 		return false;
 	attempt->term = term;
 	return check_term(attempt, &term, err);

@@ -60,6 +60,10 @@ bool rows_take_over(struct idempotency_attempt *attempt, struct str owner,
 		    struct error *err) MUST_CHECK;
 /* The calls of the attempt before this one. */
 bool rows_find_calls(struct idempotency_attempt *attempt, struct error *err) MUST_CHECK;
+/* Another attempt has it: ERROR_CONFLICT, to be asked again soon. */
+bool rows_refuse_for_now(struct error *err);
+/* The same where a write that belongs to an attempt was refused; gives `ok` back. */
+bool rows_explain(bool ok, struct error *err);
 /* Ended without a reply: it is nobody's. */
 bool rows_give_up(const struct idempotency_attempt *attempt, struct error *err) MUST_CHECK;
 /* ERROR_CONFLICT: another node has it by now. */

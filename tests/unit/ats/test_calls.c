@@ -13,7 +13,8 @@
 static struct calls *open_days(struct world *world, int64_t days)
 {
 	struct calls *calls =
-		calls_create(world->store, &world->time.clock, &world->random, days, &world->err);
+		calls_create(world->store, world->node, &world->time.clock, &world->random, days,
+			     &world->err);
 
 	assert_non_null(calls);
 	return calls;
@@ -300,6 +301,57 @@ static void test_what_the_queue_cannot_hold_is_counted(void **state)
 	world_run(flood);
 }
 
+static struct node *make_node(struct world *world, const char *folder)
+{
+	const struct node_options options = {.store = world->store,
+					     .clock = &world->time.clock,
+					     .random = random_system(),
+					     .folder = str_from_c(folder),
+					     .is_alone = true,
+					     .version = "0"};
+	struct node *node = node_create(&options, &world->err);
+
+	assert_non_null(node);
+	return node;
+}
+
+/* Two logs on one store make no id twice, even within one millisecond, and each its own in order. */
+static void share(struct world *world)
+{
+	struct node *node = make_node(world, "other");
+	struct calls_query query = query_of("env_a");
+	struct call_record *records;
+	int64_t next_id;
+
+	assert_int_not_equal(node_slot(node), node_slot(world->node));
+	for (int i = 0; i < 2; i++) {
+		/* With the same random number at the start. */
+		struct random_seeded seeded = {.state = 1};
+		struct random random = random_from_seed(&seeded);
+		struct calls *calls =
+			calls_create(world->store, i == 0 ? world->node : node,
+				     &world->time.clock, &random, 30, &world->err);
+
+		assert_non_null(calls);
+		for (int call = 0; call < 20; call++)
+			take(calls, "env_a", "acc_1", i == 0 ? 200 : 404);
+		calls_destroy(calls);
+	}
+	struct calls *calls = open_days(world, 30);
+
+	assert_int_equal(list(world, calls, &query, &records, &next_id), 40);
+	for (int i = 1; i < 40; i++)
+		assert_true(records[i].id < records[i - 1].id);
+	calls_destroy(calls);
+	node_destroy(node);
+}
+
+static void test_two_nodes_make_no_id_twice(void **state)
+{
+	(void)state;
+	world_run(share);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_a_search_looks_at_so_many_records_at_once),
 		cmocka_unit_test(test_what_is_old_is_forgotten),
 		cmocka_unit_test(test_what_the_queue_cannot_hold_is_counted),
+		cmocka_unit_test(test_two_nodes_make_no_id_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

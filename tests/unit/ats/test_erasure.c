@@ -51,8 +51,8 @@ static void begin(struct scene *scene, struct world *world)
 {
 	*scene = (struct scene){.world = world};
 	world->model = load_real_model(world);
-	scene->idempotency = idempotency_create(world->store, world->vault, &world->time.clock,
-						&world->random);
+	scene->idempotency = idempotency_create(world->store, world->vault, world->node,
+						&world->time.clock, &world->random);
 	scene->copies = copies_create(world->store, world->model, &world->time.clock);
 	open_erasures(scene);
 }

@@ -18,7 +18,8 @@ static struct idempotency_request request_of(struct world *world, const char *ke
 
 static struct idempotency *open_notes(struct world *world)
 {
-	return idempotency_create(world->store, world->vault, &world->time.clock, &world->random);
+	return idempotency_create(world->store, world->vault, world->node, &world->time.clock,
+				  &world->random);
 }
 
 static struct idempotency_attempt *begin(struct world *world, struct idempotency *notes,
@@ -248,6 +249,98 @@ static void test_replies_are_sealed(void **state)
 	world_run(seal);
 }
 
+/* --- several nodes ---------------------------------------------------------------------------- */
+
+static struct node *make_node(struct world *world, const char *folder)
+{
+	const struct node_options options = {.store = world->store,
+					     .clock = &world->time.clock,
+					     .random = random_system(),
+					     .folder = str_from_c(folder),
+					     .version = "0"};
+	struct node *node = node_create(&options, &world->err);
+
+	assert_non_null(node);
+	return node;
+}
+
+static struct idempotency *open_at(struct world *world, struct node *node)
+{
+	return idempotency_create(world->store, world->vault, node, &world->time.clock,
+				  &world->random);
+}
+
+/* While its lease lives an attempt is its node's; afterwards another's, and the first sends no more. */
+static void be_taken_over(struct world *world)
+{
+	struct node *nodes[2] = {make_node(world, "one")};
+	struct idempotency *one = open_at(world, nodes[0]);
+	struct idempotency_attempt *first = begin(world, one, "k", "{}"), *second;
+	struct operation_journal *journal = idempotency_journal(first);
+	struct json result = json_undefined();
+
+	world->time.step_ns = 0; /* no lease ends while a commit is waited for */
+	assert_true(journal->begin(journal, 0, 1, &world->err));
+	world->time.now_ns += 8LL * 1000000000;
+	nodes[1] = make_node(world, "two");
+	struct idempotency *two = open_at(world, nodes[1]);
+
+	refuse(world, two, "k", "{}", ERROR_CONFLICT);
+	assert_true(world->err.retry_after_ms > 0);
+	world->time.now_ns += 3LL * 1000000000;
+	refuse(world, two, "k", "{\"other\":1}", ERROR_CONFLICT);
+	second = begin(world, two, "k", "{}");
+	assert_int_equal(find(world, second, 0, &result), JOURNAL_UNKNOWN);
+	assert_false(journal->begin(journal, 1, 2, &world->err));
+	assert_int_equal(world->err.code, ERROR_CONFLICT);
+	assert_false(journal->end(journal, 0, json_undefined(), &world->err));
+	end_with(first, 201, "{\"id\":\"1\"}");
+	end_with(second, 201, "{\"id\":\"2\"}");
+	assert_true(str_equal(replay(world, one, "k", "{}").body, STR("{\"id\":\"2\"}")));
+	idempotency_destroy(one);
+	idempotency_destroy(two);
+	node_destroy(nodes[0]);
+	node_destroy(nodes[1]);
+}
+
+static void test_an_attempt_of_a_dead_node_is_taken_over(void **state)
+{
+	(void)state;
+	world_run(be_taken_over);
+}
+
+static void be_ended(struct world *world)
+{
+	world->time.step_ns = 0;
+	struct node *nodes[] = {make_node(world, "one"), make_node(world, "two")};
+	struct idempotency *one = open_at(world, nodes[0]), *two = open_at(world, nodes[1]);
+	struct idempotency_attempt *attempt = begin(world, one, "k", "{}");
+	struct operation_journal *journal = idempotency_journal(attempt);
+	struct json result = json_undefined();
+
+	assert_true(journal->begin(journal, 0, 1, &world->err));
+	assert_true(journal->end(journal, 0, json_string(STR("seven")), &world->err));
+	assert_true(journal->begin(journal, 1, 1, &world->err));
+	assert_true(journal->end(journal, 1, json_undefined(), &world->err));
+	end_with(attempt, 503, "{}");
+	attempt = begin(world, two, "k", "{}");
+	assert_int_equal(find(world, attempt, 0, &result), JOURNAL_DONE);
+	assert_int_equal(find(world, attempt, 1, &result), JOURNAL_NONE);
+	refuse(world, one, "k", "{}", ERROR_CONFLICT);
+	end_with(attempt, 201, "{}");
+	assert_int_equal(replay(world, one, "k", "{}").status, 201);
+	idempotency_destroy(one);
+	idempotency_destroy(two);
+	node_destroy(nodes[0]);
+	node_destroy(nodes[1]);
+}
+
+static void test_an_attempt_that_failed_is_any_nodes(void **state)
+{
+	(void)state;
+	world_run(be_ended);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +350,8 @@ int main(void)
 		cmocka_unit_test(test_notes_end_after_seven_days_and_with_their_account),
 		cmocka_unit_test(test_a_note_may_be_good_for_a_shorter_time),
 		cmocka_unit_test(test_replies_are_sealed),
+		cmocka_unit_test(test_an_attempt_of_a_dead_node_is_taken_over),
+		cmocka_unit_test(test_an_attempt_that_failed_is_any_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
+#include "ats/node/node.h"
 #include "ats/operation/operation.h"
 #include "ats/schema/schema.h"
 #include "kiln.h"
@@ -20,6 +21,7 @@ struct world {
 	struct arena arena;  /* of the operations of one test */
 	struct loop *loop;
 	struct store *store;
+	struct node *node;
 	struct vault *vault;
 	struct accounts *accounts;
 	const struct model *model;
@@ -75,6 +77,13 @@ static inline void world_open(struct world *world)
 	options.migrations = schema_migrations(&options.migration_count);
 	world->store = store_open(&options, &err);
 	WORLD_CHECK(world->store != NULL, err);
+	const struct node_options node = {.store = world->store,
+					  .clock = &world->time.clock,
+					  .random = random_system(),
+					  .is_alone = true,
+					  .version = "0"};
+	world->node = node_create(&node, &err);
+	WORLD_CHECK(world->node != NULL, err);
 	const char *key = arena_c(arena, arena_format(arena, "%.*s/master.key", STR_ARGS(folder)));
 	bool ok = disk_create(disk_system(), key, vault_make_key_file(arena, random_system()), 0600,
 			      &err);
@@ -168,6 +177,7 @@ static inline void world_finish(struct world *world)
 	overrides_destroy(world->services.overrides);
 	accounts_destroy(world->accounts);
 	vault_destroy(world->vault);
+	node_destroy(world->node);
 	store_close(world->store);
 	loop_hook_remove(world->loop, &world->time.hook);
 	loop_destroy(world->loop);
