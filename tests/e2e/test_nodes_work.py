@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import harness
 import postgresql
-from harness import Client, link_account
+from harness import Client, Process, link_account
 from test_webhooks import LOOPBACK, Base
 
 WRITES = int(os.environ.get("TENON_NODES_WRITES", "60"))
@@ -24,12 +24,7 @@ FREE = ("--limit", "requests=100000", "--limit", "concurrent=50")
 ENDPOINTS = 6
 
 
-def setUpModule():
-    if not postgresql.programs():
-        raise unittest.SkipTest("PostgreSQL is not installed (Debian's package postgresql)")
-    unittest.enterModuleContext(postgresql.cluster(harness.TENON))
-
-
+@unittest.skipUnless(postgresql.is_used(), "several nodes need PostgreSQL (tests/e2e/run --postgresql)")
 class Nodes(Base):
     options = (*LOOPBACK, "--workers", "2", "--webhook-retries", "1s,1s,1s,1s")
 
@@ -52,8 +47,11 @@ class Nodes(Base):
         if not data.exists():
             data.mkdir(0o700)
             shutil.copy(self.data / "master.key", data)
-            postgresql.share(self.data, data)
-        process = harness.start_server(data, self.box, *self.options)
+        database = postgresql.environment(["--data", self.data])["TENON_DATABASE"]
+        process = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
+                           f"recruitee=http://{self.box.host}", *self.options],
+                          {"TENON_DATA": str(data), "TENON_DATABASE": database})
+        harness.servers.add(process.host)
         self.addCleanup(process.kill)
         return process
 
@@ -78,8 +76,7 @@ class Endpoints(Nodes):
         self.hooks = [self.create(target_url=r.url, event_types=["integrated_account:updated"])
                       for r in self.receivers]
         self.accounts = [self.account] + [
-            json.loads(link_account(self.folder_of(len(self.nodes) - 1),
-                                            self.box).stdout)["id"] for _ in range(2)]
+            json.loads(link_account(self.data, self.box).stdout)["id"] for _ in range(2)]
 
     def happen_until(self, ended):
         """Something happens all the time, to several accounts."""
