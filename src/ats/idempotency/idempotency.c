@@ -230,7 +230,8 @@ static bool is_same(struct idempotency_attempt *attempt, struct str before, bool
 
 static bool take_up(struct idempotency_attempt *attempt, struct str owner, struct error *err)
 {
-	return rows_explain(rows_take_over(attempt, owner, err), err) && rows_find_calls(attempt, err);
+	return rows_explain(rows_take_over(attempt, owner, err), err) &&
+	       rows_find_calls(attempt, err);
 }
 
 /* Under the lock of enter(): nobody else of this process looks at the key meanwhile. */

@@ -160,7 +160,8 @@ bool rows_find(struct idempotency_attempt *attempt, struct noted_attempt *noted,
 	noted->request_hash = store_cell(&rows, 0, 0)->bytes;
 	noted->reply.status = (int)store_cell(&rows, 0, 1)->integer;
 	noted->owner = store_cell(&rows, 0, 4)->bytes;
-	noted->is_free = store_cell(&rows, 0, 5)->integer != 0 || is_this_node(attempt, noted->owner);
+	noted->is_free = store_cell(&rows, 0, 5)->integer != 0 ||
+			 is_this_node(attempt, noted->owner);
 	return noted->reply.status == 0 ||
 	       rows_open(attempt, REPLY, store_cell(&rows, 0, 2)->bytes, &noted->reply.body, err);
 }

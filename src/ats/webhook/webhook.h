@@ -162,7 +162,8 @@ bool webhook_test(struct webhooks *webhooks, struct arena *arena, const struct w
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-/* One per worker. An endpoint is one node's (it claims its share of them), and there one runner's. */
+/* One per worker. An endpoint is one node's, which claims its share of them, and there one
+ * runner's. */
 struct webhook_runner {
 	struct webhooks *webhooks;
 	struct loop *loop;
