@@ -1,0 +1,137 @@
+"""bench/run store: small jobs claimed and finished in batches on one PostgreSQL, beside graphile-worker;
+and the same reads through PostgreSQL and through SQLite."""
+import json
+import os
+import statistics
+import subprocess
+
+from stage import ROOT, ROUNDS, Bench, ask, harness, print_table, wrk
+
+import postgresql
+
+FOLDER = ROOT / "bench/store"
+JOBS = int(os.environ.get("BENCH_JOBS", "50000"))
+RECORDS = int(os.environ.get("BENCH_RECORDS", "5000"))
+BATCH, FIBERS = 100, 4
+
+
+def worker_js():
+    if not (FOLDER / "node_modules/graphile-worker").exists():
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock",
+                        "--loglevel=error"], cwd=FOLDER, check=True)
+    return ["node", str(FOLDER / "worker.js")]
+
+
+def run(*command, env=None):
+    """On core 0, as all that is measured; PostgreSQL takes what it needs."""
+    done = subprocess.run(["taskset", "-c", "0", *map(str, command)], check=True, text=True,
+                          stdout=subprocess.PIPE, env={**os.environ, **(env or {})})
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def our_jobs(bench, name):
+    data = bench.folder / name
+    url = postgresql.environment(["--data", data])["TENON_DATABASE"]
+    data.mkdir(mode=0o700)
+    postgresql.psql("CREATE TABLE bench_job (id BIGINT PRIMARY KEY, due_ms BIGINT NOT NULL, owner TEXT"
+                    " COLLATE \"C\" NOT NULL DEFAULT '', fence BIGINT NOT NULL DEFAULT 0);"
+                    " CREATE INDEX bench_job_due ON bench_job (due_ms, id);"
+                    f" INSERT INTO bench_job (id, due_ms) SELECT i, i FROM generate_series(1, {JOBS}) i;"
+                    " ANALYZE bench_job", postgresql.name_of(data))
+    found = run(harness.ROOT / "build/bench/bench_jobs", data, BATCH, FIBERS, env={"TENON_DATABASE": url})
+    assert (found["done"], found["refused"]) == (JOBS, 0), found
+    postgresql.drop(data)
+    return JOBS / found["ms"] * 1000
+
+
+def their_jobs(bench, name):
+    data = bench.folder / name
+    database = postgresql.name_of(data)
+    postgresql.psql(f"CREATE DATABASE {database}")
+    postgresql.known.add(database)
+    url = postgresql.url_of(data)
+    subprocess.run(["npx", "graphile-worker", "-c", url, "--schema-only"], cwd=FOLDER, check=True,
+                   stdout=subprocess.DEVNULL)
+    postgresql.psql("SELECT count(graphile_worker.add_job('nothing', json_build_object('id', i)))"
+                    f" FROM generate_series(1, {JOBS}) i; ANALYZE", database)
+    found = run(*worker_js(), url, JOBS, BATCH * FIBERS)
+    assert found["done"] == JOBS, found
+    postgresql.drop(data)
+    return JOBS / found["ms"] * 1000
+
+
+def bench_jobs(bench):
+    subprocess.run(["ninja", "-C", str(ROOT / "build"), "bench/bench_jobs"], check=True,
+                   stdout=subprocess.DEVNULL)
+    worker_js()
+    ours, theirs = [], []
+    for number in range(ROUNDS):
+        ours.append(our_jobs(bench, f"ours{number}"))
+        theirs.append(their_jobs(bench, f"theirs{number}"))
+    fast, slow = statistics.median(ours), statistics.median(theirs)
+    print_table("jobs claimed and finished on one PostgreSQL",
+                [("tenon", f"{fast:,.0f}/s", f"batches of {BATCH}, {FIBERS} at once"),
+                 ("graphile-worker", f"{slow:,.0f}/s", f"local queue of {BATCH * FIBERS}")])
+    print(f"ratio jobs/graphile-worker {fast / slow:.2f}")
+
+
+class Reads:
+    """A server with a copy, on either store."""
+
+    def __init__(self, bench, box, name, is_postgresql):
+        data = bench.folder / name
+        before = dict(os.environ)
+        if not is_postgresql:
+            del os.environ[postgresql.SERVER]
+        try:
+            self.server = harness.start_server(data, box, "--workers", "1", "--log-level", "warning")
+            bench.processes.append(self.server.process)
+            key = harness.create_key(data, "production", "--scope", "call", "--scope", "admin")["key"]
+            account = json.loads(harness.link_account(data, box, "production", "--limit",
+                                                      "requests=1000000", "--limit", "per_seconds=1",
+                                                      "--limit", "concurrent=1000").stdout)["id"]
+        finally:
+            os.environ.update(before)
+        subprocess.run(["taskset", "-a", "-p", "-c", "0", str(self.server.pid)], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.key, query = key, f"integrated_account_id={account}"
+        job = ask(self.server.host, key, "POST", "/sync-job", {
+            "integrated_account_id": account, "resource": "candidates", "interval_s": 86400})["id"]
+        while not (ask(self.server.host, key, "GET", f"/sync-job/{job}")["last_run"] or {}).get("ended_at"):
+            pass
+        base = f"http://{self.server.host}/unified/ats/candidates"
+        self.ways = {"live page of 20": f"{base}?{query}&limit=20",
+                     "copied page of 20": f"{base}?{query}&limit=20&max_age=86400",
+                     "copied page of 100": f"{base}?{query}&limit=100&max_age=86400"}
+
+    def rate(self, way):
+        return wrk(self.ways[way], self.key, connections=16)[0]
+
+
+def bench_reads(bench):
+    box = bench.sandbox("--candidates", str(RECORDS))
+    sides = {"PostgreSQL": Reads(bench, box, "postgresql", True),
+             "SQLite": Reads(bench, box, "sqlite", False)}
+    for way in sides["SQLite"].ways:
+        rates = {name: [] for name in sides}
+        for _ in range(ROUNDS):
+            for name, side in sides.items():
+                rates[name].append(side.rate(way))
+        ours, theirs = (statistics.median(rates[name]) for name in ("PostgreSQL", "SQLite"))
+        print_table(way, [("on PostgreSQL", f"{ours:,.0f}/s", ""), ("on SQLite", f"{theirs:,.0f}/s", "")])
+        print(f"ratio postgresql/sqlite {ours / theirs:.2f}")
+
+
+def bench_store():
+    """Both stores."""
+    bench = Bench()
+    cluster = postgresql.Cluster()
+    os.environ[postgresql.SERVER] = cluster.url
+    try:
+        postgresql.make_template(harness.TENON)
+        bench_jobs(bench)
+        bench_reads(bench)
+    finally:
+        bench.close()
+        del os.environ[postgresql.SERVER]
+        cluster.end()
