@@ -31,7 +31,7 @@ e2e: all
 
 # Some of them on PostgreSQL (needs Debian's postgresql); tests/e2e/run --postgresql runs all.
 postgresql: all
-	tests/e2e/run --postgresql test_main_job test_sync test_nodes_work test_postgresql_stop test_postgresql test_erasure \
+	tests/e2e/run --postgresql test_main_job test_sync test_nodes test_nodes_work test_postgresql_stop test_postgresql test_erasure \
 		test_retention test_backup.Backup.test_restored test_analysis.Analysis.test_queries_of_the_page \
 		test_analysis.Analysis.test_a_reader_reads_views_and_names_and_nothing_else
 
