@@ -92,3 +92,237 @@ FROM (SELECT jsonb_typeof(jsonb_path_query_first(body::jsonb, path::jsonpath)) A
 CREATE OR REPLACE FUNCTION now_ms(own bigint) RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL SAFE AS
 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
+-- A node tells what has become of its calls of an account, and asks for more: src/ats/operation/shared.h. In
+-- order: environment, account and node; the number of the message; how many calls the node may make by what it
+-- knows, and how many have ended, both in all; how many wait (-1: as before); is_background, the share of these in percent, and
+-- what they leave of the limit, within it and beyond it; the limit: calls, its length, is_window, how many at
+-- once; for how long the ATS has said to pause.
+--
+-- A message that is older than the last one is passed over: its answer did not arrive, or it is late. As each tells
+-- all, nothing has to arrive but the last.
+CREATE OR REPLACE FUNCTION rate_take(its_environment text, its_account text, its_node text,
+	its_number bigint, its_granted bigint, its_ended bigint, its_wanted bigint,
+	is_behind bigint, share_percent bigint, leaves bigint, spares bigint,
+	requests bigint, length_us bigint, is_window bigint, concurrent bigint, pause_us bigint,
+	OUT tokens bigint, OUT wait_us bigint, OUT paused_us bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	limit_ record;
+	other record;
+	now_us bigint;
+	interval_us bigint := 0;
+	since bigint;
+	is_known boolean := false;
+	dead text[] := '{}';
+	ended_more bigint := 0; -- since its last message
+	open bigint := 0;   -- under way, of all nodes
+	ahead bigint := 0;  -- tokens of those who came earlier, and should be here about now
+	queued bigint := 0; -- of all who came earlier
+	used bigint := 0;   -- calls in the window that have ended
+	over bigint;
+	latest_us bigint;
+	free bigint;
+	places bigint;
+	due_us bigint;
+BEGIN
+	-- What a crash of the database forgets of this the nodes tell again.
+	PERFORM set_config('synchronous_commit', 'off', true);
+	LOOP
+		SELECT * INTO limit_ FROM rate_account
+		WHERE environment_id = its_environment AND account_id = its_account FOR UPDATE;
+		EXIT WHEN FOUND;
+		INSERT INTO rate_account VALUES (its_environment, its_account, 0, 0, 0, 0, 0, 0)
+		ON CONFLICT (environment_id, account_id) DO NOTHING;
+		-- An account that is new was tried before it had an id.
+		IF FOUND AND is_window <> 0 AND requests >= 10 THEN
+			INSERT INTO rate_ended VALUES (its_environment, its_account, 0,
+				least(requests / 10, 2), extract(epoch FROM clock_timestamp()) * 1000000);
+		END IF;
+	END LOOP;
+	now_us := extract(epoch FROM clock_timestamp()) * 1000000;
+	since := now_us;
+	-- A clock that was set back is not waited for.
+	limit_.full_us := least(greatest(limit_.full_us, now_us), now_us + length_us);
+	limit_.pace_us := least(greatest(limit_.pace_us, now_us), now_us + length_us);
+	limit_.front_us := least(limit_.front_us, now_us);
+	limit_.share_us := least(limit_.share_us, now_us + 100 * length_us);
+	IF requests > 0 THEN
+		interval_us := (length_us + requests - 1) / requests;
+	END IF;
+
+	-- Its own row comes first.
+	FOR other IN
+		SELECT r.*, until_ms FROM rate_node AS r LEFT JOIN node ON id = node_id
+		WHERE environment_id = its_environment AND account_id = its_account
+		ORDER BY node_id <> its_node
+	LOOP
+		IF other.node_id = its_node THEN
+			IF other.number >= its_number THEN
+				tokens := 0;
+				wait_us := -1;
+				paused_us := 0;
+				RETURN;
+			END IF;
+			is_known := true;
+			IF its_ended < other.ended THEN
+				ended_more := its_ended; -- it has begun anew, with nothing under way
+			ELSE
+				ended_more := its_ended - other.ended;
+				limit_.full_us := greatest(now_us, limit_.full_us
+					- greatest(other.granted - its_granted, 0) * interval_us);
+			END IF;
+			IF other.wanted > 0 AND (its_wanted < 0 OR other.is_background = is_behind) THEN
+				since := other.since_us;
+			END IF;
+		ELSIF other.until_ms IS NULL OR other.until_ms <= now_us / 1000 THEN
+			dead := dead || other.node_id;
+		ELSE
+			open := open + other.granted - other.ended;
+			IF other.wanted > 0 AND other.due_us >= now_us - 200000 AND (other.is_background < is_behind
+				OR (other.is_background = is_behind AND other.since_us < since)) THEN
+				queued := queued + other.wanted;
+				IF other.due_us <= now_us + 100000 THEN
+					ahead := ahead + other.wanted;
+				END IF;
+			END IF;
+		END IF;
+	END LOOP;
+	open := open + its_granted - its_ended;
+	IF NOT is_known THEN
+		ended_more := its_ended;
+	END IF;
+	IF pause_us > 0 THEN
+		limit_.paused_until_us := greatest(limit_.paused_until_us, now_us + pause_us);
+	END IF;
+
+	-- What dead ones had under way has ended, as far as it is known, with their leases.
+	IF dead <> '{}' THEN
+		WITH gone AS (
+			DELETE FROM rate_node WHERE environment_id = its_environment
+				AND account_id = its_account AND node_id = ANY (dead)
+			RETURNING node_id, granted - ended AS calls)
+		INSERT INTO rate_ended
+		SELECT its_environment, its_account, limit_.last_number + row_number() OVER (), calls,
+			least(now_us, coalesce(until_ms * 1000, now_us))
+		FROM gone LEFT JOIN node ON id = node_id WHERE calls > 0 AND is_window <> 0;
+		limit_.last_number := limit_.last_number + cardinality(dead);
+	END IF;
+	IF is_window <> 0 THEN
+		IF ended_more > 0 THEN
+			-- A large limit is kept in groups.
+			UPDATE rate_ended SET calls = calls + ended_more, last_us = now_us
+			WHERE environment_id = its_environment AND account_id = its_account
+				AND number = limit_.last_number AND calls < (requests + 127) / 128;
+			IF NOT FOUND THEN
+				limit_.last_number := limit_.last_number + 1;
+				INSERT INTO rate_ended VALUES (its_environment, its_account, limit_.last_number,
+					ended_more, now_us);
+			END IF;
+		END IF;
+		SELECT coalesce(sum(calls) FILTER (WHERE last_us > now_us - length_us), 0), max(last_us),
+			count(*) FILTER (WHERE last_us <= now_us - length_us)
+		INTO used, latest_us, over
+		FROM rate_ended WHERE environment_id = its_environment AND account_id = its_account;
+		IF over > 8 THEN
+			DELETE FROM rate_ended WHERE environment_id = its_environment
+				AND account_id = its_account AND last_us <= now_us - length_us;
+		END IF;
+		IF latest_us > now_us THEN
+			UPDATE rate_ended SET last_us = now_us WHERE environment_id = its_environment
+				AND account_id = its_account AND last_us > now_us;
+		END IF;
+	END IF;
+
+	free := CASE WHEN is_window <> 0 THEN requests - used - open
+		WHEN requests > 0 THEN (now_us + length_us - limit_.full_us) / interval_us
+		ELSE its_wanted + queued END;
+	places := CASE WHEN concurrent > 0
+		THEN concurrent - open - CASE WHEN is_behind <> 0 AND concurrent > 1 THEN 1 ELSE 0 END
+		ELSE its_wanted + queued END;
+	tokens := greatest(0, least(its_wanted, free - leaves - ahead, places - ahead));
+	due_us := now_us;
+	IF is_behind <> 0 AND requests > 0 AND its_wanted > 0 THEN
+		-- An even flow, and a little ahead of it.
+		IF is_window <> 0 THEN
+			due_us := limit_.pace_us + interval_us - greatest(length_us / 20, interval_us);
+			tokens := least(tokens, 1 + (now_us - due_us) / interval_us);
+		END IF;
+		-- While there are others no more than a share, but for what these let lie.
+		IF share_percent < 100 AND limit_.front_us > now_us - 10000000
+			AND limit_.share_us > now_us AND free - spares - ahead < 1 THEN
+			due_us := greatest(due_us, least(limit_.share_us, rate_due(its_environment, its_account,
+				queued + spares + 1, free, now_us, length_us, interval_us, is_window,
+				limit_.full_us)));
+		END IF;
+	END IF;
+	due_us := greatest(due_us, limit_.paused_until_us);
+	IF due_us > now_us THEN
+		tokens := 0;
+	END IF;
+	IF tokens > 0 AND is_behind <> 0 THEN
+		limit_.pace_us := limit_.pace_us + tokens * interval_us;
+		limit_.share_us := greatest(limit_.share_us, now_us)
+			+ tokens * interval_us * 100 / greatest(share_percent, 1);
+	ELSIF its_wanted > 0 AND is_behind = 0 THEN
+		limit_.front_us := now_us;
+	END IF;
+	limit_.full_us := limit_.full_us + tokens * interval_us;
+	wait_us := 0;
+	IF tokens = 0 AND its_wanted > 0 THEN
+		IF requests > 0 THEN
+			due_us := greatest(due_us, rate_due(its_environment, its_account,
+				queued + leaves + 1, free, now_us, length_us, interval_us, is_window,
+				limit_.full_us));
+		END IF;
+		-- When a place will be free nobody knows: who is first in line looks often.
+		IF places <= ahead THEN
+			due_us := greatest(due_us, now_us + least(10000 * (queued + 1), 100000));
+		END IF;
+		-- Several are not worth a message each.
+		due_us := greatest(due_us, now_us + CASE WHEN its_wanted > 1 THEN 5000 ELSE 1000 END);
+		wait_us := due_us - now_us;
+	END IF;
+	paused_us := greatest(limit_.paused_until_us - now_us, 0);
+
+	UPDATE rate_account SET full_us = limit_.full_us, paused_until_us = limit_.paused_until_us,
+		front_us = limit_.front_us, share_us = limit_.share_us, pace_us = limit_.pace_us,
+		last_number = limit_.last_number
+	WHERE environment_id = its_environment AND account_id = its_account;
+	IF is_known THEN
+		UPDATE rate_node AS r SET number = its_number, granted = its_granted + tokens, ended = its_ended,
+			wanted = CASE WHEN its_wanted < 0 THEN r.wanted WHEN tokens > 0 THEN 0
+				ELSE its_wanted END,
+			is_background = CASE WHEN its_wanted < 0 THEN r.is_background ELSE is_behind END,
+			since_us = since,
+			due_us = CASE WHEN its_wanted < 0 THEN r.due_us ELSE now_us + wait_us END
+		WHERE environment_id = its_environment AND account_id = its_account AND node_id = its_node;
+	ELSE
+		INSERT INTO rate_node VALUES (its_environment, its_account, its_node, its_number,
+			its_granted + tokens, its_ended,
+			CASE WHEN tokens > 0 THEN 0 ELSE greatest(its_wanted, 0) END,
+			is_behind, since, now_us + wait_us);
+	END IF;
+END $$;
+
+-- When there is room for so many calls, of which some have it now: when the others have left the window, or have
+-- come into the bucket.
+CREATE OR REPLACE FUNCTION rate_due(its_environment text, its_account text, calls_due bigint, free bigint,
+	now_us bigint, length_us bigint, interval_us bigint, is_window bigint, full_us bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	due_us bigint;
+BEGIN
+	IF free >= calls_due THEN
+		RETURN now_us;
+	ELSIF is_window = 0 THEN
+		RETURN full_us + calls_due * interval_us - length_us;
+	END IF;
+	SELECT last_us + length_us INTO due_us
+	FROM (SELECT last_us, sum(calls) OVER (ORDER BY last_us, number) AS so_far FROM rate_ended
+		WHERE environment_id = its_environment AND account_id = its_account
+			AND last_us > now_us - length_us) AS leaving
+	WHERE so_far >= calls_due - free ORDER BY so_far LIMIT 1;
+	-- Of what is under way no more is known.
+	RETURN coalesce(due_us, now_us + length_us);
+END $$;

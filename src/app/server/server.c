@@ -423,6 +423,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	if (server->oauth == NULL)
 		return false;
 	server->limiters = limiters_create(clock_system(), random_system());
+	if (!node_is_alone(server->node))
+		limiters_share(server->limiters, server->store, server->node);
 	open_syncs(server);
 	server->idempotency = idempotency_create(server->store, server->vault, server->node,
 						 clock_system(), random_system());
@@ -554,6 +556,7 @@ void server_stop(struct server *server)
 	if (!server->is_started)
 		return;
 	atomic_store(&server->is_draining, true);
+	limiters_stop(server->limiters);
 	for (size_t i = 0; i < server->worker_count; i++)
 		if (server->workers[i].thread != 0)
 			worker_stop(&server->workers[i]);

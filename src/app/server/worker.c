@@ -226,7 +226,7 @@ bool worker_start(struct worker *worker, int fd, int local_fd, struct error *err
 static size_t count_active(const struct worker *worker)
 {
 	size_t active = oauth_active(worker->server->oauth) + worker->sweep.is_running +
-			worker->retention.is_running +
+			worker->retention.is_running + limiters_telling(worker->server->limiters) +
 			worker->runner.active +
 			webhook_runner_active(&worker->hooks) +
 			(loop_fiber_count(worker->loop) - 1);

@@ -1,293 +1,29 @@
-#include "ats/operation/limiter.h"
-
 #include <assert.h>
-#include <pthread.h>
-#include <stdlib.h>
 
-#include "ats/operation/window.h"
-#include "base/map.h"
+#include "ats/operation/limiter_parts.h"
+#include "base/log.h"
 
 enum {
-	SHARDS = 16,
 	WAITERS_MAX = 10000,
-	PER_SECONDS_MAX = 7 * 86400, /* times WAITERS_MAX it fits nanoseconds in 64 bits */
-	SWEEP = 4,             /* idle limiters looked at by each hold */
 	RETRY_AFTER_MIN_MS = 1000, /* said when what is waited for has no known end */
 	/* What the back leaves of its share, and when it takes more than that; percent. */
 	BUCKET_LEFT = 20,
 	BUCKET_SPARE = 80,
 	WINDOW_LEFT = 2,
 	WINDOW_SPARE = 3,
-	CALLS_BEFORE = 2, /* of an account's window that are taken for made when it is first met */
-	PACE_AHEAD = 20,       /* so far the back may be ahead of its pace, in parts of a window */
+	CHUNK = 25, /* a part of the limit that is asked for at once, where it is shared */
+	TELL_TRIES = 600,
+	TELL_PAUSE_MS = 1000,
+	PACE_AHEAD = 20, /* so far the back may be ahead of its pace, in parts of a window */
 };
-static const int64_t IDLE_NS = 60LL * 1000000000;
-static const int64_t SECOND_NS = 1000000000;
 /* Who called so long ago is expected to call again. */
 static const int64_t OTHERS_NS = 10LL * 1000000000;
 
-struct shard {
-	pthread_mutex_t lock; /* over all that is in the shard, its limiters too */
-	struct map limiters;  /* account -> struct limiter */
-	struct limiter *idle_first; /* held by nobody, longest idle first */
-	struct limiter *idle_last;
-};
-
-struct limiters {
-	const struct clock *clock;
-	struct shard shards[SHARDS];
-};
-
-struct waiter {
-	struct loop_wait wait;
-	struct waiter *next;
-	bool is_told; /* woken since it last looked */
-};
-
-/* A queue, and the calls that went through it. */
-struct lane {
-	bool is_background;
-	int64_t under_way;
-	struct waiter *first;
-	struct waiter *last;
-	size_t waiters;
-};
-
-/* What one who comes wants. */
-struct turn {
-	struct lane *lane;
-	int64_t share_percent;
-	int64_t deadline_ns;
-};
-
-struct limiter {
-	const struct clock *clock;
-	struct shard *shard;
-	struct str account;
-	size_t holders;
-	/* The bucket, kept as the time at which it will be full (the generic cell rate algorithm):
-	 * each call moves that by one interval, and may not move it past now + burst. */
-	int64_t full_ns;
-	int64_t interval_ns; /* 0: no limit */
-	int64_t burst_ns;
-	int64_t requests;
-	struct window window; /* instead of the bucket, where it has a length */
-	int64_t paused_until_ns;
-	int64_t concurrent_max; /* 0: no limit */
-	int64_t budget;
-	struct lane front; /* somebody waits for them */
-	struct lane back;  /* nobody does */
-	int64_t front_ns;  /* when somebody last came to the front */
-	int64_t share_ns;  /* when the back may take the next of its share */
-	int64_t pace_ns;   /* to when the back has taken the even flow of a window */
-	/* While idle. */
-	int64_t idle_since_ns;
-	struct limiter *idle_next;
-	struct limiter *idle_previous;
-};
-
-static void free_limiter(struct limiter *limiter)
-{
-	window_finish(&limiter->window);
-	free(limiter);
-}
-
-struct limiters *limiters_create(const struct clock *clock, const struct random *random)
-{
-	struct limiters *limiters = calloc(1, sizeof *limiters);
-
-	if (limiters == NULL)
-		die("out of memory for the rate limits");
-	limiters->clock = clock;
-	for (size_t i = 0; i < SHARDS; i++) {
-		pthread_mutex_init(&limiters->shards[i].lock, NULL);
-		map_init(&limiters->shards[i].limiters, random);
-	}
-	return limiters;
-}
-
-void limiters_destroy(struct limiters *limiters)
-{
-	if (limiters == NULL)
-		return;
-	for (size_t i = 0; i < SHARDS; i++) {
-		struct shard *shard = &limiters->shards[i];
-		struct str account;
-		size_t at = 0;
-		void *limiter;
-
-		while (map_next(&shard->limiters, &at, &account, &limiter)) {
-			assert(((struct limiter *)limiter)->holders == 0);
-			free_limiter(limiter);
-		}
-		map_finish(&shard->limiters);
-		pthread_mutex_destroy(&shard->lock);
-	}
-	free(limiters);
-}
-
-size_t limiters_count(struct limiters *limiters)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < SHARDS; i++) {
-		pthread_mutex_lock(&limiters->shards[i].lock);
-		count += limiters->shards[i].limiters.count;
-		pthread_mutex_unlock(&limiters->shards[i].lock);
-	}
-	return count;
-}
-
-/* --- holding and forgetting ------------------------------------------------------------------ */
-
-static void add_idle(struct shard *shard, struct limiter *limiter)
-{
-	limiter->idle_next = NULL;
-	limiter->idle_previous = shard->idle_last;
-	if (shard->idle_last == NULL)
-		shard->idle_first = limiter;
-	else
-		shard->idle_last->idle_next = limiter;
-	shard->idle_last = limiter;
-}
-
-static void take_idle(struct shard *shard, struct limiter *limiter)
-{
-	if (limiter->idle_previous == NULL)
-		shard->idle_first = limiter->idle_next;
-	else
-		limiter->idle_previous->idle_next = limiter->idle_next;
-	if (limiter->idle_next == NULL)
-		shard->idle_last = limiter->idle_previous;
-	else
-		limiter->idle_next->idle_previous = limiter->idle_previous;
-}
-
-/* A limiter that has nothing to remember: one made anew would be the same. Only the retry budget
- * differs, which an idle minute heals. */
-static bool is_forgettable(struct limiter *limiter, int64_t now_ns)
-{
-	window_expire(&limiter->window, now_ns);
-	return limiter->window.calls == 0 && limiter->full_ns <= now_ns &&
-	       limiter->paused_until_ns <= now_ns &&
-	       now_ns - limiter->idle_since_ns >= IDLE_NS;
-}
-
-/* A few at each hold, those which stay go to the end: the list is walked over time, and no call
- * pays for all of it. */
-static void sweep(struct shard *shard, int64_t now_ns)
-{
-	for (int i = 0; i < SWEEP && shard->idle_first != NULL; i++) {
-		struct limiter *limiter = shard->idle_first;
-
-		take_idle(shard, limiter);
-		if (is_forgettable(limiter, now_ns)) {
-			map_remove(&shard->limiters, limiter->account);
-			free_limiter(limiter);
-		} else {
-			add_idle(shard, limiter);
-		}
-	}
-}
-
-static struct limiter *add_limiter(struct limiters *limiters, struct shard *shard,
-				   struct str account)
-{
-	struct limiter *limiter = calloc(1, sizeof *limiter + account.len);
-
-	if (limiter == NULL)
-		die("out of memory for a rate limit");
-	if (account.len > 0)
-		memcpy(limiter + 1, account.data, account.len);
-	limiter->account = str_make((const char *)(limiter + 1), account.len);
-	limiter->clock = limiters->clock;
-	limiter->shard = shard;
-	limiter->budget = RETRY_BUDGET;
-	limiter->back.is_background = true;
-	limiter->front_ns = INT64_MIN / 2;
-	map_put(&shard->limiters, limiter->account, limiter);
-	return limiter;
-}
-
-static void set_rules(struct limiter *limiter, const struct limiter_rules *rules)
-{
-	int64_t seconds = rules->per_seconds > 0 ? rules->per_seconds : 1;
-
-	if (seconds > PER_SECONDS_MAX)
-		seconds = PER_SECONDS_MAX;
-
-	limiter->concurrent_max = rules->concurrent;
-	limiter->burst_ns = seconds * SECOND_NS;
-	limiter->interval_ns = 0;
-	if (rules->requests > 0)
-		limiter->interval_ns =
-			(limiter->burst_ns + rules->requests - 1) / rules->requests;
-	if (limiter->interval_ns > limiter->burst_ns)
-		limiter->burst_ns = limiter->interval_ns;
-	limiter->requests = rules->requests;
-	window_set(&limiter->window, rules->is_window ? rules->requests : 0,
-		   seconds * SECOND_NS);
-}
-
-/* An account that is new was tried before it had an id. */
-static void count_earlier(struct limiter *limiter)
-{
-	int64_t calls = limiter->window.requests / 10;
-
-	for (int64_t i = 0; i < calls && i < CALLS_BEFORE; i++)
-		window_note(&limiter->window, clock_monotonic_ns(limiter->clock));
-}
-
-static struct shard *find_shard(struct limiters *limiters, struct str account)
-{
-	uint32_t hash = json_key_hash(account.data == NULL ? "" : account.data, account.len);
-
-	return &limiters->shards[(hash >> 16) % SHARDS];
-}
-
-struct limiter *limiter_hold(struct limiters *limiters, struct str account,
-			     const struct limiter_rules *rules)
-{
-	struct shard *shard = find_shard(limiters, account);
-
-	pthread_mutex_lock(&shard->lock);
-	struct limiter *limiter = map_get(&shard->limiters, account);
-	bool is_new = limiter == NULL;
-	if (is_new)
-		limiter = add_limiter(limiters, shard, account);
-	else if (limiter->holders == 0)
-		take_idle(shard, limiter);
-	limiter->holders++;
-	set_rules(limiter, rules);
-	if (is_new)
-		count_earlier(limiter);
-	sweep(shard, clock_monotonic_ns(limiters->clock));
-	pthread_mutex_unlock(&shard->lock);
-	return limiter;
-}
-
-void limiter_drop(struct limiter *limiter)
-{
-	if (limiter == NULL)
-		return;
-	struct shard *shard = limiter->shard;
-
-	pthread_mutex_lock(&shard->lock);
-	assert(limiter->holders > 0);
-	if (--limiter->holders == 0) {
-		assert(limiter->front.first == NULL && limiter->front.under_way == 0);
-		assert(limiter->back.first == NULL && limiter->back.under_way == 0);
-		limiter->idle_since_ns = clock_monotonic_ns(limiter->clock);
-		add_idle(shard, limiter);
-	}
-	pthread_mutex_unlock(&shard->lock);
-}
-
 /* --- waiting --------------------------------------------------------------------------------- */
 
-static bool has_window(const struct limiter *limiter)
+static int64_t later(int64_t a_ns, int64_t b_ns)
 {
-	return limiter->window.requests > 0;
+	return a_ns > b_ns ? a_ns : b_ns;
 }
 
 /* When there is a token and `left` others besides, for the one who has `before` others in front of
@@ -296,7 +32,7 @@ static int64_t token_ns(const struct limiter *limiter, size_t before, int64_t le
 {
 	int64_t ready_ns = now_ns;
 
-	if (has_window(limiter)) {
+	if (limiter_has_window(limiter)) {
 		ready_ns = window_ready_ns(&limiter->window,
 					   limiter->front.under_way + limiter->back.under_way,
 					   (int64_t)before + left, now_ns);
@@ -342,7 +78,7 @@ static int64_t back_ns(const struct limiter *limiter, size_t before, int64_t lef
 {
 	int64_t due_ns = token_ns(limiter, before, part_of(limiter, left_percent, 100), now_ns);
 
-	if (!has_window(limiter))
+	if (!limiter_has_window(limiter))
 		return due_ns;
 	int64_t pace_ns = even_ns(limiter, before, now_ns);
 	return due_ns > pace_ns ? due_ns : pace_ns;
@@ -353,7 +89,7 @@ static int64_t back_ns(const struct limiter *limiter, size_t before, int64_t lef
 static int64_t ready_ns(const struct limiter *limiter, const struct turn *turn, size_t before,
 			int64_t now_ns)
 {
-	bool is_window = has_window(limiter);
+	bool is_window = limiter_has_window(limiter);
 
 	if (!turn->lane->is_background)
 		return token_ns(limiter, before, 0, now_ns);
@@ -395,15 +131,28 @@ static void spend_share(struct limiter *limiter, int64_t share_percent, int64_t 
 	limiter->pace_ns += limiter->interval_ns;
 }
 
+/* As far as this process knows. */
+static bool may_take(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
+{
+	window_expire(&limiter->window, now_ns);
+	return is_next(limiter, turn->lane) && has_place(limiter, turn->lane) &&
+	       ready_ns(limiter, turn, 0, now_ns) <= now_ns;
+}
+
+static bool lacks_token(struct limiter *limiter)
+{
+	return limiter->is_shared && !shared_has_token(&limiter->shared, &limiter->of->source);
+}
+
 static bool take(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
 {
 	struct lane *lane = turn->lane;
 
-	window_expire(&limiter->window, now_ns);
-	if (!is_next(limiter, lane) || !has_place(limiter, lane) ||
-	    ready_ns(limiter, turn, 0, now_ns) > now_ns)
+	if (!may_take(limiter, turn, now_ns) || lacks_token(limiter))
 		return false;
-	if (limiter->interval_ns > 0 && !has_window(limiter)) {
+	if (limiter->is_shared)
+		shared_take(&limiter->shared);
+	if (limiter->interval_ns > 0 && !limiter_has_window(limiter)) {
 		if (limiter->full_ns < now_ns)
 			limiter->full_ns = now_ns;
 		limiter->full_ns += limiter->interval_ns;
@@ -430,6 +179,150 @@ static void tell_next(struct limiter *limiter)
 	tell(limiter->front.first != NULL ? limiter->front.first : limiter->back.first);
 }
 
+static void set_pause(struct limiter *limiter, int64_t until_ns)
+{
+	if (until_ns > limiter->paused_until_ns)
+		limiter->paused_until_ns = until_ns;
+	/* Those who cannot wait that long are better told now. */
+	for (struct waiter *waiter = limiter->front.first; waiter != NULL; waiter = waiter->next)
+		tell(waiter);
+	for (struct waiter *waiter = limiter->back.first; waiter != NULL; waiter = waiter->next)
+		tell(waiter);
+}
+
+/* --- what is shared -------------------------------------------------------------------------- */
+
+static bool counts_ended(const struct limiter *limiter)
+{
+	return limiter_has_window(limiter) || limiter->concurrent_max > 0;
+}
+
+static int64_t waiters(const struct limiter *limiter)
+{
+	return (int64_t)(limiter->front.waiters + limiter->back.waiters);
+}
+
+/* There is a pause of which the database does not know. */
+static bool is_pause_news(const struct limiter *limiter, int64_t now_ns)
+{
+	return limiter->paused_until_ns > now_ns &&
+	       limiter->paused_until_ns > limiter->shared.told_pause_ns;
+}
+
+bool limiter_is_due(const struct limiter *limiter, int64_t now_ns)
+{
+	return limiter->is_shared &&
+	       (is_pause_news(limiter, now_ns) ||
+		shared_is_due(&limiter->shared, counts_ended(limiter), waiters(limiter) > 0));
+}
+
+/* For those whose turn it is: a few at once, so that other nodes have theirs. */
+static void fill_wish(struct limiter *limiter, int64_t now_ns, struct shared_message *message)
+{
+	const struct waiter *first =
+		limiter->front.first != NULL ? limiter->front.first : limiter->back.first;
+	bool is_window = limiter_has_window(limiter);
+
+	if (first == NULL || limiter->shared.tokens > 0)
+		return;
+	const struct lane *lane = first->turn->lane;
+	if (limiter->shared.ask_ns[lane->is_background] > now_ns) {
+		message->wanted = limiter->shared.is_awaited ? -1 : 0;
+		return;
+	}
+	if (!may_take(limiter, first->turn, now_ns))
+		return;
+	int64_t most = limiter->requests / CHUNK;
+	if (most < 1)
+		most = 1;
+	message->wanted = (int64_t)lane->waiters < most ? (int64_t)lane->waiters : most;
+	message->is_background = lane->is_background;
+	message->share_percent = first->turn->share_percent;
+	if (lane->is_background) {
+		message->left = part_of(limiter, is_window ? WINDOW_LEFT : BUCKET_LEFT, 100);
+		message->spare = part_of(limiter, is_window ? WINDOW_SPARE : BUCKET_SPARE, 100);
+	}
+}
+
+static void fill_limit(const struct limiter *limiter, int64_t now_ns,
+		       struct shared_message *message)
+{
+	message->environment_id = limiter->environment;
+	message->account_id = limiter->account;
+	message->requests = limiter->requests;
+	message->length_us = limiter->burst_ns / 1000;
+	message->is_window = limiter_has_window(limiter);
+	message->concurrent = limiter->concurrent_max;
+	if (is_pause_news(limiter, now_ns))
+		message->pause_us = (limiter->paused_until_ns - now_ns) / 1000 + 1;
+}
+
+/* Tells and asks what there is. Under the lock, which is let go meanwhile. */
+static bool exchange(struct limiter *limiter, struct error *err)
+{
+	const struct shared_source *source = &limiter->of->source;
+	struct shared *shared = &limiter->shared;
+	int64_t now_ns = clock_monotonic_ns(limiter->clock);
+	struct shared_message message = {0};
+	struct shared_answer answer = {0};
+
+	fill_wish(limiter, now_ns, &message);
+	fill_limit(limiter, now_ns, &message);
+	shared_begin(shared, source, now_ns, &message);
+	pthread_mutex_unlock(&limiter->shard->lock);
+	bool ok = source->ask(source->context, &message, &answer, err);
+	pthread_mutex_lock(&limiter->shard->lock);
+	shared_end(shared, &message, ok ? &answer : NULL, clock_monotonic_ns(limiter->clock));
+	shared_give_back(shared, waiters(limiter));
+	if (shared->told_pause_ns > limiter->paused_until_ns)
+		set_pause(limiter, shared->told_pause_ns);
+	tell_next(limiter);
+	return ok;
+}
+
+/* A fiber: there is something that the database should know, and nobody who asks for more. */
+static void tell_database(void *context)
+{
+	struct limiter *limiter = context;
+	struct limiters *limiters = limiter->of;
+	struct shared *shared = &limiter->shared;
+	struct error err;
+
+	pthread_mutex_lock(&limiter->shard->lock);
+	for (int fails = 0; !shared->is_busy &&
+			    limiter_is_due(limiter, clock_monotonic_ns(limiter->clock));) {
+		if (exchange(limiter, &err)) {
+			fails = 0;
+			continue;
+		}
+		if (err.code != ERROR_UNAVAILABLE || ++fails == TELL_TRIES || limiters->is_ending)
+			break;
+		pthread_mutex_unlock(&limiter->shard->lock);
+		loop_sleep_ms(TELL_PAUSE_MS);
+		pthread_mutex_lock(&limiter->shard->lock);
+	}
+	shared->is_telling = false;
+	pthread_mutex_unlock(&limiter->shard->lock);
+	limiter_drop(limiter);
+	limiters->telling--;
+}
+
+/* Whoever has a message under way sees to the rest when it is back. */
+static void see_to_telling(struct limiter *limiter)
+{
+	struct shared *shared = &limiter->shared;
+
+	if (shared->is_busy || shared->is_telling || loop_current() == NULL ||
+	    !limiter_is_due(limiter, clock_monotonic_ns(limiter->clock)))
+		return;
+	shared->is_telling = true;
+	limiter->holders++;
+	limiter->of->telling++;
+	loop_spawn(loop_current(), tell_database, limiter);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
 static void join_queue(struct lane *lane, struct waiter *waiter)
 {
 	waiter->next = NULL;
@@ -455,6 +348,7 @@ static void leave_queue(struct limiter *limiter, struct lane *lane, struct waite
 	if (lane->last == waiter)
 		lane->last = before;
 	lane->waiters--;
+	shared_give_back(&limiter->shared, waiters(limiter));
 	if (before == NULL)
 		tell_next(limiter);
 }
@@ -474,42 +368,72 @@ static int64_t look_ns(const struct limiter *limiter, const struct turn *turn, i
 {
 	int64_t due_ns = turn->deadline_ns;
 
-	if (is_next(limiter, turn->lane) && has_place(limiter, turn->lane))
-		due_ns = ready_ns(limiter, turn, 0, now_ns);
+	if (is_next(limiter, turn->lane) && has_place(limiter, turn->lane) &&
+	    !limiter->shared.is_busy)
+		due_ns = later(ready_ns(limiter, turn, 0, now_ns),
+			       limiter->shared.ask_ns[turn->lane->is_background]);
 	return due_ns < turn->deadline_ns ? due_ns : turn->deadline_ns;
+}
+
+/* Nobody but the first of those whose turn it is asks, and he not before there is hope. */
+static bool is_to_ask(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
+{
+	return lacks_token(limiter) && !limiter->shared.is_busy &&
+	       limiter->shared.ask_ns[turn->lane->is_background] <= now_ns &&
+	       may_take(limiter, turn, now_ns);
+}
+
+static bool is_hopeless(const struct limiter *limiter, const struct turn *turn, int64_t now_ns)
+{
+	bool behind = turn->lane->is_background;
+
+	return now_ns >= turn->deadline_ns || limiter->paused_until_ns > turn->deadline_ns ||
+	       /* As the database has said, unless that may be old by now. */
+	       (limiter->shared.due_ns[behind] > turn->deadline_ns &&
+		limiter->shared.ask_ns[behind] > now_ns) ||
+	       loop_is_interrupted();
 }
 
 /* Under the lock, which is let go while waiting. The clock is watched by the first alone: those
  * behind him are told when he is gone. */
-static bool wait_turn(struct limiter *limiter, const struct turn *turn, struct error *err)
+static bool wait_turn(struct limiter *limiter, const struct turn *turn, bool *has_waited,
+		      struct error *err)
 {
 	struct lane *lane = turn->lane;
-	struct waiter waiter = {0};
+	struct waiter waiter = {.turn = turn, .is_told = true}; /* until it waits */
 	int64_t now_ns = clock_monotonic_ns(limiter->clock);
-	bool is_taken = false;
+	bool is_taken = false, has_failed = false;
 
 	join_queue(lane, &waiter);
 	for (;;) {
 		int64_t until_ns = turn->deadline_ns;
 
-		if (lane->first == &waiter) {
-			is_taken = take(limiter, turn, now_ns);
-			if (is_taken)
-				break;
-			until_ns = look_ns(limiter, turn, now_ns);
-		}
-		if (now_ns >= turn->deadline_ns || limiter->paused_until_ns > turn->deadline_ns ||
-		    loop_is_interrupted())
+		is_taken = lane->first == &waiter && take(limiter, turn, now_ns);
+		if (is_taken || has_failed || is_hopeless(limiter, turn, now_ns))
 			break;
+		if (lane->first == &waiter && is_to_ask(limiter, turn, now_ns)) {
+			has_failed = !exchange(limiter, err);
+			now_ns = clock_monotonic_ns(limiter->clock);
+			continue;
+		}
+		if (lane->first == &waiter)
+			until_ns = look_ns(limiter, turn, now_ns);
+		/* What the database takes to answer is no waiting for the limit. */
+		*has_waited |= !limiter->shared.is_busy;
 		waiter.is_told = false;
 		loop_wait_init(&waiter.wait);
 		pthread_mutex_unlock(&limiter->shard->lock);
 		(void)loop_wait(&waiter.wait, until_ns);
 		pthread_mutex_lock(&limiter->shard->lock);
+		waiter.is_told = true;
 		now_ns = clock_monotonic_ns(limiter->clock);
 	}
 	leave_queue(limiter, lane, &waiter);
-	return is_taken || refuse(ready_ns(limiter, turn, lane->waiters, now_ns), now_ns, err);
+	if (is_taken || has_failed)
+		return is_taken;
+	return refuse(later(ready_ns(limiter, turn, lane->waiters, now_ns),
+			    limiter->shared.due_ns[lane->is_background]),
+		      now_ns, err);
 }
 
 static bool acquire(struct limiter *limiter, const struct turn *turn, int64_t *waited_ns,
@@ -517,7 +441,7 @@ static bool acquire(struct limiter *limiter, const struct turn *turn, int64_t *w
 {
 	struct lane *lane = turn->lane;
 	int64_t start_ns = clock_monotonic_ns(limiter->clock);
-	bool ok;
+	bool ok, has_waited = false;
 
 	pthread_mutex_lock(&limiter->shard->lock);
 	if (!lane->is_background)
@@ -529,9 +453,11 @@ static bool acquire(struct limiter *limiter, const struct turn *turn, int64_t *w
 		   lane->waiters >= WAITERS_MAX) {
 		ok = refuse(due_ns, start_ns, err);
 	} else {
-		ok = wait_turn(limiter, turn, err);
-		*waited_ns += clock_monotonic_ns(limiter->clock) - start_ns;
+		ok = wait_turn(limiter, turn, &has_waited, err);
+		if (has_waited)
+			*waited_ns += clock_monotonic_ns(limiter->clock) - start_ns;
 	}
+	see_to_telling(limiter);
 	pthread_mutex_unlock(&limiter->shard->lock);
 	return ok;
 }
@@ -558,9 +484,11 @@ static void release(struct limiter *limiter, struct lane *lane)
 	int64_t now_ns = clock_monotonic_ns(limiter->clock);
 	assert(lane->under_way > 0);
 	lane->under_way--;
+	shared_release(&limiter->shared);
 	window_expire(&limiter->window, now_ns);
 	window_note(&limiter->window, now_ns);
 	tell_next(limiter);
+	see_to_telling(limiter);
 	pthread_mutex_unlock(&limiter->shard->lock);
 }
 
@@ -577,13 +505,8 @@ void limiter_release_background(struct limiter *limiter)
 void limiter_pause(struct limiter *limiter, int64_t until_ns)
 {
 	pthread_mutex_lock(&limiter->shard->lock);
-	if (until_ns > limiter->paused_until_ns)
-		limiter->paused_until_ns = until_ns;
-	/* Those who cannot wait that long are better told now. */
-	for (struct waiter *waiter = limiter->front.first; waiter != NULL; waiter = waiter->next)
-		tell(waiter);
-	for (struct waiter *waiter = limiter->back.first; waiter != NULL; waiter = waiter->next)
-		tell(waiter);
+	set_pause(limiter, until_ns);
+	see_to_telling(limiter);
 	pthread_mutex_unlock(&limiter->shard->lock);
 }
 

@@ -5,7 +5,11 @@
  * A bucket lets `requests` through at once and refills within `per_seconds`: up to twice as many
  * can fall into one stretch of that length. With `is_window` no stretch of that length has more
  * than `requests`, wherever it is laid, and whenever between sending and answer the ATS counts a
- * call. */
+ * call.
+ *
+ * With limiters_share() all this is so of all nodes together: what is allowed here is then asked of
+ * the database, too, for as many calls as wait (shared.h). Without it nothing is sent: the call
+ * ends with the database's ERROR_UNAVAILABLE. */
 #ifndef ATS_OPERATION_LIMITER_H
 #define ATS_OPERATION_LIMITER_H
 
@@ -19,6 +23,7 @@ struct limiter_rules {
 	int64_t per_seconds;
 	int64_t concurrent;
 	bool is_window;
+	struct str environment_id; /* whose account it is; empty: the limit is not shared */
 };
 
 enum {
@@ -57,6 +62,9 @@ bool limiter_pay_retry(struct limiter *limiter, int64_t cost) MUST_CHECK;
 /* After a success: what its last retry cost, or 1. */
 void limiter_refund(struct limiter *limiter, int64_t amount);
 
+/* As limiters_share(), but by any source: for tests. */
+struct shared_source;
+void limiters_share_by(struct limiters *limiters, const struct shared_source *source);
 /* How many limiters are in memory: for tests. */
 size_t limiters_count(struct limiters *limiters);
 

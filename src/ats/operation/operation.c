@@ -62,7 +62,9 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 	struct limiter_rules rules = find_rules(run->connector, account);
 	struct str key = account->id;
 	/* An account that is only being checked has no id yet. */
-	if (key.len == 0)
+	if (key.len > 0)
+		rules.environment_id = account->environment_id;
+	else
 		key = arena_format(arena, "%.*s/%.*s", STR_ARGS(account->environment_id),
 				   STR_ARGS(account->connector));
 	run->limiter = limiter_hold(services->limiters, key, &rules);

@@ -13,6 +13,13 @@
 struct limiters;
 struct limiters *limiters_create(const struct clock *clock, const struct random *random);
 void limiters_destroy(struct limiters *limiters);
+/* The limits are those of all nodes together, which share the store. Before the first call. */
+struct node;
+void limiters_share(struct limiters *limiters, struct store *store, struct node *node);
+/* What the other nodes should know of calls that have ended is told by fibers of the workers: how
+ * many there are. After limiters_stop() none tries for long. */
+size_t limiters_telling(const struct limiters *limiters);
+void limiters_stop(struct limiters *limiters);
 
 /* What operations need; one per worker, everything borrowed. */
 struct operation_services {
