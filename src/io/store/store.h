@@ -132,7 +132,8 @@ bool store_look(const struct store_options *options, size_t *applied,
  * folder that nobody uses, in PostgreSQL also beside those who do. */
 bool store_migrate(const struct store_options *options, struct error *err) MUST_CHECK;
 
-/* Reads on the calling thread, on a read-only connection of that thread's own. Rows live in the
+/* Reads. SQLite: on the calling thread, on a read-only connection of that thread's own. PostgreSQL:
+ * in a fiber it suspends, so no lock may be held meanwhile. Rows live in the
  * arena. A write that store_write() acknowledged is seen. ERROR_LIMIT past rows_max. */
 bool store_query(struct store *store, struct arena *arena, const char *sql,
 		 const struct store_value *parameters, size_t parameter_count,
