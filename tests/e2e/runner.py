@@ -3,6 +3,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -86,6 +87,7 @@ def run_on_postgresql(names):
     if not postgresql.programs():
         print("skipped: PostgreSQL is not installed (Debian's package postgresql)")
         return 0, 0, max(len(names), 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that it does not stay behind
     cluster = postgresql.Cluster(fsync="off")
     try:
         os.environ[postgresql.SERVER] = cluster.url

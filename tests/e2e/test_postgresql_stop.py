@@ -20,8 +20,8 @@ CLIENTS = 4
 KEYS_MAX = 20  # that are not revoked
 READY_S = 60  # it is there long before that, or the test fails
 PAUSE_S = .02  # of a caller who was refused; shorter than Retry-After says, so as to be there at once
-# Of a key whose note was written, and nobody heard of that: it is looked for in the ATS, and asked again.
-ALSO = ("outcome_unknown", "conflict")
+# The note that the ATS is about to be called was written, and nobody heard of that: not known for two minutes.
+UNKNOWN = "outcome_unknown"
 
 
 class Caller(threading.Thread):
@@ -31,7 +31,7 @@ class Caller(threading.Thread):
         super().__init__(daemon=True)
         self.load, self.number = load, number
         self.client = Client(load.test.serve.host, load.test.key)
-        self.done = []
+        self.done, self.counts, self.unknown = [], [], []
         self.fault = None
 
     def run(self):
@@ -52,19 +52,24 @@ class Caller(threading.Thread):
         if status in (200, 201):
             self.keep(count, answer)
             return True
-        if status != 503 and error not in ALSO:
-            raise AssertionError(f"{self.name_of(count)}: {status} {answer}")
-        if "retry-after" not in headers:
-            raise AssertionError(f"{self.name_of(count)}: {status} {answer} without Retry-After")
+        if status != 503 and error not in (UNKNOWN, "conflict") or "retry-after" not in headers:
+            raise AssertionError(f"{self.name_of(count)}: {status} {answer} {headers}")
+        if error == UNKNOWN:
+            self.unknown.append(count)
+            return True
         time.sleep(PAUSE_S)
         return False
 
     def again(self):
         """The last ones once more: the answer is the same, and nothing is done."""
-        for count, told in list(enumerate(self.done, 1))[-10:]:
+        for count, told in list(zip(self.counts, self.done))[-10:]:
             status, _, answer = self.ask(count)
             if (status, answer.get("id")) != (201, told[0]):
                 raise AssertionError(f"{told}: {status} {answer}")
+        for count in self.unknown:
+            status, _, answer = self.ask(count)
+            if status != 201 and answer["error"] != UNKNOWN:
+                raise AssertionError(f"{self.name_of(count)}: {status} {answer}")
 
     def name_of(self, count):
         return f"{type(self).__name__} {self.number} {count}"
@@ -78,6 +83,7 @@ class Candidates(Caller):
 
     def keep(self, count, answer):
         self.done.append((answer["id"], self.name_of(count)))
+        self.counts.append(count)
 
 
 class Keys(Caller):
