@@ -77,7 +77,7 @@ static uint64_t begin_load(struct erasures *erasures)
 	return number;
 }
 
-/* Of several loads the one that began last has seen the most; what it takes the place of is freed. */
+/* Of several loads the one that began last has seen the most; what it takes the place of goes. */
 static void keep(struct erasures *erasures, struct digest_list *list, uint64_t number)
 {
 	pthread_rwlock_wrlock(&erasures->lock);
