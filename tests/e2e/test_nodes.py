@@ -171,6 +171,7 @@ class SmallJobs(NodesCase):
         self.query("CREATE TABLE bench_job (id BIGINT PRIMARY KEY, due_ms BIGINT"
                            " NOT NULL, owner TEXT COLLATE \"C\" NOT NULL DEFAULT '', fence BIGINT NOT"
                            " NULL DEFAULT 0)")
+        self.query("CREATE INDEX bench_job_due ON bench_job (due_ms, id)")
         self.query("CREATE TABLE bench_history (number BIGSERIAL PRIMARY KEY, job"
                            " BIGINT NOT NULL, fence BIGINT NOT NULL, node TEXT NOT NULL, what TEXT"
                            " NOT NULL)")
