@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -7,7 +8,7 @@
 
 #include "base/clock.h"
 
-enum { LINE_MAX_BYTES = 4096, TEXT_MAX = 512 };
+enum { TEXT_MAX = 512 };
 
 static const char *const names[LOG_FIELD_NAMES] = {
 #define ROW(name) #name,
@@ -16,15 +17,23 @@ static const char *const names[LOG_FIELD_NAMES] = {
 };
 static const char *const levels[] = {"debug", "info", "warning", "error"};
 
-/* The one global of the program: where lines go is the process's own matter. */
+/* The one global of the program: where lines go, and which were the last, is the process's own
+ * matter. */
 static _Atomic enum log_level lowest = LOG_INFO;
+static _Atomic uint64_t counts[LOG_SILENT];
+static struct {
+	pthread_mutex_t lock;
+	char lines[LOG_KEPT][LOG_LINE_BYTES];
+	size_t lengths[LOG_KEPT];
+	size_t next; /* the oldest is overwritten */
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* What ends a line; so many bytes stay free for it. */
 static const char cut_end[] = ",\"cut\":true}\n";
 static const char whole_end[] = "}\n";
 
 struct line {
-	char bytes[LINE_MAX_BYTES];
+	char bytes[LOG_LINE_BYTES];
 	size_t len;
 	bool is_over; /* something did not fit */
 };
@@ -95,13 +104,43 @@ static bool put_field(struct line *line, const struct log_field *field)
 	return false;
 }
 
+static void keep(const struct line *line)
+{
+	pthread_mutex_lock(&kept.lock);
+	memcpy(kept.lines[kept.next], line->bytes, line->len);
+	kept.lengths[kept.next] = line->len;
+	kept.next = (kept.next + 1) % LOG_KEPT;
+	pthread_mutex_unlock(&kept.lock);
+}
+
+size_t log_recent(char *bytes)
+{
+	size_t len = 0;
+
+	pthread_mutex_lock(&kept.lock);
+	for (size_t i = 0; i < LOG_KEPT; i++) {
+		size_t at = (kept.next + i) % LOG_KEPT;
+		memcpy(bytes + len, kept.lines[at], kept.lengths[at]);
+		len += kept.lengths[at];
+	}
+	pthread_mutex_unlock(&kept.lock);
+	return len;
+}
+
+uint64_t log_count(enum log_level level)
+{
+	return atomic_load_explicit(&counts[level], memory_order_relaxed);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
 	       size_t count)
 {
 	struct line line = {.len = 0};
 	bool is_whole = true;
 
-	if (!log_is_on(level))
+	if (level >= LOG_WARNING)
+		atomic_fetch_add_explicit(&counts[level], 1, memory_order_relaxed);
+	else if (!log_is_on(level))
 		return;
 	put_time(&line);
 	put_c(&line, ",\"level\":\"");
@@ -115,6 +154,10 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	const char *end = is_whole ? whole_end : cut_end;
 	memcpy(line.bytes + line.len, end, strlen(end));
 	line.len += strlen(end);
+	if (level >= LOG_WARNING)
+		keep(&line);
+	if (!log_is_on(level))
+		return;
 	if (write(STDERR_FILENO, line.bytes, line.len) < 0)
 		return; /* nobody is left to tell */
 }

@@ -3,6 +3,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdint.h>
+
 #include "base/str.h"
 
 #define LOG_FIELDS(ROW)                                                                        \
@@ -45,5 +47,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 /* Lines below this level are left out; LOG_INFO at the start. */
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
+
+/* The latest warnings and errors are kept, whatever level is left out of the log. */
+enum { LOG_KEPT = 16, LOG_LINE_BYTES = 4096 };
+/* The oldest first, LOG_KEPT * LOG_LINE_BYTES at most, each with its line's end; how many bytes. */
+size_t log_recent(char *bytes);
+/* How many lines of that level there were: LOG_WARNING or LOG_ERROR. */
+uint64_t log_count(enum log_level level);
 
 #endif

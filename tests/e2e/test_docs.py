@@ -234,7 +234,7 @@ class Docs(Case):
         self.assertGreaterEqual(len(blocks_of("docs/operating.md")), 4)
         told = (ROOT / "docs/operating.md").read_text()
         metrics = {re.sub(r"_(bucket|sum|count)$", "", name)
-                   for name in re.findall(r"^(?:.*\})?(tenon_[a-z_]+)[ {]", text, flags=re.M)}
+                   for name in re.findall(r"^(?:.*\})?((?:tenon|process)_[a-z_]+)[ {]", text, flags=re.M)}
         self.assertIn("tenon_requests_total", metrics)
         for name in metrics:
             self.assertRegex(told, rf"`{name}[`{{]")

@@ -41,6 +41,10 @@ class Install(InstallCase):
                 for base in (self.share / "tenon", ROOT))
             self.assertEqual(there, {name for name in wanted if "node_modules" not in name})
 
+    def test_the_dashboard_is_there(self):
+        installed = self.share / "doc" / "tenon" / "grafana" / "tenon.json"
+        self.assertEqual(installed.read_bytes(), (ROOT / "packaging/grafana/tenon.json").read_bytes())
+
     def test_what_it_is_linked_with_is_told(self):
         document = json.loads((self.share / "doc" / "tenon" / "sbom.cdx.json").read_text())
         self.assertEqual((document["bomFormat"], document["specVersion"]), ("CycloneDX", "1.5"))

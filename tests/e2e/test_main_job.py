@@ -143,7 +143,7 @@ class MainJob(Case):
         text = text.decode()
         for name in ("tenon_requests_total", "tenon_upstream_calls_total",
                      "tenon_request_duration_seconds_bucket", "tenon_store_commits_total",
-                     "tenon_resident_memory_bytes"):
+                     "process_resident_memory_bytes"):
             self.assertIn(f"\n{name}", text)
         self.assertIn('tenon_integrated_accounts{status="active"} 1', text)
 

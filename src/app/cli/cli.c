@@ -11,7 +11,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_link_token, &cmd_account, &cmd_oauth_app, &cmd_override,	 &cmd_event,
 	&cmd_log,	 &cmd_webhook, &cmd_vault,   &cmd_audit,     &cmd_call,	 &cmd_jsonata,
 	&cmd_connector,	 &cmd_openapi, &cmd_mcp,       &cmd_mcp_server,
-	&cmd_export,	 &cmd_erase,	  &cmd_sync,    &cmd_backup,
+	&cmd_export,	 &cmd_erase,	  &cmd_sync,    &cmd_status,  &cmd_backup,
 	&cmd_migrate,	 &cmd_move,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0], EXIT_USAGE = 2 };

@@ -32,6 +32,8 @@ static const struct cli_option options[] = {
 	 "when a webhook's message is sent again, as 5s,5m,2h (default: over 75 hours)"},
 	{"webhook-timeout", "SECONDS", false,
 	 "how long a webhook's endpoint may take to answer (default: 15)"},
+	{"drain-delay", "SECONDS", false,
+	 "serve on for so long after SIGTERM, while /readyz says 503 (default: 0)"},
 	{"allow-dumps", NULL, false, "let the process be dumped and debugged by its user"},
 	{"log-level", "LEVEL", false, "debug, info, warning, error or silent (default: info)"},
 };
@@ -168,15 +170,29 @@ static int wait_for_end(struct server *server)
 	}
 }
 
+/* Who sends calls here looks at /readyz now and then: until then they are answered. Another signal
+ * cuts that short. */
+static void end(struct server *server, int signal, int64_t delay_s)
+{
+	LOG(LOG_INFO, "stopping", LOG_N(signal, signal));
+	server_begin_drain(server);
+	while (delay_s > 0 && wait_for_signal_or((int)delay_s) == SIGHUP)
+		;
+	server_stop(server);
+	server_close(server);
+}
+
 static int run(struct cli *cli)
 {
 	struct server_base_url base_urls[CLI_VALUES_MAX];
 	struct server_options server_options;
+	int64_t delay_s;
 	struct error err;
 
 	if (cli->word_count > 0)
 		return cli_fail_usage(cli, "serve takes options only");
-	if (!read_options(cli, &server_options, base_urls, &err))
+	if (!read_options(cli, &server_options, base_urls, &err) ||
+	    !cli_number(cli, "drain-delay", 0, 3600, 0, &delay_s, &err))
 		return cli_fail(&err);
 	/* Nobody of the same user attaches to it, and a crash leaves no image of its memory. */
 	if (!cli_flag(cli, "allow-dumps") && prctl(PR_SET_DUMPABLE, 0) != 0)
@@ -189,10 +205,7 @@ static int run(struct cli *cli)
 	}
 	cli_print(arena_format(&cli->arena, "tenon listens on %.*s",
 			       STR_ARGS(server_url(server, &cli->arena))));
-	int signal = wait_for_end(server);
-	LOG(LOG_INFO, "stopping", LOG_N(signal, signal));
-	server_stop(server);
-	server_close(server);
+	end(server, wait_for_end(server), delay_s);
 	return 0;
 }
 

@@ -27,6 +27,7 @@ extern const struct cli_command cmd_openapi;
 extern const struct cli_command cmd_override;
 extern const struct cli_command cmd_sandbox;
 extern const struct cli_command cmd_serve;
+extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_sync;
 extern const struct cli_command cmd_vault;
 extern const struct cli_command cmd_webhook;

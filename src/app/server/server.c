@@ -396,6 +396,8 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	    !set_public_url(server, options->public_url, err))
 		return false;
 	set_reach(server, options);
+	server->operation_counts.of_connector = arena_zero(
+		&server->arena, (server->connectors.count + 1) * sizeof(struct connector_counts));
 	store.migrations = schema_migrations(&store.migration_count);
 	if (!copy_views(&server->arena, server->model, options->database != NULL, &views,
 			&store.view_count, err))
@@ -439,6 +441,7 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	open_mcp(server, options);
 	open_webhooks(server, options);
 	open_inbounds(server);
+	server->tallies = tallies_create();
 	server->router = make_router(&server->arena);
 	server->discovery = discovery_create(&server->arena, server->model, &server->connectors,
 					     &server->aliases, TENON_VERSION, err);
@@ -551,6 +554,11 @@ size_t server_workers(const struct server *server)
 	return server->worker_count;
 }
 
+void server_begin_drain(struct server *server)
+{
+	atomic_store(&server->is_draining, true);
+}
+
 void server_stop(struct server *server)
 {
 	if (!server->is_started)
@@ -582,6 +590,7 @@ void server_close(struct server *server)
 	mcp_door_destroy(server->mcp);
 	mcp_servers_destroy(server->mcp_servers);
 	inbounds_destroy(server->inbounds);
+	tallies_destroy(server->tallies);
 	limiters_destroy(server->limiters);
 	erasures_destroy(server->erasures);
 	idempotency_destroy(server->idempotency);

@@ -56,6 +56,8 @@ struct str server_url(const struct server *server, struct arena *arena);
 /* "127.0.0.1:8080", once started. */
 struct str server_address(const struct server *server);
 size_t server_workers(const struct server *server);
+/* /readyz says 503 from now on; all else goes on. */
+void server_begin_drain(struct server *server);
 /* Takes no new request, lets those under way end (at most 30 s), ends the workers. */
 void server_stop(struct server *server);
 /* Stops first where it was started. NULL is accepted. */

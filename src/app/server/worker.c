@@ -24,6 +24,8 @@ void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 	const struct http_route *route = NULL;
 	struct http_match match;
 	struct error err;
+
+	worker->server->door_counts.in_flight++;
 	http_exchange_set_header(exchange, "X-Request-Id", exchange->request_id);
 	if (worker->server->tls != NULL && !exchange->is_local)
 		http_exchange_set_header(exchange, "Strict-Transport-Security",
@@ -38,6 +40,7 @@ void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 		door_reply_error(exchange, &err, NULL);
 	time_reply(worker, exchange);
 	door_finish(&worker->door, exchange, route == NULL ? "" : route->pattern);
+	worker->server->door_counts.in_flight--;
 }
 
 static void refuse(struct http_handler *handler, struct http_exchange *exchange,
@@ -108,6 +111,8 @@ static void init_doors(struct worker *worker)
 		.hook_client = worker->hook_client,
 		.erasures = server->erasures,
 		.counts = &server->door_counts,
+		.tallies = server->tallies,
+		.workers = server->worker_count,
 		.version = TENON_VERSION,
 		.started_ms = server->started_ms,
 		.call_timeout_ms = server->call_timeout_ms,

@@ -40,6 +40,7 @@ struct server {
 	const struct http_router *router;
 	struct operation_counts operation_counts;
 	struct door_counts door_counts;
+	struct tallies *tallies;
 	struct str public_url;
 	struct str *base_urls; /* as connectors.items; empty: as defined */
 	struct http_reach reach;

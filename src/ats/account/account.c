@@ -271,16 +271,19 @@ void accounts_forget_keys(struct accounts *accounts)
 
 /* --- counting -------------------------------------------------------------------------------- */
 
-bool account_count(struct accounts *accounts, size_t counts[5], struct error *err)
+bool account_count(struct accounts *accounts, struct str environment_id, size_t counts[5],
+		   struct error *err)
 {
+	const struct store_value value = store_text(environment_id);
 	struct store_rows rows;
 	struct arena arena;
 
 	memset(counts, 0, STATUSES * sizeof counts[0]);
 	arena_init(&arena, QUERY_BYTES_MAX);
 	bool ok = store_query(accounts->store, &arena,
-			      "SELECT status, count(*) FROM account GROUP BY status", NULL, 0, &rows,
-			      err);
+			      "SELECT status, count(*) FROM account WHERE CAST(?1 AS TEXT) = ''"
+			      " OR environment_id = ?1 GROUP BY status",
+			      &value, 1, &rows, err);
 	for (size_t i = 0; ok && i < rows.count; i++)
 		for (size_t status = 0; status < STATUSES; status++)
 			if (str_equal_c(store_cell(&rows, i, 0)->bytes, status_names[status]))

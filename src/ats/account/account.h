@@ -253,7 +253,8 @@ bool credential_due(struct accounts *accounts, struct arena *arena,
 bool accounts_revoke(struct accounts *accounts, struct str environment_id, size_t *count,
 		     struct error *err) MUST_CHECK;
 
-/* How many accounts of each status there are in all environments, for the metrics. */
-bool account_count(struct accounts *accounts, size_t counts[5], struct error *err) MUST_CHECK;
+/* How many accounts of each status there are in an environment, or (empty) in all. */
+bool account_count(struct accounts *accounts, struct str environment_id, size_t counts[5],
+		   struct error *err) MUST_CHECK;
 
 #endif

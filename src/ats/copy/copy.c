@@ -20,6 +20,19 @@ void copies_destroy(struct copies *copies)
 	free(copies);
 }
 
+const struct copies_counts *copies_counts(const struct copies *copies)
+{
+	return &copies->counts;
+}
+
+void copy_count(struct copies *copies, const struct copy_counts *counts)
+{
+	copies->counts.created += (uint64_t)counts->created;
+	copies->counts.updated += (uint64_t)counts->updated;
+	copies->counts.deleted += (uint64_t)counts->deleted;
+	copies->counts.unchanged += (uint64_t)(counts->unchanged + counts->stale);
+}
+
 void copies_leave_out(struct copies *copies,
 		      bool (*is_erased)(void *context, const struct copy_place *place,
 					struct json record),

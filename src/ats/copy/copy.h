@@ -18,6 +18,12 @@ struct copies *copies_create(struct store *store, const struct model *model,
 /* NULL is accepted. */
 void copies_destroy(struct copies *copies);
 
+/* Records that this process has written, or has found to be as they are. */
+struct copies_counts {
+	_Atomic uint64_t created, updated, deleted, unchanged;
+};
+const struct copies_counts *copies_counts(const struct copies *copies);
+
 /* Whose records they are. */
 struct copy_place {
 	struct str environment_id;

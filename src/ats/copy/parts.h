@@ -16,7 +16,10 @@ struct copies {
 	const struct clock *clock;
 	bool (*is_erased)(void *context, const struct copy_place *place, struct json record);
 	void *erased_context;
+	struct copies_counts counts;
 };
+/* What a write has done. */
+void copy_count(struct copies *copies, const struct copy_counts *counts);
 
 /* --- copy.c ---------------------------------------------------------------------------------- */
 

@@ -494,7 +494,10 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 		numbers = arena_array(arena, count + 1, sizeof *numbers);
 	copy_hasher_init(&put.hasher, arena, put.resource, &write->place, write->is_rough);
 	take_records(&put, records, count);
-	return arena_check(arena, err) && try_all(&put, numbers, counts, err);
+	if (!arena_check(arena, err) || !try_all(&put, numbers, counts, err))
+		return false;
+	copy_count(copies, counts);
+	return true;
 }
 
 /* --- partial lists --------------------------------------------------------------------------- */

@@ -204,8 +204,10 @@ bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_w
 			*err = lost;
 			return false;
 		}
-		if (try(&removal, &row, counts, err))
+		if (try(&removal, &row, counts, err)) {
+			copy_count(copies, counts);
 			return true;
+		}
 		if (err->code != ERROR_CONFLICT)
 			return false;
 		before = removal.known;

@@ -49,3 +49,8 @@ size_t oauth_active(struct oauth *oauth)
 {
 	return oauth->active;
 }
+
+const struct oauth_counts *oauth_counts(const struct oauth *oauth)
+{
+	return &oauth->counts;
+}

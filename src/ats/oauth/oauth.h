@@ -33,6 +33,13 @@ struct oauth *oauth_create(const struct oauth_options *options, struct error *er
 void oauth_destroy(struct oauth *oauth);
 /* Fibers which get tokens, in all workers: a loop must not end while there are some. */
 size_t oauth_active(struct oauth *oauth);
+/* Tokens that were to be replaced: how that ended. */
+struct oauth_counts {
+	_Atomic uint64_t given;
+	_Atomic uint64_t refused; /* by the ATS */
+	_Atomic uint64_t failed;  /* no answer, or none that can be read */
+};
+const struct oauth_counts *oauth_counts(const struct oauth *oauth);
 
 /* --- apps --------------------------------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ struct oauth {
 	pthread_mutex_t lock; /* over the flights */
 	struct map flights;   /* environment and account -> struct flight */
 	_Atomic size_t active;
+	struct oauth_counts counts;
 };
 
 /* --- provider.c: whom to ask, and as whom ----------------------------------------------- */

@@ -210,6 +210,9 @@ static bool replace(struct refresh *refresh, struct error *err)
 	bool has_other, ok = false;
 	enum token_outcome outcome = ask_twice(refresh, &answer, &has_other, err);
 
+	refresh->oauth->counts.given += outcome == TOKEN_GIVEN;
+	refresh->oauth->counts.refused += outcome == TOKEN_DEAD || outcome == TOKEN_REFUSED;
+	refresh->oauth->counts.failed += outcome == TOKEN_FAILED;
 	if (outcome == TOKEN_GIVEN)
 		ok = keep(refresh, &answer, err);
 	else

@@ -27,15 +27,19 @@ static struct limiter_rules find_rules(const struct connector *connector,
 	};
 }
 
-static struct str find_base_url(const struct operation_services *services,
-				const struct connector *connector)
+/* What goes with the connector's place among all. */
+static void find_place(struct run *run)
 {
-	if (services->base_urls == NULL)
-		return (struct str){NULL, 0};
-	for (size_t i = 0; i < services->connectors->count; i++)
-		if (services->connectors->items[i] == connector)
-			return services->base_urls[i];
-	return (struct str){NULL, 0};
+	const struct operation_services *services = run->services;
+
+	for (size_t i = 0; i < services->connectors->count; i++) {
+		if (services->connectors->items[i] != run->connector)
+			continue;
+		if (services->base_urls != NULL)
+			run->base_url = services->base_urls[i];
+		if (services->counts->of_connector != NULL)
+			run->counts = &services->counts->of_connector[i];
+	}
 }
 
 bool run_init(struct run *run, const struct operation_services *services, struct arena *arena,
@@ -58,7 +62,7 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 	run->format = connector_find_format(run->connector, account->authentication_method, err);
 	if (run->format == NULL)
 		return false;
-	run->base_url = find_base_url(services, run->connector);
+	find_place(run);
 	struct limiter_rules rules = find_rules(run->connector, account);
 	struct str key = account->id;
 	/* An account that is only being checked has no id yet. */

@@ -42,6 +42,16 @@ struct operation_services {
 	struct oauth *oauth;		 /* NULL: tokens are as they are, and not replaced */
 };
 
+/* Calls of one connector's ATS. */
+struct connector_counts {
+	_Atomic uint64_t calls;
+	_Atomic uint64_t duration_us;
+	_Atomic uint64_t rate_limited;	/* answered 429 */
+	_Atomic uint64_t client_errors; /* answered 4xx else */
+	_Atomic uint64_t server_errors; /* answered 5xx */
+	_Atomic uint64_t no_answers;	/* no connection, cut off, too late */
+};
+
 /* Counted over the life of the process, shown by /metrics. */
 struct operation_counts {
 	_Atomic uint64_t operations;
@@ -50,6 +60,8 @@ struct operation_counts {
 	_Atomic uint64_t upstream_rate_limited;
 	_Atomic uint64_t upstream_failures;
 	_Atomic uint64_t limiter_waits;
+	_Atomic uint64_t limiter_wait_us;
+	struct connector_counts *of_connector; /* as connectors->items; NULL: they are not counted */
 	_Atomic uint64_t mapping_misfits;
 };
 

@@ -306,8 +306,10 @@ static bool acquire(struct run *run, const struct native_call *call, struct erro
 						  run->deadline_ns, &waited_ns, err)
 		     : limiter_acquire(run->limiter, run->deadline_ns, &waited_ns, err);
 	run->result->wait_ns += waited_ns;
-	if (waited_ns > 0)
+	if (waited_ns > 0) {
 		run->services->counts->limiter_waits++;
+		run->services->counts->limiter_wait_us += (uint64_t)waited_ns / 1000;
+	}
 	return ok;
 }
 
@@ -373,6 +375,21 @@ static void note_try(struct run *run, const struct native_call *call, int64_t to
 		run->deadline_ns += took_ns;
 }
 
+static void count_try(const struct run *run, const struct http_response *response, int64_t took_ns)
+{
+	struct connector_counts *counts = run->counts;
+	int status = response->outcome == HTTP_COMPLETE ? response->status : 0;
+
+	if (counts == NULL)
+		return;
+	counts->calls++;
+	counts->duration_us += (uint64_t)took_ns / 1000;
+	counts->no_answers += status == 0;
+	counts->rate_limited += status == 429;
+	counts->client_errors += status >= 400 && status < 500 && status != 429;
+	counts->server_errors += status >= 500;
+}
+
 /* Its first bytes are with the caller before the last ones came: it is tried no more. */
 static struct outcome pass_file(struct run *run, const struct native_call *call,
 				const struct http_response *response, struct http_call *file,
@@ -425,6 +442,7 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 				   err);
 
 	note_try(run, call, now_ns(run) - start_ns, file == NULL);
+	count_try(run, &response, now_ns(run) - start_ns);
 	end_trace(run, trace, start_ns, &response);
 	if (!is_whole)
 		return judge_failure(call->method, &response, err);

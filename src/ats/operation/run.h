@@ -25,6 +25,7 @@ struct run {
 	bool is_kept; /* over records that somebody keeps; the plan is empty then */
 	struct toll *toll;		     /* NULL: nothing is overridden */
 	struct operation_preview *preview;   /* NULL: nobody wants to know */
+	struct connector_counts *counts; /* of the connector; NULL: nobody counts */
 	struct str base_url;    /* the override of the connector's; empty: none */
 	struct json credential; /* not stored yet (validation); undefined: the store has it */
 	struct limiter *limiter;

@@ -516,6 +516,24 @@ static bool give_back(struct sync_flight *flight, struct error *err)
 	return store_write(flight->syncs->options.store, &statement, 1, err);
 }
 
+static void count_end(struct syncs *syncs, enum flight_end end)
+{
+	syncs->counts.completed += end == FLIGHT_DONE;
+	syncs->counts.failed += end == FLIGHT_FAILED;
+	syncs->counts.stopped += end == FLIGHT_STOPPED;
+}
+
+static bool keep_end(struct sync_flight *flight, bool has_run, enum flight_end end,
+		     struct error *err)
+{
+	if (!has_run)
+		return give_back(flight, err);
+	if (!write_end(flight, end, err))
+		return false;
+	count_end(flight->syncs, end);
+	return true;
+}
+
 /* Until it is in the store, or others can see that we are gone: a job that nobody gives back is
  * never run again. */
 static void finish(struct sync_flight *flight, bool has_run, enum flight_end end)
@@ -525,8 +543,7 @@ static void finish(struct sync_flight *flight, bool has_run, enum flight_end end
 	if (has_run)
 		set_end(flight, end);
 	while (end != FLIGHT_GONE) {
-		if ((has_run ? write_end(flight, end, &err) : give_back(flight, &err)) ||
-		    err.code == ERROR_CONFLICT)
+		if (keep_end(flight, has_run, end, &err) || err.code == ERROR_CONFLICT)
 			return;
 		LOG(LOG_WARNING, "sync_run_not_kept", LOG_S(account_id, flight->job.account_id),
 		    LOG_C(error, error_name(err.code)));

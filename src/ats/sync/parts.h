@@ -29,6 +29,7 @@ struct syncs {
 	pthread_mutex_t lock;
 	struct sync_runner *runners;
 	struct sync_claim *claims;
+	struct sync_counts counts;
 	uint64_t rings; /* how often runners were told to look again */
 };
 

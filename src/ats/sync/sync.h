@@ -145,6 +145,27 @@ bool sync_job_wish(struct syncs *syncs, const struct sync_job *job, unsigned wis
 bool sync_job_set_state(struct syncs *syncs, const struct sync_job *job, enum sync_state state,
 			struct error *err) MUST_CHECK;
 
+/* How the jobs of an environment, or (empty) of all, stand. */
+struct sync_tally {
+	int64_t jobs[3]; /* by enum sync_state */
+	int64_t running;
+	int64_t due;	 /* and wait for their turn */
+	int64_t failing; /* whose last run failed, of those that are active */
+	int64_t due_ms;	 /* since when the first of those that are due is; 0: none is */
+	int64_t hints;	 /* records that are to be fetched, since something told of a change */
+};
+bool sync_tally(struct syncs *syncs, struct str environment_id, struct sync_tally *tally,
+		struct error *err) MUST_CHECK;
+/* Active jobs whose last run failed, those that failed most often first. */
+bool sync_failing(struct syncs *syncs, struct arena *arena, struct str environment_id, size_t limit,
+		  struct sync_job **list, size_t *count, struct error *err) MUST_CHECK;
+
+/* How runs of this process ended. */
+struct sync_counts {
+	_Atomic uint64_t completed, failed, stopped;
+};
+const struct sync_counts *sync_counts(const struct syncs *syncs);
+
 /* --- runs ------------------------------------------------------------------------------------ */
 
 struct sync_run {

@@ -66,6 +66,10 @@ static void note_failure(struct call *call, struct arena *arena, const struct at
 		call->sender->failing_ms = now_ms;
 	if (attempt->is_gone)
 		next_ms = now_ms;
+	if (next_ms == 0)
+		call->runner->webhooks->counts.given_up++;
+	else
+		call->runner->webhooks->counts.postponed++;
 	if (next_ms == 0) {
 		queue_settle(&call->sender->queue, item, false);
 		return;
@@ -94,6 +98,7 @@ static void note(struct call *call, struct arena *arena, const struct attempt *a
 	if (attempt->is_delivered) {
 		sender->failing_ms = 0;
 		sender->delivered_ms = now_ms;
+		call->runner->webhooks->counts.delivered++;
 		queue_settle(&sender->queue, item, true);
 	} else {
 		note_failure(call, arena, attempt, now_ms);

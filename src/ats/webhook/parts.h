@@ -12,6 +12,7 @@ enum { RUNNERS_MAX = 256 };
 struct webhooks {
 	struct webhooks_options options;
 	int64_t *delays_ms;
+	struct webhook_counts counts;
 	pthread_mutex_t lock; /* of what follows */
 	struct webhook_runner *runners[RUNNERS_MAX];
 	size_t runner_count;

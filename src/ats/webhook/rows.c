@@ -85,6 +85,20 @@ bool webhook_read_all(struct webhooks *webhooks, struct arena *arena, struct str
 	       read_rows(arena, &rows, list, count, err);
 }
 
+bool webhook_troubled(struct webhooks *webhooks, struct arena *arena, struct str environment_id,
+		      size_t limit, struct webhook **list, size_t *count, struct error *err)
+{
+	const struct store_value values[] = {store_text(environment_id), store_int((int64_t)limit)};
+	struct store_rows rows;
+
+	return store_query(webhooks->options.store, arena,
+			   "SELECT" COLUMNS "FROM webhook WHERE (state <> 'active' OR failing_ms > 0)"
+			   " AND (CAST(?1 AS TEXT) = '' OR environment_id = ?1)"
+			   " ORDER BY state DESC, updated_ms DESC, id LIMIT ?2",
+			   values, 2, &rows, err) &&
+	       read_rows(arena, &rows, list, count, err);
+}
+
 /* --- making ----------------------------------------------------------------------------------- */
 
 static struct store_statement insert(struct arena *arena, const struct webhook *webhook)

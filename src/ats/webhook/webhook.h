@@ -160,6 +160,35 @@ struct json webhook_delivery_show(struct arena *arena, const struct webhook *web
 bool webhook_test(struct webhooks *webhooks, struct arena *arena, const struct webhook *webhook,
 		  struct http_client *client, struct json *result, struct error *err) MUST_CHECK;
 
+/* --- how it stands ---------------------------------------------------------------------------- */
+
+enum webhook_state { WEBHOOK_ACTIVE, WEBHOOK_PAUSED, WEBHOOK_GONE, WEBHOOK_STATES };
+extern const char *const webhook_states[WEBHOOK_STATES];
+
+/* Of the endpoints of an environment, or (empty) of all. */
+struct webhook_tally {
+	int64_t endpoints[WEBHOOK_STATES];
+	int64_t failing; /* of those that are active: nothing but failures since a while */
+	/* Events that an endpoint has not been told yet, those among them that it does not want
+	 * included, by its state. */
+	int64_t waiting[WEBHOOK_STATES];
+	int64_t oldest_ms; /* when the first of those of active endpoints came; 0: none waits */
+};
+bool webhook_tally(struct webhooks *webhooks, struct str environment_id,
+		   struct webhook_tally *tally, struct error *err) MUST_CHECK;
+/* Endpoints that are not active, or are failing. */
+bool webhook_troubled(struct webhooks *webhooks, struct arena *arena, struct str environment_id,
+		      size_t limit, struct webhook **list, size_t *count,
+		      struct error *err) MUST_CHECK;
+
+/* What the runners of this process have done. */
+struct webhook_counts {
+	_Atomic uint64_t delivered;
+	_Atomic uint64_t postponed; /* attempts that failed and are made again */
+	_Atomic uint64_t given_up;  /* and those that are not */
+};
+const struct webhook_counts *webhook_counts(const struct webhooks *webhooks);
+
 /* --- sending ---------------------------------------------------------------------------------- */
 
 /* One per worker. An endpoint is one node's, which claims its share of them, and there one

@@ -11,6 +11,7 @@
 /* Shown by /metrics; shared by all workers. */
 struct door_counts {
 	_Atomic uint64_t requests[6];        /* by hundreds of the status */
+	_Atomic uint64_t in_flight;          /* now */
 	_Atomic uint64_t duration_us_total;
 	_Atomic uint64_t duration_buckets[12]; /* see door_bucket_bounds_ms */
 };
@@ -26,6 +27,7 @@ struct inbounds;   /* ats/inbound */
 struct event_bell; /* ats/event */
 struct webhooks;   /* ats/webhook */
 struct erasures;   /* ats/erasure */
+struct tallies;	   /* front/status's own */
 
 /* One per worker, borrowed by its doors for as long as the worker lives. */
 struct door {
@@ -48,6 +50,8 @@ struct door {
 	struct http_client *hook_client; /* for calls of webhooks' endpoints */
 	struct erasures *erasures;
 	struct door_counts *counts;
+	struct tallies *tallies; /* NULL: nothing is kept of them */
+	size_t workers;
 	const char *version;
 	int64_t started_ms;         /* unix */
 	int64_t call_timeout_ms;    /* of one operation */

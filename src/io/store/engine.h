@@ -35,7 +35,11 @@ struct store {
 	unsigned magic;
 	const struct store_engine *engine;
 	size_t rows_max;
+	bool is_postgresql;
 	_Atomic uint64_t queries;
+	_Atomic uint64_t failures;
+	_Atomic uint64_t buckets[STORE_BUCKETS];
+	_Atomic uint64_t duration_us;
 };
 
 /* ERROR_LIMIT: the query finds more than `rows_max` rows. Returns false. */

@@ -214,6 +214,9 @@ static void count(struct store *base, struct store_counts *counts)
 
 	counts->commits = counts->writes = store->writes;
 	counts->queue_length = store->waiting;
+	counts->waits = store->pools.waits;
+	counts->wait_us = store->pools.wait_us;
+	pg_pools_count(&store->pools, &counts->connections, &counts->connections_busy);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */

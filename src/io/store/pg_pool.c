@@ -17,7 +17,8 @@ struct pg_pool {
 	struct pg_pool *next;
 	struct pg_link *idle;
 	struct pg_link *blocking; /* of the thread itself, outside of fibers */
-	size_t count; /* open or being opened, of fibers */
+	_Atomic size_t count; /* open or being opened, of fibers */
+	_Atomic size_t busy;  /* of them */
 	struct waiter *first, **last;
 	int64_t not_before_ns; /* the database was away: the next try */
 	int64_t pause_ms;
@@ -183,8 +184,11 @@ static struct pg_link *wait_for_link(struct pg_pools *pools, struct pg_pool *poo
 	loop_wait_init(&waiter.wait);
 	*pool->last = &waiter;
 	pool->last = &waiter.next;
-	int64_t deadline_ns = clock_monotonic_ns(clock_system()) + WAIT_MS * 1000000LL;
-	if (!loop_wait(&waiter.wait, deadline_ns)) {
+	int64_t began_ns = clock_monotonic_ns(clock_system());
+	bool was_woken = loop_wait(&waiter.wait, began_ns + WAIT_MS * 1000000LL);
+	pools->waits++;
+	pools->wait_us += (uint64_t)(clock_monotonic_ns(clock_system()) - began_ns) / 1000;
+	if (!was_woken) {
 		unlist(pool, &waiter);
 		error_set(err, ERROR_UNAVAILABLE, "no connection to the database was free in time");
 		err->retry_after_ms = PAUSE_MAX_MS;
@@ -222,9 +226,22 @@ struct pg_link *pg_pool_take(struct pg_pools *pools, struct error *err)
 {
 	struct pg_pool *pool = own_pool(pools);
 
-	if (fiber_current() != NULL && loop_current() != NULL)
-		return take_in_fiber(pools, pool, err);
-	return take_in_thread(pools, pool, err);
+	if (fiber_current() == NULL || loop_current() == NULL)
+		return take_in_thread(pools, pool, err);
+	struct pg_link *link = take_in_fiber(pools, pool, err);
+	pool->busy += link != NULL;
+	return link;
+}
+
+void pg_pools_count(struct pg_pools *pools, size_t *open, size_t *busy)
+{
+	*open = *busy = 0;
+	pthread_mutex_lock(&pools->lock);
+	for (struct pg_pool *pool = pools->all; pool != NULL; pool = pool->next) {
+		*open += pool->count;
+		*busy += pool->busy;
+	}
+	pthread_mutex_unlock(&pools->lock);
 }
 
 void pg_pool_give(struct pg_pools *pools, struct pg_link *link)
@@ -233,6 +250,7 @@ void pg_pool_give(struct pg_pools *pools, struct pg_link *link)
 
 	if (link == pool->blocking)
 		return;
+	pool->busy--;
 	if (!link->is_broken) {
 		wake_next(pool, link);
 		return;

@@ -15,6 +15,8 @@ struct pg_pools {
 	pthread_key_t key; /* the calling thread's pool */
 	pthread_mutex_t lock;
 	struct pg_pool *all;
+	_Atomic uint64_t waits; /* for a connection */
+	_Atomic uint64_t wait_us;
 };
 
 bool pg_pools_init(struct pg_pools *pools, const char *database, size_t links_max,
@@ -26,6 +28,8 @@ void pg_pools_finish(struct pg_pools *pools);
  * worker's. ERROR_UNAVAILABLE: the database is away; while it is that is said at once, and a new
  * connection is tried after a pause that grows to a second. */
 struct pg_link *pg_pool_take(struct pg_pools *pools, struct error *err) MUST_CHECK;
+/* Connections of fibers, and how many of them are in use. */
+void pg_pools_count(struct pg_pools *pools, size_t *open, size_t *busy);
 /* A broken one is closed. */
 void pg_pool_give(struct pg_pools *pools, struct pg_link *link);
 

@@ -2,11 +2,14 @@
 #include "io/store/pg_migration.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 enum {
 	ROWS_MAX = 100000,
 	QUEUE_MAX = 10000,
 };
+
+const double store_bucket_bounds_ms[STORE_BUCKETS - 1] = {1, 2.5, 5, 10, 25, 100, 500, 2500};
 
 struct store *store_open(const struct store_options *options, struct error *err)
 {
@@ -17,7 +20,11 @@ struct store *store_open(const struct store_options *options, struct error *err)
 		filled.queue_max = QUEUE_MAX;
 	if (filled.rows_max == 0)
 		filled.rows_max = ROWS_MAX;
-	return filled.database == NULL ? sqlite_open(&filled, err) : pg_open(&filled, err);
+	struct store *store =
+		filled.database == NULL ? sqlite_open(&filled, err) : pg_open(&filled, err);
+	if (store != NULL)
+		store->is_postgresql = filled.database != NULL;
+	return store;
 }
 
 bool store_look(const struct store_options *options, size_t *applied, struct error *err)
@@ -50,14 +57,34 @@ bool store_query(struct store *store, struct arena *arena, const char *sql,
 	assert(store->magic == STORE_MAGIC);
 	*rows = (struct store_rows){0};
 	store->queries++;
-	return store->engine->query(store, arena, sql, parameters, parameter_count, rows, err);
+	if (store->engine->query(store, arena, sql, parameters, parameter_count, rows, err))
+		return true;
+	store->failures += err->code == ERROR_UNAVAILABLE;
+	return false;
+}
+
+static void count_write(struct store *store, int64_t took_ns)
+{
+	size_t bucket = 0;
+
+	while (bucket < STORE_BUCKETS - 1 && (double)took_ns > store_bucket_bounds_ms[bucket] * 1e6)
+		bucket++;
+	atomic_fetch_add_explicit(&store->buckets[bucket], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&store->duration_us, (uint64_t)took_ns / 1000,
+				  memory_order_relaxed);
 }
 
 bool store_write(struct store *store, const struct store_statement *statements, size_t count,
 		 struct error *err)
 {
 	assert(store->magic == STORE_MAGIC && count > 0);
-	return store->engine->write(store, statements, count, err);
+	int64_t began_ns = clock_monotonic_ns(clock_system());
+	bool ok = store->engine->write(store, statements, count, err);
+	if (ok)
+		count_write(store, clock_monotonic_ns(clock_system()) - began_ns);
+	else
+		store->failures += err->code == ERROR_UNAVAILABLE;
+	return ok;
 }
 
 bool store_change(struct store *store, struct arena *arena, const struct store_statement *statement,
@@ -115,8 +142,17 @@ bool store_is_current(const struct store *store)
 void store_count(struct store *store, struct store_counts *counts)
 {
 	assert(store->magic == STORE_MAGIC);
-	*counts = (struct store_counts){.queries = store->queries};
+	*counts = (struct store_counts){.queries = store->queries,
+					.failures = store->failures,
+					.duration_us = store->duration_us};
+	for (size_t i = 0; i < STORE_BUCKETS; i++)
+		counts->buckets[i] = store->buckets[i];
 	store->engine->count(store, counts);
+}
+
+bool store_is_postgresql(const struct store *store)
+{
+	return store->is_postgresql;
 }
 
 /* --- for the engines ------------------------------------------------------------------------- */

@@ -208,12 +208,24 @@ struct store_move_options {
 bool store_move(const struct store_move_options *options, struct arena *arena,
 		struct store_moved_table **tables, size_t *count, struct error *err) MUST_CHECK;
 
+enum { STORE_BUCKETS = 9 };
+extern const double store_bucket_bounds_ms[STORE_BUCKETS - 1]; /* the last bucket has no bound */
 struct store_counts {
 	uint64_t commits;      /* transactions of the engine */
 	uint64_t writes;       /* calls of store_write() done by them */
 	uint64_t queries;
 	uint64_t queue_length; /* now */
+	uint64_t failures;     /* queries and writes that were not done: the store was not there */
+	/* How long calls of store_write() took that were done. */
+	uint64_t buckets[STORE_BUCKETS];
+	uint64_t duration_us;
+	/* PostgreSQL: connections of the workers, and how often and how long one was waited for. */
+	size_t connections;
+	size_t connections_busy;
+	uint64_t waits;
+	uint64_t wait_us;
 };
 void store_count(struct store *store, struct store_counts *counts);
+bool store_is_postgresql(const struct store *store);
 
 #endif

@@ -193,7 +193,9 @@ static void a_status_moves_from_what_was_seen(void **state)
 	assert_int_equal(test->err.code, ERROR_CONFLICT);
 	assert_true(account_set_status(test->accounts, &found, ACCOUNT_ACTIVE, STR("why"), &test->err));
 	link_account(test, test->staging);
-	assert_true(account_count(test->accounts, counts, &test->err));
+	assert_true(account_count(test->accounts, test->staging, counts, &test->err));
+	assert_int_equal(counts[ACCOUNT_ACTIVE], 1);
+	assert_true(account_count(test->accounts, STR(""), counts, &test->err));
 	assert_int_equal(counts[ACCOUNT_ACTIVE], 2);
 	assert_int_equal(counts[ACCOUNT_NEEDS_REAUTH], 0);
 	assert_string_equal(account_status_name(ACCOUNT_POST_INSTALL_ERROR), "post_install_error");

@@ -335,6 +335,30 @@ static void test_threads_do_not_mix(void **state)
 	fclose(file);
 }
 
+/* Whatever is written: the last ones, the oldest first. */
+static void test_the_latest_are_kept(void **state)
+{
+	char *bytes = malloc(LOG_KEPT * LOG_LINE_BYTES);
+	uint64_t before = log_count(LOG_WARNING);
+	int64_t n = 0;
+
+	(void)state;
+	log_set_level(LOG_SILENT);
+	for (int64_t i = 0; i < 3 * LOG_KEPT; i++)
+		LOG(LOG_WARNING, "kept", LOG_N(count, i));
+	LOG(LOG_INFO, "not_kept", LOG_N(count, 1));
+	log_set_level(LOG_INFO);
+	assert_int_equal(log_count(LOG_WARNING) - before, 3 * LOG_KEPT);
+	struct str rest = str_make(bytes, log_recent(bytes));
+	for (; rest.len > 0; n++) {
+		char end[32];
+		snprintf(end, sizeof end, "\"count\":%d}", (int)(2 * LOG_KEPT + n));
+		assert_true(str_ends_with(str_cut(&rest, '\n'), str_from_c(end)));
+	}
+	assert_int_equal(n, LOG_KEPT);
+	free(bytes);
+}
+
 /* A log that nobody takes any more stops nothing. */
 static void test_a_closed_descriptor(void **state)
 {
@@ -357,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_around_the_limit),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_threads_do_not_mix),
+		cmocka_unit_test(test_the_latest_are_kept),
 		cmocka_unit_test(test_a_closed_descriptor),
 	};
 
