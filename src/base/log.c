@@ -138,6 +138,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	struct line line = {.len = 0};
 	bool is_whole = true;
 
+	if (level >= LOG_SILENT)
+		return;
 	if (level >= LOG_WARNING)
 		atomic_fetch_add_explicit(&counts[level], 1, memory_order_relaxed);
 	else if (!log_is_on(level))

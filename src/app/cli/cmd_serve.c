@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <stdlib.h>
 
 #include <sys/prctl.h>
 
@@ -32,6 +33,11 @@ static const struct cli_option options[] = {
 	 "when a webhook's message is sent again, as 5s,5m,2h (default: over 75 hours)"},
 	{"webhook-timeout", "SECONDS", false,
 	 "how long a webhook's endpoint may take to answer (default: 15)"},
+	{"otlp-endpoint", "URL", false,
+	 "tell an OpenTelemetry collector of traces: http(s)://HOST:4318 (default: "
+	 "OTEL_EXPORTER_OTLP_ENDPOINT)"},
+	{"trace-ratio", "RATIO", false,
+	 "which share of the traces that begin here is told, 0 to 1 (default: 1)"},
 	{"drain-delay", "SECONDS", false,
 	 "serve on for so long after SIGTERM, while /readyz says 503 (default: 0)"},
 	{"allow-dumps", NULL, false, "let the process be dumped and debugged by its user"},
@@ -134,6 +140,49 @@ static bool read_webhooks(struct cli *cli, struct server_options *server, struct
 	return true;
 }
 
+static struct str from_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value == NULL ? (struct str){NULL, 0} : str_from_c(value);
+}
+
+/* "0.05" */
+static bool read_ratio(struct str text, int64_t *millionths)
+{
+	struct str fraction = text;
+	struct str whole = str_cut(&fraction, '.');
+	int64_t number, unit = 1000000;
+
+	if (!str_to_int64(whole, &number) || number < 0 || number > 1 || fraction.len > 6)
+		return false;
+	*millionths = number * unit;
+	for (size_t i = 0; i < fraction.len; i++) {
+		if (fraction.data[i] < '0' || fraction.data[i] > '9')
+			return false;
+		unit /= 10;
+		*millionths += (fraction.data[i] - '0') * unit;
+	}
+	return *millionths <= 1000000;
+}
+
+/* The names of OpenTelemetry's own variables are known, too. Headers may hold a secret, which has no
+ * place in a command line. */
+static bool read_traces(struct cli *cli, struct server_options *server, struct error *err)
+{
+	const char *ratio = cli_value(cli, "trace-ratio");
+
+	server->otlp_endpoint = str_from_c(cli_value(cli, "otlp-endpoint"));
+	if (server->otlp_endpoint.len == 0)
+		server->otlp_endpoint = from_environment("OTEL_EXPORTER_OTLP_ENDPOINT");
+	server->otlp_headers = from_environment("OTEL_EXPORTER_OTLP_HEADERS");
+	server->trace_service = from_environment("OTEL_SERVICE_NAME");
+	server->trace_ratio_millionths = 1000000;
+	return ratio == NULL || read_ratio(str_from_c(ratio), &server->trace_ratio_millionths) ||
+	       error_set_field(err, ERROR_INVALID, "trace-ratio", "0 to 1",
+			       "--trace-ratio must be a number from 0 to 1, such as 0.05");
+}
+
 static bool read_options(struct cli *cli, struct server_options *server,
 			 struct server_base_url *base_urls, struct error *err)
 {
@@ -141,7 +190,7 @@ static bool read_options(struct cli *cli, struct server_options *server,
 	const char *listen;
 
 	if (!set_log_level(cli, err) || !server_options_read(cli, server, base_urls, err) ||
-	    !read_mcp(cli, server, err) || !read_webhooks(cli, server, err) ||
+	    !read_traces(cli, server, err) || !read_mcp(cli, server, err) || !read_webhooks(cli, server, err) ||
 	    !cli_number(cli, "workers", 1, 256, 0, &workers, err) ||
 	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err) ||
 	    !cli_number(cli, "log-days", 0, CALLS_DAYS_MAX, CALLS_DAYS_DEFAULT, &server->log_days,

@@ -453,6 +453,26 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	return true;
 }
 
+/* Last: nothing is told before a worker is there. */
+static bool open_tracer(struct server *server, const struct server_options *options,
+			struct error *err)
+{
+	const struct tracer_options tracer = {
+		.endpoint = options->otlp_endpoint,
+		.headers = options->otlp_headers,
+		.service = options->trace_service,
+		.ratio_millionths = options->trace_ratio_millionths,
+		.version = TENON_VERSION,
+		.clock = clock_system(),
+		.random = random_system(),
+	};
+
+	if (options->otlp_endpoint.len == 0)
+		return true;
+	server->tracer = tracer_create(&tracer, err);
+	return server->tracer != NULL;
+}
+
 static size_t count_workers(size_t wanted)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -505,7 +525,7 @@ struct server *server_open(const struct server_options *options, struct error *e
 	server->call_timeout_ms =
 		options->call_timeout_ms > 0 ? options->call_timeout_ms : CALL_TIMEOUT_MS;
 	server->started_ms = clock_unix_ms(clock_system());
-	if (open_parts(server, options, err))
+	if (open_parts(server, options, err) && open_tracer(server, options, err))
 		return server;
 	server_close(server);
 	return NULL;
@@ -582,6 +602,7 @@ void server_close(struct server *server)
 	server_stop(server);
 	for (size_t i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_finish(&server->workers[i]);
+	tracer_destroy(server->tracer);
 	http_tls_destroy(server->tls);
 	syncs_destroy(server->syncs);
 	copies_destroy(server->copies);

@@ -39,6 +39,10 @@ struct server_options {
 	const int64_t *webhook_delays_ms; /* until a message is sent again; none: standard */
 	size_t webhook_delay_count;
 	int64_t webhook_timeout_ms; /* of one attempt; 0: 15 s */
+	struct str otlp_endpoint; /* of a collector that is told of traces; empty: none */
+	struct str otlp_headers;
+	struct str trace_service;
+	int64_t trace_ratio_millionths; /* of traces that begin here */
 };
 
 struct server;

@@ -18,11 +18,45 @@ static void time_reply(struct worker *worker, struct http_exchange *exchange)
 	door_set_timing(&worker->door, exchange, &no_upstream);
 }
 
+/* Who looks whether it is well looks often, and is not worth a trace. */
+static void begin_span(struct span *span, struct worker *worker,
+		       const struct http_exchange *exchange, const struct http_route *route)
+{
+	const char *method = exchange->method == HTTP_METHODS ? "_OTHER"
+							      : http_method_name(exchange->method);
+	bool is_probe = route != NULL && (strcmp(route->pattern, "/healthz") == 0 ||
+					  strcmp(route->pattern, "/readyz") == 0 ||
+					  strcmp(route->pattern, "/metrics") == 0);
+
+	span_begin_trace(span, is_probe ? NULL : worker->server->tracer,
+			 http_exchange_header(exchange, "traceparent"), SPAN_SERVER, method);
+	if (!span_is_on(span))
+		return;
+	if (route != NULL)
+		span_name(span, "%s %s", method, route->pattern);
+	span_text(span, "http.request.method", str_from_c(method));
+	if (route != NULL)
+		span_text(span, "http.route", str_from_c(route->pattern));
+	span_text(span, "url.scheme", worker->server->tls != NULL ? STR("https") : STR("http"));
+	span_text(span, "tenon.request_id", exchange->request_id);
+}
+
+static void end_span(struct span *span, const struct http_exchange *exchange)
+{
+	if (!span_is_on(span))
+		return;
+	span_number(span, "http.response.status_code", exchange->status);
+	if (exchange->status >= 500)
+		span_fail(span, arena_format(exchange->arena, "%d", exchange->status));
+	span_end(span);
+}
+
 void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 {
 	struct worker *worker = handler->context;
 	const struct http_route *route = NULL;
 	struct http_match match;
+	struct span span;
 	struct error err;
 
 	worker->server->door_counts.in_flight++;
@@ -33,12 +67,15 @@ void worker_handle(struct http_handler *handler, struct http_exchange *exchange)
 	/* A HEAD is answered as the GET that it stands for; the server leaves the body out. */
 	enum http_method method = exchange->method == HTTP_HEAD ? HTTP_GET : exchange->method;
 
-	if (http_router_find(worker->server->router, method, exchange->path, exchange->arena,
-			     &route, &match, &err))
+	bool is_found = http_router_find(worker->server->router, method, exchange->path,
+					 exchange->arena, &route, &match, &err);
+	begin_span(&span, worker, exchange, is_found ? route : NULL);
+	if (is_found)
 		route->handle(&worker->door, exchange, &match);
 	else
 		door_reply_error(exchange, &err, NULL);
 	time_reply(worker, exchange);
+	end_span(&span, exchange);
 	door_finish(&worker->door, exchange, route == NULL ? "" : route->pattern);
 	worker->server->door_counts.in_flight--;
 }
@@ -90,6 +127,7 @@ static void init_doors(struct worker *worker)
 		.counts = &server->operation_counts,
 		.overrides = server->overrides,
 		.oauth = server->oauth,
+		.tracer = server->tracer,
 	};
 	worker->door = (struct door){
 		.services = &worker->services,

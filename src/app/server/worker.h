@@ -41,6 +41,7 @@ struct server {
 	struct operation_counts operation_counts;
 	struct door_counts door_counts;
 	struct tallies *tallies;
+	struct tracer *tracer; /* NULL: nobody is told */
 	struct str public_url;
 	struct str *base_urls; /* as connectors.items; empty: as defined */
 	struct http_reach reach;

@@ -8,6 +8,7 @@
 #include "ats/connector/connector.h"
 #include "ats/oauth/oauth.h"
 #include "ats/override/override.h"
+#include "io/trace/trace.h"
 
 /* Shared by all workers: the rate limits and retry budgets of the accounts. */
 struct limiters;
@@ -39,6 +40,7 @@ struct operation_services {
 	struct str public_url;
 	struct operation_counts *counts; /* shared; for the metrics */
 	struct overrides *overrides;	 /* NULL: there are none */
+	struct tracer *tracer;		 /* NULL: nobody is told of what begins here */
 	struct oauth *oauth;		 /* NULL: tokens are as they are, and not replaced */
 };
 

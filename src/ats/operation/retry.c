@@ -293,6 +293,7 @@ static bool wait_for_retry(struct run *run, const struct outcome *outcome, int t
 static bool acquire(struct run *run, const struct native_call *call, struct error *err)
 {
 	int64_t waited_ns = 0;
+	struct span span;
 	bool ok;
 
 	if (now_ns(run) >= run->deadline_ns)
@@ -301,6 +302,7 @@ static bool acquire(struct run *run, const struct native_call *call, struct erro
 		return error_set(err, ERROR_TIMEOUT, "the operation was given up");
 	if (call->is_elsewhere)
 		return true;
+	span_begin(&span, SPAN_INTERNAL, "wait for the rate limit");
 	ok = run->operation != NULL && run->operation->is_background
 		     ? limiter_acquire_background(run->limiter, run->operation->share_percent,
 						  run->deadline_ns, &waited_ns, err)
@@ -309,6 +311,9 @@ static bool acquire(struct run *run, const struct native_call *call, struct erro
 	if (waited_ns > 0) {
 		run->services->counts->limiter_waits++;
 		run->services->counts->limiter_wait_us += (uint64_t)waited_ns / 1000;
+		span_end(&span);
+	} else {
+		span_drop(&span);
 	}
 	return ok;
 }
@@ -431,6 +436,39 @@ static struct outcome note_refusal(struct run *run, const struct native_call *ca
 	return outcome;
 }
 
+/* No host and no path: they may name the customer. The ATS is not told of the trace either. */
+static void begin_span(struct span *span, const struct run *run, const struct native_call *call,
+		       int tries)
+{
+	const char *verb = http_method_name(call->method->verb);
+
+	span_begin(span, SPAN_CLIENT, verb);
+	if (!span_is_on(span))
+		return;
+	span_name(span, "%s %.*s", verb, STR_ARGS(run->connector->name));
+	span_text(span, "http.request.method", str_from_c(verb));
+	span_text(span, "tenon.connector", run->connector->name);
+	span_text(span, "tenon.resource", call->method->resource);
+	span_text(span, "tenon.method", call->method->name);
+	span_text(span, "tenon.account_id", run->account->id);
+	if (tries > 0)
+		span_number(span, "http.request.resend_count", tries);
+}
+
+static void end_span(struct span *span, const struct run *run,
+		     const struct http_response *response, const struct error *err)
+{
+	int status = response->outcome == HTTP_COMPLETE ? response->status : 0;
+
+	if (status > 0)
+		span_number(span, "http.response.status_code", status);
+	if (status >= 400)
+		span_fail(span, arena_format(run->arena, "%d", status));
+	else if (status == 0)
+		span_fail(span, str_from_c(error_name(err->code)));
+	span_end(span);
+}
+
 static struct outcome try_once(struct run *run, const struct native_call *call, int tries,
 			       struct native_reply *reply, struct error *err)
 {
@@ -438,11 +476,15 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 	struct operation_trace *trace = begin_trace(run, call);
 	int64_t start_ns = now_ns(run);
 	struct http_call *file;
+	struct span span;
+
+	begin_span(&span, run, call, tries);
 	bool is_whole = native_try(run, call, try_deadline_ns(run, call, tries), &response, &file,
 				   err);
 
 	note_try(run, call, now_ns(run) - start_ns, file == NULL);
 	count_try(run, &response, now_ns(run) - start_ns);
+	end_span(&span, run, &response, err);
 	end_trace(run, trace, start_ns, &response);
 	if (!is_whole)
 		return judge_failure(call->method, &response, err);

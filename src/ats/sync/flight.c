@@ -603,24 +603,40 @@ static void log_failure(const struct sync_flight *flight, enum flight_end end)
 			  flight->reason != NULL ? flight->reason : error_name(flight->err.code)));
 }
 
+static void begin_span(struct span *span, const struct sync_flight *flight)
+{
+	span_begin_trace(span, flight->services->tracer, STR(""), SPAN_INTERNAL, "sync");
+	if (!span_is_on(span))
+		return;
+	span_name(span, "sync %.*s", STR_ARGS(flight->job.resource));
+	span_text(span, "tenon.resource", flight->job.resource);
+	span_text(span, "tenon.account_id", flight->job.account_id);
+	span_text(span, "tenon.job_id", flight->job.id);
+}
+
 static void run(void *context)
 {
 	struct sync_flight *flight = context;
 	struct sync_runner *runner = flight->runner;
+	struct span span;
 	bool ok = true;
 
 	sync_task_begin(&flight->task, runner);
+	begin_span(&span, flight);
 	if (begin(flight, &ok)) {
 		enum flight_end end = ok ? fly(flight) : FLIGHT_FAILED;
 
 		log_failure(flight, end);
 		finish(flight, true, end);
+		if (end == FLIGHT_FAILED)
+			span_fail(&span, str_from_c(error_name(flight->err.code)));
 	} else {
 		finish(flight, false, FLIGHT_LEFT);
 	}
 	sync_claim_drop(flight->syncs, flight->claim);
 	runner->runs--;
 	take_texts(flight);
+	span_end(&span);
 	sync_task_end(&flight->task);
 	free(flight->claim);
 	seen_finish(&flight->seen);

@@ -214,6 +214,20 @@ static void put_calls(struct buffer *out, struct calls *calls)
 		counts.dropped);
 }
 
+static void put_traces(struct buffer *out, struct tracer *tracer)
+{
+	static const char name[] = "tenon_trace_spans_total";
+	struct tracer_counts counts;
+
+	tracer_count(tracer, &counts);
+	put_head(out, name, "counter", "Spans of traces, by what became of them.");
+	put_with(out, name, "result", "exported", counts.exported);
+	put_with(out, name, "result", "dropped", counts.dropped);
+	put_with(out, name, "result", "refused", counts.refused);
+	put_one(out, "tenon_trace_queue_length", "gauge", "Spans that wait to be sent.",
+		counts.queue_length);
+}
+
 /* --- the store ------------------------------------------------------------------------------- */
 
 static void put_pool(struct buffer *out, const struct store_counts *counts)
@@ -353,6 +367,7 @@ void status_metrics(void *context, struct http_exchange *exchange, const struct 
 	put_connectors(&out, door);
 	put_tokens(&out, door);
 	put_calls(&out, door->calls);
+	put_traces(&out, door->services->tracer);
 	put_store(&out, door->store);
 	put_background(&out, door);
 	put_stored(&out, door);

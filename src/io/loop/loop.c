@@ -156,6 +156,7 @@ void loop_group_spawn(struct loop_group *group, fiber_function *function, void *
 {
 	assert(running != NULL);
 	loop_group_add(group);
+	group->context = loop_context();
 	running->unborn++;
 	run_queue_push(
 		&running->runnable,

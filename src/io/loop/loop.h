@@ -86,6 +86,7 @@ struct loop_group {
 	struct loop_wait *joiner;
 	struct life *members; /* the spawned ones that have begun */
 	bool is_interrupted;
+	void *context; /* of who spawned the last one */
 };
 void loop_group_add(struct loop_group *group);
 /* Adds one, and starts it as loop_spawn() does, as a member: it works for who joins the group, and
@@ -94,6 +95,11 @@ void loop_group_spawn(struct loop_group *group, fiber_function *function, void *
 void loop_group_done(struct loop_group *group);
 /* Returns at once when nothing is pending. */
 void loop_group_join(struct loop_group *group);
+
+/* A pointer that a fiber carries, NULL at first; fibers that are spawned into a group begin with that
+ * of who spawns them. Outside of fibers NULL, and it cannot be set. */
+void *loop_context(void);
+void loop_set_context(void *context);
 
 /* --- for the rooms of io/ only ------------------------------------------------------------- */
 

@@ -61,6 +61,7 @@ struct life {
 	struct loop_group *joins; /* NULL, or the group that it waits for */
 	struct loop_group *group; /* NULL, or the one that it is a member of */
 	struct life *next, **link;
+	void *context;
 };
 
 static inline struct life *life_of(struct fiber *fiber)

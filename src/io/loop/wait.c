@@ -248,11 +248,27 @@ bool loop_is_interrupted(void)
 
 /* --- groups -------------------------------------------------------------------------------- */
 
+void *loop_context(void)
+{
+	struct fiber *fiber = fiber_current();
+
+	return fiber == NULL ? NULL : life_of(fiber)->context;
+}
+
+void loop_set_context(void *context)
+{
+	struct fiber *fiber = fiber_current();
+
+	if (fiber != NULL)
+		life_of(fiber)->context = context;
+}
+
 void life_enter(struct loop_group *group, struct fiber *fiber)
 {
 	struct life *life = life_of(fiber);
 
 	life->is_interrupted = group->is_interrupted;
+	life->context = group->context;
 	life->group = group;
 	life->next = group->members;
 	life->link = &group->members;

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdatomic.h>
 
+#include "io/trace/trace.h"
+
 enum {
 	ROWS_MAX = 100000,
 	QUEUE_MAX = 10000,
@@ -50,17 +52,34 @@ void store_close(struct store *store)
 	store->engine->close(store);
 }
 
+static void begin_span(struct span *span, const struct store *store, const char *name)
+{
+	span_begin(span, SPAN_CLIENT, name);
+	span_text(span, "db.system.name",
+		  store->is_postgresql ? STR("postgresql") : STR("sqlite"));
+}
+
+static void end_span(struct span *span, bool ok, const struct error *err)
+{
+	if (!ok)
+		span_fail(span, str_from_c(error_name(err->code)));
+	span_end(span);
+}
+
 bool store_query(struct store *store, struct arena *arena, const char *sql,
 		 const struct store_value *parameters, size_t parameter_count,
 		 struct store_rows *rows, struct error *err)
 {
 	assert(store->magic == STORE_MAGIC);
+	struct span span;
+
 	*rows = (struct store_rows){0};
 	store->queries++;
-	if (store->engine->query(store, arena, sql, parameters, parameter_count, rows, err))
-		return true;
-	store->failures += err->code == ERROR_UNAVAILABLE;
-	return false;
+	begin_span(&span, store, "store query");
+	bool ok = store->engine->query(store, arena, sql, parameters, parameter_count, rows, err);
+	store->failures += !ok && err->code == ERROR_UNAVAILABLE;
+	end_span(&span, ok, err);
+	return ok;
 }
 
 static void count_write(struct store *store, int64_t took_ns)
@@ -78,12 +97,16 @@ bool store_write(struct store *store, const struct store_statement *statements, 
 		 struct error *err)
 {
 	assert(store->magic == STORE_MAGIC && count > 0);
+	struct span span;
 	int64_t began_ns = clock_monotonic_ns(clock_system());
+
+	begin_span(&span, store, "store write");
 	bool ok = store->engine->write(store, statements, count, err);
 	if (ok)
 		count_write(store, clock_monotonic_ns(clock_system()) - began_ns);
 	else
 		store->failures += err->code == ERROR_UNAVAILABLE;
+	end_span(&span, ok, err);
 	return ok;
 }
 
