@@ -166,8 +166,8 @@ static bool read_ratio(struct str text, int64_t *millionths)
 	return *millionths <= 1000000;
 }
 
-/* The names of OpenTelemetry's own variables are known, too. Headers may hold a secret, which has no
- * place in a command line. */
+/* The names of OpenTelemetry's own variables are known, too. Headers may hold a secret, which has
+ * no place in a command line. */
 static bool read_traces(struct cli *cli, struct server_options *server, struct error *err)
 {
 	const char *ratio = cli_value(cli, "trace-ratio");
@@ -190,7 +190,8 @@ static bool read_options(struct cli *cli, struct server_options *server,
 	const char *listen;
 
 	if (!set_log_level(cli, err) || !server_options_read(cli, server, base_urls, err) ||
-	    !read_traces(cli, server, err) || !read_mcp(cli, server, err) || !read_webhooks(cli, server, err) ||
+	    !read_traces(cli, server, err) || !read_mcp(cli, server, err) ||
+	    !read_webhooks(cli, server, err) ||
 	    !cli_number(cli, "workers", 1, 256, 0, &workers, err) ||
 	    !cli_number(cli, "call-timeout", 1, 3600, 0, &timeout, err) ||
 	    !cli_number(cli, "log-days", 0, CALLS_DAYS_MAX, CALLS_DAYS_DEFAULT, &server->log_days,

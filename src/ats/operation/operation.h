@@ -63,7 +63,7 @@ struct operation_counts {
 	_Atomic uint64_t upstream_failures;
 	_Atomic uint64_t limiter_waits;
 	_Atomic uint64_t limiter_wait_us;
-	struct connector_counts *of_connector; /* as connectors->items; NULL: they are not counted */
+	struct connector_counts *of_connector; /* as connectors->items; NULL: not counted */
 	_Atomic uint64_t mapping_misfits;
 };
 

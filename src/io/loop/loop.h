@@ -96,8 +96,8 @@ void loop_group_done(struct loop_group *group);
 /* Returns at once when nothing is pending. */
 void loop_group_join(struct loop_group *group);
 
-/* A pointer that a fiber carries, NULL at first; fibers that are spawned into a group begin with that
- * of who spawns them. Outside of fibers NULL, and it cannot be set. */
+/* A pointer that a fiber carries, NULL at first; fibers that are spawned into a group begin with
+ * that of who spawns them. Outside of fibers NULL, and it cannot be set. */
 void *loop_context(void);
 void loop_set_context(void *context);
 

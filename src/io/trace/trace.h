@@ -1,5 +1,5 @@
-/* Traces: spans of what is done for a request, told to an OpenTelemetry collector by OTLP over HTTP,
- * in JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+/* Traces: spans of what is done for a request, told to an OpenTelemetry collector by OTLP over
+ * HTTP, in JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
  *
  * A span lives on the stack of the fiber that does what it tells of, and while it lives it is the
  * fiber's: spans begun further down, and in fibers that this one joins, are its children. Without a
@@ -29,7 +29,8 @@ struct tracer;
 /* Starts a thread that sends. ERROR_INVALID (field "otlp-endpoint" or "otlp-headers"). The endpoint
  * is the operator's choice: it may be any address. */
 struct tracer *tracer_create(const struct tracer_options *options, struct error *err) MUST_CHECK;
-/* Sends what waits, for no longer than finish_ms. No span may be there any more. NULL is accepted. */
+/* Sends what waits, for no longer than finish_ms. No span may be there any more. NULL is
+ * accepted. */
 void tracer_destroy(struct tracer *tracer);
 
 struct tracer_counts {
