@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "app/cli/commands.h"
+#include "ats/node/node.h"
 #include "ats/schema/schema.h"
 
 enum { BATCH_MAX = 1000000 };
@@ -38,8 +39,23 @@ static bool read_options(struct cli *cli, struct store_options *store,
 	store->migrations = schema_migrations(&store->migration_count);
 	move->store = store;
 	move->derived = schema_derived(&move->derived_count);
+	move->finish = schema_move_finish();
 	return database_option_read(cli, "to", "TENON_TO", &store->database, err) &&
 	       cli_number(cli, "batch", 1, BATCH_MAX, 0, &move->batch_rows, err);
+}
+
+/* By which the folder's audit log is known in PostgreSQL. Where there is no folder that is told
+ * later. */
+static bool name_folder(struct cli *cli, struct store_move_options *move, struct error *err)
+{
+	struct str name;
+
+	if (access(move->store->folder, F_OK) != 0)
+		return true;
+	if (!node_folder(&cli->arena, move->store->folder, random_system(), &name, err))
+		return false;
+	move->finish_text = arena_c(&cli->arena, name);
+	return true;
 }
 
 static void print_json(struct cli *cli, const struct store_moved_table *tables, size_t count,
@@ -78,7 +94,8 @@ static int run(struct cli *cli)
 		return cli_fail(&err);
 	if (store.folder == NULL || store.database == NULL)
 		return cli_fail_usage(cli, "--from DIR and --to URL are wanted");
-	if (!store_move(&move, &cli->arena, &tables, &count, &err))
+	if (!name_folder(cli, &move, &err) ||
+	    !store_move(&move, &cli->arena, &tables, &count, &err))
 		return cli_fail(&err);
 	for (size_t i = 0; i < count; i++)
 		rows += tables[i].rows;

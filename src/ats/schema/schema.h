@@ -11,5 +11,7 @@ const struct store_migration *schema_migrations(size_t *count);
 const char *schema_functions(void);
 /* Tables that a move leaves out, for their rows follow from those of others (derived.c). */
 const struct store_derived *schema_derived(size_t *count);
+/* What else differs once they are in PostgreSQL; $1 is the data folder's name (node_folder()). */
+const char *schema_move_finish(void);
 
 #endif

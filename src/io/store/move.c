@@ -221,6 +221,17 @@ static bool set_sequences(struct move *move, struct error *err)
 	return ok;
 }
 
+static bool do_finish(struct move *move, struct error *err)
+{
+	const struct store_move_options *options = move->options;
+
+	if (options->finish == NULL)
+		return true;
+	PGresult *result = move_ask(move, options->finish, &options->finish_text, 1, err);
+	PQclear(result);
+	return result != NULL;
+}
+
 /* One transaction, after which the database may be opened. */
 static bool finish(struct move *move, struct error *err)
 {
@@ -231,6 +242,8 @@ static bool finish(struct move *move, struct error *err)
 	for (size_t i = 0; i < move->options->derived_count; i++)
 		if (!move_do(move, move->options->derived[i].rebuild, err))
 			return false;
+	if (!do_finish(move, err))
+		return false;
 	/* What is known of the tables for the planner, which otherwise learns it in a minute. */
 	return move_do(move, "ANALYZE", err) &&
 	       move_do(move, "UPDATE " PG_MOVE_TABLE " SET state = 2 WHERE name = ''", err) &&

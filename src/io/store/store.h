@@ -193,6 +193,9 @@ struct store_move_options {
 	const struct store_options *store; /* folder, database, functions, migrations */
 	const struct store_derived *derived;
 	size_t derived_count;
+	/* Done after all rebuilding, in PostgreSQL's words, with one text as $1; NULL: nothing. */
+	const char *finish;
+	const char *finish_text;
 	int64_t batch_rows; /* of one transaction at most; 0: 10,000 */
 	/* Told after each batch, and when a table is compared (then it has a sum); NULL: nobody. */
 	void (*tell)(void *context, const struct store_moved_table *table);
