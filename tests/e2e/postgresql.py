@@ -63,7 +63,7 @@ class Cluster:
 
     def end(self):
         self.stop("immediate")
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, True)  # its processes may still be tidying up
 
 
 def make_preload(folder):
