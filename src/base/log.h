@@ -8,12 +8,12 @@
 #include "base/str.h"
 
 #define LOG_FIELDS(ROW)                                                                        \
-	ROW(message) ROW(node) ROW(request_id) ROW(door) ROW(method) ROW(route) ROW(status)              \
+	ROW(message) ROW(request_id) ROW(door) ROW(method) ROW(route) ROW(status)              \
 	ROW(duration_us) ROW(upstream_us) ROW(retries) ROW(result_count) ROW(bytes)            \
 	ROW(environment) ROW(account_id) ROW(key_id) ROW(connector) ROW(resource) ROW(error)   \
 	ROW(address) ROW(path) ROW(worker) ROW(workers) ROW(version) ROW(count) ROW(signal)    \
 	ROW(remote_status) ROW(wait_ms) ROW(valid_until) ROW(traceparent)       \
-	ROW(webhook_id) ROW(state)
+	ROW(webhook_id) ROW(state) ROW(node)
 
 enum log_field_name {
 #define ROW(name) LOG_##name,

@@ -27,8 +27,8 @@ struct node_options {
 	struct store *store; /* with the tables of db/ */
 	const struct clock *clock;
 	const struct random *random;
-	/* Names the data folder: what an earlier process of that folder had is free at once, for the
-	 * folder's lock says that it is dead. */
+	/* Names the data folder: what an earlier process of that folder had is free at once, for
+	 * the folder's lock says that it is dead. */
 	struct str folder;
 	bool is_alone; /* no other process has the store */
 	const char *version;

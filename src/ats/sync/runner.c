@@ -1,5 +1,6 @@
 /* Looks for what is due, and starts it. All runners of all nodes look at the same rows: a node
- * claims a job in the store, and of its own runners the first to take its claim in memory has it. */
+ * claims a job in the store, and of its own runners the first to take its claim in memory has
+ * it. */
 #include "ats/sync/parts.h"
 
 #include <stdlib.h>

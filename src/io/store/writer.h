@@ -16,7 +16,7 @@ struct pending {
 	struct pending *next;
 	const struct store_statement *statements;
 	size_t count;
-	struct arena *arena;	 /* of the one statement's rows, which the asker wants; NULL: none */
+	struct arena *arena; /* of the one statement's rows, if the asker wants them; or NULL */
 	struct store_rows *rows;
 	size_t rows_max;
 	const char *backup_path; /* NULL: a write */
