@@ -634,13 +634,22 @@ struct dispatch {
 	struct http_exchange *exchange;
 };
 
+/* Besides the fiber that asks. */
+static bool is_at_work(const struct worker *worker)
+{
+	return oauth_active(worker->server->oauth) > 0 ||
+	       limiters_telling(worker->server->limiters) > 0 ||
+	       loop_fiber_count(worker->loop) > 1;
+}
+
 static void run_dispatch(void *context)
 {
 	struct dispatch *dispatch = context;
 
 	worker_handle(&dispatch->worker->handler, dispatch->exchange);
-	/* A token that is got without anybody waiting for it is got to the end. */
-	while (oauth_active(dispatch->worker->server->oauth) > 0)
+	/* A token that is got without anybody waiting for it is got to the end, and what is written
+	 * so is written. */
+	while (is_at_work(dispatch->worker))
 		loop_sleep_ms(DISPATCH_STEP_MS);
 	loop_stop(dispatch->worker->loop);
 }
