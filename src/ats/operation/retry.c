@@ -303,6 +303,9 @@ static bool acquire(struct run *run, const struct native_call *call, struct erro
 	if (call->is_elsewhere)
 		return true;
 	span_begin(&span, SPAN_INTERNAL, "wait for the rate limit");
+	/* It may not be told: what is done meanwhile is a child of what is around it. */
+	if (span_is_on(&span))
+		loop_set_context(span.outer);
 	ok = run->operation != NULL && run->operation->is_background
 		     ? limiter_acquire_background(run->limiter, run->operation->share_percent,
 						  run->deadline_ns, &waited_ns, err)
