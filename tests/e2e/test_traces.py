@@ -226,9 +226,11 @@ class Traces(SyncCase):
         self.assertLess(status, 500)
         self.serve.stop()
         self.assertGreater(len(collector.spans), 5)
+        # Times and ids have any digits.
+        told = re.sub(rb'"(\w+Id|\w+UnixNano)": *"[^"]*"', b"", collector.bytes)
         for secret in (TOKEN, self.admin_key, self.key, "secret", "Secret", "41207", person["name"],
                        "127.0.0.1", "Bearer"):
-            self.assertNotIn(secret.encode(), collector.bytes)
+            self.assertNotIn(secret.encode(), told)
 
     def test_the_ats_is_not_told(self):
         collector = self.collector()
