@@ -95,6 +95,8 @@ class Nodes(NodesCase):
         self.client = self.client_of(other)
         run = self.ended(job, 1)["last_run"]
         self.assertEqual((run["number"], run["progress"]["records"]), (1, 200))
+        # From where it was: what had been read is not read again, but for a page.
+        self.assertLess(run["calls"], 240)
         self.assertEqual(len(self.copy()), 200)
 
     def test_a_job_is_paused_by_a_node_that_does_not_run_it(self):
@@ -105,7 +107,9 @@ class Nodes(NodesCase):
         status, _, _ = other.request("POST", f"/sync-job/{job}/pause")
         self.assertEqual(status, 200)
         shown = self.wait(job, lambda shown: shown["last_run"]["status"] != "running", "it runs on")
-        self.assertEqual(shown["state"], "paused")
+        run = shown["last_run"]
+        self.assertEqual((shown["state"], run["status"], run["ended_at"]), ("paused", "stopped", None))
+        self.assertLess(run["progress"]["records"], 300)
 
     def test_the_master_key_is_rotated_alone(self):
         self.start("--candidates", "5")

@@ -48,14 +48,14 @@ static void hear_erased(struct server *server, struct str one, struct str two)
 static void hear_job(struct server *server, struct str id, struct str two)
 {
 	(void)two;
-	syncs_hear(server->syncs, id);
+	sync_nudge(server->syncs, id);
 }
 
 static void hear_webhook(struct server *server, struct str id, struct str two)
 {
 	(void)id;
 	(void)two;
-	webhooks_hear(server->webhooks);
+	webhooks_tell(server->webhooks);
 }
 
 /* By the tables whose triggers tell (db/postgresql/0018_node.sql), with the first columns of the

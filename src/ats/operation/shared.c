@@ -120,8 +120,8 @@ static bool read_answer(const struct store_rows *rows, struct shared_answer *ans
 	       error_set(err, ERROR_INTERNAL, "the rate limit was asked for by an old message");
 }
 
-static bool run_message(struct store *store, const struct shared_message *message,
-			struct shared_answer *answer, struct error *err)
+bool shared_ask(struct store *store, const struct shared_message *message,
+		struct shared_answer *answer, struct error *err)
 {
 	const struct store_value values[] = {
 		store_text(message->environment_id), store_text(message->account_id),
@@ -160,7 +160,7 @@ static bool ask(void *context, const struct shared_message *message, struct shar
 		err->retry_after_ms = RETRY_AFTER_MS;
 		return false;
 	}
-	if (run_message(database->store, message, answer, err))
+	if (shared_ask(database->store, message, answer, err))
 		return true;
 	if (err->code == ERROR_CONFLICT)
 		error_set(err, ERROR_NOT_FOUND, "the account is there no more");

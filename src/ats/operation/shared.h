@@ -50,7 +50,11 @@ struct shared_database {
 	struct store *store;
 	struct node *node;
 };
-/* The function rate_take() of the database (db/postgresql/functions.sql). */
+/* The function rate_take() of the database (db/postgresql/functions.sql). ERROR_INTERNAL: a later
+ * message of the node was there before (wait_us is negative). */
+bool shared_ask(struct store *store, const struct shared_message *message,
+		struct shared_answer *answer, struct error *err) MUST_CHECK;
+/* The same, as long as the node has its lease. */
 struct shared_source shared_source(struct shared_database *database);
 
 struct shared {

@@ -48,9 +48,7 @@ static inline bool sync_claim_holds(const struct syncs *syncs, const struct sync
 {
 	return node_has(syncs->options.node, claim->term);
 }
-/* The run of the job (empty: of each), if there is one, looks at the job again; and all runners at
- * what is due. */
-void sync_nudge(struct syncs *syncs, struct str job_id);
+/* All runners look at what is due. */
 void sync_ring(struct syncs *syncs);
 
 /* A fiber of a runner. */

@@ -117,11 +117,6 @@ void sync_nudge(struct syncs *syncs, struct str job_id)
 	pthread_mutex_unlock(&syncs->lock);
 }
 
-void syncs_hear(struct syncs *syncs, struct str job_id)
-{
-	sync_nudge(syncs, job_id);
-}
-
 /* --- fibers ---------------------------------------------------------------------------------- */
 
 void sync_task_begin(struct sync_task *task, struct sync_runner *runner)

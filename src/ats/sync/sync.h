@@ -26,8 +26,9 @@ struct syncs;
 struct syncs *syncs_create(const struct sync_options *options);
 /* NULL is accepted. */
 void syncs_destroy(struct syncs *syncs);
-/* Another process has changed the job (empty: any), or brought hints. */
-void syncs_hear(struct syncs *syncs, struct str job_id);
+/* A job has been changed (empty: any may have been), or hints have come, here or in another
+ * process: its run, if there is one, looks at it again, and all runners at what is due. */
+void sync_nudge(struct syncs *syncs, struct str job_id);
 
 /* One per worker: runs jobs that are due on this loop, by this worker's client. All zero but for
  * the first three. */

@@ -20,8 +20,6 @@ struct webhooks {
 	_Atomic int64_t leaving; /* those that are about to be */
 	_Atomic bool is_ending;
 };
-/* Something about endpoints or their deliveries has been written: runners look again. */
-void webhooks_tell(struct webhooks *webhooks);
 
 /* --- endpoints and secrets as rows ------------------------------------------------------------ */
 

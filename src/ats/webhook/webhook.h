@@ -48,8 +48,9 @@ struct webhooks_options {
 struct webhooks *webhooks_create(const struct webhooks_options *options);
 /* No runner may be there any more. NULL is accepted. */
 void webhooks_destroy(struct webhooks *webhooks);
-/* Another process has changed endpoints. */
-void webhooks_hear(struct webhooks *webhooks);
+/* Something about endpoints or their deliveries has been written, here or in another process:
+ * runners look again. */
+void webhooks_tell(struct webhooks *webhooks);
 
 /* --- endpoints -------------------------------------------------------------------------------- */
 

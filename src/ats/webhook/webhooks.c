@@ -40,11 +40,6 @@ void webhooks_tell(struct webhooks *webhooks)
 	pthread_mutex_unlock(&webhooks->lock);
 }
 
-void webhooks_hear(struct webhooks *webhooks)
-{
-	webhooks_tell(webhooks);
-}
-
 /* --- trying one out --------------------------------------------------------------------------- */
 
 static struct str test_body(struct webhooks *webhooks, struct arena *arena,

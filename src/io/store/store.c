@@ -93,29 +93,44 @@ static void count_write(struct store *store, int64_t took_ns)
 				  memory_order_relaxed);
 }
 
+static int64_t begin_write(struct span *span, const struct store *store)
+{
+	begin_span(span, store, "store write");
+	return clock_monotonic_ns(clock_system());
+}
+
+static bool end_write(struct span *span, struct store *store, int64_t began_ns, bool ok,
+		      const struct error *err)
+{
+	if (ok)
+		count_write(store, clock_monotonic_ns(clock_system()) - began_ns);
+	else
+		store->failures += err->code == ERROR_UNAVAILABLE;
+	end_span(span, ok, err);
+	return ok;
+}
+
 bool store_write(struct store *store, const struct store_statement *statements, size_t count,
 		 struct error *err)
 {
 	assert(store->magic == STORE_MAGIC && count > 0);
 	struct span span;
-	int64_t began_ns = clock_monotonic_ns(clock_system());
+	int64_t began_ns = begin_write(&span, store);
 
-	begin_span(&span, store, "store write");
-	bool ok = store->engine->write(store, statements, count, err);
-	if (ok)
-		count_write(store, clock_monotonic_ns(clock_system()) - began_ns);
-	else
-		store->failures += err->code == ERROR_UNAVAILABLE;
-	end_span(&span, ok, err);
-	return ok;
+	return end_write(&span, store, began_ns,
+			 store->engine->write(store, statements, count, err), err);
 }
 
 bool store_change(struct store *store, struct arena *arena, const struct store_statement *statement,
 		  struct store_rows *rows, struct error *err)
 {
 	assert(store->magic == STORE_MAGIC);
+	struct span span;
+	int64_t began_ns = begin_write(&span, store);
+
 	*rows = (struct store_rows){0};
-	return store->engine->change(store, arena, statement, rows, err);
+	return end_write(&span, store, began_ns,
+			 store->engine->change(store, arena, statement, rows, err), err);
 }
 
 struct store_statement store_keep(struct arena *arena, const char *sql,
