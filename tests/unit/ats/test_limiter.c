@@ -6,20 +6,14 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "ats/operation/limiter.h"
-#include "simulated_time.h"
+#include "limiter_stage.h"
 
 static const int64_t SECOND_NS = 1000000000;
 static const int64_t MS_NS = 1000000;
 static const int64_t NEVER_NS = INT64_MAX / 2;
 
 struct bench {
-	struct simulated_time time;
-	struct random_seeded seeded;
-	struct random random;
-	struct loop *loop;
-	struct limiters *limiters;
-	struct limiter *limiter;
+	struct limiter_stage stage;
 	char order[64];
 	size_t order_len;
 	int64_t at_ms[64]; /* when each was let through */
@@ -31,15 +25,8 @@ struct bench {
 static int set_up(void **state)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
-	struct error err;
 
-	simulated_time_init(&bench->time);
-	bench->seeded.state = 7;
-	bench->random = random_from_seed(&bench->seeded);
-	bench->loop = loop_create(&bench->time.clock, &bench->random, &err);
-	assert_non_null(bench->loop);
-	loop_hook_add(bench->loop, &bench->time.hook);
-	bench->limiters = limiters_create(&bench->time.clock, &bench->random);
+	limiter_stage_open(&bench->stage, 7);
 	*state = bench;
 	return 0;
 }
@@ -48,10 +35,7 @@ static int tear_down(void **state)
 {
 	struct bench *bench = *state;
 
-	limiter_drop(bench->limiter);
-	limiters_destroy(bench->limiters);
-	loop_hook_remove(bench->loop, &bench->time.hook);
-	loop_destroy(bench->loop);
+	limiter_stage_close(&bench->stage);
 	free(bench);
 	return 0;
 }
@@ -60,8 +44,8 @@ static void hold(struct bench *bench, int64_t requests, int64_t per_seconds, int
 {
 	struct limiter_rules rules = {requests, per_seconds, concurrent};
 
-	limiter_drop(bench->limiter);
-	bench->limiter = limiter_hold(bench->limiters, STR("acc_1"), &rules);
+	limiter_drop(bench->stage.limiter);
+	bench->stage.limiter = limiter_hold(bench->stage.limiters, STR("acc_1"), &rules);
 }
 
 /* One caller: takes, stays for a while, gives back. */
@@ -80,11 +64,11 @@ static void call(void *context)
 	struct caller *caller = context;
 	struct bench *bench = caller->bench;
 
-	caller->ok = limiter_acquire(bench->limiter, caller->deadline_ns, &caller->waited_ns,
+	caller->ok = limiter_acquire(bench->stage.limiter, caller->deadline_ns, &caller->waited_ns,
 				     &caller->err);
 	if (!caller->ok)
 		return;
-	bench->at_ms[bench->order_len] = bench->time.now_ns / MS_NS - 1000;
+	bench->at_ms[bench->order_len] = bench->stage.time.now_ns / MS_NS - 1000;
 	bench->order[bench->order_len++] = caller->name;
 	bench->under_way++;
 	if (bench->under_way > bench->under_way_most)
@@ -92,7 +76,7 @@ static void call(void *context)
 	if (caller->stays_ms > 0)
 		loop_sleep_ms(caller->stays_ms);
 	bench->under_way--;
-	limiter_release(bench->limiter);
+	limiter_release(bench->stage.limiter);
 }
 
 static void spawn(struct bench *bench, struct caller *callers, size_t count, int64_t stays_ms)
@@ -100,13 +84,13 @@ static void spawn(struct bench *bench, struct caller *callers, size_t count, int
 	for (size_t i = 0; i < count; i++) {
 		callers[i] = (struct caller){.bench = bench, .name = (char)('a' + i),
 					     .stays_ms = stays_ms, .deadline_ns = NEVER_NS};
-		loop_spawn(bench->loop, call, &callers[i]);
+		loop_spawn(bench->stage.loop, call, &callers[i]);
 	}
 }
 
 static void run(struct bench *bench)
 {
-	assert_true(loop_drain(bench->loop, 24 * 3600 * 1000));
+	assert_true(loop_drain(bench->stage.loop, 24 * 3600 * 1000));
 }
 
 static void test_a_bucket_lets_a_burst_through_and_then_its_rate(void **state)
@@ -149,14 +133,14 @@ static void test_a_wait_that_cannot_end_in_time_is_refused_at_once(void **state)
 
 	hold(bench, 1, 10, 0);
 	spawn(bench, callers, 2, 0);
-	callers[1].deadline_ns = bench->time.now_ns + 5 * SECOND_NS;
-	int64_t start_ns = bench->time.now_ns;
+	callers[1].deadline_ns = bench->stage.time.now_ns + 5 * SECOND_NS;
+	int64_t start_ns = bench->stage.time.now_ns;
 	run(bench);
 	assert_true(callers[0].ok);
 	assert_false(callers[1].ok);
 	assert_int_equal(callers[1].err.code, ERROR_RATE_LIMITED);
 	assert_in_range(callers[1].err.retry_after_ms, 9900, 10000);
-	assert_true(bench->time.now_ns - start_ns < SECOND_NS);
+	assert_true(bench->stage.time.now_ns - start_ns < SECOND_NS);
 }
 
 static void test_a_place_that_does_not_come_free_ends_with_the_deadline(void **state)
@@ -166,7 +150,7 @@ static void test_a_place_that_does_not_come_free_ends_with_the_deadline(void **s
 
 	hold(bench, 0, 0, 1);
 	spawn(bench, callers, 3, 10000);
-	callers[1].deadline_ns = bench->time.now_ns + SECOND_NS;
+	callers[1].deadline_ns = bench->stage.time.now_ns + SECOND_NS;
 	run(bench);
 	assert_false(callers[1].ok);
 	assert_int_equal(callers[1].err.code, ERROR_RATE_LIMITED);
@@ -182,10 +166,10 @@ static void test_a_pause_holds_for_all_and_refuses_who_cannot_wait(void **state)
 	struct caller callers[3];
 
 	hold(bench, 0, 0, 0);
-	limiter_pause(bench->limiter, bench->time.now_ns + 30 * SECOND_NS);
-	limiter_pause(bench->limiter, bench->time.now_ns + 20 * SECOND_NS); /* the later one wins */
+	limiter_pause(bench->stage.limiter, bench->stage.time.now_ns + 30 * SECOND_NS);
+	limiter_pause(bench->stage.limiter, bench->stage.time.now_ns + 20 * SECOND_NS); /* the later one wins */
 	spawn(bench, callers, 3, 0);
-	callers[0].deadline_ns = bench->time.now_ns + 25 * SECOND_NS;
+	callers[0].deadline_ns = bench->stage.time.now_ns + 25 * SECOND_NS;
 	run(bench);
 	assert_false(callers[0].ok);
 	assert_in_range(callers[0].err.retry_after_ms, 29900, 30000);
@@ -198,7 +182,7 @@ static void pause_later(void *context)
 	struct bench *bench = context;
 
 	loop_sleep_ms(100);
-	limiter_pause(bench->limiter, bench->time.now_ns + 60 * SECOND_NS);
+	limiter_pause(bench->stage.limiter, bench->stage.time.now_ns + 60 * SECOND_NS);
 }
 
 static void test_a_pause_tells_those_who_wait_already(void **state)
@@ -208,8 +192,8 @@ static void test_a_pause_tells_those_who_wait_already(void **state)
 
 	hold(bench, 1, 5, 0);
 	spawn(bench, callers, 3, 0);
-	callers[1].deadline_ns = bench->time.now_ns + 20 * SECOND_NS;
-	loop_spawn(bench->loop, pause_later, bench);
+	callers[1].deadline_ns = bench->stage.time.now_ns + 20 * SECOND_NS;
+	loop_spawn(bench->stage.loop, pause_later, bench);
 	run(bench);
 	assert_true(callers[0].ok);
 	assert_false(callers[1].ok);
@@ -231,16 +215,16 @@ static void call_back(void *context)
 	struct caller *caller = &back->caller;
 	struct bench *bench = caller->bench;
 
-	caller->ok = limiter_acquire_background(bench->limiter, back->share_percent,
+	caller->ok = limiter_acquire_background(bench->stage.limiter, back->share_percent,
 						caller->deadline_ns, &caller->waited_ns,
 						&caller->err);
 	if (!caller->ok)
 		return;
-	bench->at_ms[bench->order_len] = bench->time.now_ns / MS_NS - 1000;
+	bench->at_ms[bench->order_len] = bench->stage.time.now_ns / MS_NS - 1000;
 	bench->order[bench->order_len++] = caller->name;
 	if (caller->stays_ms > 0)
 		loop_sleep_ms(caller->stays_ms);
-	limiter_release_background(bench->limiter);
+	limiter_release_background(bench->stage.limiter);
 }
 
 static void spawn_back(struct bench *bench, struct back_caller *callers, size_t count,
@@ -252,7 +236,7 @@ static void spawn_back(struct bench *bench, struct back_caller *callers, size_t 
 							     .stays_ms = stays_ms,
 							     .deadline_ns = NEVER_NS},
 						  .share_percent = share_percent};
-		loop_spawn(bench->loop, call_back, &callers[i]);
+		loop_spawn(bench->stage.loop, call_back, &callers[i]);
 	}
 }
 
@@ -299,11 +283,11 @@ static void call_steadily(void *context)
 	struct steady *steady = context;
 	struct error err;
 
-	while (steady->bench->time.now_ns < steady->until_ns) {
-		assert_true(limiter_acquire(steady->bench->limiter, NEVER_NS, &steady->waited_ns,
+	while (steady->bench->stage.time.now_ns < steady->until_ns) {
+		assert_true(limiter_acquire(steady->bench->stage.limiter, NEVER_NS, &steady->waited_ns,
 					    &err));
 		steady->count++;
-		limiter_release(steady->bench->limiter);
+		limiter_release(steady->bench->stage.limiter);
 		loop_sleep_ms(steady->every_ms);
 	}
 }
@@ -313,23 +297,23 @@ static void call_back_steadily(void *context)
 	struct steady *steady = context;
 	struct error err;
 
-	while (steady->bench->time.now_ns < steady->until_ns) {
-		assert_true(limiter_acquire_background(steady->bench->limiter, 50, NEVER_NS,
+	while (steady->bench->stage.time.now_ns < steady->until_ns) {
+		assert_true(limiter_acquire_background(steady->bench->stage.limiter, 50, NEVER_NS,
 						       &steady->waited_ns, &err));
 		steady->count++;
-		limiter_release_background(steady->bench->limiter);
+		limiter_release_background(steady->bench->stage.limiter);
 	}
 }
 
 static void test_others_never_wait_for_it_and_next_to_nothing_of_the_rate_is_lost(void **state)
 {
 	struct bench *bench = *state;
-	int64_t until_ns = bench->time.now_ns + 600 * SECOND_NS;
+	int64_t until_ns = bench->stage.time.now_ns + 600 * SECOND_NS;
 	struct steady front = {bench, 250, until_ns, 0, 0}, back = {bench, 0, until_ns, 0, 0};
 
 	hold(bench, 100, 10, 0); /* ten a second, of which the front takes four */
-	loop_spawn(bench->loop, call_steadily, &front);
-	loop_spawn(bench->loop, call_back_steadily, &back);
+	loop_spawn(bench->stage.loop, call_steadily, &front);
+	loop_spawn(bench->stage.loop, call_back_steadily, &back);
 	run(bench);
 	assert_int_equal(front.waited_ns, 0);
 	assert_true(front.count + back.count >= 5700); /* of 6000 */
@@ -339,12 +323,12 @@ static void test_others_never_wait_for_it_and_next_to_nothing_of_the_rate_is_los
 static void test_the_share_holds_while_others_take_all_they_can(void **state)
 {
 	struct bench *bench = *state;
-	int64_t until_ns = bench->time.now_ns + 600 * SECOND_NS;
+	int64_t until_ns = bench->stage.time.now_ns + 600 * SECOND_NS;
 	struct steady front = {bench, 120, until_ns, 0, 0}, back = {bench, 0, until_ns, 0, 0};
 
 	hold(bench, 100, 10, 0); /* ten a second, of which the front would take 8.3 */
-	loop_spawn(bench->loop, call_steadily, &front);
-	loop_spawn(bench->loop, call_back_steadily, &back);
+	loop_spawn(bench->stage.loop, call_steadily, &front);
+	loop_spawn(bench->stage.loop, call_back_steadily, &back);
 	run(bench);
 	assert_int_equal(front.waited_ns, 0);
 	assert_in_range(front.count, 4900, 5001);
@@ -374,14 +358,14 @@ static void test_the_retry_budget_is_spent_and_given_back(void **state)
 
 	hold(bench, 0, 0, 0);
 	for (int i = 0; i < RETRY_BUDGET / RETRY_COST; i++)
-		assert_true(limiter_pay_retry(bench->limiter, RETRY_COST));
-	assert_false(limiter_pay_retry(bench->limiter, RETRY_COST));
-	limiter_refund(bench->limiter, RETRY_COST);
-	assert_true(limiter_pay_retry(bench->limiter, RETRY_COST));
-	limiter_refund(bench->limiter, 10 * RETRY_BUDGET); /* never more than full */
+		assert_true(limiter_pay_retry(bench->stage.limiter, RETRY_COST));
+	assert_false(limiter_pay_retry(bench->stage.limiter, RETRY_COST));
+	limiter_refund(bench->stage.limiter, RETRY_COST);
+	assert_true(limiter_pay_retry(bench->stage.limiter, RETRY_COST));
+	limiter_refund(bench->stage.limiter, 10 * RETRY_BUDGET); /* never more than full */
 	for (int i = 0; i < RETRY_BUDGET / RETRY_COST_TIMEOUT; i++)
-		assert_true(limiter_pay_retry(bench->limiter, RETRY_COST_TIMEOUT));
-	assert_false(limiter_pay_retry(bench->limiter, 1));
+		assert_true(limiter_pay_retry(bench->stage.limiter, RETRY_COST_TIMEOUT));
+	assert_false(limiter_pay_retry(bench->stage.limiter, 1));
 }
 
 static void touch_accounts(struct bench *bench, int from, int count)
@@ -392,7 +376,7 @@ static void touch_accounts(struct bench *bench, int from, int count)
 	for (int i = from; i < from + count; i++) {
 		int len = snprintf(id, sizeof id, "acc_%d", i);
 
-		limiter_drop(limiter_hold(bench->limiters, str_make(id, (size_t)len), &rules));
+		limiter_drop(limiter_hold(bench->stage.limiters, str_make(id, (size_t)len), &rules));
 	}
 }
 
@@ -401,28 +385,28 @@ static void test_idle_accounts_are_forgotten(void **state)
 	struct bench *bench = *state;
 
 	touch_accounts(bench, 0, 20000);
-	assert_int_equal(limiters_count(bench->limiters), 20000);
-	bench->time.now_ns += 120 * SECOND_NS;
+	assert_int_equal(limiters_count(bench->stage.limiters), 20000);
+	bench->stage.time.now_ns += 120 * SECOND_NS;
 	touch_accounts(bench, 100000, 20000);
 	/* All of the first half went while the second came. */
-	assert_in_range(limiters_count(bench->limiters), 20000, 20100);
+	assert_in_range(limiters_count(bench->stage.limiters), 20000, 20100);
 }
 
 static void test_what_is_paused_or_spent_is_not_forgotten(void **state)
 {
 	struct bench *bench = *state;
 	struct limiter_rules rules = {1, 3600, 0};
-	struct limiter *spent = limiter_hold(bench->limiters, STR("spent"), &rules);
+	struct limiter *spent = limiter_hold(bench->stage.limiters, STR("spent"), &rules);
 	struct error err;
 	int64_t waited_ns = 0;
 
 	assert_true(limiter_acquire(spent, NEVER_NS, &waited_ns, &err));
 	limiter_release(spent);
 	limiter_drop(spent);
-	bench->time.now_ns += 120 * SECOND_NS;
+	bench->stage.time.now_ns += 120 * SECOND_NS;
 	touch_accounts(bench, 0, 1000);
-	spent = limiter_hold(bench->limiters, STR("spent"), &rules);
-	assert_false(limiter_acquire(spent, bench->time.now_ns + SECOND_NS, &waited_ns, &err));
+	spent = limiter_hold(bench->stage.limiters, STR("spent"), &rules);
+	assert_false(limiter_acquire(spent, bench->stage.time.now_ns + SECOND_NS, &waited_ns, &err));
 	limiter_drop(spent);
 }
 

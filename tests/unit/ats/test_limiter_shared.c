@@ -6,9 +6,8 @@
 
 #include <cmocka.h>
 
-#include "ats/operation/limiter.h"
 #include "ats/operation/shared.h"
-#include "simulated_time.h"
+#include "limiter_stage.h"
 
 static const int64_t SECOND_NS = 1000000000;
 static const int64_t MS_NS = 1000000;
@@ -16,12 +15,7 @@ static const int64_t NEVER_NS = INT64_MAX / 2;
 enum { MESSAGES_MAX = 256, ROUND_TRIP_MS = 3 };
 
 struct desk {
-	struct simulated_time time;
-	struct random_seeded seeded;
-	struct random random;
-	struct loop *loop;
-	struct limiters *limiters;
-	struct limiter *limiter;
+	struct limiter_stage stage;
 	/* What it was asked, and says. */
 	struct shared_message messages[MESSAGES_MAX];
 	size_t count;
@@ -74,16 +68,9 @@ static int set_up(void **state)
 {
 	struct desk *desk = calloc(1, sizeof *desk);
 	const struct shared_source source = {desk, say_now, say_has, say};
-	struct error err;
 
-	simulated_time_init(&desk->time);
-	desk->seeded.state = 5;
-	desk->random = random_from_seed(&desk->seeded);
-	desk->loop = loop_create(&desk->time.clock, &desk->random, &err);
-	assert_non_null(desk->loop);
-	loop_hook_add(desk->loop, &desk->time.hook);
-	desk->limiters = limiters_create(&desk->time.clock, &desk->random);
-	limiters_share_by(desk->limiters, &source);
+	limiter_stage_open(&desk->stage, 5);
+	limiters_share_by(desk->stage.limiters, &source);
 	desk->term = 1;
 	desk->has_lease = true;
 	desk->stock = 1000;
@@ -95,10 +82,7 @@ static int tear_down(void **state)
 {
 	struct desk *desk = *state;
 
-	limiter_drop(desk->limiter);
-	limiters_destroy(desk->limiters);
-	loop_hook_remove(desk->loop, &desk->time.hook);
-	loop_destroy(desk->loop);
+	limiter_stage_close(&desk->stage);
 	free(desk);
 	return 0;
 }
@@ -108,8 +92,8 @@ static void hold(struct desk *desk, int64_t requests, int64_t per_seconds)
 	const struct limiter_rules rules = {.requests = requests, .per_seconds = per_seconds,
 					    .is_window = true, .environment_id = STR("env_1")};
 
-	desk->limiter = limiter_hold(desk->limiters, STR("acc_1"), &rules);
-	desk->time.now_ns += per_seconds * SECOND_NS; /* what was before is out of the window */
+	desk->stage.limiter = limiter_hold(desk->stage.limiters, STR("acc_1"), &rules);
+	desk->stage.time.now_ns += per_seconds * SECOND_NS; /* what was before is out of the window */
 }
 
 struct call {
@@ -131,31 +115,31 @@ static void make_call(void *context)
 
 	if (call->starts_ms > 0)
 		loop_sleep_ms(call->starts_ms);
-	int64_t start_ns = desk->time.now_ns;
+	int64_t start_ns = desk->stage.time.now_ns;
 	int64_t deadline_ns = call->within_ms > 0 ? start_ns + call->within_ms * MS_NS : NEVER_NS;
 	call->ok = call->is_background
-			   ? limiter_acquire_background(desk->limiter, 100, deadline_ns,
+			   ? limiter_acquire_background(desk->stage.limiter, 100, deadline_ns,
 							&call->waited_ns, &call->err)
-			   : limiter_acquire(desk->limiter, deadline_ns, &call->waited_ns,
+			   : limiter_acquire(desk->stage.limiter, deadline_ns, &call->waited_ns,
 					     &call->err);
-	call->through_ms = (desk->time.now_ns - start_ns) / MS_NS;
+	call->through_ms = (desk->stage.time.now_ns - start_ns) / MS_NS;
 	if (!call->ok)
 		return;
 	desk->calls++;
 	loop_sleep_ms(call->lasts_ms);
 	if (call->is_background)
-		limiter_release_background(desk->limiter);
+		limiter_release_background(desk->stage.limiter);
 	else
-		limiter_release(desk->limiter);
+		limiter_release(desk->stage.limiter);
 }
 
 static void run(struct desk *desk, struct call *calls, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		calls[i].desk = desk;
-		loop_spawn(desk->loop, make_call, &calls[i]);
+		loop_spawn(desk->stage.loop, make_call, &calls[i]);
 	}
-	assert_true(loop_drain(desk->loop, 24 * 3600 * 1000));
+	assert_true(loop_drain(desk->stage.loop, 24 * 3600 * 1000));
 }
 
 static const struct shared_message *last(const struct desk *desk)
@@ -188,7 +172,7 @@ static void test_a_call_is_asked_for_and_its_end_is_told(void **state)
 	assert_int_equal(desk->messages[1].wanted, 0);
 	assert_true(desk->messages[1].number > desk->messages[0].number);
 	assert_all_told(desk, 1);
-	assert_int_equal(limiters_telling(desk->limiters), 0);
+	assert_int_equal(limiters_telling(desk->stage.limiters), 0);
 }
 
 static void test_those_who_wait_are_asked_for_at_once_but_not_for_all_of_the_limit(void **state)
@@ -224,12 +208,12 @@ static void test_who_gets_nothing_comes_again_when_he_was_told(void **state)
 	desk->stock = 0;
 	for (size_t i = 0; i < 2; i++) {
 		calls[i].desk = desk;
-		loop_spawn(desk->loop, make_call, &calls[i]);
+		loop_spawn(desk->stage.loop, make_call, &calls[i]);
 	}
-	assert_false(loop_drain(desk->loop, 500));
+	assert_false(loop_drain(desk->stage.loop, 500));
 	assert_int_equal(desk->count, 1); /* the second did not ask */
 	desk->stock = 5;
-	assert_true(loop_drain(desk->loop, 60000));
+	assert_true(loop_drain(desk->stage.loop, 60000));
 	assert_int_equal(desk->calls, 2);
 	assert_in_range(calls[0].through_ms, 700, 720);
 	assert_true(calls[0].waited_ns > 700 * MS_NS);
@@ -287,10 +271,10 @@ static void test_what_ended_while_it_was_away_is_told_when_it_is_back(void **sta
 	struct call call = {.lasts_ms = 100};
 
 	hold(desk, 100, 10);
-	loop_spawn(desk->loop, come_back, desk);
+	loop_spawn(desk->stage.loop, come_back, desk);
 	run(desk, &call, 1);
 	assert_true(call.ok);
-	assert_true(desk->time.now_ns >= 15 * SECOND_NS);
+	assert_true(desk->stage.time.now_ns >= 15 * SECOND_NS);
 	assert_all_told(desk, 1);
 }
 
@@ -312,7 +296,7 @@ static void test_a_token_of_a_lost_lease_is_not_used(void **state)
 	struct call calls[3] = {{.lasts_ms = 3000}, {.starts_ms = 1}, {.starts_ms = 2000}};
 
 	hold(desk, 100, 10);
-	loop_spawn(desk->loop, lose_lease, desk);
+	loop_spawn(desk->stage.loop, lose_lease, desk);
 	run(desk, calls, 3);
 	assert_int_equal(desk->calls, 2);
 	assert_true(calls[0].ok && calls[2].ok);
@@ -342,7 +326,7 @@ static void pause_for_long(void *context)
 {
 	struct desk *desk = context;
 
-	limiter_pause(desk->limiter, desk->time.now_ns + 30 * SECOND_NS);
+	limiter_pause(desk->stage.limiter, desk->stage.time.now_ns + 30 * SECOND_NS);
 }
 
 static void test_a_pause_is_told_at_once(void **state)
@@ -350,9 +334,9 @@ static void test_a_pause_is_told_at_once(void **state)
 	struct desk *desk = *state;
 
 	hold(desk, 100, 10);
-	loop_spawn(desk->loop, pause_for_long, desk);
+	loop_spawn(desk->stage.loop, pause_for_long, desk);
 	desk->pause_us = 30000000;
-	assert_true(loop_drain(desk->loop, 60000));
+	assert_true(loop_drain(desk->stage.loop, 60000));
 	assert_int_equal(desk->count, 1);
 	assert_in_range(desk->messages[0].pause_us, 29900000, 30000001);
 	assert_int_equal(desk->messages[0].wanted, 0);
@@ -368,17 +352,17 @@ static void test_who_waits_in_front_is_not_held_up_by_the_back(void **state)
 	desk->wait_us = 900000;
 	for (size_t i = 0; i < 2; i++) {
 		calls[i].desk = desk;
-		loop_spawn(desk->loop, make_call, &calls[i]);
+		loop_spawn(desk->stage.loop, make_call, &calls[i]);
 	}
-	assert_false(loop_drain(desk->loop, 50));
+	assert_false(loop_drain(desk->stage.loop, 50));
 	assert_true(desk->messages[0].is_background);
 	assert_int_equal(desk->messages[0].left, 2);
 	desk->stock = 1;
-	assert_false(loop_drain(desk->loop, 100));
+	assert_false(loop_drain(desk->stage.loop, 100));
 	assert_int_equal(desk->calls, 1);
 	assert_true(calls[1].ok && calls[1].through_ms < 10);
 	desk->stock = 1;
-	assert_true(loop_drain(desk->loop, 60000));
+	assert_true(loop_drain(desk->stage.loop, 60000));
 	assert_true(calls[0].ok);
 	assert_all_told(desk, 2);
 }
@@ -402,7 +386,7 @@ static void test_an_account_that_has_no_id_yet_is_not_shared(void **state)
 	const struct limiter_rules rules = {.requests = 10, .per_seconds = 1};
 	struct call call = {0};
 
-	desk->limiter = limiter_hold(desk->limiters, STR("env_1/kiln"), &rules);
+	desk->stage.limiter = limiter_hold(desk->stage.limiters, STR("env_1/kiln"), &rules);
 	run(desk, &call, 1);
 	assert_true(call.ok);
 	assert_int_equal(desk->count, 0);

@@ -6,8 +6,7 @@
 
 #include <cmocka.h>
 
-#include "ats/operation/limiter.h"
-#include "simulated_time.h"
+#include "limiter_stage.h"
 
 static const int64_t SECOND_NS = 1000000000;
 static const int64_t MS_NS = 1000000;
@@ -16,12 +15,7 @@ static const int64_t NEVER_NS = INT64_MAX / 2;
 enum { CALLS_BEFORE = 2, CALLS_MAX = 20000 };
 
 struct world {
-	struct simulated_time time;
-	struct random_seeded seeded;
-	struct random random;
-	struct loop *loop;
-	struct limiters *limiters;
-	struct limiter *limiter;
+	struct limiter_stage stage;
 	int64_t length_ns;
 	int64_t end_ns;
 	int64_t counted_ns[CALLS_MAX]; /* when the ATS counted each call */
@@ -34,15 +28,8 @@ struct world {
 static int set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof *world);
-	struct error err;
 
-	simulated_time_init(&world->time);
-	world->seeded.state = 11;
-	world->random = random_from_seed(&world->seeded);
-	world->loop = loop_create(&world->time.clock, &world->random, &err);
-	assert_non_null(world->loop);
-	loop_hook_add(world->loop, &world->time.hook);
-	world->limiters = limiters_create(&world->time.clock, &world->random);
+	limiter_stage_open(&world->stage, 11);
 	*state = world;
 	return 0;
 }
@@ -51,10 +38,7 @@ static int tear_down(void **state)
 {
 	struct world *world = *state;
 
-	limiter_drop(world->limiter);
-	limiters_destroy(world->limiters);
-	loop_hook_remove(world->loop, &world->time.hook);
-	loop_destroy(world->loop);
+	limiter_stage_close(&world->stage);
 	free(world);
 	return 0;
 }
@@ -64,16 +48,16 @@ static void begin(struct world *world, int64_t requests, int64_t per_seconds, in
 	const struct limiter_rules rules = {
 		.requests = requests, .per_seconds = per_seconds, .is_window = true};
 
-	world->limiter = limiter_hold(world->limiters, STR("acc_1"), &rules);
+	world->stage.limiter = limiter_hold(world->stage.limiters, STR("acc_1"), &rules);
 	world->length_ns = per_seconds * SECOND_NS;
 	/* What was taken for made before is forgotten. */
-	world->time.now_ns += world->length_ns;
-	world->end_ns = world->time.now_ns + lasts_s * SECOND_NS;
+	world->stage.time.now_ns += world->length_ns;
+	world->end_ns = world->stage.time.now_ns + lasts_s * SECOND_NS;
 }
 
 static int64_t draw(struct world *world, int64_t most)
 {
-	return (int64_t)random_below(&world->random, (uint64_t)most + 1);
+	return (int64_t)random_below(&world->stage.random, (uint64_t)most + 1);
 }
 
 /* The ATS counts it at some moment before its answer is there. */
@@ -83,7 +67,7 @@ static void be_under_way(struct world *world, int64_t most_ms)
 
 	loop_sleep_ms(way_ms);
 	assert_true(world->count < CALLS_MAX);
-	world->counted_ns[world->count++] = world->time.now_ns;
+	world->counted_ns[world->count++] = world->stage.time.now_ns;
 	loop_sleep_ms(draw(world, most_ms / 2));
 }
 
@@ -93,12 +77,12 @@ static void call_behind(void *context)
 	int64_t waited_ns = 0;
 	struct error err;
 
-	while (world->time.now_ns < world->end_ns) {
-		assert_true(limiter_acquire_background(world->limiter, 50, NEVER_NS, &waited_ns,
+	while (world->stage.time.now_ns < world->end_ns) {
+		assert_true(limiter_acquire_background(world->stage.limiter, 50, NEVER_NS, &waited_ns,
 						       &err));
 		world->back_count++;
 		be_under_way(world, 200);
-		limiter_release_background(world->limiter);
+		limiter_release_background(world->stage.limiter);
 	}
 }
 
@@ -107,18 +91,18 @@ static void call_once(void *context)
 	struct world *world = context;
 	struct error err;
 
-	assert_true(limiter_acquire(world->limiter, NEVER_NS, &world->front_waited_ns, &err));
+	assert_true(limiter_acquire(world->stage.limiter, NEVER_NS, &world->front_waited_ns, &err));
 	world->front_count++;
 	be_under_way(world, 200);
-	limiter_release(world->limiter);
+	limiter_release(world->stage.limiter);
 }
 
 /* `most` at once, now and then. */
 static void call_in_front(struct world *world, int64_t most, int64_t pause_ms)
 {
-	while (world->time.now_ns < world->end_ns) {
+	while (world->stage.time.now_ns < world->end_ns) {
 		for (int64_t i = draw(world, most); i > 0; i--)
-			loop_spawn(world->loop, call_once, world);
+			loop_spawn(world->stage.loop, call_once, world);
 		loop_sleep_ms(1 + draw(world, pause_ms));
 	}
 }
@@ -136,8 +120,8 @@ static void call_in_bursts(void *context)
 static void run(struct world *world, size_t behind)
 {
 	for (size_t i = 0; i < behind; i++)
-		loop_spawn(world->loop, call_behind, world);
-	assert_true(loop_drain(world->loop, 24 * 3600 * 1000));
+		loop_spawn(world->stage.loop, call_behind, world);
+	assert_true(loop_drain(world->stage.loop, 24 * 3600 * 1000));
 }
 
 static int by_time(const void *a, const void *b)
@@ -172,7 +156,7 @@ static void test_beside_others_nearly_all_is_used_and_nobody_waits(void **state)
 	struct world *world = *state;
 
 	begin(world, 100, 10, 600);
-	loop_spawn(world->loop, call_now_and_then, world); /* a fifth of it */
+	loop_spawn(world->stage.loop, call_now_and_then, world); /* a fifth of it */
 	run(world, 8);
 	assert_in_range(find_most(world), 95, 100);
 	assert_used(world, 6000);
@@ -186,7 +170,7 @@ static void test_a_large_limit_is_kept_beside_bursts(void **state)
 	struct world *world = *state;
 
 	begin(world, 600, 60, 1200);
-	loop_spawn(world->loop, call_in_bursts, world);
+	loop_spawn(world->stage.loop, call_in_bursts, world);
 	run(world, 8);
 	assert_in_range(find_most(world), 590, 600);
 	assert_used(world, 12000);
@@ -215,9 +199,9 @@ static void test_all_at_once_and_then_what_comes_free(void **state)
 	struct error err;
 
 	begin(world, 10, 10, 0);
-	int64_t start_ns = world->time.now_ns;
+	int64_t start_ns = world->stage.time.now_ns;
 	for (int i = 0; i < 25; i++)
-		loop_spawn(world->loop, call_once, world);
+		loop_spawn(world->stage.loop, call_once, world);
 	run(world, 0);
 	assert_int_equal(world->count, 25);
 	assert_int_equal(find_most(world), 10);
@@ -226,15 +210,15 @@ static void test_all_at_once_and_then_what_comes_free(void **state)
 	assert_in_range(world->counted_ns[20] - start_ns, 20 * SECOND_NS, 21 * SECOND_NS);
 	/* Five are in the window, once those before them are out: five more may come, and the next is
 	 * told when. */
-	world->time.now_ns += SECOND_NS;
+	world->stage.time.now_ns += SECOND_NS;
 	for (int i = 0; i < 5; i++)
-		assert_true(limiter_acquire(world->limiter, 0, &waited_ns, &err));
-	assert_false(limiter_acquire(world->limiter, world->time.now_ns + SECOND_NS, &waited_ns,
+		assert_true(limiter_acquire(world->stage.limiter, 0, &waited_ns, &err));
+	assert_false(limiter_acquire(world->stage.limiter, world->stage.time.now_ns + SECOND_NS, &waited_ns,
 				     &err));
 	assert_int_equal(err.code, ERROR_RATE_LIMITED);
 	assert_in_range(err.retry_after_ms, 8000, 9700);
 	for (int i = 0; i < 5; i++)
-		limiter_release(world->limiter);
+		limiter_release(world->stage.limiter);
 }
 
 static void test_an_account_that_is_new_has_made_calls(void **state)
@@ -244,13 +228,13 @@ static void test_an_account_that_is_new_has_made_calls(void **state)
 	int64_t waited_ns = 0;
 	struct error err;
 
-	world->limiter = limiter_hold(world->limiters, STR("acc_1"), &rules);
+	world->stage.limiter = limiter_hold(world->stage.limiters, STR("acc_1"), &rules);
 	for (int i = 0; i < 20 - CALLS_BEFORE; i++)
-		assert_true(limiter_acquire(world->limiter, NEVER_NS, &waited_ns, &err));
-	assert_false(limiter_acquire(world->limiter, world->time.now_ns + SECOND_NS, &waited_ns,
+		assert_true(limiter_acquire(world->stage.limiter, NEVER_NS, &waited_ns, &err));
+	assert_false(limiter_acquire(world->stage.limiter, world->stage.time.now_ns + SECOND_NS, &waited_ns,
 				     &err));
 	for (int i = 0; i < 20 - CALLS_BEFORE; i++)
-		limiter_release(world->limiter);
+		limiter_release(world->stage.limiter);
 }
 
 static void test_it_is_not_forgotten_while_it_counts(void **state)
@@ -260,15 +244,15 @@ static void test_it_is_not_forgotten_while_it_counts(void **state)
 	int64_t waited_ns = 0;
 	struct error err;
 
-	world->limiter = limiter_hold(world->limiters, STR("acc_1"), &rules);
-	assert_true(limiter_acquire(world->limiter, NEVER_NS, &waited_ns, &err));
-	limiter_release(world->limiter);
-	limiter_drop(world->limiter);
-	world->time.now_ns += 120 * SECOND_NS;
-	world->limiter = limiter_hold(world->limiters, STR("acc_1"), &rules);
-	limiter_drop(world->limiter);
-	world->limiter = limiter_hold(world->limiters, STR("acc_1"), &rules);
-	assert_false(limiter_acquire(world->limiter, world->time.now_ns + SECOND_NS, &waited_ns,
+	world->stage.limiter = limiter_hold(world->stage.limiters, STR("acc_1"), &rules);
+	assert_true(limiter_acquire(world->stage.limiter, NEVER_NS, &waited_ns, &err));
+	limiter_release(world->stage.limiter);
+	limiter_drop(world->stage.limiter);
+	world->stage.time.now_ns += 120 * SECOND_NS;
+	world->stage.limiter = limiter_hold(world->stage.limiters, STR("acc_1"), &rules);
+	limiter_drop(world->stage.limiter);
+	world->stage.limiter = limiter_hold(world->stage.limiters, STR("acc_1"), &rules);
+	assert_false(limiter_acquire(world->stage.limiter, world->stage.time.now_ns + SECOND_NS, &waited_ns,
 				     &err));
 }
 
