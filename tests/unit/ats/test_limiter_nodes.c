@@ -10,7 +10,7 @@
 #include "../cluster.h"
 #include "ats/operation/limiter.h"
 #include "ats/operation/shared.h"
-#include "ats/schema/schema.h"
+#include "schema_store.h"
 
 static const int64_t SECOND_NS = 1000000000;
 static const int64_t MS_NS = 1000000;
@@ -23,18 +23,6 @@ struct test {
 	struct arena arena;
 	struct error err;
 };
-
-static struct store *open_store(const char *folder, struct error *err)
-{
-	struct store_options options = {
-		.folder = folder,
-		.database = cluster.database,
-		.functions = schema_functions(),
-	};
-
-	options.migrations = schema_migrations(&options.migration_count);
-	return store_open(&options, err);
-}
 
 static void do_sql(struct test *test, const char *sql)
 {
@@ -53,7 +41,7 @@ static int set_up(void **state)
 	arena_init(&test->arena, 64 * 1024 * 1024);
 	if (!cluster.is_there)
 		return 0;
-	test->store = open_store(test->folder, &test->err);
+	test->store = schema_store(test->folder, cluster.database, &test->err);
 	if (test->store == NULL) {
 		print_error("%s\n", test->err.message);
 		return 1;
@@ -494,7 +482,7 @@ static void start_peer(struct peer *peer, struct ats *ats, const struct limiter_
 	peer->rules = *rules;
 	peer->is_behind = is_behind;
 	folder_make(peer->folder);
-	peer->store = open_store(peer->folder, &err);
+	peer->store = schema_store(peer->folder, cluster.database, &err);
 	if (peer->store == NULL)
 		fail_msg("%s", err.message);
 	const struct node_options options = {

@@ -11,7 +11,7 @@
 
 #include "../cluster.h"
 #include "ats/node/node.h"
-#include "ats/schema/schema.h"
+#include "schema_store.h"
 
 enum { JOBS = 4000, THREADS = 6, BATCH = 20, WAIT_MS = 20000 };
 
@@ -39,21 +39,12 @@ static int64_t number(struct test *test, const char *sql)
 	return store_cell(&rows, 0, 0)->integer;
 }
 
-static struct store *open_store(const char *folder, const char *database, struct error *err)
-{
-	struct store_options options = {
-		.folder = folder, .database = database, .functions = schema_functions()};
-
-	options.migrations = schema_migrations(&options.migration_count);
-	return store_open(&options, err);
-}
-
 static void begin(struct test *test, const char *database)
 {
 	*test = (struct test){.store = NULL};
 	folder_make(test->folder);
 	arena_init(&test->arena, 64 * 1024 * 1024);
-	test->store = open_store(test->folder, database, &test->err);
+	test->store = schema_store(test->folder, database, &test->err);
 	if (test->store == NULL)
 		fail_msg("%s", test->err.message);
 	do_sql(test, "DELETE FROM node");
@@ -256,7 +247,7 @@ static void *work(void *context)
 	struct process *process = context;
 	struct test test = {.err = {.code = ERROR_INTERNAL}};
 
-	test.store = open_store(process->folder, cluster.database, &test.err);
+	test.store = schema_store(process->folder, cluster.database, &test.err);
 	if (test.store == NULL) {
 		process->fault = "the store does not open";
 		return NULL;
