@@ -448,6 +448,9 @@ static bool open_parts(struct server *server, const struct server_options *optio
 	if (server->discovery == NULL)
 		return false;
 	store_hear(server->store, server_hear, server);
+	/* What was read before may have changed before anybody heard of it. */
+	if (!node_is_alone(server->node))
+		server_hear(server, STR(""));
 	server->workers =
 		arena_zero(&server->arena, server->worker_count * sizeof *server->workers);
 	return true;
@@ -634,14 +637,6 @@ struct dispatch {
 	struct http_exchange *exchange;
 };
 
-/* Besides the fiber that asks. */
-static bool is_at_work(const struct worker *worker)
-{
-	return oauth_active(worker->server->oauth) > 0 ||
-	       limiters_telling(worker->server->limiters) > 0 ||
-	       loop_fiber_count(worker->loop) > 1;
-}
-
 static void run_dispatch(void *context)
 {
 	struct dispatch *dispatch = context;
@@ -649,7 +644,7 @@ static void run_dispatch(void *context)
 	worker_handle(&dispatch->worker->handler, dispatch->exchange);
 	/* A token that is got without anybody waiting for it is got to the end, and what is written
 	 * so is written. */
-	while (is_at_work(dispatch->worker))
+	while (loop_fiber_count(dispatch->worker->loop) > 1)
 		loop_sleep_ms(DISPATCH_STEP_MS);
 	loop_stop(dispatch->worker->loop);
 }

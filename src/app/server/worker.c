@@ -19,17 +19,26 @@ static void time_reply(struct worker *worker, struct http_exchange *exchange)
 }
 
 /* Who looks whether it is well looks often, and is not worth a trace. */
+static bool is_probe(const struct http_route *route)
+{
+	return route != NULL && (strcmp(route->pattern, "/healthz") == 0 ||
+				 strcmp(route->pattern, "/readyz") == 0 ||
+				 strcmp(route->pattern, "/metrics") == 0);
+}
+
 static void begin_span(struct span *span, struct worker *worker,
 		       const struct http_exchange *exchange, const struct http_route *route)
 {
 	const char *method = exchange->method == HTTP_METHODS ? "_OTHER"
 							      : http_method_name(exchange->method);
-	bool is_probe = route != NULL && (strcmp(route->pattern, "/healthz") == 0 ||
-					  strcmp(route->pattern, "/readyz") == 0 ||
-					  strcmp(route->pattern, "/metrics") == 0);
+	struct tracer *tracer = worker->server->tracer;
+	struct str parent = {NULL, 0};
 
-	span_begin_trace(span, is_probe ? NULL : worker->server->tracer,
-			 http_exchange_header(exchange, "traceparent"), SPAN_SERVER, method);
+	if (tracer != NULL && is_probe(route))
+		tracer = NULL;
+	if (tracer != NULL)
+		parent = http_exchange_header(exchange, "traceparent");
+	span_begin_trace(span, tracer, parent, SPAN_SERVER, method);
 	if (!span_is_on(span))
 		return;
 	if (route != NULL)
