@@ -643,7 +643,8 @@ static void run_dispatch(void *context)
 
 	worker_handle(&dispatch->worker->handler, dispatch->exchange);
 	/* A token that is got without anybody waiting for it is got to the end, and what is written
-	 * so is written. */
+	 * so is written; but nobody waits for a database that is away. */
+	limiters_stop(dispatch->worker->server->limiters);
 	while (loop_fiber_count(dispatch->worker->loop) > 1)
 		loop_sleep_ms(DISPATCH_STEP_MS);
 	loop_stop(dispatch->worker->loop);
