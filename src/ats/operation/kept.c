@@ -155,22 +155,32 @@ static bool may_stop(const struct gathering *gathering)
 	return gathering->has_more && !gathering->counts_all;
 }
 
+/* Where each record is one of the page no more are read than that has, and one to see whether there
+ * are others. */
+static size_t chunk_rows(const struct gathering *gathering)
+{
+	bool takes_each = gathering->entries == NULL && !gathering->counts_all &&
+			  gathering->run->filter_count == 0;
+
+	return takes_each && gathering->limit + 1 < CHUNK ? gathering->limit + 1 : CHUNK;
+}
+
 static bool add_chunk(struct gathering *gathering, struct arena *chunk, int64_t *after,
 		      bool *is_end, struct error *err)
 {
 	struct run *run = gathering->run;
 	struct operation_kept *list;
-	size_t count;
+	size_t rows = chunk_rows(gathering), count;
 	bool ok = true;
 
 	gathering->scratch = chunk;
-	if (!gathering->keeper->walk(gathering->keeper, chunk, *after, CHUNK, &list, &count, err))
+	if (!gathering->keeper->walk(gathering->keeper, chunk, *after, rows, &list, &count, err))
 		return false;
 	for (size_t i = 0; ok && i < count && !may_stop(gathering); i++) {
 		*after = list[i].number;
 		ok = add(gathering, &list[i], err);
 	}
-	*is_end = count < CHUNK || may_stop(gathering);
+	*is_end = count < rows || may_stop(gathering);
 	return ok && arena_check(run->arena, err);
 }
 
