@@ -55,8 +55,8 @@ static bool finish(struct arena *arena, const struct node_term *term,
 		{"INSERT INTO bench_history (job, fence, node, what) SELECT id, fence, ?2, 'done'"
 		 " FROM bench_job WHERE id IN (SELECT value::bigint FROM json_each(?1))",
 		 values, 2, (int64_t)rows->count, false},
-		{"DELETE FROM bench_job WHERE owner = ?2 AND id IN"
-		 " (SELECT value::bigint FROM json_each(?1))",
+		{"DELETE FROM bench_job WHERE owner = ?2 AND id = ANY"
+		 " (ARRAY(SELECT value::bigint FROM json_each(?1)))",
 		 values, 2, (int64_t)rows->count, false},
 	};
 	const struct store_statement *first = work.has_history ? statements : statements + 1;

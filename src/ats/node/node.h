@@ -66,16 +66,20 @@ bool node_count(struct node *node, int64_t *count, struct error *err) MUST_CHECK
 
 /* A claim of rows: ?1 the node's name, ?2 how many at most, ?3 the time, ?4 … others. `key` is what
  * a row is known by, in brackets where it is several columns, and `keys` the same without.
- * `due`: a condition. Gives back `columns`; `fence` is the new one. */
+ * `due`: a condition. Gives back `columns`; `fence` is the new one.
+ *
+ * On PostgreSQL rows are found again by where they lie (ctid), at half the cost of by their keys;
+ * one that has moved since the statement began is not seen, and is claimed next time. So the table
+ * must not be partitioned. */
 #define NODE_CLAIM(table, key, keys, due, order, columns)                                         \
-	STORE_TEXTS(NODE_CLAIM_TEXT(table, key, keys, due, order, columns, ""),                    \
-		    NODE_CLAIM_TEXT(table, key, keys, due, order, columns,                         \
-				    " FOR UPDATE SKIP LOCKED"))
-#define NODE_CLAIM_TEXT(table, key, keys, due, order, columns, lock)                              \
-	"WITH due AS MATERIALIZED (SELECT " keys " FROM " table " WHERE " due                      \
-	" AND " NODE_IS_FREE(table ".owner", "?3") " ORDER BY " order " LIMIT ?2" lock ")"         \
-	" UPDATE " table " SET owner = ?1, fence = " table ".fence + 1 WHERE " key                 \
-	" IN (SELECT " keys " FROM due) RETURNING " columns
+	STORE_TEXTS(NODE_CLAIM_TEXT(table, due, order, columns, key " IN (", keys, ")"),           \
+		    NODE_CLAIM_TEXT(table, due, order, columns,                                    \
+				    table ".ctid = ANY (ARRAY(", table ".ctid",                    \
+				    " FOR UPDATE SKIP LOCKED))"))
+#define NODE_CLAIM_TEXT(table, due, order, columns, open, what, close)                            \
+	"UPDATE " table " SET owner = ?1, fence = " table ".fence + 1 WHERE " open "SELECT " what  \
+	" FROM " table " WHERE " due " AND " NODE_IS_FREE(table ".owner", "?3")                    \
+	" ORDER BY " order " LIMIT ?2" close " RETURNING " columns
 
 struct node_claim {
 	const char *sql; /* NODE_CLAIM() */
