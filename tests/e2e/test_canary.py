@@ -49,7 +49,8 @@ def back_up(data, path):
 
 class Canary(Case):
     def test_nowhere(self):
-        self.linked("--candidates", "40", server_options=("--log-level", "debug"))
+        self.linked("--candidates", "40",
+                    server_options=("--log-level", "debug", "--call-timeout", "3"))
         seen = []
         for resource in ("candidates", "applications", "jobs", "tags", "users", "activities"):
             seen.append(self.list(resource, limit=10, expand="true"))

@@ -208,14 +208,14 @@ class Sync(SyncCase):
         self.assertEqual(one, older["result"][0])
 
     def test_lists_under_each_record_of_another(self):
-        self.start("--candidates", "30")
+        self.start("--candidates", "10")
         alone = self.job("activities")
         self.assertEqual(self.ended(alone, 1, "failed")["last_run"]["error"]["code"],
                          "parent_missing")
         parents = self.job("candidates")
         self.ended(parents, 1)
-        self.assertGreater(self.run_now(alone)["record_count"], 30)
-        self.step(40)
+        self.assertGreater(self.run_now(alone)["record_count"], 10)
+        self.step(15)
         self.run_now(parents, full=True)
         self.run_now(alone, full=True)
         there = {}
