@@ -93,6 +93,11 @@ CREATE OR REPLACE FUNCTION now_ms(own bigint) RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL SAFE AS
 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
+-- Microseconds, for rate limits.
+CREATE OR REPLACE FUNCTION now_us() RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL SAFE AS
+'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
+
 -- A node tells what has become of its calls of an account, and asks for more: src/ats/operation/shared.h. In
 -- order: environment, account and node; the number of the message; how many calls the node may make by what it
 -- knows, and how many have ended, both in all; how many wait (-1: as before); is_background, the share of these in percent, and
@@ -137,10 +142,10 @@ BEGIN
 		-- An account that is new was tried before it had an id.
 		IF FOUND AND is_window <> 0 AND requests >= 10 THEN
 			INSERT INTO rate_ended VALUES (its_environment, its_account, 0,
-				least(requests / 10, 2), extract(epoch FROM clock_timestamp()) * 1000000);
+				least(requests / 10, 2), now_us());
 		END IF;
 	END LOOP;
-	now_us := extract(epoch FROM clock_timestamp()) * 1000000;
+	now_us := now_us();
 	since := now_us;
 	-- A clock that was set back is not waited for.
 	limit_.full_us := least(greatest(limit_.full_us, now_us), now_us + length_us);

@@ -751,11 +751,15 @@ static void an_account_takes_its_copy_along(void **state)
 
 static int64_t count_found(struct fixture *fixture, const char *word)
 {
-	char sql[200];
+	struct test *test = fixture->test;
+	const struct store_value value = store_text(str_from_c(word));
+	struct store_rows rows;
 
-	snprintf(sql, sizeof sql, "SELECT count(*) FROM record_text_data WHERE instr(block, CAST('%s'"
-				  " AS BLOB)) > 0", word);
-	return number(fixture->test, sql);
+	assert_true(store_query(test->store, &test->arena,
+				"SELECT count(*) FROM record_text_data"
+				" WHERE instr(block, CAST(?1 AS BLOB)) > 0",
+				&value, 1, &rows, &test->err));
+	return store_cell(&rows, 0, 0)->integer;
 }
 
 /* Words of what is gone are in no page of the index, of however many parts it is. */
