@@ -121,47 +121,101 @@ class Nodes(NodesCase):
         run_tenon("vault", "rotate", "--master", "--data", str(self.data))
 
     def test_nodes_are_restarted_in_turn_and_no_request_fails(self):
-        """As a load balancer has it: who is not ready gets no new request."""
         self.start("--candidates", "50")
-        nodes = [self.serve, self.another("two"), self.another("three")]
-        folders = [self.data, self.folder / "two", self.folder / "three"]
-        statuses, is_over = collections.Counter(), threading.Event()
+        self.begin_three()
+        with Traffic(self) as traffic:
+            for number in range(3):
+                self.restart(traffic, number)
+        self.assertEqual(set(traffic.statuses), {200}, traffic.statuses)
+
+    def test_tables_of_the_next_version_come_while_nodes_run(self):
+        """A rolling upgrade, as the nodes of the version before see it: the tables are the next one's, which
+        may be run beside; they go on, and start, also after having ended by themselves."""
+        self.start("--candidates", "50")
+        self.begin_three()
+        with Traffic(self, writes=True) as traffic:
+            traffic.wait_for(50)
+            self.make_next_tables(runs_with=self.migrations())
+            traffic.wait_for(50)
+            for number in range(3):
+                self.restart(traffic, number)
+        self.assertEqual(set(traffic.statuses), {200, 201}, traffic.statuses)
+        self.query("SELECT more FROM account")  # it is the next one's yet
+        self.assertEqual(run_tenon("migrate", "--check", "--data", str(self.data), check=False).returncode, 7)
+        self.nodes[2].kill()
+        self.query("UPDATE store_migration SET checksum = ? WHERE position = -1", str(self.migrations()))
+        with self.assertRaisesRegex(RuntimeError, "made by a newer tenon"):
+            self.another("three")
+
+    def migrations(self):
+        return int(self.query("SELECT max(position) FROM store_migration")[0][0])
+
+    def make_next_tables(self, runs_with):
+        """What a program with one more migration does (io/store, pg_migration.c)."""
+        psql = (f"BEGIN; ALTER TABLE account ADD COLUMN more BIGINT NOT NULL DEFAULT 0;"
+                f"CREATE TABLE next (id BIGINT PRIMARY KEY); CREATE INDEX account_more ON account (more);"
+                f"INSERT INTO store_migration VALUES ({runs_with + 1}, 'next', 'of another program'),"
+                f" (-1, 'oldest', '{runs_with}') ON CONFLICT (position) DO UPDATE SET checksum = excluded.checksum;"
+                f"COMMIT")
+        postgresql.psql(psql, postgresql.name_of(self.data))
+
+    def begin_three(self):
+        self.folders = [self.data, self.folder / "two", self.folder / "three"]
+        self.nodes = [self.serve, self.another("two"), self.another("three")]
+
+    def restart(self, traffic, number):
+        traffic.ready[number] = False
+        traffic.wait_for(20)  # those that it had are done
+        self.assertEqual(self.nodes[number].stop(), 0)
+        self.nodes[number] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
+                                      f"recruitee=http://{self.box.host}"],
+                                     {"TENON_DATA": str(self.folders[number]), "TENON_DATABASE": self.database()})
+        self.addCleanup(self.nodes[number].kill)
+        traffic.ready[number] = True
+        traffic.wait_for(20)
+
+
+class Traffic:
+    """Callers of the test's nodes as a load balancer has them: who is not ready gets no new request."""
+
+    def __init__(self, test, writes=False):
+        self.test, self.writes = test, writes
+        self.statuses, self.is_over = collections.Counter(), threading.Event()
+        self.ready = [True] * len(test.nodes)
         # Most of them do not reach the ATS, whose rate limit would hold them up.
-        paths = [f"/integrated-account/{self.account}"] * 30
-        paths.append(f"/unified/ats/tags?integrated_account_id={self.account}")
-        ready = [True] * len(nodes)
+        self.paths = [f"/integrated-account/{test.account}"] * 30
+        self.paths.append(f"/unified/ats/tags?integrated_account_id={test.account}")
+        self.callers = [threading.Thread(target=self.call, args=(seed,)) for seed in range(4)]
 
-        def call(seed):
-            draw = random.Random(seed)
-            while not is_over.is_set():
-                path = draw.choice(paths)
-                index = draw.choice([i for i, so in enumerate(ready) if so])
-                client = Client(nodes[index].host, self.admin_key)
-                try:
-                    statuses[client.get(path)[0]] += 1
-                except OSError as fault:
-                    statuses[repr(fault)] += 1
-                client.close()
-
-        callers = [threading.Thread(target=call, args=(seed,)) for seed in range(4)]
-        for caller in callers:
+    def __enter__(self):
+        for caller in self.callers:
             caller.start()
-        for index, folder in enumerate(folders):
-            ready[index] = False
-            before = sum(statuses.values())
-            self.until(lambda: sum(statuses.values()) > before + 20, "nobody calls")
-            self.assertEqual(nodes[index].stop(), 0)
-            nodes[index] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
-                                    f"recruitee=http://{self.box.host}"],
-                                   {"TENON_DATA": str(folder), "TENON_DATABASE": self.database()})
-            self.addCleanup(nodes[index].kill)
-            ready[index] = True
-            before = sum(statuses.values())
-            self.until(lambda: sum(statuses.values()) > before + 20, "nobody calls")
-        is_over.set()
-        for caller in callers:
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        for caller in self.callers:
             caller.join()
-        self.assertEqual(set(statuses), {200}, statuses)
+
+    def call(self, seed):
+        draw = random.Random(seed)
+        while not self.is_over.is_set():
+            index = draw.choice([i for i, so in enumerate(self.ready) if so])
+            client = Client(self.test.nodes[index].host, self.test.admin_key)
+            try:
+                self.statuses[self.ask(client, draw)] += 1
+            except OSError as fault:
+                self.statuses[repr(fault)] += 1
+            client.close()
+
+    def ask(self, client, draw):
+        if self.writes and draw.random() < 0.1:
+            return client.request("POST", "/api-token", {"name": "of a test"})[0]
+        return client.get(draw.choice(self.paths))[0]
+
+    def wait_for(self, more):
+        before = sum(self.statuses.values())
+        self.test.until(lambda: sum(self.statuses.values()) > before + more, "nobody calls")
 
 
 class SmallJobs(NodesCase):
