@@ -77,7 +77,7 @@ static void print_state(struct cli *cli, const struct store_options *store)
 			       store->migration_count));
 }
 
-/* May nodes that know the first `applied` migrations go on when the one at `index` is there, too? */
+/* May nodes that know the first `applied` migrations go on when the one at `index` is there? */
 static bool is_lived_with(const struct store_options *store, size_t index, size_t applied)
 {
 	size_t least = store->migrations[index].runs_with;

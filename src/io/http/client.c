@@ -61,13 +61,14 @@ static void wake_caller(CURL *easy, CURLcode result)
 }
 
 /* Where the whole process stood still past the deadline, an answer may be there that nobody has
- * looked at, and what was sent once is good for no other: so it is looked for after the deadline. */
+ * looked at, and what was sent once is good for no other: it is looked for after the deadline. */
 static void await_only_answer(struct client *client, struct transfer *transfer)
 {
 	int64_t deadline_ns = transfer->request->deadline_ns;
 
-	if (loop_wait(&transfer->wait,
-		      deadline_ns == INT64_MAX ? LOOP_UNTIL_INTERRUPTED : deadline_ns))
+	if (deadline_ns == INT64_MAX)
+		deadline_ns = LOOP_UNTIL_INTERRUPTED;
+	if (loop_wait(&transfer->wait, deadline_ns))
 		return;
 	loop_wait_init(&transfer->wait);
 	int64_t now_ns = clock_monotonic_ns(loop_clock(client->loop));

@@ -14,7 +14,7 @@ enum {
 	ROWS_MAX = 10000, /* migrations, views */
 };
 
-/* Where it is noted which programs may run on the tables: see find_oldest(). Its text is a number. */
+/* Where it is noted which programs may run on the tables: a number, see find_oldest(). */
 #define OLDEST "-1"
 
 /* "teno": held by whoever changes the schema; freed when the connection ends, however it does. */
