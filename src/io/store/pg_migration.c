@@ -1,5 +1,7 @@
 #include "io/store/pg_migration.h"
 
+#include <poll.h>
+
 #include "base/buffer.h"
 #include "base/log.h"
 
@@ -12,7 +14,10 @@ enum {
 	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_MAX = 10000, /* migrations, views */
+	LOCK_PAUSE_MS = 1000,
+	LOCK_TRIES_MAX = 1800, /* an hour, about */
 };
+#define LOCK_TIMEOUT "'1s'" /* less than those of nodes */
 
 /* Where it is noted which programs may run on the tables: a number, see find_oldest(). */
 #define OLDEST "-1"
@@ -144,6 +149,26 @@ static size_t find_oldest(const struct store_options *options, size_t count)
 	return oldest;
 }
 
+/* Who waits for a table has all behind him that come later, nodes that run among them: so he waits
+ * for a moment only, and comes again, while others (a backup) have it for long. */
+static bool run_patiently(struct pg_link *link, const char *script, struct error *err)
+{
+	struct error ignored;
+
+	for (int tries = 1;; tries++) {
+		if (pg_link_script(link, script, err))
+			return true;
+		if (link->is_broken)
+			return false;
+		(void)!pg_link_script(link, "ROLLBACK", &ignored);
+		if (err->code != ERROR_UNAVAILABLE || tries == LOCK_TRIES_MAX)
+			return false;
+		if (tries == 1)
+			LOG(LOG_WARNING, "migration_waits", LOG_C(error, err->message));
+		poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+}
+
 /* As a part of a script: no quote may stand in them. */
 static bool apply(struct migrating *migrating, const struct store_migration *migration,
 		  size_t position, const char *sum, struct error *err)
@@ -152,7 +177,8 @@ static bool apply(struct migrating *migrating, const struct store_migration *mig
 	struct error why;
 
 	buffer_init(&script, &migrating->arena, SCRIPT_BYTES_MAX);
-	buffer_append_c(&script, "BEGIN; SET LOCAL statement_timeout = 0;");
+	buffer_append_c(&script, "BEGIN; SET LOCAL statement_timeout = 0;"
+				 "SET LOCAL lock_timeout = " LOCK_TIMEOUT ";");
 	buffer_append_c(&script, migration->postgresql);
 	buffer_append_format(&script,
 			     ";INSERT INTO store_migration (position, name, checksum)"
@@ -163,11 +189,8 @@ static bool apply(struct migrating *migrating, const struct store_migration *mig
 			     find_oldest(migrating->options, position), '\0');
 	if (!buffer_check(&script, "a migration", err))
 		return false;
-	if (pg_link_script(migrating->link, script.data, &why))
+	if (run_patiently(migrating->link, script.data, &why))
 		return true;
-	struct error ignored;
-	if (!migrating->link->is_broken)
-		(void)!pg_link_script(migrating->link, "ROLLBACK", &ignored);
 	return error_set(err, why.code, "the migration %s failed and was undone: %s",
 			 migration->name, why.message);
 }
