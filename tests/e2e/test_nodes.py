@@ -17,8 +17,10 @@ from harness import ROOT, Client, Process, create_key, run_tenon
 from test_sync import SyncCase
 
 JOBS = int(os.environ.get("TENON_NODE_JOBS", "6000"))
-SECONDS = int(os.environ.get("TENON_NODE_SECONDS", "5"))  # in which nodes are disturbed
-LEASE_S = 10
+SECONDS = int(os.environ.get("TENON_NODE_SECONDS", "5"))  # at least so long nodes are disturbed
+PAUSE_S = (0.05, 0.4) if JOBS < 100000 else (0.3, 1.5)  # between disturbances, to the end of the jobs
+STOP_S = 12 if JOBS < 100000 else 20  # longer than a lease; as long as two
+HISTORY_ROWS = 100000  # that are read at once
 
 
 def bench_jobs():
@@ -121,47 +123,101 @@ class Nodes(NodesCase):
         run_tenon("vault", "rotate", "--master", "--data", str(self.data))
 
     def test_nodes_are_restarted_in_turn_and_no_request_fails(self):
-        """As a load balancer has it: who is not ready gets no new request."""
         self.start("--candidates", "50")
-        nodes = [self.serve, self.another("two"), self.another("three")]
-        folders = [self.data, self.folder / "two", self.folder / "three"]
-        statuses, is_over = collections.Counter(), threading.Event()
+        self.begin_three()
+        with Traffic(self) as traffic:
+            for number in range(3):
+                self.restart(traffic, number)
+        self.assertEqual(set(traffic.statuses), {200}, traffic.statuses)
+
+    def test_tables_of_the_next_version_come_while_nodes_run(self):
+        """A rolling upgrade, as the nodes of the version before see it: the tables are the next one's, which
+        may be run beside; they go on, and start, also after having ended by themselves."""
+        self.start("--candidates", "50")
+        self.begin_three()
+        with Traffic(self, writes=True) as traffic:
+            traffic.wait_for(50)
+            self.make_next_tables(runs_with=self.migrations())
+            traffic.wait_for(50)
+            for number in range(3):
+                self.restart(traffic, number)
+        self.assertEqual(set(traffic.statuses), {200, 201}, traffic.statuses)
+        self.query("SELECT more FROM account")  # it is the next one's yet
+        self.assertEqual(run_tenon("migrate", "--check", "--data", str(self.data), check=False).returncode, 7)
+        self.nodes[2].kill()
+        self.query("UPDATE store_migration SET checksum = ? WHERE position = -1", str(self.migrations()))
+        with self.assertRaisesRegex(RuntimeError, "made by a newer tenon"):
+            self.another("three")
+
+    def migrations(self):
+        return int(self.query("SELECT max(position) FROM store_migration")[0][0])
+
+    def make_next_tables(self, runs_with):
+        """What a program with one more migration does (io/store, pg_migration.c)."""
+        psql = (f"BEGIN; ALTER TABLE account ADD COLUMN more BIGINT NOT NULL DEFAULT 0;"
+                f"CREATE TABLE next (id BIGINT PRIMARY KEY); CREATE INDEX account_more ON account (more);"
+                f"INSERT INTO store_migration VALUES ({runs_with + 1}, 'next', 'of another program'),"
+                f" (-1, 'oldest', '{runs_with}') ON CONFLICT (position) DO UPDATE SET checksum = excluded.checksum;"
+                f"COMMIT")
+        postgresql.psql(psql, postgresql.name_of(self.data))
+
+    def begin_three(self):
+        self.folders = [self.data, self.folder / "two", self.folder / "three"]
+        self.nodes = [self.serve, self.another("two"), self.another("three")]
+
+    def restart(self, traffic, number):
+        traffic.ready[number] = False
+        traffic.wait_for(20)  # those that it had are done
+        self.assertEqual(self.nodes[number].stop(), 0)
+        self.nodes[number] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
+                                      f"recruitee=http://{self.box.host}"],
+                                     {"TENON_DATA": str(self.folders[number]), "TENON_DATABASE": self.database()})
+        self.addCleanup(self.nodes[number].kill)
+        traffic.ready[number] = True
+        traffic.wait_for(20)
+
+
+class Traffic:
+    """Callers of the test's nodes as a load balancer has them: who is not ready gets no new request."""
+
+    def __init__(self, test, writes=False):
+        self.test, self.writes = test, writes
+        self.statuses, self.is_over = collections.Counter(), threading.Event()
+        self.ready = [True] * len(test.nodes)
         # Most of them do not reach the ATS, whose rate limit would hold them up.
-        paths = [f"/integrated-account/{self.account}"] * 30
-        paths.append(f"/unified/ats/tags?integrated_account_id={self.account}")
-        ready = [True] * len(nodes)
+        self.paths = [f"/integrated-account/{test.account}"] * 30
+        self.paths.append(f"/unified/ats/tags?integrated_account_id={test.account}")
+        self.callers = [threading.Thread(target=self.call, args=(seed,)) for seed in range(4)]
 
-        def call(seed):
-            draw = random.Random(seed)
-            while not is_over.is_set():
-                path = draw.choice(paths)
-                index = draw.choice([i for i, so in enumerate(ready) if so])
-                client = Client(nodes[index].host, self.admin_key)
-                try:
-                    statuses[client.get(path)[0]] += 1
-                except OSError as fault:
-                    statuses[repr(fault)] += 1
-                client.close()
-
-        callers = [threading.Thread(target=call, args=(seed,)) for seed in range(4)]
-        for caller in callers:
+    def __enter__(self):
+        for caller in self.callers:
             caller.start()
-        for index, folder in enumerate(folders):
-            ready[index] = False
-            before = sum(statuses.values())
-            self.until(lambda: sum(statuses.values()) > before + 20, "nobody calls")
-            self.assertEqual(nodes[index].stop(), 0)
-            nodes[index] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
-                                    f"recruitee=http://{self.box.host}"],
-                                   {"TENON_DATA": str(folder), "TENON_DATABASE": self.database()})
-            self.addCleanup(nodes[index].kill)
-            ready[index] = True
-            before = sum(statuses.values())
-            self.until(lambda: sum(statuses.values()) > before + 20, "nobody calls")
-        is_over.set()
-        for caller in callers:
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        for caller in self.callers:
             caller.join()
-        self.assertEqual(set(statuses), {200}, statuses)
+
+    def call(self, seed):
+        draw = random.Random(seed)
+        while not self.is_over.is_set():
+            index = draw.choice([i for i, so in enumerate(self.ready) if so])
+            client = Client(self.test.nodes[index].host, self.test.admin_key)
+            try:
+                self.statuses[self.ask(client, draw)] += 1
+            except OSError as fault:
+                self.statuses[repr(fault)] += 1
+            client.close()
+
+    def ask(self, client, draw):
+        if self.writes and draw.random() < 0.1:
+            return client.request("POST", "/api-token", {"name": "of a test"})[0]
+        return client.get(draw.choice(self.paths))[0]
+
+    def wait_for(self, more):
+        before = sum(self.statuses.values())
+        self.test.until(lambda: sum(self.statuses.values()) > before + more, "nobody calls")
 
 
 class SmallJobs(NodesCase):
@@ -212,7 +268,7 @@ class SmallJobs(NodesCase):
                 counts["continued"] += 1
         elif self.draw.random() < 0.2 and not stopped:
             node.send_signal(signal.SIGSTOP)
-            stopped[index] = time.monotonic() + LEASE_S * 1.2
+            stopped[index] = time.monotonic() + STOP_S
             counts["stopped"] += 1
         else:
             node.kill()
@@ -222,12 +278,13 @@ class SmallJobs(NodesCase):
 
     def test_each_is_done_once(self):
         nodes = [self.work(index) for index in range(3)]
-        stopped, counts = {}, collections.Counter()
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end or stopped:
+        stopped, counts, began = {}, collections.Counter(), time.monotonic()
+        deadline = began + 120 + JOBS / 300
+        # What the last few do is not to be held up by it.
+        while time.monotonic() < began + SECONDS or stopped or (
+                self.left() > JOBS // 20 and time.monotonic() < deadline):
             self.disturb(nodes, stopped, counts)
-            time.sleep(self.draw.uniform(0.05, 0.4))
-        deadline = time.monotonic() + 60 + JOBS / 500
+            time.sleep(self.draw.uniform(*PAUSE_S))
         while self.left() > 0 and time.monotonic() < deadline:
             for index, node in enumerate(nodes):
                 if node.poll() is not None:
@@ -238,11 +295,20 @@ class SmallJobs(NodesCase):
             node.wait(60)
             node.communicate()
         self.assertEqual(self.left(), 0)
+        counts["seconds"] = round(time.monotonic() - began)
         self.check_history(counts)
+
+    def history(self):
+        rows, last = [()], 0
+        while rows:
+            rows = self.query("SELECT number, job, fence, what FROM bench_history WHERE number > ?"
+                              " ORDER BY number LIMIT ?", last, HISTORY_ROWS)
+            for last, *row in rows:
+                yield row
 
     def check_history(self, counts):
         fences, done, again = {}, set(), 0
-        for job, fence, what in self.query("SELECT job, fence, what FROM bench_history ORDER BY number"):
+        for job, fence, what in self.history():
             line = f"job {job}: {what} with the fence {fence}"
             if what == "claimed":
                 again += job in fences
@@ -255,5 +321,5 @@ class SmallJobs(NodesCase):
                 self.assertNotIn(job, done)
                 done.add(job)
         self.assertEqual(len(done), JOBS)
-        print(f"nodes: {JOBS} jobs done once each; {counts['killed']} kills, {counts['stopped']} stops "
-              f"of {1.2 * LEASE_S:.0f} s, {again} claims of what another had")
+        print(f"nodes: {JOBS} jobs done once each in {counts['seconds']} s; {counts['killed']} kills, {counts['stopped']} stops "
+              f"of {STOP_S} s, {again} claims of what another had")

@@ -1,5 +1,5 @@
 """Eight nodes on one account of an ATS with a hard limit, in a window of any place: none of their calls is
-refused, and next to nothing of the limit lies idle. TENON_RATE_WINDOWS=60 for a long run."""
+refused, and next to nothing of the limit lies idle. TENON_RATE_WINDOWS=30 for a long run."""
 import json
 import os
 import shutil
@@ -72,6 +72,6 @@ class SharedLimit(Case):
         whole = windows[before + 1:-1]
         used = sum(whole) / (REQUESTS * len(whole))
         print(f"eight nodes: {len(statuses)} calls, {100 * used:.1f} % of {len(whole)} windows")
-        # A call counts until the database knows of its answer: what that takes is the machine's
-        # matter. On an idle one it is more than 95 %.
-        self.assertGreaterEqual(used, 0.75, windows)
+        # A call counts until the database knows of its answer: what that takes is the machine's matter.
+        # Three windows may be those in which others run their tests; thirty are 97 % on a busy machine.
+        self.assertGreaterEqual(used, 0.95 if WINDOWS >= 30 else 0.75, windows)

@@ -8,11 +8,17 @@ import { Provider } from 'oidc-provider';
 const CLIENT = 'tenon';
 const SECRET = process.env.CLIENT_SECRET ?? 'a secret/with: odd+characters';
 const SCOPE = 'openid offline_access candidates.read';
-const delay = { before_ms: 0, after_ms: 0 };
+// Of `rare` of the requests up to before_ms, of the others up to often_ms; `late` of them act first
+// and wait then. after_ms is waited in any case.
+const delay = { before_ms: 0, after_ms: 0, often_ms: 0, rare: 1, late: 0 };
 const counts = {
   requests: 0, dropped: 0, rotations: 0, refused: 0, reuses: 0, under_way: 0, unanswered: 0,
   calls: 0, calls_refused: 0, clients: 0,
 };
+
+// Each request with a refresh token: whose grant it is, how often that had been rotated, and what
+// came of it: { grant, version, outcome: 'under way' | 'dropped' | 'rotated' | 'refused' }.
+const refreshes = [];
 
 const server = http.createServer();
 await new Promise((done) => { server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', 4096, done); });
@@ -77,7 +83,7 @@ async function makeGrant() {
   const common = { accountId: 'somebody', client, grantId, gty: 'authorization_code', scope: SCOPE };
   const access = await new provider.AccessToken(common).save();
   const refresh = await new provider.RefreshToken({ ...common, rotations: 0 }).save();
-  return { access_token: access, refresh_token: refresh };
+  return { grant: grantId, credentials: { access_token: access, refresh_token: refresh } };
 }
 
 async function findToken(request) {
@@ -98,8 +104,9 @@ let faults = {};
 let begun;
 const hanging = new Promise((done) => { begun = done; });
 
-// The ATS: the last token that it took is the one that `expire` ends.
+// The ATS: the last token that it took is the one that `expire` ends; of a grant or of all.
 let last;
+const lasts = new Map();
 async function ats(request, response) {
   counts.calls += 1;
   const token = await findToken(request);
@@ -109,6 +116,7 @@ async function ats(request, response) {
     return;
   }
   last = token;
+  lasts.set(token.grantId, token);
   const { pathname } = new URL(request.url, issuer);
   if (faults[pathname] < 0) {
     begun();
@@ -126,32 +134,55 @@ async function control(request, response) {
   for await (const piece of request) text += piece;
   const given = text === '' ? {} : JSON.parse(text);
   switch (request.url) {
-    case '/control/grant': answer(response, 200, await makeGrant()); return;
+    case '/control/grant': answer(response, 200, (await makeGrant()).credentials); return;
+    case '/control/named-grant': answer(response, 200, await makeGrant()); return;
+    case '/control/refreshes': answer(response, 200, refreshes); return;
     case '/control/delay': Object.assign(delay, given); answer(response, 200, delay); return;
     case '/control/counts': answer(response, 200, counts); return;
     case '/control/faults': faults = given; answer(response, 200, faults); return;
     case '/control/wait': await hanging; answer(response, 200, {}); return;
-    case '/control/expire':
-      await last?.destroy();
-      answer(response, 200, { expired: last !== undefined });
+    case '/control/expire': {
+      const token = given.grant === undefined ? last : lasts.get(given.grant);
+      await token?.destroy();
+      answer(response, 200, { expired: token !== undefined });
       last = undefined;
+      lasts.delete(given.grant);
       return;
+    }
     default: answer(response, 404, {});
   }
+}
+
+async function noteRefresh(request) {
+  let text = '';
+  for await (const piece of request) text += piece;
+  request.body = text; // for the provider, which takes what has been read
+  const value = new URLSearchParams(text).get('refresh_token');
+  const found = value === null ? undefined : await provider.RefreshToken.find(value);
+  const note = { grant: found?.grantId, version: found?.rotations, outcome: 'under way' };
+  if (value !== null) refreshes.push(note);
+  return note;
+}
+
+function drawDelay() {
+  const longest = Math.random() < delay.rare ? delay.before_ms : delay.often_ms;
+  const took = Math.random() * longest;
+  return Math.random() < delay.late ? [0, took + delay.after_ms] : [took, delay.after_ms];
 }
 
 // A slow provider. One that waits before it acts does not act for a caller who has gone.
 async function token(request, response) {
   let isGone = false;
-  const before = Math.random() * delay.before_ms;
-  const after = delay.after_ms;
+  const [before, after] = drawDelay();
   counts.requests += 1;
   counts.under_way += 1;
   request.socket.once('close', () => { isGone = true; });
   try {
+    const note = await noteRefresh(request);
     if (before > 0) await sleep(before);
     if (isGone) {
       counts.dropped += 1;
+      note.outcome = 'dropped';
       return;
     }
     if (after > 0) {
@@ -159,6 +190,7 @@ async function token(request, response) {
       response.end = (...all) => { setTimeout(() => end(...all), after); return response; };
     }
     await provider.callback()(request, response);
+    note.outcome = response.statusCode === 200 ? 'rotated' : 'refused';
     if (after > 0) await sleep(after);
     if (isGone) counts.unanswered += 1;
   } finally {

@@ -77,6 +77,14 @@ static void print_state(struct cli *cli, const struct store_options *store)
 			       store->migration_count));
 }
 
+/* May nodes that know the first `applied` migrations go on when the one at `index` is there? */
+static bool is_lived_with(const struct store_options *store, size_t index, size_t applied)
+{
+	size_t least = store->migrations[index].runs_with;
+
+	return store->database == NULL || applied == 0 || (least > 0 && least <= applied);
+}
+
 static int check(struct cli *cli, const struct store_options *store, size_t applied)
 {
 	bool is_current = applied == store->migration_count;
@@ -86,7 +94,10 @@ static int check(struct cli *cli, const struct store_options *store, size_t appl
 	else if (is_current)
 		print_state(cli, store);
 	for (size_t i = applied; i < store->migration_count && !cli_flag(cli, "json"); i++)
-		cli_print(arena_format(&cli->arena, "missing %s", store->migrations[i].name));
+		cli_print(arena_format(&cli->arena, "missing %s%s", store->migrations[i].name,
+				       is_lived_with(store, i, applied)
+					       ? ""
+					       : ", for which all nodes must be stopped"));
 	return is_current ? 0 : error_exit_code(ERROR_NOT_FOUND);
 }
 

@@ -229,6 +229,23 @@ static bool replace(struct refresh *refresh, struct error *err)
 
 /* --- the lease ----------------------------------------------------------------------------- */
 
+/* Its last holder may have stored another just before, of which this process has not heard yet: to
+ * show the old one again would end both. So what is remembered here does not count. */
+static bool look_under_lease(struct refresh *refresh, bool *is_done, struct error *err)
+{
+	struct accounts *accounts = refresh->oauth->options.accounts;
+	struct account_token token;
+
+	accounts_forget(accounts, refresh->account->environment_id, refresh->account->id);
+	bool ok = account_token(accounts, refresh->account, &token, err);
+	*is_done = ok && token.version != refresh->version;
+	/* Nothing was sent; what another may have sent before stays told. */
+	if (!ok || *is_done)
+		lease_end(refresh->oauth, refresh->account, &refresh->lease,
+			  *is_done || refresh->lease.lost_version < 0);
+	return ok;
+}
+
 /* True with *is_done when there is nothing to do any more. */
 static bool take_lease(struct refresh *refresh, bool *is_done, struct error *err)
 {
@@ -245,11 +262,7 @@ static bool take_lease(struct refresh *refresh, bool *is_done, struct error *err
 		if (*is_done)
 			return true;
 	}
-	/* Its last holder may have stored one just before. */
-	*is_done = has_moved(refresh);
-	if (*is_done)
-		lease_end(refresh->oauth, refresh->account, &refresh->lease, true);
-	return true;
+	return look_under_lease(refresh, is_done, err);
 }
 
 static bool find_format(struct refresh *refresh, struct error *err)

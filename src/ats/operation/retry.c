@@ -208,6 +208,13 @@ static bool ready_token(struct run *run, const struct native_call *call, struct 
 			   run->deadline_ns, &run->token_version, err);
 }
 
+/* What the ATS has refused is the answer no more: another came, or it was about an old token. */
+static void forget_refusal(struct run *run)
+{
+	run->result->remote_status = 0;
+	run->result->remote_body = (struct str){NULL, 0};
+}
+
 /* The ATS refused the token, and did nothing. Is there another one for another try? */
 static bool renew_token(struct run *run, const struct native_call *call, struct error *err)
 {
@@ -219,6 +226,7 @@ static bool renew_token(struct run *run, const struct native_call *call, struct 
 	if (oauth_refresh(run->services->oauth, run->services->client, run->account,
 			  run->token_version, run->deadline_ns, err)) {
 		*err = why;
+		forget_refusal(run);
 		return true;
 	}
 	return false;
@@ -515,8 +523,7 @@ static struct outcome try_once(struct run *run, const struct native_call *call, 
 static void note_success(struct run *run, int64_t paid)
 {
 	limiter_refund(run->limiter, paid > 0 ? paid : 1);
-	run->result->remote_status = 0;
-	run->result->remote_body = (struct str){NULL, 0};
+	forget_refusal(run);
 }
 
 bool native_send(struct run *run, const struct native_call *call, struct native_reply *reply,
@@ -532,7 +539,7 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 			break;
 		if (!acquire(run, call, err)) {
 			/* What the ATS said tells more than that there was no time to ask again. */
-			if (tries > 0)
+			if (last.code != ERROR_NONE)
 				*err = last;
 			break;
 		}
@@ -542,13 +549,13 @@ bool native_send(struct run *run, const struct native_call *call, struct native_
 			note_success(run, paid);
 			return true;
 		}
-		last = *err;
 		if (outcome.is_stale) {
 			if (renew_token(run, call, err))
 				continue;
 			run->services->counts->upstream_failures++;
 			break;
 		}
+		last = *err;
 		if (call->source != NULL && outcome.may_repeat)
 			outcome.may_repeat = resend_rewind(call->source);
 		if (!wait_for_retry(run, &outcome, tries, err)) {

@@ -8,6 +8,7 @@
 enum {
 	CONNECTIONS_KEPT = 256,
 	IDLE_TRANSFERS_MAX = 128,
+	LATE_ANSWER_MS = 1000,
 };
 
 /* One call in the queue; lives on its fiber's stack. */
@@ -59,6 +60,21 @@ static void wake_caller(CURL *easy, CURLcode result)
 		loop_wake(&transfer->wait);
 }
 
+/* Where the whole process stood still past the deadline, an answer may be there that nobody has
+ * looked at, and what was sent once is good for no other: it is looked for after the deadline. */
+static void await_only_answer(struct client *client, struct transfer *transfer)
+{
+	int64_t deadline_ns = transfer->request->deadline_ns;
+
+	if (deadline_ns == INT64_MAX)
+		deadline_ns = LOOP_UNTIL_INTERRUPTED;
+	if (loop_wait(&transfer->wait, deadline_ns))
+		return;
+	loop_wait_init(&transfer->wait);
+	int64_t now_ns = clock_monotonic_ns(loop_clock(client->loop));
+	(void)loop_wait(&transfer->wait, now_ns + (int64_t)LATE_ANSWER_MS * 1000000);
+}
+
 static void run(struct client *client, struct transfer *transfer)
 {
 	loop_wait_init(&transfer->wait);
@@ -66,7 +82,10 @@ static void run(struct client *client, struct transfer *transfer)
 	/* The deadline is libcurl's matter, so that the transfer never outlives this wait. One that
 	 * an interruption ends takes its connection along. */
 	transfer->result = CURLE_OPERATION_TIMEDOUT;
-	(void)loop_wait(&transfer->wait, LOOP_UNTIL_INTERRUPTED);
+	if (transfer->request->is_sent_once)
+		await_only_answer(client, transfer);
+	else
+		(void)loop_wait(&transfer->wait, LOOP_UNTIL_INTERRUPTED);
 	multi_end(multi, transfer->easy);
 }
 

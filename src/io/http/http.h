@@ -99,7 +99,8 @@ struct http_request {
 	 * somebody else has made up. HTTP_REFUSED when the host has no such. */
 	bool to_public_only;
 	/* Never again over another connection, not even when the first was closed before it could
-	 * be heard: it goes over a connection of its own. */
+	 * be heard: it goes over a connection of its own. Its answer is taken up to a second after
+	 * the deadline, so that one which came while the process was stopped is not lost. */
 	bool is_sent_once;
 	/* Of open(): a content coding may be asked for, and is undone; the length of such a body is
 	 * not known. */

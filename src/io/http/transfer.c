@@ -402,9 +402,9 @@ bool transfer_begin(struct transfer *transfer, struct arena *arena,
 	if (curl_easy_setopt(easy, CURLOPT_URL, arena_c(arena, request->url)) != CURLE_OK)
 		return refuse(err, "url", "is not a URL");
 	set_method(easy, request);
-	/* The times of a call are watched by its fiber. */
-	SET(easy, CURLOPT_TIMEOUT_MS,
-	    transfer->call != NULL ? 0 : left_ms(request->deadline_ns, now_ns));
+	/* The times of a call, and of what is sent once, are watched by its fiber. */
+	bool is_watched = transfer->call != NULL || request->is_sent_once;
+	SET(easy, CURLOPT_TIMEOUT_MS, is_watched ? 0 : left_ms(request->deadline_ns, now_ns));
 	SET(easy, CURLOPT_FRESH_CONNECT,
 	    request->source != NULL || request->to_public_only || request->is_sent_once ? 1L : 0L);
 	bool is_plain = transfer->call != NULL && !request->takes_coding;

@@ -1,6 +1,9 @@
 #include "io/store/pg_migration.h"
 
+#include <poll.h>
+
 #include "base/buffer.h"
+#include "base/log.h"
 
 #include "io/store/migration_sum.h"
 #include "io/store/pg_link.h"
@@ -11,7 +14,13 @@ enum {
 	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_MAX = 10000, /* migrations, views */
+	LOCK_PAUSE_MS = 1000,
+	LOCK_TRIES_MAX = 1800, /* an hour, about */
 };
+#define LOCK_TIMEOUT "'1s'" /* less than those of nodes */
+
+/* Where it is noted which programs may run on the tables: a number, see find_oldest(). */
+#define OLDEST "-1"
 
 /* "teno": held by whoever changes the schema; freed when the connection ends, however it does. */
 #define LOCK "SELECT pg_advisory_lock(1952804463)"
@@ -21,6 +30,7 @@ struct migrating {
 	struct arena arena;
 	const struct store_options *options;
 	const char *source;	/* of a move into this database; NULL: nobody moves */
+	bool may_be_older;	/* than what has made the tables */
 	struct store_rows rows; /* of the last question */
 };
 
@@ -123,6 +133,42 @@ static bool prepare_table(struct migrating *migrating, struct error *err)
 	return is_begun(migrating, &begun, err) && (begun || make_tables(migrating, err));
 }
 
+/* The program with the fewest migrations that may run on what the first `count` make. */
+static size_t find_oldest(const struct store_options *options, size_t count)
+{
+	size_t oldest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t least = options->migrations[i].runs_with;
+
+		if (least == 0)
+			least = i + 1;
+		if (least > oldest)
+			oldest = least;
+	}
+	return oldest;
+}
+
+/* Who waits for a table has all behind him that come later, nodes that run among them: so he waits
+ * for a moment only, and comes again, while others (a backup) have it for long. */
+static bool run_patiently(struct pg_link *link, const char *script, struct error *err)
+{
+	struct error ignored;
+
+	for (int tries = 1;; tries++) {
+		if (pg_link_script(link, script, err))
+			return true;
+		if (link->is_broken)
+			return false;
+		(void)!pg_link_script(link, "ROLLBACK", &ignored);
+		if (err->code != ERROR_UNAVAILABLE || tries == LOCK_TRIES_MAX)
+			return false;
+		if (tries == 1)
+			LOG(LOG_WARNING, "migration_waits", LOG_C(error, err->message));
+		poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+}
+
 /* As a part of a script: no quote may stand in them. */
 static bool apply(struct migrating *migrating, const struct store_migration *migration,
 		  size_t position, const char *sum, struct error *err)
@@ -131,20 +177,20 @@ static bool apply(struct migrating *migrating, const struct store_migration *mig
 	struct error why;
 
 	buffer_init(&script, &migrating->arena, SCRIPT_BYTES_MAX);
-	buffer_append_c(&script, "BEGIN; SET LOCAL statement_timeout = 0;");
+	buffer_append_c(&script, "BEGIN; SET LOCAL statement_timeout = 0;"
+				 "SET LOCAL lock_timeout = " LOCK_TIMEOUT ";");
 	buffer_append_c(&script, migration->postgresql);
 	buffer_append_format(&script,
 			     ";INSERT INTO store_migration (position, name, checksum)"
-			     " VALUES (%zu, '%s', '%s'); COMMIT",
-			     position, migration->name, sum);
-	buffer_append_byte(&script, '\0');
+			     " VALUES (%zu, '%s', '%s'), (" OLDEST ", 'oldest', '%zu')"
+			     " ON CONFLICT (position) DO UPDATE SET checksum = excluded.checksum"
+			     " WHERE excluded.position = " OLDEST "; COMMIT%c",
+			     position, migration->name, sum,
+			     find_oldest(migrating->options, position), '\0');
 	if (!buffer_check(&script, "a migration", err))
 		return false;
-	if (pg_link_script(migrating->link, script.data, &why))
+	if (run_patiently(migrating->link, script.data, &why))
 		return true;
-	struct error ignored;
-	if (!migrating->link->is_broken)
-		(void)!pg_link_script(migrating->link, "ROLLBACK", &ignored);
 	return error_set(err, why.code, "the migration %s failed and was undone: %s",
 			 migration->name, why.message);
 }
@@ -160,7 +206,24 @@ static bool check_applied(const struct migrating *migrating, const char *name, c
 			 row + 1, STR_ARGS(cell(migrating, row, 0)), name);
 }
 
-/* How many there are, and that they are those of the program. */
+/* A newer program has made the tables, and has noted that this one may run on them. */
+static bool check_oldest(struct migrating *migrating, size_t applied, struct error *err)
+{
+	size_t count = migrating->options->migration_count;
+	int64_t oldest;
+
+	if (!ask(migrating, "SELECT checksum FROM store_migration WHERE position = " OLDEST, NULL, 0,
+		 err))
+		return false;
+	return (migrating->may_be_older && migrating->rows.count == 1 &&
+		str_to_int64(cell(migrating, 0, 0), &oldest) && oldest <= (int64_t)count) ||
+	       error_set(err, ERROR_CONFLICT,
+			 "the database was made by a newer tenon (it has migration %zu, this program "
+			 "knows %zu); start that version, or restore a backup",
+			 applied, count);
+}
+
+/* How many there are, and that those which the program knows are its own. */
 static bool check_all_applied(struct migrating *migrating, size_t *applied, struct error *err)
 {
 	const struct store_options *options = migrating->options;
@@ -169,18 +232,13 @@ static bool check_all_applied(struct migrating *migrating, size_t *applied, stru
 			    " ORDER BY position", NULL, 0, err))
 		return false;
 	*applied = migrating->rows.count;
-	if (*applied > options->migration_count)
-		return error_set(err, ERROR_CONFLICT,
-				 "the database was made by a newer tenon (it has migration %zu, this "
-				 "program knows %zu); start that version, or restore a backup",
-				 *applied, options->migration_count);
-	for (size_t i = 0; i < *applied; i++) {
+	for (size_t i = 0; i < *applied && i < options->migration_count; i++) {
 		char sum[MIGRATION_SUM_LEN + 1];
 		migration_sum(options->migrations[i].postgresql, sum);
 		if (!check_applied(migrating, options->migrations[i].name, sum, i, err))
 			return false;
 	}
-	return true;
+	return *applied <= options->migration_count || check_oldest(migrating, *applied, err);
 }
 
 static bool apply_missing(struct migrating *migrating, size_t applied, struct error *err)
@@ -311,6 +369,11 @@ static bool migrate(struct migrating *migrating, struct error *err)
 	    !ask(migrating, LOCK, NULL, 0, err) || !prepare_table(migrating, err) ||
 	    !check_all_applied(migrating, &applied, err))
 		return false;
+	/* Functions and views are the newer program's as well. */
+	if (applied > migrating->options->migration_count) {
+		LOG(LOG_WARNING, "database_is_newer", LOG_N(count, (int64_t)applied));
+		return true;
+	}
 	return (applied == migrating->options->migration_count || drop_views(migrating, err)) &&
 	       make_functions(migrating, err) && apply_missing(migrating, applied, err) &&
 	       make_views(migrating, err);
@@ -341,7 +404,7 @@ static bool run(const char *database, struct migrating *migrating, size_t *appli
 
 bool pg_migrate(const char *database, const struct store_options *options, struct error *err)
 {
-	struct migrating migrating = {.options = options};
+	struct migrating migrating = {.options = options, .may_be_older = true};
 
 	return run(database, &migrating, NULL, err);
 }

@@ -10,7 +10,8 @@
 enum { PG_MOVE_COPYING, PG_MOVE_COPIED, PG_MOVE_DONE };
 
 /* Under a lock, so that of several nodes that start at once one does it; each migration in a
- * transaction of its own, so that being killed at any time loses nothing. Errors as
+ * transaction of its own, so that being killed at any time loses nothing. Where a newer program
+ * has made the tables, and noted that this one may run on them, nothing is touched. Errors as
  * migration_apply() has them, and ERROR_UNAVAILABLE. */
 bool pg_migrate(const char *database, const struct store_options *options,
 		struct error *err) MUST_CHECK;

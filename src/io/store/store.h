@@ -82,6 +82,9 @@ struct store_migration {
 	const char *name; /* "0001_first" */
 	const char *sql;  /* several statements */
 	const char *postgresql; /* the same for PostgreSQL */
+	/* A program that knows so many of the migrations may run on PostgreSQL beside one that has
+	 * this one, too; 0: only one that has it. */
+	size_t runs_with;
 };
 
 struct store_view {

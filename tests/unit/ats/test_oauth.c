@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "ats/operation/limiter.h"
+#include "ats/operation/shared.h"
 #include "world.h"
 
 enum { SCRIPT_MAX = 16 };
@@ -638,6 +640,35 @@ static void test_another_has_replaced_it(void **state)
 	world_run(run_moved);
 }
 
+/* Another process has replaced it a moment ago, and what this one remembers is that of before: the
+ * old refresh token, shown once more, would end the new one. */
+static void run_not_heard(struct world *world)
+{
+	struct accounts *own = world->accounts;
+	struct provider provider;
+	struct error err;
+
+	open_provider(world, &provider);
+	link_token(&provider);
+	assert_field(&provider, "access_token", "old");
+	world->accounts = accounts_create(world->store, world->vault, &world->time.clock,
+					  &world->random);
+	replace_meanwhile(&provider);
+	accounts_destroy(world->accounts);
+	world->accounts = own;
+	assert_field(&provider, "access_token", "old");
+	assert_true(refresh(&provider, 1, &err));
+	assert_int_equal(provider.requests, 0);
+	assert_field(&provider, "access_token", "theirs");
+	close_provider(&provider);
+}
+
+static void test_another_has_replaced_it_unheard(void **state)
+{
+	(void)state;
+	world_run(run_not_heard);
+}
+
 /* What failed with the token of before is no reason to wait with the one that was linked since. */
 static void run_linked_anew(struct world *world)
 {
@@ -661,6 +692,66 @@ static void test_linked_anew(void **state)
 {
 	(void)state;
 	world_run(run_linked_anew);
+}
+
+/* --- calls --------------------------------------------------------------------------------------- */
+
+static void say_now(void *context, struct node_term *term)
+{
+	(void)context;
+	*term = (struct node_term){.name = "nod_1", .number = 1};
+}
+
+static bool say_has(void *context, int64_t term)
+{
+	(void)context;
+	return term == 1;
+}
+
+static bool grant_one(void *context, const struct shared_message *message,
+		      struct shared_answer *answer, struct error *err)
+{
+	size_t *asked = context;
+
+	(void)message;
+	*answer = (struct shared_answer){.tokens = 1};
+	return (*asked)++ == 0 || error_set(err, ERROR_UNAVAILABLE, "the database is away");
+}
+
+/* The ATS refuses a token that was replaced already, and the call with the new one gets no leave:
+ * that is what is told, not that the credential was refused. */
+static void run_stale_without_leave(struct world *world)
+{
+	static const struct reply refused = {401, "{}", 100};
+	struct operation operation = world_operation(world, "things");
+	struct provider provider;
+	size_t asked = 0;
+	const struct shared_source source = {&asked, say_now, say_has, grant_one};
+
+	open_provider(world, &provider);
+	link_token(&provider);
+	provider.account.limits = parse(world, "{\"requests\": 100, \"per_seconds\": 1}");
+	set_script(&provider, (const struct reply[]){refused, given}, 2);
+	limiters_share_by(world->services.limiters, &source);
+	world->services.client = &provider.client;
+	world->services.connectors = &provider.connectors;
+	world->services.oauth = provider.oauth;
+	operation.account = &provider.account;
+	operation.deadline_ns = INT64_MAX; /* as in refresh() */
+	assert_false(world_call(world, &operation));
+	assert_int_equal(provider.requests, 2);
+	assert_int_equal(now(&provider).token.version, 2);
+	assert_int_equal(world->err.code, ERROR_UNAVAILABLE);
+	assert_int_equal(world->err.remote_status, 0);
+	assert_int_equal(world->result.remote_status, 0);
+	assert_int_equal(now(&provider).status, ACCOUNT_ACTIVE);
+	close_provider(&provider);
+}
+
+static void test_a_stale_token_is_not_the_callers_fault(void **state)
+{
+	(void)state;
+	world_run(run_stale_without_leave);
 }
 
 /* --- before calls ------------------------------------------------------------------------------ */
@@ -758,7 +849,9 @@ int main(void)
 		cmocka_unit_test(test_another_process_has_the_lease),
 		cmocka_unit_test(test_a_stale_fence_writes_nothing),
 		cmocka_unit_test(test_another_has_replaced_it),
+		cmocka_unit_test(test_another_has_replaced_it_unheard),
 		cmocka_unit_test(test_linked_anew),
+		cmocka_unit_test(test_a_stale_token_is_not_the_callers_fault),
 		cmocka_unit_test(test_ready),
 		cmocka_unit_test(test_sweep),
 	};

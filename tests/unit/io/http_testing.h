@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,6 +122,8 @@ struct peer {
 	char seen[64 * 1024]; /* all that was received */
 	size_t seen_len;
 	size_t connections;
+	_Atomic bool is_held; /* it has the request, and answers when this is false */
+	_Atomic size_t heard, answered;
 };
 
 static inline void reset_on_close(int fd)
@@ -157,10 +160,14 @@ static inline void *peer_serve(void *context)
 			break;
 		peer->connections++;
 		peer_read_head(peer, fd);
+		peer->heard++;
+		while (peer->is_held)
+			poll(NULL, 0, 1);
 		if (peer->replies[i] == NULL)
 			reset_on_close(fd);
 		else
 			send(fd, peer->replies[i], strlen(peer->replies[i]), MSG_NOSIGNAL);
+		peer->answered++;
 		if (peer->stays) {
 			char byte;
 			while (read(peer->stop[0], &byte, 1) < 0)

@@ -223,6 +223,65 @@ static void a_silent_peer_times_out(void **state)
 	}
 }
 
+struct stop {
+	struct peer peer;
+	int64_t deadline_ns;
+};
+
+/* As if the whole process were stopped, until the answer is there and the deadline is past. */
+static void stand_still(void *context)
+{
+	struct stop *stop = context;
+
+	while (stop->peer.heard == 0)
+		loop_sleep_ms(1);
+	stop->peer.is_held = false;
+	while (stop->peer.answered == 0 ||
+	       clock_monotonic_ns(clock_system()) <= stop->deadline_ns)
+		poll(NULL, 0, 1);
+}
+
+/* What is sent once is good for one answer: one that came while nobody could look is read. */
+static void an_answer_that_came_during_a_stop_is_read(void **state)
+{
+	static const char *const reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct stage *stage = *state;
+	struct stop stop = {
+		.peer = {.replies = &reply, .reply_count = 1, .is_held = true},
+		.deadline_ns = clock_monotonic_ns(clock_system()) + (int64_t)2 * SECOND_NS,
+	};
+	struct http_request request = {
+		.method = HTTP_POST,
+		.url = peer_start(&stop.peer, &stage->arena),
+		.deadline_ns = stop.deadline_ns,
+		.is_sent_once = true,
+		.response_bytes_max = 100,
+	};
+
+	loop_spawn(stage->loop, stand_still, &stop);
+	struct script script = call(stage, request);
+	assert_int_equal(script.response.outcome, HTTP_COMPLETE);
+	assert_int_equal(script.response.status, 200);
+	peer_finish(&stop.peer);
+}
+
+static void what_is_sent_once_times_out_as_well(void **state)
+{
+	static const char *const reply = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nonly";
+	struct stage *stage = *state;
+	struct peer peer = {.replies = &reply, .reply_count = 1, .stays = true};
+	struct http_request request = {
+		.method = HTTP_POST,
+		.url = peer_start(&peer, &stage->arena),
+		.deadline_ns = clock_monotonic_ns(clock_system()) + 50 * 1000000,
+		.is_sent_once = true,
+		.response_bytes_max = 100,
+	};
+
+	assert_int_equal(call(stage, request).response.outcome, HTTP_TIMED_OUT);
+	peer_finish(&peer);
+}
+
 static void a_deadline_that_is_past_times_out(void **state)
 {
 	struct stage *stage = *state;
@@ -608,6 +667,8 @@ int main(void)
 		TEST(what_cannot_be_reached_was_not_sent),
 		TEST(a_peer_without_tls_was_not_sent_anything),
 		TEST(a_silent_peer_times_out),
+		TEST(an_answer_that_came_during_a_stop_is_read),
+		TEST(what_is_sent_once_times_out_as_well),
 		TEST(a_deadline_that_is_past_times_out),
 		TEST(a_body_at_the_limit_passes_and_one_past_it_does_not),
 		TEST(a_head_without_end_is_too_large),

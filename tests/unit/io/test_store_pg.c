@@ -407,6 +407,93 @@ static void another_databases_are_refused(void **state)
 	assert_true(do_sql(test, "DELETE FROM store_migration WHERE position = 2"));
 }
 
+/* What N adds and N-1 can live with lets N-1 go on, and start. */
+static void an_older_program_runs_on_what_was_made_for_it(void **state)
+{
+	NEEDS_CLUSTER;
+	const struct store_migration next[] = {
+		FIRST, {"0002_next", "", "ALTER TABLE thing ADD COLUMN more BIGINT", 1}};
+	const struct store_migration far[] = {
+		FIRST, {"0002_next", "", "ALTER TABLE thing ADD COLUMN more BIGINT", 1},
+		{"0003_far", "", "ALTER TABLE thing DROP COLUMN more", 2}};
+	struct test newer = *test;
+
+	assert_true(do_sql(test, "INSERT INTO thing (id, text) VALUES (1, 'before')"));
+	newer.store = NULL;
+	folder_make(newer.folder);
+	newer.store = open_store(&newer, next, 2);
+	assert_non_null(newer.store);
+	assert_true(do_sql(test, "INSERT INTO thing (id, text) VALUES (2, 'beside')"));
+	store_close(test->store);
+	test->store = open_store(test, first, 1);
+	assert_non_null(test->store);
+	assert_true(do_sql(test, "INSERT INTO thing (id, text) VALUES (3, 'anew')"));
+	/* That of before the last is none of its neighbours. */
+	store_close(newer.store);
+	newer.store = open_store(&newer, far, 3);
+	assert_non_null(newer.store);
+	store_close(test->store);
+	test->store = open_store(test, first, 1);
+	assert_null(test->store);
+	assert_non_null(strstr(test->err.message, "newer tenon"));
+	test->store = open_store(test, next, 2);
+	assert_non_null(test->store);
+	assert_true(do_sql(test, "DELETE FROM store_migration WHERE position > 1 OR position = -1"));
+	store_close(newer.store);
+	folder_remove(newer.folder);
+}
+
+struct opening {
+	struct test test;
+	_Atomic bool is_done;
+};
+
+static void *open_next(void *context)
+{
+	static const struct store_migration next[] = {
+		FIRST, {"0002_next", "", "ALTER TABLE thing ADD COLUMN more BIGINT", 1}};
+	struct opening *opening = context;
+
+	opening->test.store = open_store(&opening->test, next, 2);
+	opening->is_done = true;
+	return NULL;
+}
+
+static bool is_waited_for(PGconn *conn)
+{
+	PGresult *result = PQexec(conn, "SELECT 1 FROM pg_locks WHERE NOT granted"
+					" AND relation = 'thing'::regclass");
+	bool is_so = PQntuples(result) > 0;
+
+	PQclear(result);
+	return is_so;
+}
+
+/* A backup has a table for as long as it takes; a migration that wants it lets others pass. */
+static void a_migration_that_waits_holds_nobody_up(void **state)
+{
+	NEEDS_CLUSTER;
+	struct opening opening = {.test = *test};
+	PGconn *backup = PQconnectdb(cluster.database);
+	pthread_t thread;
+
+	folder_make(opening.test.folder);
+	PQclear(PQexec(backup, "BEGIN; LOCK TABLE thing IN ACCESS SHARE MODE"));
+	assert_int_equal(pthread_create(&thread, NULL, open_next, &opening), 0);
+	while (!is_waited_for(backup) && !opening.is_done)
+		poll(NULL, 0, 1);
+	assert_true(do_sql(test, "INSERT INTO thing (id, text) VALUES (1, 'meanwhile')"));
+	assert_false(opening.is_done);
+	PQclear(PQexec(backup, "COMMIT"));
+	pthread_join(thread, NULL);
+	PQfinish(backup);
+	assert_non_null(opening.test.store);
+	assert_true(do_sql(test, "ALTER TABLE thing DROP COLUMN more"));
+	assert_true(do_sql(test, "DELETE FROM store_migration WHERE position > 1 OR position = -1"));
+	store_close(opening.test.store);
+	folder_remove(opening.test.folder);
+}
+
 /* --- texts ----------------------------------------------------------------------------------- */
 
 static void expect_text(const char *sqlite, const char *postgresql)
@@ -452,6 +539,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_fibers_share_few_connections, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(another_databases_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_older_program_runs_on_what_was_made_for_it, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_migration_that_waits_holds_nobody_up, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, make_cluster, remove_cluster);
