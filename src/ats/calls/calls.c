@@ -255,6 +255,7 @@ static void *run(void *context)
 	struct error err;
 	bool is_last;
 
+	(void)store_enter_all();
 	do {
 		pthread_mutex_lock(&calls->lock);
 		gather(calls);
