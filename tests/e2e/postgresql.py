@@ -48,8 +48,9 @@ class Cluster:
             file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
         self.start()
         # No superuser: who is one passes by the guards of the tables.
-        subprocess.run(["psql", "-X", "-q", "-c", "CREATE ROLE tenon LOGIN CREATEDB",
-                        f"postgresql://postgres@127.0.0.1:{self.port}/postgres"], check=True)
+        for sql in ("CREATE ROLE tenon LOGIN CREATEDB", "CREATE DATABASE tenon OWNER tenon"):
+            subprocess.run(["psql", "-X", "-q", "-c", sql,
+                            f"postgresql://postgres@127.0.0.1:{self.port}/postgres"], check=True)
 
     @property
     def data(self):
