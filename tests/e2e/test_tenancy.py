@@ -7,7 +7,7 @@ import unittest
 import database
 import postgresql
 from copied import write_copy
-from harness import Case, Process, create_key, link_account, run_tenon
+from harness import Case, Client, Process, create_key, link_account, run_tenon
 
 # Tables that say nothing of environments, and why they need not.
 OF_NO_ENVIRONMENT = {
@@ -107,6 +107,24 @@ class Tenancy(Case):
             numbers = [number for number, in self.query(
                 "SELECT number FROM event WHERE environment_id = ? ORDER BY number", environment)]
             self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+
+    def test_what_is_old_goes_whosever_call_it_is_that_throws_it_away(self):
+        other = self.ids["other"], self.environments["other"]
+        self.query("INSERT INTO idempotency (environment_id, account_id, key_hash, request_hash, status, created_ms)"
+                   " VALUES (?, ?, ?, ?, 200, 0)", *other, b"k", b"r")
+        self.query("INSERT INTO mcp_server (environment_id, account_id, id, digest, name, config, created_by,"
+                   " created_ms, updated_ms, expires_ms) VALUES (?, ?, 'mcp_old', ?, '', '{}', '', 0, 0, 1)", *other, b"d")
+        key = create_key(self.data, "production", "--scope", "call", "--scope", "admin")["key"]
+        client = Client(self.serve.host, key)
+        self.addCleanup(client.close)
+        status, _, answer = client.request("POST", f"/unified/ats/candidates?integrated_account_id={self.account}",
+                                           {"name": "Ada"}, {"Idempotency-Key": "one"})
+        self.assertEqual(status, 201, answer)
+        status, _, answer = client.request("POST", f"/integrated-account/{self.account}/mcp", {"name": "one"})
+        self.assertEqual(status, 201, answer)
+        self.assertEqual(self.query("SELECT id FROM mcp_server WHERE id = 'mcp_old'"), [])
+        self.serve.stop()  # what nobody waits for is done by then
+        self.assertEqual(self.query("SELECT account_id FROM idempotency"), [(self.account,)])
 
     def test_who_is_not_bound_is_told_so(self):
         self.assertEqual(self.told(), (True, False))

@@ -109,7 +109,8 @@ static bool keep_state(struct oauth *oauth, struct arena *arena, const struct oa
 		 .parameter_count = 10,
 		 .changes_expected = 1},
 	};
-	return store_write(oauth->options.store, statements, 2, err);
+	/* Those that have expired go, whosever they are. */
+	return store_write_all(oauth->options.store, statements, 2, err);
 }
 
 static void add(struct buffer *url, const char *name, struct str value)
