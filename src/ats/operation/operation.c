@@ -65,7 +65,7 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 	find_place(run);
 	struct limiter_rules rules = find_rules(run->connector, account);
 	struct str key = account->id;
-	/* One that is only being checked may have no id yet, and the database knows nothing of it. */
+	/* One that is only being checked may have no id yet; the database does not know it. */
 	if (account->created_ms > 0)
 		rules.environment_id = account->environment_id;
 	if (key.len == 0)

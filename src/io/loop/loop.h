@@ -78,9 +78,9 @@ void loop_interrupt(struct loop *loop, struct fiber *fiber);
 /* Was the running fiber interrupted? */
 bool loop_is_interrupted(void);
 
-/* A short text that a fiber carries, empty at first; fibers that are spawned into a group begin with
- * that of who spawns them. Outside of fibers it is the thread's. The store has in it whose rows are
- * asked for (store_enter). */
+/* A short text that a fiber carries, empty at first; fibers that are spawned into a group begin
+ * with that of who spawns them. Outside of fibers it is the thread's. The store has in it whose
+ * rows are asked for (store_enter). */
 enum { LOOP_SCOPE_BYTES = 32 };
 char *loop_scope(void);
 

@@ -102,9 +102,9 @@ static bool take_target(struct move *move, struct error *err)
 	return false;
 }
 
-/* While rows are copied their triggers are off: their work was done when the rows were first written,
- * numbers of events above all. (Those of the foreign keys stay.) And the tables' owner is not bound
- * to environments: COPY is refused to who is. */
+/* While rows are copied their triggers are off: their work was done when the rows were first
+ * written, numbers of events above all. (Those of the foreign keys stay.) And the tables' owner is
+ * not bound to environments: COPY is refused to who is. */
 static bool change_tables(struct move *move, const char *what, struct error *err)
 {
 	struct buffer sql;

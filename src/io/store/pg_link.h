@@ -51,10 +51,11 @@ void pg_link_close(struct pg_link *link);
 
 /* ERROR_CONFLICT: a constraint, or other numbers of rows than were expected; ERROR_UNAVAILABLE:
  * the database is away (is_broken; whether it was done is then not known) or could not do it now.
- * *again: it was undone for the sake of another, and may be tried at once. */
-/* `scope`: an environment, or STORE_SCOPE_ALL. */
+ * *again: it was undone for the sake of another, and may be tried at once. `scope`: an environment,
+ * or STORE_SCOPE_ALL; that is said in front where the session has another. */
 bool pg_link_run(struct pg_link *link, const char *scope, const struct pg_command *commands,
-		 size_t count, pg_take *take, void *context, bool *again, struct error *err) MUST_CHECK;
+		 size_t count, pg_take *take, void *context, bool *again,
+		 struct error *err) MUST_CHECK;
 
 /* Outside of pipelines: any text, nothing given back. For migrations, on a thread's link. */
 bool pg_link_script(struct pg_link *link, const char *sql, struct error *err) MUST_CHECK;

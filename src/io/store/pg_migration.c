@@ -38,7 +38,8 @@ static bool ask(struct migrating *migrating, const char *sql, const struct store
 	struct pg_command command = {sql, parameters, count, -1};
 	bool again;
 
-	return pg_link_run(migrating->link, STORE_SCOPE_ALL, &command, 1, take, migrating, &again, err);
+	return pg_link_run(migrating->link, STORE_SCOPE_ALL, &command, 1, take, migrating, &again,
+			   err);
 }
 
 static struct str cell(const struct migrating *migrating, size_t row, size_t column)

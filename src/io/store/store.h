@@ -134,16 +134,17 @@ bool store_migrate(const struct store_options *options, struct error *err) MUST_
 
 /* --- whose rows ------------------------------------------------------------------------------ */
 
-/* Rows belong to environments, and PostgreSQL shows and takes only those of the one that the calling
- * fiber works for (db/postgresql/0020_tenancy.sql): a text that forgets to name the environment finds
- * nothing of another's. Each fiber begins with none, but for those of a group (loop_group_spawn), and
- * so does each thread; without one nothing is asked at all (ERROR_INTERNAL). SQLite leaves all to the
- * texts. What the functions give back is what it was before. */
+/* Rows belong to environments, and PostgreSQL shows and takes only those of the one that the
+ * calling fiber works for (db/postgresql/0020_tenancy.sql): a text that forgets to name the
+ * environment finds nothing of another's. Each fiber begins with none, but for those of a group
+ * (loop_group_spawn), and so does each thread; without one nothing is asked at all
+ * (ERROR_INTERNAL). SQLite leaves all to the texts. What the functions give back is what it was
+ * before. */
 struct store_scope {
 	char text[LOOP_SCOPE_BYTES];
 };
-/* From now on for this environment, of which the caller is sure: who calls has shown that he may, or
- * the work was taken from a row of it. */
+/* From now on for this environment, of which the caller is sure: who calls has shown that he may,
+ * or the work was taken from a row of it. */
 struct store_scope store_enter(struct str environment);
 /* From now on for all environments: who calls is still to be found out, or the work is not one
  * environment's. */
@@ -173,7 +174,8 @@ bool store_change(struct store *store, struct arena *arena,
 		  const struct store_statement *statement, struct store_rows *rows,
 		  struct error *err) MUST_CHECK;
 
-/* store_query(), store_write() and store_change() for all environments, whomever the fiber works for. */
+/* store_query(), store_write() and store_change() for all environments, whomever the fiber works
+ * for. */
 bool store_query_all(struct store *store, struct arena *arena, const char *sql,
 		     const struct store_value *parameters, size_t parameter_count,
 		     struct store_rows *rows, struct error *err) MUST_CHECK;
@@ -261,8 +263,8 @@ struct store_counts {
 };
 void store_count(struct store *store, struct store_counts *counts);
 bool store_is_postgresql(const struct store *store);
-/* PostgreSQL: whether its role is bound to environments as said above. A superuser is not, nor who has
- * BYPASSRLS. SQLite: true, there is nothing of the kind. */
+/* PostgreSQL: whether its role is bound to environments as said above. A superuser is not, nor who
+ * has BYPASSRLS. SQLite: true, there is nothing of the kind. */
 bool store_is_bound(const struct store *store);
 
 #endif
