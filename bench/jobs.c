@@ -109,6 +109,7 @@ static void run_all(void *context)
 	struct loop_group group = {0};
 	long fibers = *(long *)context;
 
+	(void)store_enter_all();
 	for (long i = 0; i < fibers; i++)
 		loop_group_spawn(&group, run, &group);
 	loop_group_join(&group);
@@ -147,6 +148,7 @@ int main(int argc, char **argv)
 	work.batch = strtol(argv[2], NULL, 10);
 	work.has_history = argc > 4;
 	signal(SIGPIPE, SIG_IGN);
+	(void)store_enter_all();
 	open_all(argv[1], fibers);
 	struct loop *loop = loop_create(clock_system(), random_system(), &err);
 	check(loop != NULL, &err);

@@ -331,3 +331,41 @@ BEGIN
 	-- Of what is under way no more is known.
 	RETURN coalesce(due_us, now_us + length_us);
 END $$;
+
+-- The partitions of the log of calls: those of today and of so many days ahead are made, those that ended before then
+-- are dropped. Answers how many were dropped. One process does it at a time, and others pass by; who reads the log for
+-- long is not waited for, but found gone the next time.
+CREATE OR REPLACE FUNCTION call_log_tend(its_now_ms bigint, days_ahead bigint, before_ms bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	day_ms CONSTANT bigint := 86400000;
+	part text;
+	low bigint;
+	high bigint;
+	dropped bigint := 0;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('call_log', 0)) THEN
+		RETURN 0;
+	END IF;
+	PERFORM set_config('lock_timeout', '2s', true);
+	FOR day IN its_now_ms / day_ms .. its_now_ms / day_ms + days_ahead LOOP
+		part := 'call_log_' || day;
+		CONTINUE WHEN to_regclass(part) IS NOT NULL;
+		low := day * day_ms << 20;
+		high := (day + 1) * day_ms << 20;
+		EXECUTE format('CREATE TABLE %I (LIKE call_log INCLUDING DEFAULTS)', part);
+		-- Rows that came before it.
+		EXECUTE format('WITH gone AS (DELETE FROM call_log_rest WHERE id >= %s AND id < %s RETURNING *)'
+			' INSERT INTO %I SELECT * FROM gone', low, high, part);
+		EXECUTE format('ALTER TABLE call_log ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', part, low, high);
+		PERFORM guard(part, 'environment_id = current_setting(''tenon.environment'')');
+	END LOOP;
+	FOR part IN SELECT c.relname FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid
+		WHERE inhparent = 'call_log'::regclass AND c.relname <> 'call_log_rest'
+			AND (substr(c.relname, 10)::bigint + 1) * day_ms <= before_ms
+	LOOP
+		EXECUTE format('DROP TABLE %I', part);
+		dropped := dropped + 1;
+	END LOOP;
+	RETURN dropped;
+END $$;

@@ -25,7 +25,7 @@ void fiber_pool_finish(struct fiber_pool *pool);
 /* A fiber that has not begun. It goes back to the pool by itself when `function` returns. */
 struct fiber *fiber_create(struct fiber_pool *pool, fiber_function *function, void *context);
 /* What a scheduler keeps of a fiber: room for so many bytes, all zero when the fiber is created. */
-enum { FIBER_OWN_BYTES = 64 };
+enum { FIBER_OWN_BYTES = 96 };
 void *fiber_own(struct fiber *fiber);
 /* Runs it until it yields or ends. From outside of fibers only (the loop). */
 void fiber_resume(struct fiber *fiber);

@@ -49,6 +49,7 @@ class PostgreSQL:
         if libpq().PQstatus(self.conn) != 0:
             raise RuntimeError(libpq().PQerrorMessage(self.conn).decode())
         self.execute("SET client_min_messages = warning")
+        self.execute("SET tenon.environment = '*'")
 
     def execute(self, sql, values=()):
         for number in range(1, len(values) + 1):

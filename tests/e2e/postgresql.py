@@ -12,6 +12,7 @@ import urllib.parse
 SERVER = "TENON_TEST_POSTGRESQL"  # postgresql://USER@HOST:PORT, once one has been started
 PRELOAD = "TENON_TEST_PRELOAD"
 TEMPLATE = "tenon_template"
+SEE_ALL = "-c tenon.environment=*"  # as an option of libpq: rows of all environments
 known = set()
 
 
@@ -39,13 +40,17 @@ class Cluster:
         self.url = f"postgresql://tenon@127.0.0.1:{self.port}"
         if os.getuid() == 0:
             shutil.chown(self.folder, pwd.getpwnam("postgres").pw_uid)
-        self.run("initdb", "-D", self.data, "-A", "trust", "-U", "tenon", "-E", "UTF8",
+        self.run("initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8",
                  "--locale=C.UTF-8", "--no-sync")
         options = {"max_connections": 400, "listen_addresses": "127.0.0.1", "port": self.port,
                    "unix_socket_directories": self.folder, **settings}
         with open(self.folder / "data" / "postgresql.conf", "a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
         self.start()
+        # No superuser: who is one passes by the guards of the tables.
+        for sql in ("CREATE ROLE tenon LOGIN CREATEDB", "CREATE DATABASE tenon OWNER tenon"):
+            subprocess.run(["psql", "-X", "-q", "-c", sql,
+                            f"postgresql://postgres@127.0.0.1:{self.port}/postgres"], check=True)
 
     @property
     def data(self):
@@ -78,10 +83,11 @@ def preload(arguments):
     return {"LD_PRELOAD": os.environ[PRELOAD]} if PRELOAD in os.environ and arguments[0] == "serve" else {}
 
 
-def psql(sql, database="postgres"):
+def psql(sql, database="postgres", user="tenon", options=SEE_ALL):
+    server = os.environ[SERVER].replace("//tenon@", f"//{user}@")
     return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql,
-                           f"{os.environ[SERVER]}/{database}"], check=True, capture_output=True,
-                          text=True).stdout
+                           f"{server}/{database}"], check=True, capture_output=True, text=True,
+                          env={**os.environ, "PGOPTIONS": options}).stdout
 
 
 def name_of(data):
@@ -113,12 +119,14 @@ def address():
     return parts.hostname, parts.port
 
 
-def url_of(data):
-    return f"{os.environ[SERVER]}/{name_of(data)}"
+def url_of(data, user="tenon"):
+    return f"{os.environ[SERVER].replace('//tenon@', f'//{user}@')}/{name_of(data)}"
 
 
 def dump(data, path, *options):
-    subprocess.run(["pg_dump", *options, "-f", str(path), url_of(data)], check=True)
+    """As docs/operating.md has it."""
+    subprocess.run(["pg_dump", "--enable-row-security", *options, "-f", str(path), url_of(data)], check=True,
+                   env={**os.environ, "PGOPTIONS": SEE_ALL})
 
 
 def restore(data, path):

@@ -25,7 +25,7 @@ def query_of(title):
 def ask(data, sql):
     """As an analyst does, with the shell, while the server runs."""
     if postgresql.is_used():
-        url = postgresql.url_of(data).replace("//tenon@", "//ann@")
+        url = postgresql.url_of(data, "ann")
         command = ["psql", "-X", "-A", "-t", "-c",
                    f"SELECT json_agg(row) FROM ({sql.strip().rstrip(';')}) AS row", url]
     else:
@@ -42,7 +42,8 @@ def reader(statement):
 
 def make_reader():
     if not postgresql.psql("SELECT 1 FROM pg_roles WHERE rolname = 'ann'"):
-        postgresql.psql(reader("CREATE ROLE"))
+        postgresql.psql(reader("CREATE ROLE"), user="postgres")
+        postgresql.psql(reader("ALTER ROLE"), user="postgres")
 
 
 def days(record):

@@ -41,7 +41,8 @@ class Asking:
 
     def __init__(self, database):
         self.process = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", database], text=True, bufsize=1,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        env={**os.environ, "PGOPTIONS": postgresql.SEE_ALL})
 
     def ask(self, sql):
         """Its one row; None: it failed."""
@@ -71,7 +72,7 @@ class MoveCase(SyncCase):
     def query(self, sql, database=None):
         return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql,
                                database or self.target], check=True, capture_output=True, text=True,
-                              timeout=300).stdout
+                              timeout=300, env={**os.environ, "PGOPTIONS": postgresql.SEE_ALL}).stdout
 
     def source(self):
         database = sqlite3.connect(self.data / "tenon.db", isolation_level=None)

@@ -179,7 +179,7 @@ class Away(StatusCase):
         cluster = postgresql.Cluster(fsync="off")
         self.addCleanup(cluster.end)
         serve = Process(["serve", "--listen", "127.0.0.1:0", "--data", str(self.data)],
-                        env={"TENON_DATABASE": f"{cluster.url}/postgres"})
+                        env={"TENON_DATABASE": f"{cluster.url}/tenon"})
         self.addCleanup(serve.kill)
         probe = Client(serve.host)
         self.addCleanup(probe.close)
@@ -192,7 +192,7 @@ class Away(StatusCase):
         self.assertIn("\ntenon_store_up 0\n", text)
         self.assertNotIn("tenon_integrated_accounts", text)
         done = run_tenon("status", "--json", "--data", str(self.data), check=False,
-                         env={"TENON_DATABASE": f"{cluster.url}/postgres"})
+                         env={"TENON_DATABASE": f"{cluster.url}/tenon"})
         told = json.loads(done.stdout)
         self.assertEqual((done.returncode, told["state"], told["store"]["is_up"]), (13, "unavailable", False))
         self.assertTrue(told["store"]["error"])

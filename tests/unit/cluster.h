@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "folder.h"
+#include "io/store/store.h"
 
 static struct {
 	char folder[PATH_MAX];
@@ -49,6 +50,8 @@ static inline int make_cluster(void **state)
 	char port[8];
 
 	(void)state;
+	/* Of this thread; others, and fibers, say so themselves. */
+	(void)store_enter_all();
 	snprintf(port, sizeof port, "%d", free_port());
 	folder_make(cluster.folder);
 	chmod(cluster.folder, 0755);
@@ -57,7 +60,7 @@ static inline int make_cluster(void **state)
 	if (!cluster.is_there)
 		return 0;
 	snprintf(cluster.database, sizeof cluster.database,
-		 "postgresql://tenon@127.0.0.1:%s/postgres", port);
+		 "postgresql://tenon@127.0.0.1:%s/tenon", port);
 	return result != 0 || run_cluster("start", "") != 0;
 }
 

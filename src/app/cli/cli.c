@@ -274,6 +274,8 @@ static int run_command(const struct cli_command *command, char **words)
 int cli_main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* Who has the machine has all of it. */
+	(void)store_enter_all();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

@@ -57,6 +57,9 @@ static void put_store(struct buffer *out, struct json store)
 		buffer_append_format(out, ", %lld of %lld connections in use",
 				     number(store, "connections_busy"), number(store, "connections"));
 	buffer_append_format(out, ", %lld failures\n", number(store, "failures"));
+	if (is_postgresql && !json_get_c(store, "is_bound").boolean)
+		buffer_append_c(out, "  its role is a superuser or has BYPASSRLS: PostgreSQL does not "
+				     "keep environments apart\n");
 	if (!is_up)
 		buffer_append_format(out, "  %.*s\n", STR_ARGS(json_get_str(store, "error")));
 }

@@ -556,6 +556,10 @@ bool server_start(struct server *server, struct error *err)
 		if (!worker_init(&server->workers[i], server, i, err) ||
 		    !worker_start(&server->workers[i], fds[i], i == 0 ? local_fd : -1, err))
 			return false;
+	if (!store_is_bound(server->store))
+		LOG(LOG_WARNING, "store_not_bound",
+		    LOG_C(message, "the database's role is a superuser or has BYPASSRLS: PostgreSQL "
+				   "does not keep environments apart"));
 	LOG(LOG_INFO, "listening", LOG_S(address, server->address),
 	    LOG_N(workers, (int64_t)server->worker_count), LOG_C(version, TENON_VERSION));
 	return true;

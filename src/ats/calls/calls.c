@@ -244,6 +244,8 @@ static void sweep(struct calls *calls)
 	if (!calls->is_behind && now_ms - calls->swept_ms < SWEEP_MS)
 		return;
 	calls->swept_ms = now_ms;
+	if (!call_rows_tend(calls->store, now_ms, calls->days, &err))
+		LOG(LOG_WARNING, "calls_not_swept", LOG_C(error, err.message));
 	if (before_ms > 0 && !call_rows_expire(calls->store, before_ms, &is_whole, &err))
 		LOG(LOG_WARNING, "calls_not_swept", LOG_C(error, error_name(err.code)));
 	calls->is_behind = !is_whole;
@@ -255,6 +257,7 @@ static void *run(void *context)
 	struct error err;
 	bool is_last;
 
+	(void)store_enter_all();
 	do {
 		pthread_mutex_lock(&calls->lock);
 		gather(calls);

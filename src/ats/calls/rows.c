@@ -6,7 +6,9 @@ enum {
 	PARAMETERS = 20,
 	EXPIRED_AT_ONCE = 4 * ROWS_BATCH,
 	SCANNED_AT_ONCE = 20000,
+	DAYS_AHEAD = 2,
 };
+static const int64_t DAY_MS = (int64_t)24 * 3600 * 1000;
 
 struct call_rows_room {
 	struct store_value values[ROWS_BATCH][PARAMETERS];
@@ -80,15 +82,39 @@ bool call_rows_insert(struct store *store, struct call_rows_room *room,
 
 /* --- forgetting ------------------------------------------------------------------------------ */
 
+/* On PostgreSQL what is in a day's partition goes with it. */
+#define OF_NO_PARTITION(before, after) \
+	STORE_TEXTS(before "call_log" after("call_log"), before "call_log_rest" after("call_log_rest"))
+#define OLD_OF_ENVIRONMENT(table)                                                                  \
+	" WHERE environment_id = ?1 AND id < ?2 AND id <= ifnull((SELECT id FROM " table           \
+	" WHERE environment_id = ?1 ORDER BY id LIMIT 1 OFFSET ?3), ?2)"
+#define NEXT_ENVIRONMENT(table) " WHERE environment_id > ?1 ORDER BY environment_id, id LIMIT 1"
+
+bool call_rows_tend(struct store *store, int64_t now_ms, int64_t days, struct error *err)
+{
+	bool are_kept = days > 0;
+	const struct store_value values[] = {
+		store_int(now_ms),
+		store_int(are_kept ? DAYS_AHEAD : -1),
+		store_int(are_kept ? now_ms - days * DAY_MS : now_ms + (DAYS_AHEAD + 2) * DAY_MS),
+	};
+	const struct store_statement statement = {
+		.sql = "SELECT call_log_tend(?1, ?2, ?3)",
+		.parameters = values,
+		.parameter_count = 3,
+		.changes_expected = -1,
+	};
+
+	return !store_is_postgresql(store) || store_write(store, &statement, 1, err);
+}
+
 static bool expire_some(struct store *store, struct str environment_id, int64_t before_id,
 			struct error *err)
 {
 	const struct store_value values[] = {store_text(environment_id), store_int(before_id),
 					     store_int(EXPIRED_AT_ONCE - 1)};
 	const struct store_statement statement = {
-		.sql = "DELETE FROM call_log WHERE environment_id = ?1 AND id < ?2 AND id <="
-		       " ifnull((SELECT id FROM call_log WHERE environment_id = ?1 ORDER BY id"
-		       " LIMIT 1 OFFSET ?3), ?2)",
+		.sql = OF_NO_PARTITION("DELETE FROM ", OLD_OF_ENVIRONMENT),
 		.parameters = values,
 		.parameter_count = 3,
 		.changes_expected = -1,
@@ -105,8 +131,7 @@ static bool find_oldest(struct store *store, struct arena *arena, struct str *en
 	struct store_rows rows;
 
 	if (!store_query(store, arena,
-			 "SELECT environment_id, id FROM call_log WHERE environment_id > ?1"
-			 " ORDER BY environment_id, id LIMIT 1",
+			 OF_NO_PARTITION("SELECT environment_id, id FROM ", NEXT_ENVIRONMENT),
 			 &after, 1, &rows, err))
 		return false;
 	*environment_id = rows.count > 0 ? store_cell(&rows, 0, 0)->bytes : (struct str){"", 0};

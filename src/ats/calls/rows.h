@@ -31,7 +31,12 @@ struct call_rows_room *call_rows_room_create(void);
 bool call_rows_insert(struct store *store, struct call_rows_room *room,
 		      const struct queued *records, size_t count, struct error *err) MUST_CHECK;
 
-/* Deletes records from before then, some of each environment; *is_whole: there are no more. */
+/* PostgreSQL: makes the partitions of the next days, and drops those of days that ended `days` ago
+ * (0: all). To be called several times a day. */
+bool call_rows_tend(struct store *store, int64_t now_ms, int64_t days,
+		    struct error *err) MUST_CHECK;
+/* Deletes records from before then, some of each environment; *is_whole: there are no more.
+ * PostgreSQL: of those that have no partition. */
 bool call_rows_expire(struct store *store, int64_t before_ms, bool *is_whole,
 		      struct error *err) MUST_CHECK;
 

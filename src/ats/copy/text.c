@@ -183,9 +183,10 @@ bool copies_forget_texts(struct copies *copies, struct error *err)
 		 NULL, 0, -1, false},
 	};
 
-	/* Until they are merged the index has the words still; no record is found by them. */
-	return store_write(copies->store, statements, sizeof statements / sizeof *statements,
-			   err) &&
+	/* Of one environment alone the others' records would be missing, too. Until they are merged
+	 * the index has the words still; no record is found by them. */
+	return store_write_all(copies->store, statements,
+			       sizeof statements / sizeof *statements, err) &&
 	       copy_merge_texts(copies->store, err);
 }
 

@@ -55,11 +55,12 @@ static bool load_rows(struct erasures *erasures, struct digest_list *list, struc
 
 	arena_init(&arena, SIZE_MAX / 4);
 	do {
-		ok = store_query(erasures->options.store, &arena,
-				 "SELECT environment_id, erasure_id, digest FROM erased_record WHERE"
-				 " (environment_id, erasure_id, digest) > (?1, ?2, ?3) ORDER BY"
-				 " environment_id, erasure_id, digest LIMIT 1000",
-				 after, 3, &rows, err);
+		ok = store_query_all(
+			erasures->options.store, &arena,
+			"SELECT environment_id, erasure_id, digest FROM erased_record WHERE"
+			" (environment_id, erasure_id, digest) > (?1, ?2, ?3) ORDER BY"
+			" environment_id, erasure_id, digest LIMIT 1000",
+			after, 3, &rows, err);
 		for (size_t i = 0; ok && i < rows.count; i++) {
 			add(list, store_cell(&rows, i, 2)->bytes.data);
 			memcpy(after, store_cell(&rows, i, 0), sizeof after);

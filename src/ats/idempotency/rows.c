@@ -377,8 +377,10 @@ void rows_expire(struct idempotency *idempotency)
 	if (now_ms - last_ms < hour_ms ||
 	    !atomic_compare_exchange_strong(&idempotency->expired_ms, &last_ms, now_ms))
 		return;
+	struct store_scope scope = store_enter_all();
 	if (!store_write_later(idempotency->store, &statement, &ignored))
 		idempotency->expired_ms = last_ms;
+	store_leave(&scope);
 }
 
 /* --- for the rotation of keys --------------------------------------------------------------- */

@@ -124,6 +124,7 @@ static bool read_sender(const struct inbounds *inbounds, struct arena *arena,
 		return false;
 	sender->is_there = sender->connector->webhooks.is_there;
 	sender->environment_id = store_cell(rows, 0, 0)->bytes;
+	(void)store_enter(sender->environment_id);
 	sender->secrets = secrets;
 	for (size_t i = 0; i < rows->count; i++) {
 		if (store_cell(rows, i, 2)->type == STORE_NULL)
@@ -147,7 +148,7 @@ static bool find_sender(const struct inbounds *inbounds, struct arena *arena, st
 
 	*sender = (struct sender){.account_id = account_id,
 				  .connector = find_any(inbounds->options.connectors)};
-	if (!store_query(inbounds->options.store, arena,
+	if (!store_query_all(inbounds->options.store, arena,
 			 "SELECT e.environment_id, e.connector, s.created_ms, s.sealed"
 			 " FROM inbound_endpoint e LEFT JOIN inbound_secret s"
 			 " ON s.environment_id = e.environment_id AND s.account_id = e.account_id"

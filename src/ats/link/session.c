@@ -35,10 +35,10 @@ static bool find_token(struct links *links, struct arena *arena, struct str text
 	if (!token_text_check(text, link_token_prefix))
 		return refuse_unknown(reason, err);
 	struct store_value digest = link_digest(links, arena, link_token_purpose, text);
-	if (!store_query(links->store, arena,
-			 "SELECT " TOKEN_COLUMNS ", e.link FROM link_token t"
-			 " JOIN environment e ON e.id = t.environment_id WHERE t.digest = ?1",
-			 &digest, 1, &rows, err))
+	if (!store_query_all(links->store, arena,
+			     "SELECT " TOKEN_COLUMNS ", e.link FROM link_token t"
+			     " JOIN environment e ON e.id = t.environment_id WHERE t.digest = ?1",
+			     &digest, 1, &rows, err))
 		return false;
 	if (rows.count == 0 || store_cell(&rows, 0, TOKEN_COLUMN_COUNT - 1)->integer != 0)
 		return refuse_unknown(reason, err);
@@ -51,6 +51,7 @@ static bool find_token(struct links *links, struct arena *arena, struct str text
 	if (session->token.expires_ms <= clock_unix_ms(links->clock))
 		return refuse("link_token_expired", reason, ERROR_GONE,
 			      "the link token has expired; ask for a new one", err);
+	(void)store_enter(session->token.environment_id);
 	return true;
 }
 
@@ -226,6 +227,7 @@ static bool take_session(struct links *links, struct arena *arena, const struct 
 	if (session->expires_ms <= clock_unix_ms(links->clock))
 		return refuse("session_expired", reason, ERROR_GONE,
 			      "the link page was open for too long; begin again", err);
+	(void)store_enter(session->token.environment_id);
 	return true;
 }
 
@@ -239,8 +241,8 @@ bool link_session_find(struct links *links, struct arena *arena, struct str text
 	if (!token_text_check(text, session_prefix))
 		return refuse_session(reason, err);
 	struct store_value digest = link_digest(links, arena, session_purpose, text);
-	return store_query(links->store, arena, SESSION_COLUMNS " WHERE s.digest = ?1", &digest, 1,
-			   &rows, err) &&
+	return store_query_all(links->store, arena, SESSION_COLUMNS " WHERE s.digest = ?1",
+			       &digest, 1, &rows, err) &&
 	       take_session(links, arena, &rows, session, reason, err);
 }
 

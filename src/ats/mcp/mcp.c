@@ -160,7 +160,8 @@ bool mcp_server_create(struct mcp_servers *servers, struct arena *arena,
 	server->created_ms = server->updated_ms = clock_unix_ms(servers->clock);
 	statements[0] = sweep(arena, server->created_ms);
 	statements[1] = insert(arena, server, mcp_digest(servers, arena, *token));
-	if (store_write(servers->store, statements, 2, err))
+	/* Those that have expired go, whosever they are. */
+	if (store_write_all(servers->store, statements, 2, err))
 		return true;
 	if (err->code != ERROR_CONFLICT)
 		return false;

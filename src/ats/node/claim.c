@@ -21,7 +21,7 @@ bool node_claim(struct node *node, struct arena *arena, const struct node_claim 
 	values[2] = store_int(clock_unix_ms(node->options.clock));
 	if (claim->more_count > 0)
 		memcpy(values + 3, claim->more, claim->more_count * sizeof *values);
-	return store_change(node->options.store, arena, &statement, rows, err);
+	return store_change_all(node->options.store, arena, &statement, rows, err);
 }
 
 /* --- duties ---------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ bool node_take_duty(struct node *node, struct str name, struct node_duty *duty, 
 		values, 3, -1};
 
 	arena_init(&arena, DUTY_BYTES_MAX);
-	bool ok = store_change(node->options.store, &arena, &statement, &rows, err);
+	bool ok = store_change_all(node->options.store, &arena, &statement, &rows, err);
 	*is_ours = ok && rows.count == 1;
 	duty->fence = *is_ours ? store_cell(&rows, 0, 0)->integer : 0;
 	arena_finish(&arena);
@@ -66,7 +66,7 @@ void node_end_duty(struct node *node, const struct node_duty *duty)
 	const struct store_statement statement = {"DELETE FROM duty" IS_THE_DUTY, values, 3, -1};
 	struct error err;
 
-	if (!node->options.is_alone && !store_write(node->options.store, &statement, 1, &err))
+	if (!node->options.is_alone && !store_write_all(node->options.store, &statement, 1, &err))
 		LOG(LOG_WARNING, "duty_not_ended", LOG_C(error, err.message));
 }
 

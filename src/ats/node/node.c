@@ -65,7 +65,7 @@ static bool find_slot(struct node *node, int64_t *slot, struct error *err)
 	struct arena arena;
 
 	arena_init(&arena, ROWS_BYTES_MAX);
-	bool ok = store_query(node->options.store, &arena,
+	bool ok = store_query_all(node->options.store, &arena,
 			      "SELECT slot FROM node WHERE until_ms > now_ms(?1)", &value, 1, &rows,
 			      err);
 	for (size_t i = 0; ok && i < rows.count; i++)
@@ -95,7 +95,7 @@ static bool insert(struct node *node, const char *name, int64_t slot, struct err
 		 values, 6, 1},
 	};
 
-	return store_write(node->options.store, statements, 2, err);
+	return store_write_all(node->options.store, statements, 2, err);
 }
 
 /* What an earlier process of this folder had. */
@@ -105,7 +105,7 @@ static bool end_earlier(struct node *node, struct error *err)
 	const struct store_statement statement = {"DELETE FROM node WHERE folder = ?1", &value, 1,
 						  -1};
 
-	return store_write(node->options.store, &statement, 1, err);
+	return store_write_all(node->options.store, &statement, 1, err);
 }
 
 static void note_term(struct node *node, const char *name, int64_t slot, int64_t asked_ns)
@@ -157,7 +157,7 @@ static bool renew(struct node *node, struct error *err)
 		values, 3, 1};
 	int64_t asked_ns = clock_monotonic_ns(node->options.clock);
 
-	if (!store_write(node->options.store, &statement, 1, err))
+	if (!store_write_all(node->options.store, &statement, 1, err))
 		return false;
 	node->until_ns = asked_ns + (LEASE_MS - MARGIN_MS) * INT64_C(1000000);
 	return true;
@@ -244,7 +244,7 @@ static void leave(struct node *node)
 	const struct store_statement statement = {"DELETE FROM node WHERE id = ?1", &value, 1, -1};
 	struct error err;
 
-	if (!store_write(node->options.store, &statement, 1, &err))
+	if (!store_write_all(node->options.store, &statement, 1, &err))
 		LOG(LOG_WARNING, "node_not_left", LOG_C(error, err.message));
 }
 
@@ -298,7 +298,7 @@ bool node_count(struct node *node, int64_t *count, struct error *err)
 	struct arena arena;
 
 	arena_init(&arena, ROWS_BYTES_MAX);
-	bool ok = store_query(node->options.store, &arena,
+	bool ok = store_query_all(node->options.store, &arena,
 			      "SELECT count(*) FROM node WHERE until_ms > now_ms(?1)", &value, 1,
 			      &rows, err);
 	*count = ok ? store_cell(&rows, 0, 0)->integer : 0;

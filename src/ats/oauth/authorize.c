@@ -109,7 +109,8 @@ static bool keep_state(struct oauth *oauth, struct arena *arena, const struct oa
 		 .parameter_count = 10,
 		 .changes_expected = 1},
 	};
-	return store_write(oauth->options.store, statements, 2, err);
+	/* Those that have expired go, whosever they are. */
+	return store_write_all(oauth->options.store, statements, 2, err);
 }
 
 static void add(struct buffer *url, const char *name, struct str value)
@@ -198,15 +199,16 @@ static bool read_state(struct oauth *oauth, struct arena *arena, struct str dige
 	struct store_value value = store_blob(digest);
 	struct store_rows rows;
 
-	if (!store_query(oauth->options.store, arena,
-			 "SELECT environment_id, connector, authentication_method, context,"
-			 " redirect_uri, browser, session_id, verifier, expires_ms"
-			 " FROM oauth_state WHERE digest = ?1",
-			 &value, 1, &rows, err))
+	if (!store_query_all(oauth->options.store, arena,
+			     "SELECT environment_id, connector, authentication_method, context,"
+			     " redirect_uri, browser, session_id, verifier, expires_ms"
+			     " FROM oauth_state WHERE digest = ?1",
+			     &value, 1, &rows, err))
 		return false;
 	if (rows.count == 0)
 		return refuse_state(err);
 	out->environment_id = store_cell(&rows, 0, 0)->bytes;
+	(void)store_enter(out->environment_id);
 	out->connector = store_cell(&rows, 0, 1)->bytes;
 	out->format = store_cell(&rows, 0, 2)->bytes;
 	state->redirect_uri = store_cell(&rows, 0, 4)->bytes;

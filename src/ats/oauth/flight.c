@@ -97,6 +97,8 @@ static void fly(void *context)
 	struct oauth *oauth = job->oauth;
 	char text[KEY_MAX];
 	struct error err = {0};
+
+	(void)store_enter(job->account.environment_id);
 	bool ok = refresh_run(oauth, job->client, &job->account, job->version, &err);
 
 	pthread_mutex_lock(&oauth->lock);

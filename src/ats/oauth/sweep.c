@@ -45,6 +45,7 @@ static void run(void *context)
 {
 	struct oauth_sweep *sweep = context;
 
+	(void)store_enter_all();
 	while (!sweep->is_stopping) {
 		struct loop_wait wait;
 

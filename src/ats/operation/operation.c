@@ -65,10 +65,10 @@ bool run_init(struct run *run, const struct operation_services *services, struct
 	find_place(run);
 	struct limiter_rules rules = find_rules(run->connector, account);
 	struct str key = account->id;
-	/* An account that is only being checked has no id yet. */
-	if (key.len > 0)
+	/* One that is only being checked may have no id yet; the database does not know it. */
+	if (account->created_ms > 0)
 		rules.environment_id = account->environment_id;
-	else
+	if (key.len == 0)
 		key = arena_format(arena, "%.*s/%.*s", STR_ARGS(account->environment_id),
 				   STR_ARGS(account->connector));
 	run->limiter = limiter_hold(services->limiters, key, &rules);

@@ -143,9 +143,12 @@ bool shared_ask(struct store *store, const struct shared_message *message,
 	struct store_rows rows;
 	struct arena arena;
 
+	/* Whoever was first tells what all have to tell of the account. */
+	struct store_scope before = store_enter(message->environment_id);
 	arena_init(&arena, ANSWER_BYTES_MAX);
 	bool ok = store_change(store, &arena, &statement, &rows, err) &&
 		  read_answer(&rows, answer, err);
+	store_leave(&before);
 	arena_finish(&arena);
 	return ok;
 }

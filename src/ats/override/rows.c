@@ -45,10 +45,10 @@ bool rows_are_there(struct store *store, bool *are_there, struct error *err)
 	struct arena arena;
 
 	arena_init(&arena, 65536);
-	bool ok = store_query(store, &arena,
-			      "SELECT EXISTS (SELECT 1 FROM environment_override)"
-			      " OR EXISTS (SELECT 1 FROM account_override)",
-			      NULL, 0, &rows, err);
+	bool ok = store_query_all(store, &arena,
+				  "SELECT EXISTS (SELECT 1 FROM environment_override)"
+				  " OR EXISTS (SELECT 1 FROM account_override)",
+				  NULL, 0, &rows, err);
 	*are_there = ok && store_cell(&rows, 0, 0)->integer != 0;
 	arena_finish(&arena);
 	return ok;

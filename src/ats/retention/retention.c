@@ -230,6 +230,7 @@ static void run(void *context)
 {
 	struct retention_sweep *sweep = context;
 
+	(void)store_enter_all();
 	while (!sweep->is_stopping) {
 		struct loop_wait wait;
 

@@ -621,6 +621,7 @@ static void run(void *context)
 	struct span span;
 	bool ok = true;
 
+	(void)store_enter(flight->job.environment_id);
 	sync_task_begin(&flight->task, runner);
 	begin_span(&span, flight);
 	if (begin(flight, &ok)) {

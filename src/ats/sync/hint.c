@@ -481,6 +481,7 @@ static void run(void *context)
 	struct error err;
 	bool is_ours = false;
 
+	(void)store_enter(trail->environment_id);
 	sync_task_begin(&trail->task, runner);
 	if (!node_take_duty(node, trail->claim->key, &trail->duty, &is_ours, &err)) {
 		LOG(LOG_WARNING, "sync_hints_not_taken", LOG_C(error, err.message));

@@ -233,6 +233,7 @@ static void run(void *context)
 	struct sync_runner *runner = context;
 	struct syncs *syncs = runner->syncs;
 
+	(void)store_enter_all();
 	while (!runner->is_stopping) {
 		uint64_t rings = count_rings(syncs);
 		bool is_behind = look_once(runner);

@@ -183,6 +183,7 @@ static void *keep_synced(void *context)
 	struct audit_link head;
 	bool is_ending = false, is_new = false;
 
+	(void)store_enter_all();
 	for (int second = 1; !is_ending; second++) {
 		struct timespec until;
 		clock_gettime(CLOCK_MONOTONIC, &until);

@@ -235,9 +235,10 @@ bool data_key_find(struct vault *vault, enum key_purpose purpose, const unsigned
 	if (copy_from(&vault->keys, &vault->keys.by_id, id_str(id), out))
 		return out->purpose == purpose;
 	arena_init(&arena, 65536);
-	bool ok = store_query(vault->options.store, &arena,
-			      "SELECT environment_id, id, purpose, wrapped FROM data_key WHERE id = ?1",
-			      &by_id, 1, &rows, &ignored) &&
+	/* The text tells its key; whether it is for its environment's eyes the binding shows. */
+	bool ok = store_query_all(vault->options.store, &arena,
+				  "SELECT environment_id, id, purpose, wrapped FROM data_key"
+				  " WHERE id = ?1", &by_id, 1, &rows, &ignored) &&
 		  rows.count == 1 && read_row(vault, &rows, out);
 	if (ok)
 		keep(vault, out, (struct str){NULL, 0}, 0);
@@ -264,10 +265,11 @@ static bool load_current(struct vault *vault, enum key_purpose purpose, struct s
 	struct arena arena;
 
 	arena_init(&arena, 65536);
-	bool ok = store_query(vault->options.store, &arena,
-			      "SELECT environment_id, id, purpose, wrapped FROM data_key"
-			      " WHERE environment_id = ?1 AND purpose = ?2 AND is_current = 1",
-			      values, 2, &rows, err);
+	/* Some are the installation's. */
+	bool ok = store_query_all(vault->options.store, &arena,
+				  "SELECT environment_id, id, purpose, wrapped FROM data_key"
+				  " WHERE environment_id = ?1 AND purpose = ?2 AND is_current = 1",
+				  values, 2, &rows, err);
 	*is_there = ok && rows.count > 0;
 	if (*is_there && !read_row(vault, &rows, out))
 		ok = error_set(err, ERROR_INTERNAL,
@@ -315,7 +317,7 @@ static bool make(struct vault *vault, enum key_purpose purpose, struct str envir
 	atomic_fetch_add(&vault->wrapping, 1);
 	struct store_statement statement =
 		data_key_insert(vault, &arena, environment, purpose, bytes);
-	bool ok = store_write(vault->options.store, &statement, 1, err);
+	bool ok = store_write_all(vault->options.store, &statement, 1, err);
 	atomic_fetch_sub(&vault->wrapping, 1);
 	arena_finish(&arena);
 	return ok;

@@ -389,9 +389,12 @@ static bool leave_old_keys(struct vault *vault, struct vault_master_rotation *ou
 bool vault_rotate_master(struct vault *vault, struct vault_master_rotation *out,
 			 struct error *err)
 {
+	struct store_scope before;
+
 	*out = (struct vault_master_rotation){.is_file_ours = vault->options.owns_key_file};
 	if (!begin(vault, err))
 		return false;
+	before = store_enter_all();
 	bool ok = note(vault, "rotate-master", STR(""), err) && take_new_key(vault, out, err) &&
 		  leave_old_keys(vault, out, err);
 	if (ok && out->is_file_ours && vault->keyring->count > 1)
@@ -399,6 +402,7 @@ bool vault_rotate_master(struct vault *vault, struct vault_master_rotation *out,
 				   vault->options.random, err) &&
 		     read_keyring_anew(vault, true, err);
 	sodium_bin2hex(out->id, sizeof out->id, vault->keyring->keys[0].id, KEY_ID_BYTES);
+	store_leave(&before);
 	end(vault);
 	if (ok)
 		LOG(LOG_INFO, "master_key_rotated", LOG_C(key_id, out->id),

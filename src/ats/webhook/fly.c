@@ -185,6 +185,7 @@ static void run(void *context)
 	struct runner *runner = call->runner;
 	struct arena arena;
 
+	(void)store_enter(call->sender->webhook.environment_id);
 	call->fiber = fiber_current();
 	arena_init(&arena, CALL_BYTES_MAX);
 	if (runner->is_interrupting)
@@ -266,7 +267,7 @@ static int64_t start_some(struct runner *runner, struct sender *sender, int64_t 
 		       : INT64_MAX;
 }
 
-int64_t sender_drive(struct runner *runner, struct sender *sender, int64_t now_ms)
+static int64_t drive(struct runner *runner, struct sender *sender, int64_t now_ms)
 {
 	struct error err;
 	int64_t due_ms;
@@ -288,4 +289,13 @@ int64_t sender_drive(struct runner *runner, struct sender *sender, int64_t now_m
 	/* Whoever else is there has a turn before the next page. */
 	return sender_has_room(sender) && sender->queue.fresh_ready.first == NULL ? now_ms
 										     : due_ms;
+}
+
+int64_t sender_drive(struct runner *runner, struct sender *sender, int64_t now_ms)
+{
+	struct store_scope before = store_enter(sender->webhook.environment_id);
+	int64_t due_ms = drive(runner, sender, now_ms);
+
+	store_leave(&before);
+	return due_ms;
 }

@@ -145,6 +145,7 @@ static void drive(void *state)
 {
 	struct runner *runner = state;
 
+	(void)store_enter_all();
 	while (!runner->is_stopping || runner->calls != NULL || runner->listener != NULL) {
 		int64_t due_ms = INT64_MAX;
 

@@ -190,6 +190,7 @@ void runner_store(void *state)
 
 	if (batch == NULL)
 		die("out of memory");
+	(void)store_enter_all();
 	for (;;) {
 		runner->is_store_poked = false;
 		bool has_some = store_some(runner, batch, &ok);

@@ -63,8 +63,8 @@ static bool authorise_account(const struct door *door, struct http_exchange *exc
 			 "/integrated-account/me of that account");
 }
 
-bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
-		    struct caller *caller, struct error *err)
+static bool authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
+		      struct caller *caller, struct error *err)
 {
 	struct api_key key;
 	struct str token = door_bearer(exchange);
@@ -85,6 +85,19 @@ bool door_authorise(const struct door *door, struct http_exchange *exchange, uns
 				  .key_id = key.id,
 				  .scopes = key.scopes};
 	return true;
+}
+
+bool door_authorise(const struct door *door, struct http_exchange *exchange, unsigned scopes,
+		    struct caller *caller, struct error *err)
+{
+	struct store_scope before = store_enter_all();
+	bool ok = authorise(door, exchange, scopes, caller, err);
+
+	if (!ok)
+		store_leave(&before);
+	else if (caller->environment_id.len > 0)
+		(void)store_enter(caller->environment_id);
+	return ok;
 }
 
 /* Local callers are the operator of the machine: they may find an account wherever it is. */

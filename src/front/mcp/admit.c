@@ -313,7 +313,12 @@ bool mcp_admit(const struct door *door, struct http_exchange *exchange, enum mcp
 	if (!mcp_check_origin(door, exchange))
 		return false;
 	mcp_allow_origin(door, exchange);
-	return admit(&entry, address, name);
+	struct store_scope before = store_enter_all();
+	bool is_in = admit(&entry, address, name);
+	store_leave(&before);
+	if (is_in && !caller->is_fixture)
+		(void)store_enter(caller->account.environment_id);
+	return is_in;
 }
 
 void mcp_leave(const struct door *door, struct mcp_caller *caller)

@@ -45,11 +45,15 @@ static void reply(struct http_exchange *exchange, struct str resource, struct st
 static bool find_issuer(const struct door *door, struct http_exchange *exchange, struct str id,
 			struct str *issuer, struct error *err)
 {
+	struct store_scope before = store_enter_all();
 	struct mcp_held held;
 	struct account account;
 
 	*issuer = (struct str){NULL, 0};
-	if (!mcp_server_find(door->mcp_servers, exchange->arena, id, &held, &account, err))
+	bool is_there =
+		mcp_server_find(door->mcp_servers, exchange->arena, id, &held, &account, err);
+	store_leave(&before);
+	if (!is_there)
 		return err->code == ERROR_NOT_FOUND;
 	*issuer = held.server.issuer;
 	return true;

@@ -338,11 +338,13 @@ static void put_webhooks(struct buffer *out, const struct webhook_tally *tally, 
 /* What is counted in the store, where that answers. */
 static void put_stored(struct buffer *out, const struct door *door)
 {
+	struct store_scope before = store_enter_all();
 	struct error err;
 	struct tally tally;
 	bool is_up = tally_recent(door, &tally, &err);
 	int64_t now_ms = clock_unix_ms(door->services->clock);
 
+	store_leave(&before);
 	put_one(out, "tenon_store_up", "gauge", "Whether the store answers.", is_up);
 	if (!is_up)
 		return;

@@ -73,6 +73,8 @@ static void put_store(struct report *report)
 	if (is_postgresql) {
 		set_number(&item, "connections", counts.connections);
 		set_number(&item, "connections_busy", counts.connections_busy);
+		json_builder_set(&item, STR("is_bound"),
+				 json_bool(store_is_bound(report->door->store)));
 	}
 	json_builder_set(&report->out, STR("store"), json_builder_object(&item));
 }

@@ -22,7 +22,7 @@ static void handle_ready(void *context, struct http_exchange *exchange,
 	if (atomic_load(door->is_draining)) {
 		error_set(&err, ERROR_UNAVAILABLE, "the server is shutting down");
 		door_reply_error(exchange, &err, NULL);
-	} else if (!store_query(door->store, exchange->arena, "select 1", NULL, 0, &rows, &err)) {
+	} else if (!store_query_all(door->store, exchange->arena, "select 1", NULL, 0, &rows, &err)) {
 		door_reply_error(exchange, &err, NULL);
 	} else {
 		exchange->reply = STR("{\"status\":\"ready\"}");

@@ -157,6 +157,7 @@ void loop_group_spawn(struct loop_group *group, fiber_function *function, void *
 	assert(running != NULL);
 	loop_group_add(group);
 	group->context = loop_context();
+	memcpy(group->scope, loop_scope(), sizeof group->scope);
 	running->unborn++;
 	run_queue_push(
 		&running->runnable,

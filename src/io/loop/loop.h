@@ -78,6 +78,12 @@ void loop_interrupt(struct loop *loop, struct fiber *fiber);
 /* Was the running fiber interrupted? */
 bool loop_is_interrupted(void);
 
+/* A short text that a fiber carries, empty at first; fibers that are spawned into a group begin
+ * with that of who spawns them. Outside of fibers it is the thread's. The store has in it whose
+ * rows are asked for (store_enter). */
+enum { LOOP_SCOPE_BYTES = 32 };
+char *loop_scope(void);
+
 /* A counter of fibers that a fiber waits for: add before the spawn, done at each end, and one
  * fiber joins. On one loop only. All zero at the start. */
 struct life;
@@ -87,6 +93,7 @@ struct loop_group {
 	struct life *members; /* the spawned ones that have begun */
 	bool is_interrupted;
 	void *context; /* of who spawned the last one */
+	char scope[LOOP_SCOPE_BYTES];
 };
 void loop_group_add(struct loop_group *group);
 /* Adds one, and starts it as loop_spawn() does, as a member: it works for who joins the group, and

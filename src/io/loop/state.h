@@ -62,6 +62,7 @@ struct life {
 	struct loop_group *group; /* NULL, or the one that it is a member of */
 	struct life *next, **link;
 	void *context;
+	char scope[LOOP_SCOPE_BYTES];
 };
 
 static inline struct life *life_of(struct fiber *fiber)

@@ -3,6 +3,7 @@
  * that step the other side does not touch the wait any more, which lies on a fiber's stack. */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "io/loop/state.h"
@@ -263,12 +264,21 @@ void loop_set_context(void *context)
 		life_of(fiber)->context = context;
 }
 
+char *loop_scope(void)
+{
+	static _Thread_local char of_thread[LOOP_SCOPE_BYTES];
+	struct fiber *fiber = fiber_current();
+
+	return fiber == NULL ? of_thread : life_of(fiber)->scope;
+}
+
 void life_enter(struct loop_group *group, struct fiber *fiber)
 {
 	struct life *life = life_of(fiber);
 
 	life->is_interrupted = group->is_interrupted;
 	life->context = group->context;
+	memcpy(life->scope, group->scope, sizeof life->scope);
 	life->group = group;
 	life->next = group->members;
 	life->link = &group->members;

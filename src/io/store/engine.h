@@ -8,6 +8,8 @@
 
 enum { STORE_MAGIC = 0x53746f72 };
 
+#define STORE_SCOPE_ALL "*" /* of no environment: of all */
+
 /* Each as the function of that name in store.h. */
 struct store_engine {
 	bool (*query)(struct store *store, struct arena *arena, const char *sql,
@@ -36,6 +38,7 @@ struct store {
 	const struct store_engine *engine;
 	size_t rows_max;
 	bool is_postgresql;
+	bool is_unbound;
 	_Atomic uint64_t queries;
 	_Atomic uint64_t failures;
 	_Atomic uint64_t buckets[STORE_BUCKETS];

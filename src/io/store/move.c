@@ -90,7 +90,7 @@ static bool take_target(struct move *move, struct error *err)
 	if (PQexitPipelineMode(move->link->conn) != 1 || PQsetnonblocking(move->link->conn, 0) != 0)
 		return pg_link_fail(move->link, NULL, err);
 	/* A batch that a crash of PostgreSQL loses goes with its note. */
-	if (!move_do(move, "SET statement_timeout = 0", err) ||
+	if (!move_do(move, PG_SEE_ALL, err) || !move_do(move, "SET statement_timeout = 0", err) ||
 	    !move_do(move, "SET idle_in_transaction_session_timeout = 0", err) ||
 	    !move_do(move, "SET synchronous_commit = off", err))
 		return false;
@@ -102,16 +102,17 @@ static bool take_target(struct move *move, struct error *err)
 	return false;
 }
 
-/* Their work was done when the rows were first written: numbers of events above all. (Those of the
- * foreign keys stay.) */
-static bool switch_triggers(struct move *move, const char *what, struct error *err)
+/* While rows are copied their triggers are off: their work was done when the rows were first
+ * written, numbers of events above all. (Those of the foreign keys stay.) And the tables' owner is
+ * not bound to environments: COPY is refused to who is. */
+static bool change_tables(struct move *move, const char *what, struct error *err)
 {
 	struct buffer sql;
 
 	buffer_init(&sql, move->arena, SIZE_MAX / 4);
 	for (size_t i = 0; i < move->table_count; i++) {
 		sql.len = 0;
-		buffer_append_format(&sql, "ALTER TABLE \"%s\" %s TRIGGER USER%c",
+		buffer_append_format(&sql, "ALTER TABLE \"%s\" %s%c",
 				     move->tables[i]->moved.name, what, '\0');
 		if (!move_do(move, sql.data, err))
 			return false;
@@ -237,7 +238,8 @@ static bool finish(struct move *move, struct error *err)
 {
 	if (!move_do(move, "BEGIN", err) ||
 	    !move_do(move, "SET LOCAL synchronous_commit = on", err) ||
-	    !switch_triggers(move, "ENABLE", err) || !set_sequences(move, err))
+	    !change_tables(move, "ENABLE TRIGGER USER", err) ||
+	    !change_tables(move, "FORCE ROW LEVEL SECURITY", err) || !set_sequences(move, err))
 		return false;
 	for (size_t i = 0; i < move->options->derived_count; i++)
 		if (!move_do(move, move->options->derived[i].rebuild, err))
@@ -275,7 +277,9 @@ static bool run(struct move *move, const char *source, struct error *err)
 	    !read_mark(move, source, &done, err) || !move_plan(move, err) ||
 	    !read_notes(move, err))
 		return false;
-	return done || (switch_triggers(move, "DISABLE", err) && move_tables(move, err));
+	return done || (change_tables(move, "DISABLE TRIGGER USER", err) &&
+			change_tables(move, "NO FORCE ROW LEVEL SECURITY", err) &&
+			move_tables(move, err));
 }
 
 static bool open_source(struct move *move, char source[SOURCE_LEN], struct error *err)

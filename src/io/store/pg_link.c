@@ -468,6 +468,9 @@ static PGresult *next_result(struct pg_link *link, int64_t deadline_ns, struct e
 	return NULL;
 }
 
+/* Whose rows the session sees: said in front, only when it was another's. */
+static const char scope_sql[] = "SELECT set_config('tenon.environment', ?1, false)";
+
 struct reading {
 	struct pg_link *link;
 	int64_t deadline_ns;
@@ -534,21 +537,36 @@ static void forget(struct pg_link *link, const struct pg_command *command)
 		statement->is_prepared = false;
 }
 
-static bool read_all(struct reading *reading, const struct pg_command *commands, size_t count,
-		     const bool *prepares)
+/* The results of one command, after those of its being prepared. False: the connection is gone. */
+static bool read_command(struct reading *reading, const struct pg_command *command, size_t index,
+			 bool is_prepared_first)
 {
 	bool is_good;
 
-	for (size_t i = 0; i < count; i++) {
-		if (prepares[i]) {
-			if (!read_one(reading, i, true, &is_good))
-				return false;
-			if (!is_good)
-				forget(reading->link, &commands[i]);
-		}
-		if (!read_one(reading, i, false, &is_good))
+	if (is_prepared_first && !read_one(reading, index, true, &is_good))
+		return false;
+	if (is_prepared_first && !is_good)
+		forget(reading->link, command);
+	return read_one(reading, index, false, &is_good);
+}
+
+static bool read_scope(struct reading *reading, const struct pg_command *command,
+		       bool is_prepared_first)
+{
+	pg_take *take = reading->take;
+
+	reading->take = NULL;
+	bool ok = read_command(reading, command, 0, is_prepared_first);
+	reading->take = take;
+	return ok;
+}
+
+static bool read_all(struct reading *reading, const struct pg_command *commands, size_t count,
+		     const bool *prepares)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!read_command(reading, &commands[i], i, prepares[i]))
 			return false;
-	}
 	return read_sync(reading);
 }
 
@@ -561,28 +579,47 @@ static void settle(struct pg_link *link)
 	}
 }
 
-bool pg_link_run(struct pg_link *link, const struct pg_command *commands, size_t count,
-		 pg_take *take, void *context, bool *again, struct error *err)
+static bool send_all(struct pg_link *link, const struct pg_command *commands, size_t count,
+		     bool *prepares)
 {
-	bool few[64];
+	for (size_t i = 0; i < count; i++)
+		if (!send_command(link, &commands[i], &prepares[i]))
+			return false;
+	return PQpipelineSync(link->conn) == 1;
+}
+
+/* What was said of the scope holds only if the whole was done. */
+static void note_scope(struct pg_link *link, const char *scope, bool ok)
+{
+	if (ok)
+		snprintf(link->scope, sizeof link->scope, "%s", scope);
+	else
+		link->scope[0] = '\0';
+}
+
+bool pg_link_run(struct pg_link *link, const char *scope, const struct pg_command *commands,
+		 size_t count, pg_take *take, void *context, bool *again, struct error *err)
+{
+	const struct store_value whose = store_text(str_from_c(scope));
+	const struct pg_command say = {scope_sql, &whose, 1, -1};
+	bool is_other = strcmp(link->scope, scope) != 0, is_new = false, few[64];
 	bool *prepares = count <= 64 ? few : malloc(count);
 	struct reading reading = {.link = link, .deadline_ns = in_ms(OPERATION_MS), .take = take,
 				  .context = context, .ok = true, .again = again, .err = err};
-	bool ok = true;
 
 	if (prepares == NULL)
 		die("out of memory for a write");
 	*again = false;
 	link->is_used = true;
-	for (size_t i = 0; i < count && ok; i++)
-		ok = send_command(link, &commands[i], &prepares[i]);
-	ok = ok && PQpipelineSync(link->conn) == 1;
+	bool ok = (!is_other || send_command(link, &say, &is_new)) &&
+		  send_all(link, commands, count, prepares);
 	if (!ok)
 		fail_unavailable(link, PQerrorMessage(link->conn), err);
-	else if (flush(link, reading.deadline_ns, err))
-		ok = read_all(&reading, commands, count, prepares) && reading.ok;
-	else
-		ok = false;
+	ok = ok && flush(link, reading.deadline_ns, err) &&
+	     (!is_other || read_scope(&reading, &say, is_new)) &&
+	     read_all(&reading, commands, count, prepares) && reading.ok;
+	if (is_other)
+		note_scope(link, scope, ok);
 	settle(link);
 	link->is_used = false;
 	if (prepares != few)

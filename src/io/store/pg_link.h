@@ -28,6 +28,7 @@ struct pg_link {
 	bool is_used; /* by a fiber, which need not wait at the moment */
 	bool is_late;
 	bool is_broken; /* not to be used again */
+	char scope[LOOP_SCOPE_BYTES]; /* whose rows the session sees; empty: not known */
 	size_t statement_count;
 	struct pg_statement statements[PG_STATEMENTS_MAX];
 };
@@ -50,12 +51,17 @@ void pg_link_close(struct pg_link *link);
 
 /* ERROR_CONFLICT: a constraint, or other numbers of rows than were expected; ERROR_UNAVAILABLE:
  * the database is away (is_broken; whether it was done is then not known) or could not do it now.
- * *again: it was undone for the sake of another, and may be tried at once. */
-bool pg_link_run(struct pg_link *link, const struct pg_command *commands, size_t count,
-		 pg_take *take, void *context, bool *again, struct error *err) MUST_CHECK;
+ * *again: it was undone for the sake of another, and may be tried at once. `scope`: an environment,
+ * or STORE_SCOPE_ALL; that is said in front where the session has another. */
+bool pg_link_run(struct pg_link *link, const char *scope, const struct pg_command *commands,
+		 size_t count, pg_take *take, void *context, bool *again,
+		 struct error *err) MUST_CHECK;
 
 /* Outside of pipelines: any text, nothing given back. For migrations, on a thread's link. */
 bool pg_link_script(struct pg_link *link, const char *sql, struct error *err) MUST_CHECK;
+
+/* Outside of pipelines, on a thread's link: from now on all environments' rows are seen. */
+#define PG_SEE_ALL "SET tenon.environment = '" STORE_SCOPE_ALL "'"
 
 /* What the database said, in our words. Returns false. */
 bool pg_link_fail(struct pg_link *link, const PGresult *result, struct error *err);

@@ -48,7 +48,8 @@ static bool ask(struct migrating *migrating, const char *sql, const struct store
 	struct pg_command command = {sql, parameters, count, -1};
 	bool again;
 
-	return pg_link_run(migrating->link, &command, 1, take, migrating, &again, err);
+	return pg_link_run(migrating->link, STORE_SCOPE_ALL, &command, 1, take, migrating, &again,
+			   err);
 }
 
 static struct str cell(const struct migrating *migrating, size_t row, size_t column)
@@ -365,7 +366,8 @@ static bool migrate(struct migrating *migrating, struct error *err)
 {
 	size_t applied;
 
-	if (!pg_link_script(migrating->link, "SET lock_timeout = 0; SET statement_timeout = 0", err) ||
+	if (!pg_link_script(migrating->link, "SET lock_timeout = 0; SET statement_timeout = 0;"
+					   PG_SEE_ALL, err) ||
 	    !ask(migrating, LOCK, NULL, 0, err) || !prepare_table(migrating, err) ||
 	    !check_all_applied(migrating, &applied, err))
 		return false;

@@ -108,11 +108,24 @@ static struct pg_link *open_link(struct pg_pools *pools, struct pg_pool *pool, s
 	return NULL;
 }
 
-static struct pg_link *take_idle(struct pg_pool *pool)
+/* The first that sees what is asked for, else the first. */
+static struct pg_link *unlist_idle(struct pg_pool *pool, const char *scope)
+{
+	struct pg_link **at = &pool->idle;
+
+	while (*at != NULL && strcmp((*at)->scope, scope) != 0)
+		at = &(*at)->next;
+	if (*at == NULL)
+		at = &pool->idle;
+	struct pg_link *link = *at;
+	*at = link->next;
+	return link;
+}
+
+static struct pg_link *take_idle(struct pg_pool *pool, const char *scope)
 {
 	while (pool->idle != NULL) {
-		struct pg_link *link = pool->idle;
-		pool->idle = link->next;
+		struct pg_link *link = unlist_idle(pool, scope);
 		if (!link->is_broken)
 			return link;
 		pool->count--;
@@ -198,9 +211,9 @@ static struct pg_link *wait_for_link(struct pg_pools *pools, struct pg_pool *poo
 }
 
 static struct pg_link *take_in_fiber(struct pg_pools *pools, struct pg_pool *pool,
-				     struct error *err)
+				     const char *scope, struct error *err)
 {
-	struct pg_link *link = take_idle(pool);
+	struct pg_link *link = take_idle(pool, scope);
 
 	if (link != NULL)
 		return link;
@@ -222,13 +235,13 @@ static struct pg_link *take_in_thread(struct pg_pools *pools, struct pg_pool *po
 	return pool->blocking;
 }
 
-struct pg_link *pg_pool_take(struct pg_pools *pools, struct error *err)
+struct pg_link *pg_pool_take(struct pg_pools *pools, const char *scope, struct error *err)
 {
 	struct pg_pool *pool = own_pool(pools);
 
 	if (fiber_current() == NULL || loop_current() == NULL)
 		return take_in_thread(pools, pool, err);
-	struct pg_link *link = take_in_fiber(pools, pool, err);
+	struct pg_link *link = take_in_fiber(pools, pool, scope, err);
 	pool->busy += link != NULL;
 	return link;
 }

@@ -24,10 +24,12 @@ bool pg_pools_init(struct pg_pools *pools, const char *database, size_t links_ma
 /* Closes all. Nobody may be using one. */
 void pg_pools_finish(struct pg_pools *pools);
 
-/* A connection, for the caller alone until it is given back. In a fiber waits for one of the
+/* A connection, for the caller alone until it is given back; of several one whose session has the
+ * scope already. In a fiber waits for one of the
  * worker's. ERROR_UNAVAILABLE: the database is away; while it is that is said at once, and a new
  * connection is tried after a pause that grows to a second. */
-struct pg_link *pg_pool_take(struct pg_pools *pools, struct error *err) MUST_CHECK;
+struct pg_link *pg_pool_take(struct pg_pools *pools, const char *scope,
+			     struct error *err) MUST_CHECK;
 /* Connections of fibers, and how many of them are in use. */
 void pg_pools_count(struct pg_pools *pools, size_t *open, size_t *busy);
 /* A broken one is closed. */

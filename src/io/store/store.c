@@ -66,6 +66,37 @@ static void end_span(struct span *span, bool ok, const struct error *err)
 	span_end(span);
 }
 
+/* --- whose rows ------------------------------------------------------------------------------ */
+
+static struct store_scope enter(const char *text, size_t len)
+{
+	struct store_scope before;
+	char *scope = loop_scope();
+
+	assert(len > 0 && len < sizeof before.text);
+	memcpy(before.text, scope, sizeof before.text);
+	memset(scope, 0, sizeof before.text);
+	memcpy(scope, text, len);
+	return before;
+}
+
+struct store_scope store_enter(struct str environment)
+{
+	return enter(environment.data, environment.len);
+}
+
+struct store_scope store_enter_all(void)
+{
+	return enter(STORE_SCOPE_ALL, 1);
+}
+
+void store_leave(const struct store_scope *before)
+{
+	memcpy(loop_scope(), before->text, sizeof before->text);
+}
+
+/* --- reading and writing --------------------------------------------------------------------- */
+
 bool store_query(struct store *store, struct arena *arena, const char *sql,
 		 const struct store_value *parameters, size_t parameter_count,
 		 struct store_rows *rows, struct error *err)
@@ -133,6 +164,38 @@ bool store_change(struct store *store, struct arena *arena, const struct store_s
 			 store->engine->change(store, arena, statement, rows, err), err);
 }
 
+bool store_query_all(struct store *store, struct arena *arena, const char *sql,
+		     const struct store_value *parameters, size_t parameter_count,
+		     struct store_rows *rows, struct error *err)
+{
+	struct store_scope before = store_enter_all();
+	bool ok = store_query(store, arena, sql, parameters, parameter_count, rows, err);
+
+	store_leave(&before);
+	return ok;
+}
+
+bool store_write_all(struct store *store, const struct store_statement *statements, size_t count,
+		     struct error *err)
+{
+	struct store_scope before = store_enter_all();
+	bool ok = store_write(store, statements, count, err);
+
+	store_leave(&before);
+	return ok;
+}
+
+bool store_change_all(struct store *store, struct arena *arena,
+		      const struct store_statement *statement, struct store_rows *rows,
+		      struct error *err)
+{
+	struct store_scope before = store_enter_all();
+	bool ok = store_change(store, arena, statement, rows, err);
+
+	store_leave(&before);
+	return ok;
+}
+
 struct store_statement store_keep(struct arena *arena, const char *sql,
 				  const struct store_value *values, size_t count,
 				  int64_t changes_expected)
@@ -191,6 +254,11 @@ void store_count(struct store *store, struct store_counts *counts)
 bool store_is_postgresql(const struct store *store)
 {
 	return store->is_postgresql;
+}
+
+bool store_is_bound(const struct store *store)
+{
+	return !store->is_unbound;
 }
 
 /* --- for the engines ------------------------------------------------------------------------- */

@@ -135,6 +135,28 @@ bool store_look(const struct store_options *options, size_t *applied,
  * folder that nobody uses, in PostgreSQL also beside those who do. */
 bool store_migrate(const struct store_options *options, struct error *err) MUST_CHECK;
 
+/* --- whose rows ------------------------------------------------------------------------------ */
+
+/* Rows belong to environments, and PostgreSQL shows and takes only those of the one that the
+ * calling fiber works for (db/postgresql/0020_tenancy.sql): a text that forgets to name the
+ * environment finds nothing of another's. Each fiber begins with none, but for those of a group
+ * (loop_group_spawn), and so does each thread; without one nothing is asked at all
+ * (ERROR_INTERNAL). SQLite leaves all to the texts. What the functions give back is what it was
+ * before. */
+struct store_scope {
+	char text[LOOP_SCOPE_BYTES];
+};
+/* From now on for this environment, of which the caller is sure: who calls has shown that he may,
+ * or the work was taken from a row of it. */
+struct store_scope store_enter(struct str environment);
+/* From now on for all environments: who calls is still to be found out, or the work is not one
+ * environment's. */
+struct store_scope store_enter_all(void);
+/* As it was before. */
+void store_leave(const struct store_scope *before);
+
+/* --- reading and writing --------------------------------------------------------------------- */
+
 /* Reads. SQLite: on the calling thread, on a read-only connection of that thread's own. PostgreSQL:
  * in a fiber it suspends, so no lock may be held meanwhile. Rows live in the
  * arena. A write that store_write() acknowledged is seen. ERROR_LIMIT past rows_max. */
@@ -155,8 +177,19 @@ bool store_change(struct store *store, struct arena *arena,
 		  const struct store_statement *statement, struct store_rows *rows,
 		  struct error *err) MUST_CHECK;
 
+/* store_query(), store_write() and store_change() for all environments, whomever the fiber works
+ * for. */
+bool store_query_all(struct store *store, struct arena *arena, const char *sql,
+		     const struct store_value *parameters, size_t parameter_count,
+		     struct store_rows *rows, struct error *err) MUST_CHECK;
+bool store_write_all(struct store *store, const struct store_statement *statements, size_t count,
+		     struct error *err) MUST_CHECK;
+bool store_change_all(struct store *store, struct arena *arena,
+		      const struct store_statement *statement, struct store_rows *rows,
+		      struct error *err) MUST_CHECK;
+
 /* Queues one statement (its bytes are copied) and does not wait: for what may be lost, such as
- * "last used at". A failure later is logged. False when the queue is full or closing. */
+ * "last used at". It is done for whom the caller works for now. A failure later is logged. False when the queue is full or closing. */
 bool store_write_later(struct store *store, const struct store_statement *statement,
 		       struct error *err) MUST_CHECK;
 
@@ -233,5 +266,8 @@ struct store_counts {
 };
 void store_count(struct store *store, struct store_counts *counts);
 bool store_is_postgresql(const struct store *store);
+/* PostgreSQL: whether its role is bound to environments as said above. A superuser is not, nor who
+ * has BYPASSRLS. SQLite: true, there is nothing of the kind. */
+bool store_is_bound(const struct store *store);
 
 #endif

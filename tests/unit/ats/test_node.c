@@ -247,6 +247,7 @@ static void *work(void *context)
 	struct process *process = context;
 	struct test test = {.err = {.code = ERROR_INTERNAL}};
 
+	(void)store_enter_all();
 	test.store = schema_store(process->folder, cluster.database, &test.err);
 	if (test.store == NULL) {
 		process->fault = "the store does not open";

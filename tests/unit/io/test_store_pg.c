@@ -197,6 +197,7 @@ static void *swap(void *context)
 	struct test *test = context;
 	struct error err;
 
+	(void)store_enter_all();
 	for (int i = 0; i < 40; i++) {
 		const struct store_statement down[] = {
 			{"UPDATE thing SET text = text || '-' WHERE id = 1", NULL, 0, 1, false},
@@ -349,6 +350,7 @@ static void one_of_many(void *context)
 					     store_null()};
 	const struct store_statement statement = insert(values, 1);
 
+	(void)store_enter_all();
 	arena_init(&arena, 65536);
 	assert_true(store_write(crowd->test->store, &statement, 1, &err));
 	assert_true(store_query(crowd->test->store, &arena, "SELECT id FROM thing WHERE id = ?1",
@@ -375,6 +377,122 @@ static void many_fibers_share_few_connections(void **state)
 	assert_int_equal(number(test, "SELECT count(*) FROM thing"), 100);
 	assert_true(number(test, "SELECT count(*) FROM pg_stat_activity"
 				 " WHERE application_name = 'tenon'") <= 3);
+}
+
+/* --- whose rows ------------------------------------------------------------------------------ */
+
+static void enter_or_nobody(struct str environment)
+{
+	static const struct store_scope nobody;
+
+	if (environment.len > 0)
+		(void)store_enter(environment);
+	else
+		store_leave(&nobody);
+}
+
+/* A table with rows of two environments, guarded as the program's are. */
+static void make_owned(struct test *test)
+{
+	assert_true(do_sql(test, "CREATE TABLE owned (environment_id TEXT, n BIGINT CHECK (n < 1000))"));
+	assert_true(do_sql(test, "CREATE POLICY environment ON owned USING (environment_id ="
+				 " current_setting('tenon.environment')"
+				 " OR current_setting('tenon.environment') = '*')"));
+	assert_true(do_sql(test, "ALTER TABLE owned ENABLE ROW LEVEL SECURITY"));
+	assert_true(do_sql(test, "ALTER TABLE owned FORCE ROW LEVEL SECURITY"));
+	assert_true(do_sql(test, "INSERT INTO owned VALUES ('env_a', 1), ('env_b', 10)"));
+}
+
+#define SUM "SELECT coalesce(sum(n), 0)::bigint FROM owned"
+
+static void a_text_without_an_environment_finds_only_its_own(void **state)
+{
+	NEEDS_CLUSTER;
+	struct store_rows rows;
+
+	make_owned(test);
+	(void)store_enter(STR("env_a"));
+	assert_int_equal(number(test, SUM), 1);
+	assert_true(do_sql(test, "UPDATE owned SET n = n + 1"));
+	assert_false(do_sql(test, "INSERT INTO owned VALUES ('env_b', 5)"));
+	assert_false(do_sql(test, "UPDATE owned SET environment_id = 'env_b'"));
+	assert_true(do_sql(test, "DELETE FROM owned WHERE environment_id = 'env_b'"));
+	(void)store_enter(STR("env_b"));
+	assert_int_equal(number(test, SUM), 10);
+	/* What is undone takes back what it said of the scope. */
+	(void)store_enter(STR("env_a"));
+	assert_false(do_sql(test, "UPDATE owned SET n = 5000"));
+	assert_int_equal(number(test, SUM), 2);
+	(void)store_enter(STR("env_c"));
+	assert_int_equal(number(test, SUM), 0);
+	(void)store_enter_all();
+	assert_int_equal(number(test, SUM), 12);
+	enter_or_nobody(STR(""));
+	assert_false(store_query(test->store, &test->arena, SUM, NULL, 0, &rows, &test->err));
+	assert_int_equal(test->err.code, ERROR_INTERNAL);
+	assert_true(store_query_all(test->store, &test->arena, SUM, NULL, 0, &rows, &test->err));
+	assert_false(do_sql(test, "UPDATE owned SET n = 0"));
+	(void)store_enter_all();
+	assert_true(store_is_bound(test->store));
+	assert_true(do_sql(test, "DROP TABLE owned"));
+}
+
+struct worker {
+	struct test *test;
+	struct loop *loop;
+	struct loop_group group;
+	int64_t sum;
+};
+
+static void sum_up(void *context)
+{
+	struct worker *worker = context;
+
+	worker->sum = number(worker->test, SUM);
+	loop_group_done(&worker->group);
+}
+
+static int64_t sum_in_group(struct worker *worker)
+{
+	loop_group_spawn(&worker->group, sum_up, worker);
+	loop_group_join(&worker->group);
+	return worker->sum;
+}
+
+static void work_for_one_after_the_other(void *context)
+{
+	struct worker *worker = context;
+	const struct store_statement later = {"UPDATE owned SET n = n + 100", NULL, 0, -1, false};
+	struct store_rows rows;
+	struct error err;
+
+	assert_false(store_query(worker->test->store, &worker->test->arena, SUM, NULL, 0, &rows, &err));
+	(void)store_enter(STR("env_a"));
+	assert_int_equal(sum_in_group(worker), 1);
+	assert_true(store_write_later(worker->test->store, &later, &err));
+	struct store_scope before = store_enter(STR("env_b"));
+	assert_int_equal(sum_in_group(worker), 10);
+	store_leave(&before);
+	while (number(worker->test, SUM) == 1)
+		loop_sleep_ms(0);
+	assert_int_equal(number(worker->test, SUM), 101);
+	(void)store_enter_all();
+	assert_int_equal(sum_in_group(worker), 111);
+	loop_stop(worker->loop);
+}
+
+static void a_fiber_has_its_own_and_its_group_the_same(void **state)
+{
+	NEEDS_CLUSTER;
+	struct worker worker = {.test = test};
+
+	make_owned(test);
+	worker.loop = loop_create(clock_system(), random_system(), &test->err);
+	assert_non_null(worker.loop);
+	loop_spawn(worker.loop, work_for_one_after_the_other, &worker);
+	loop_run(worker.loop);
+	loop_destroy(worker.loop);
+	assert_true(do_sql(test, "DROP TABLE owned"));
 }
 
 /* --- migrations ------------------------------------------------------------------------------ */
@@ -537,6 +655,10 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_others_change_is_heard, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_fibers_share_few_connections, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_text_without_an_environment_finds_only_its_own,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_fiber_has_its_own_and_its_group_the_same, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(another_databases_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_older_program_runs_on_what_was_made_for_it, set_up,

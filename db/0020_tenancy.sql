@@ -1,0 +1,2 @@
+-- On PostgreSQL each environment's rows are guarded by the database, too: postgresql/0020_tenancy.sql. SQLite has
+-- nothing of the kind.

@@ -1,0 +1,1 @@
+-- On PostgreSQL the log of calls has a partition for each day: postgresql/0021_partitions.sql. Owned by src/ats/calls.
