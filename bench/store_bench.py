@@ -28,7 +28,8 @@ def worker_js():
 def run(*command, env=None):
     """On core 0, as all that is measured; PostgreSQL takes what it needs."""
     done = subprocess.run(["taskset", "-c", "0", *map(str, command)], check=True, text=True,
-                          stdout=subprocess.PIPE, env={**os.environ, **(env or {})})
+                          stdout=subprocess.PIPE, env={**os.environ, **(env or {})},
+                          timeout=120)  # one that waits for ever is a failure
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

@@ -113,6 +113,16 @@ class Nodes(NodesCase):
         self.assertEqual((shown["state"], run["status"], run["ended_at"]), ("paused", "stopped", None))
         self.assertLess(run["progress"]["records"], 300)
 
+    def test_each_tells_who_there_is(self):
+        self.start("--candidates", "5")
+        self.another()
+        for folder in (self.data, self.folder / "two"):
+            nodes = json.loads(run_tenon("status", "--json", "--data", str(folder)).stdout)["nodes"]
+            self.assertEqual([node["is_this"] for node in nodes], [folder == self.data, folder != self.data])
+        shown = run_tenon("status", "--data", str(self.data)).stdout
+        self.assertRegex(shown, r"(?m)^nodes     2\n  nod_\w+  tenon .*\(this one\)\n  nod_\w+  tenon .*Z$")
+        self.assertNotIn("nodes", self.ask("GET", "/status"))
+
     def test_the_master_key_is_rotated_alone(self):
         self.start("--candidates", "5")
         other = self.another()

@@ -64,6 +64,20 @@ static void put_store(struct buffer *out, struct json store)
 		buffer_append_format(out, "  %.*s\n", STR_ARGS(json_get_str(store, "error")));
 }
 
+static void put_nodes(struct buffer *out, struct json nodes)
+{
+	if (!json_is(nodes, JSON_ARRAY))
+		return;
+	buffer_append_format(out, "nodes     %zu\n", (size_t)nodes.count);
+	for (size_t i = 0; i < nodes.count; i++)
+		buffer_append_format(out, "  %.*s  tenon %.*s  since %.*s%s\n",
+				     STR_ARGS(json_get_str(nodes.items[i], "id")),
+				     STR_ARGS(json_get_str(nodes.items[i], "version")),
+				     STR_ARGS(json_get_str(nodes.items[i], "started_at")),
+				     json_get_c(nodes.items[i], "is_this").boolean ? "  (this one)"
+										   : "");
+}
+
 static void put_requests(struct buffer *out, struct json requests)
 {
 	buffer_append_format(out, "requests  %lld answered, %lld of them 5xx; %lld under way\n",
@@ -172,6 +186,7 @@ static struct str screen(struct cli *cli, struct json status)
 	buffer_init(&out, &cli->arena, SCREEN_BYTES_MAX);
 	put_server(&out, status);
 	put_store(&out, json_get_c(status, "store"));
+	put_nodes(&out, json_get_c(status, "nodes"));
 	put_requests(&out, json_get_c(status, "requests"));
 	if (json_is(json_get_c(status, "accounts"), JSON_OBJECT))
 		put_accounts(&out, json_get_c(status, "accounts"));

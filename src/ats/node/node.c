@@ -305,3 +305,28 @@ bool node_count(struct node *node, int64_t *count, struct error *err)
 	arena_finish(&arena);
 	return ok;
 }
+
+bool node_list(struct node *node, struct arena *arena, struct node_peer **peers, size_t *count,
+	       struct error *err)
+{
+	const struct store_value value = store_int(now_ms(node));
+	struct node_term own;
+	struct store_rows rows;
+
+	*count = 0;
+	node_now(node, &own);
+	if (!store_query_all(node->options.store, arena,
+			     "SELECT id, version, started_ms FROM node WHERE until_ms > now_ms(?1)"
+			     " ORDER BY started_ms, id",
+			     &value, 1, &rows, err))
+		return false;
+	*count = rows.count;
+	*peers = arena_array(arena, rows.count + 1, sizeof **peers);
+	for (size_t i = 0; i < rows.count; i++)
+		(*peers)[i] = (struct node_peer){
+			.name = store_cell(&rows, i, 0)->bytes,
+			.version = store_cell(&rows, i, 1)->bytes,
+			.started_ms = store_cell(&rows, i, 2)->integer,
+			.is_own = str_equal_c(store_cell(&rows, i, 0)->bytes, own.name)};
+	return true;
+}

@@ -55,6 +55,15 @@ int64_t node_slot(const struct node *node);
 bool node_is_alone(const struct node *node);
 /* How many there are that live. */
 bool node_count(struct node *node, int64_t *count, struct error *err) MUST_CHECK;
+/* They themselves, the oldest first; in the arena. */
+struct node_peer {
+	struct str name;
+	struct str version; /* of its program */
+	int64_t started_ms;
+	bool is_own; /* it is this one */
+};
+bool node_list(struct node *node, struct arena *arena, struct node_peer **peers, size_t *count,
+	       struct error *err) MUST_CHECK;
 
 /* --- work ------------------------------------------------------------------------------------ */
 

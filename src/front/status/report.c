@@ -79,6 +79,32 @@ static void put_store(struct report *report)
 	json_builder_set(&report->out, STR("store"), json_builder_object(&item));
 }
 
+/* Who shares the database. */
+static void put_nodes(struct report *report)
+{
+	struct json_builder list;
+	struct node_peer *peers;
+	struct error ignored;
+	size_t count;
+
+	if (!report->is_local || !report->is_up ||
+	    !store_is_postgresql(report->door->store) ||
+	    !node_list(report->door->node, report->arena, &peers, &count, &ignored))
+		return;
+	json_builder_init(&list, report->arena);
+	for (size_t i = 0; i < count; i++) {
+		struct json_builder item;
+		json_builder_init(&item, report->arena);
+		json_builder_set(&item, STR("id"), json_string(peers[i].name));
+		json_builder_set(&item, STR("version"), json_string(peers[i].version));
+		json_builder_set(&item, STR("started_at"),
+				 json_time(report->arena, peers[i].started_ms));
+		json_builder_set(&item, STR("is_this"), json_bool(peers[i].is_own));
+		json_builder_add(&list, json_builder_object(&item));
+	}
+	json_builder_set(&report->out, STR("nodes"), json_builder_array(&list));
+}
+
 static void put_requests(struct report *report)
 {
 	const struct door_counts *counts = report->door->counts;
@@ -253,6 +279,7 @@ void status_report(void *context, struct http_exchange *exchange, const struct h
 	json_builder_init(&report.out, exchange->arena);
 	put_server(&report);
 	put_store(&report);
+	put_nodes(&report);
 	put_requests(&report);
 	put_stored(&report, &tally);
 	if (report.is_local)
