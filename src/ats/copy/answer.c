@@ -27,29 +27,32 @@ struct asking {
 
 /* --- the keeper ------------------------------------------------------------------------------ */
 
+/* All that an operation looks at. */
+#define KEPT "r.number, r.body, r.is_partial, r.deleted_ms"
+enum { KEPT_COLUMNS = 4 };
+
 static bool read_kept(struct arena *arena, const struct store_rows *rows, size_t row,
 		      struct operation_kept *kept, struct error *err)
 {
-	struct copy_record record;
+	int64_t deleted_ms = store_cell(rows, row, 3)->integer;
 	struct json_builder out;
 
-	copy_read_record(rows, row, &record);
-	kept->number = record.number;
-	kept->is_partial = record.is_partial;
-	if (!json_parse(arena, record.body, &json_limits_default, &kept->record, err))
+	kept->number = copy_own_number(store_cell(rows, row, 0)->integer);
+	kept->is_partial = store_cell(rows, row, 2)->integer != 0;
+	if (!json_parse(arena, store_cell(rows, row, 1)->bytes, &json_limits_default, &kept->record,
+			err))
 		return error_set(err, ERROR_INTERNAL, "the row of a record is damaged");
-	if (record.deleted_ms == 0)
+	if (deleted_ms == 0)
 		return true;
 	json_builder_init(&out, arena);
 	json_builder_set_others(&out, kept->record, json_undefined());
-	json_builder_set(&out, STR("deleted_at"),
-			 json_string(clock_format_ms(arena, record.deleted_ms)));
+	json_builder_set(&out, STR("deleted_at"), json_string(clock_format_ms(arena, deleted_ms)));
 	kept->record = json_builder_object(&out);
 	return true;
 }
 
 #define SEARCH(is_found)                                                                          \
-	"SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record_text t CROSS JOIN record r"            \
+	"SELECT " KEPT " FROM record_text t CROSS JOIN record r"            \
 	" WHERE r.number = t.rowid AND " is_found " AND t.rowid > ?1 AND t.rowid < ?2"            \
 	" AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY t.rowid LIMIT ?4"
 
@@ -66,7 +69,7 @@ static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after
 
 	if (keeper->query.data == NULL)
 		return store_query(keeper->copies->store, arena,
-				   "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record r"
+				   "SELECT " KEPT " FROM record r"
 				   " WHERE r.number > ?1 AND r.number < ?2"
 				   " AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY r.number LIMIT ?4",
 				   values, 4, rows, err);
@@ -107,14 +110,14 @@ static bool fetch(struct operation_keeper *base, struct arena *arena, const int6
 		store_text(json_text(arena, json_array(items, count))),
 		store_int(copy_deleted_max(keeper->with_deleted))};
 	if (!store_query(keeper->copies->store, arena,
-			 "SELECT " COPY_RECORD_COLUMNS_OF("r") ", j.key FROM json_each(?1) j"
+			 "SELECT " KEPT ", j.key FROM json_each(?1) j"
 			 " CROSS JOIN record r WHERE r.number = CAST(j.value AS BIGINT)"
 			 " AND r.deleted_ms BETWEEN 0 AND ?2",
 			 values, 2, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
 		if (!read_kept(arena, &rows, i,
-			       &list[store_cell(&rows, i, COPY_RECORD_COLUMNS)->integer], err))
+			       &list[store_cell(&rows, i, KEPT_COLUMNS)->integer], err))
 			return false;
 	return true;
 }
@@ -128,7 +131,7 @@ static bool find(struct operation_keeper *base, struct arena *arena, struct str 
 	struct store_rows rows;
 
 	if (!store_query(keeper->copies->store, arena,
-			 "SELECT " COPY_RECORD_COLUMNS_OF("r") " FROM record r WHERE r.copy = ?1"
+			 "SELECT " KEPT " FROM record r WHERE r.copy = ?1"
 			 " AND r.id = ?2 AND r.deleted_ms BETWEEN 0 AND ?3",
 			 values, 3, &rows, err))
 		return false;

@@ -162,12 +162,4 @@ bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t 
 /* What the words become for the index; data NULL: there is nothing to be searched for in them. */
 struct str copy_text_query(struct arena *arena, struct str words);
 
-/* --- read.c ---------------------------------------------------------------------------------- */
-
-enum { COPY_RECORD_COLUMNS = 8 };
-#define COPY_RECORD_COLUMNS_OF(table)                                                              \
-	table ".number, " table ".id, " table ".body, " table ".is_partial, " table ".version, "    \
-	table ".read_ms, " table ".changed_ms, " table ".deleted_ms"
-void copy_read_record(const struct store_rows *rows, size_t row, struct copy_record *record);
-
 #endif

@@ -5,7 +5,9 @@
 
 enum { WALK_MAX = 1000, PROBE = 500 };
 
-void copy_read_record(const struct store_rows *rows, size_t row, struct copy_record *record)
+#define COLUMNS "number, id, body, is_partial, version, read_ms, changed_ms, deleted_ms"
+
+static void read_record(const struct store_rows *rows, size_t row, struct copy_record *record)
 {
 	*record = (struct copy_record){
 		.number = copy_own_number(store_cell(rows, row, 0)->integer),
@@ -28,7 +30,7 @@ bool copy_get(struct copies *copies, struct arena *arena, const struct copy_plac
 	struct store_rows rows;
 
 	if (!store_query(copies->store, arena,
-			 "SELECT " COPY_RECORD_COLUMNS_OF("record") " FROM record WHERE copy = (SELECT number FROM copy"
+			 "SELECT " COLUMNS " FROM record WHERE copy = (SELECT number FROM copy"
 			 " WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
 			 " AND id = ?4 AND deleted_ms >= 0",
 			 values, 4, &rows, err))
@@ -37,7 +39,7 @@ bool copy_get(struct copies *copies, struct arena *arena, const struct copy_plac
 		return error_set_field(err, ERROR_NOT_FOUND, "id", NULL,
 				       "there is no such record in the copy of %.*s",
 				       STR_ARGS(place->resource));
-	copy_read_record(&rows, 0, record);
+	read_record(&rows, 0, record);
 	return true;
 }
 
@@ -60,14 +62,14 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 					     store_int(copy_deleted_max(with_deleted)),
 					     store_int((int64_t)limit)};
 	if (!store_query(copies->store, arena,
-			 "SELECT " COPY_RECORD_COLUMNS_OF("record") " FROM record WHERE number > ?1 AND number < ?2"
+			 "SELECT " COLUMNS " FROM record WHERE number > ?1 AND number < ?2"
 			 " AND deleted_ms BETWEEN 0 AND ?3 ORDER BY number LIMIT ?4",
 			 values, 4, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);
 	*count = rows.count;
 	for (size_t i = 0; i < rows.count; i++)
-		copy_read_record(&rows, i, &(*list)[i]);
+		read_record(&rows, i, &(*list)[i]);
 	return true;
 }
 
