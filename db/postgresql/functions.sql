@@ -351,6 +351,8 @@ BEGIN
 	FOR day IN its_now_ms / day_ms .. its_now_ms / day_ms + days_ahead LOOP
 		part := 'call_log_' || day;
 		CONTINUE WHEN to_regclass(part) IS NOT NULL;
+		-- Who is about to put a row where it will not belong any more waits here, and looks anew.
+		LOCK TABLE call_log IN SHARE ROW EXCLUSIVE MODE;
 		low := day * day_ms << 20;
 		high := (day + 1) * day_ms << 20;
 		EXECUTE format('CREATE TABLE %I (LIKE call_log INCLUDING DEFAULTS)', part);

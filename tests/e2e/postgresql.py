@@ -153,4 +153,5 @@ def drop(data):
     name = name_of(data)
     if name in known:
         known.remove(name)
-        psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        # Autovacuum may be at it, which is a superuser's.
+        psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", user="postgres")
