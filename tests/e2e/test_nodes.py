@@ -113,6 +113,29 @@ class Nodes(NodesCase):
         self.assertEqual((shown["state"], run["status"], run["ended_at"]), ("paused", "stopped", None))
         self.assertLess(run["progress"]["records"], 300)
 
+    def test_how_new_a_copy_is_all_hear(self):
+        self.start("--candidates", "20")
+        job = self.job()
+        self.ended(job, 1)
+        clients = self.client, self.client_of(self.another())
+        path = f"/unified/ats/candidates?integrated_account_id={self.account}&limit=5&max_age=3600"
+
+        def age(client):
+            _, headers, page = client.get(path)
+            self.assertEqual(len(page["result"]), 5)  # whatever is remembered, never an empty page
+            return int(headers["age"]) if headers["x-tenon-source"] == "copy" else None
+
+        # Each remembers a copy that is old, and hears that it is new again.
+        self.query("UPDATE copy SET whole_ms = whole_ms - 600000")
+        for client in clients:
+            self.until(lambda: (age(client) or 0) >= 600, "it is not old")
+        self.run_now(job, full=True)
+        for client in clients:
+            self.until(lambda: age(client) < 600, "it is not new again", 1)
+        self.ask("DELETE", f"/sync-job/{job}?delete_records=true")
+        for client in clients:
+            self.until(lambda: age(client) is None, "the copy that was dropped is remembered", 1)
+
     def test_each_tells_who_there_is(self):
         self.start("--candidates", "5")
         self.another()

@@ -35,6 +35,15 @@ static void hear_mcp_server(struct server *server, struct str id, struct str two
 	mcp_forget(server->mcp_servers, id);
 }
 
+static void hear_copy(struct server *server, struct str environment_id, struct str keys)
+{
+	struct copy_place place = {.environment_id = environment_id};
+
+	place.account_id = str_cut(&keys, ' ');
+	place.resource = keys;
+	copies_forget(server->copies, environment_id.len == 0 ? NULL : &place);
+}
+
 static void hear_erased(struct server *server, struct str one, struct str two)
 {
 	struct error err;
@@ -71,6 +80,7 @@ static const struct {
 	{"data_key", hear_data_key},
 	{"environment_override", hear_override},
 	{"account_override", hear_override},
+	{"copy", hear_copy},
 	{"mcp_server", hear_mcp_server},
 	{"erased_record", hear_erased},
 	{"sync_job", hear_job},

@@ -23,6 +23,7 @@ struct asking {
 	struct copy_place place;
 	struct copy_row row;
 	int64_t now_ms;
+	bool is_recalled; /* the row is, as it was a moment ago */
 };
 
 /* --- the keeper ------------------------------------------------------------------------------ */
@@ -380,6 +381,39 @@ void copy_wish_settle(struct copy_wish *wish)
 		wish->max_age_ms = INT64_MAX;
 }
 
+/* How many records there are is in the row alone. */
+static bool find_row(struct asking *asking, struct error *err)
+{
+	if (asking->wish->wants_total)
+		return copy_find_row(asking->copies, asking->arena, &asking->place, &asking->row,
+				     err);
+	return copy_recall_row(asking->copies, asking->arena, &asking->place, &asking->row,
+			       &asking->is_recalled, err);
+}
+
+static bool is_nothing(const struct asking *asking, bool ok, const struct operation_result *result,
+		       const struct error *err)
+{
+	if (!ok)
+		return err->code == ERROR_NOT_FOUND;
+	return asking->operation->method == OPERATION_LIST && result->items.count == 0;
+}
+
+/* *is_other: what was remembered is of a copy that has been dropped. The refusal stays. */
+static bool find_row_again(struct asking *asking, bool *is_other, struct error *err)
+{
+	int64_t before = asking->row.number;
+	struct error why;
+
+	copies_forget(asking->copies, &asking->place);
+	if (!copy_find_row(asking->copies, asking->arena, &asking->place, &asking->row, &why)) {
+		*err = why;
+		return false;
+	}
+	*is_other = asking->row.number != before;
+	return true;
+}
+
 bool copy_answer(struct copies *copies, const struct operation_services *services,
 		 struct arena *arena, const struct operation *operation,
 		 const struct copy_wish *wish, struct operation_result *result,
@@ -400,8 +434,15 @@ bool copy_answer(struct copies *copies, const struct operation_services *service
 	*result = (struct operation_result){
 		.items = json_array(NULL, 0), .item = json_undefined(), .keyed = json_undefined()};
 	*answer = (struct copy_answer){.is_from_copy = false};
-	if (!copy_find_row(copies, arena, &asking.place, &asking.row, err))
+	if (!find_row(&asking, err))
 		return false;
 	bool ok = try_copy(&asking, &is_told, result, answer, err);
+	if (is_told && asking.is_recalled && is_nothing(&asking, ok, result, err)) {
+		bool is_other;
+		if (!find_row_again(&asking, &is_other, err))
+			return false;
+		if (is_other)
+			ok = try_copy(&asking, &is_told, result, answer, err);
+	}
 	return is_told ? ok : answer_live(&asking, result, answer, err);
 }

@@ -12,11 +12,15 @@ struct copies *copies_create(struct store *store, const struct model *model,
 	copies->store = store;
 	copies->model = model;
 	copies->clock = clock;
+	copy_recall_init(copies);
 	return copies;
 }
 
 void copies_destroy(struct copies *copies)
 {
+	if (copies == NULL)
+		return;
+	copy_recall_finish(copies);
 	free(copies);
 }
 

@@ -31,6 +31,10 @@ struct copy_place {
 	struct str resource; /* of the unified model */
 };
 
+/* What is remembered of how new a copy is does not hold any more: this process has changed it, or
+ * has heard of its change. NULL: of all. */
+void copies_forget(struct copies *copies, const struct copy_place *place);
+
 /* Records of which `is_erased` says so are not taken into the copy. Set before other threads use
  * the copies. */
 void copies_leave_out(struct copies *copies,

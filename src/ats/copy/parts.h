@@ -3,6 +3,7 @@
 #define ATS_COPY_PARTS_H
 
 #include "ats/copy/copy.h"
+#include "base/cache.h"
 
 enum {
 	COPY_HASH_BYTES = 16,
@@ -17,6 +18,7 @@ struct copies {
 	bool (*is_erased)(void *context, const struct copy_place *place, struct json record);
 	void *erased_context;
 	struct copies_counts counts;
+	struct cache remembered; /* how new copies are, by their places: recall.c */
 };
 /* What a write has done. */
 void copy_count(struct copies *copies, const struct copy_counts *counts);
@@ -50,6 +52,15 @@ static inline int64_t copy_deleted_max(bool with_deleted)
 {
 	return with_deleted ? INT64_MAX : 0;
 }
+
+/* --- recall.c -------------------------------------------------------------------------------- */
+
+void copy_recall_init(struct copies *copies);
+void copy_recall_finish(struct copies *copies);
+/* As copy_find_row(), but for last_number, record_count and updated_max_ms, and from memory where
+ * that holds (*is_recalled). */
+bool copy_recall_row(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		     struct copy_row *row, bool *is_recalled, struct error *err) MUST_CHECK;
 
 /* --- change.c -------------------------------------------------------------------------------- */
 

@@ -495,6 +495,8 @@ static bool write_end(struct sync_flight *flight, enum flight_end end, struct er
 		ok = add_news(flight, &arena, end, all, &count, err);
 	}
 	ok = ok && store_write(flight->syncs->options.store, all, count, err);
+	if (ok && end == FLIGHT_DONE)
+		copies_forget(flight->syncs->options.copies, &flight->place);
 	arena_finish(&arena);
 	return ok;
 }

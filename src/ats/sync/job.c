@@ -290,6 +290,8 @@ bool sync_job_remove(struct syncs *syncs, struct arena *arena, const struct sync
 		statements[1] = copy_drop(arena, &place);
 	if (!store_write(syncs->options.store, statements, with_records ? 2 : 1, err))
 		return err->code == ERROR_CONFLICT ? not_found(err) : false;
+	if (with_records)
+		copies_forget(syncs->options.copies, &place);
 	sync_nudge(syncs, job->id);
 	return true;
 }

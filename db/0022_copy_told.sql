@@ -1,0 +1,2 @@
+-- On PostgreSQL nodes are told when a copy has become newer, or has gone: postgresql/0022_copy_told.sql.
+-- Runs with 0021: who remembers nothing of copies needs not be told.
