@@ -47,6 +47,12 @@ static inline int64_t copy_own_number(int64_t number)
 	return number & UINT32_MAX;
 }
 
+/* In SQL: rows j of key and number, of the list of numbers that ?1 is. As a table of its own, for
+ * below a guard (db/postgresql/0020_tenancy.sql) PostgreSQL looks up what is a number already, and
+ * reads all records where it would have to make it one. */
+#define COPY_NUMBERS                                                                               \
+	"WITH j AS MATERIALIZED (SELECT key, CAST(value AS BIGINT) AS number FROM json_each(?1)) "
+
 /* Records that are shown have a deleted_ms from 0 up to this. */
 static inline int64_t copy_deleted_max(bool with_deleted)
 {
