@@ -194,7 +194,8 @@ static bool check_term(const struct idempotency_attempt *attempt, const struct n
 static bool take_term(struct idempotency_attempt *attempt, struct error *err)
 {
 	node_now(attempt->idempotency->node, &attempt->term);
-	return check_term(attempt, &attempt->term, err);
+	attempt->may_be_ours = check_term(attempt, &attempt->term, err);
+	return attempt->may_be_ours;
 }
 
 bool rows_insert(struct idempotency_attempt *attempt, struct error *err)
