@@ -105,11 +105,12 @@ static void leave_later(const struct idempotency_attempt *attempt)
 	leftover->attempt = (struct idempotency_attempt){
 		.idempotency = attempt->idempotency,
 		.arena = &leftover->arena,
-		.term = attempt->term,
 		.environment_id = arena_str(&leftover->arena, attempt->environment_id),
 		.account_id = arena_str(&leftover->arena, attempt->account_id),
 		.key_hash = arena_str(&leftover->arena, attempt->key_hash),
 	};
+	/* Under an older name, whose lease has run out, it is nobody's already. */
+	node_now(attempt->idempotency->node, &leftover->attempt.term);
 	loop_spawn(loop_current(), give_up_at_last, leftover);
 }
 
