@@ -26,6 +26,7 @@ IS_LONG = ROUNDS >= 1000
 ACCOUNTS = 50 if IS_LONG else 12
 DELAY_MS = 30000 if IS_LONG else 3000
 PAUSE_S = (0.5, 4) if IS_LONG else (0.2, 1)  # between disturbances
+MOST = {} if IS_LONG else {"killed": 15, "stopped": 1}  # of them
 SEED = int(os.environ.get("TENON_REFRESH_SEED", "0")) or random.randrange(1, 1 << 32)
 NODES, CALLERS = 3, 2
 STOP_S = 12  # longer than a lease
@@ -104,11 +105,15 @@ class Refresh(OAuthCase):
         number = self.draw.randrange(NODES)
         for one in [n for n, until in self.stopped.items() if time.monotonic() > until]:
             self.go_on(one)
-        if not self.stopped and (self.counts["killed"] == 1 or self.draw.random() < 0.3):
+        is_stop = self.counts["killed"] == 1 or self.draw.random() < 0.3
+        if is_stop and not self.stopped and self.may("stopped"):
             self.nodes[number].process.send_signal(signal.SIGSTOP)
             self.stopped[number] = time.monotonic() + STOP_S  # one at a time
-        elif number not in self.stopped:
+        elif number not in self.stopped and self.may("killed"):
             self.kill(number)
+
+    def may(self, what):
+        return self.counts[what] < MOST.get(what, self.counts[what] + 1)
 
     async def keep_disturbing(self, is_over):
         try:

@@ -107,10 +107,21 @@ class Caller(threading.Thread):
 
 
 class Candidates(Caller):
+    """Who is refused in a stop goes to the next node, as a load balancer has it: what the first had begun
+    is not under way for ever."""
+
+    def __init__(self, load, number, node):
+        self.clients = [Client(node.host, load.test.key) for node in load.test.nodes]
+        self.at = number % NODES
+        super().__init__(load, number, node)
+
     def ask(self, count):
-        return self.client.request(
+        answer = self.clients[self.at].request(
             "POST", f"/unified/ats/candidates?integrated_account_id={self.load.test.account}",
             {"name": self.name_of(count)}, {"Idempotency-Key": self.name_of(count)})
+        if answer[0] == 503:
+            self.at = (self.at + 1) % NODES
+        return answer
 
     def keep(self, count, answer):
         self.done.append((answer["id"], self.name_of(count)))

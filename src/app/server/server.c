@@ -592,6 +592,7 @@ void server_stop(struct server *server)
 		return;
 	atomic_store(&server->is_draining, true);
 	limiters_stop(server->limiters);
+	idempotency_stop(server->idempotency);
 	for (size_t i = 0; i < server->worker_count; i++)
 		if (server->workers[i].thread != 0)
 			worker_stop(&server->workers[i]);
@@ -649,6 +650,7 @@ static void run_dispatch(void *context)
 	/* A token that is got without anybody waiting for it is got to the end, and what is written
 	 * so is written; but nobody waits for a database that is away. */
 	limiters_stop(dispatch->worker->server->limiters);
+	idempotency_stop(dispatch->worker->server->idempotency);
 	while (loop_fiber_count(dispatch->worker->loop) > 1)
 		loop_sleep_ms(DISPATCH_STEP_MS);
 	loop_stop(dispatch->worker->loop);

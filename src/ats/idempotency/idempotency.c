@@ -4,7 +4,12 @@
 #include "base/log.h"
 #include "ats/idempotency/rows.h"
 
-enum { PIECE_BYTES = 32 * 1024, LINE_BYTES = 64 };
+enum {
+	PIECE_BYTES = 32 * 1024,
+	LINE_BYTES = 64,
+	LEFTOVER_BYTES_MAX = 64 * 1024,
+	LEFTOVER_STEP_MS = 250,
+};
 
 struct idempotency *idempotency_create(struct store *store, struct vault *vault,
 				       struct node *node, const struct clock *clock,
@@ -52,7 +57,7 @@ static bool enter(struct idempotency_attempt *attempt)
 	pthread_mutex_lock(&idempotency->mutex);
 	bool is_free = map_get(&idempotency->running, key) == NULL;
 	if (is_free)
-		map_put(&idempotency->running, key, attempt);
+		map_put(&idempotency->running, key, idempotency);
 	pthread_mutex_unlock(&idempotency->mutex);
 	return is_free;
 }
@@ -64,6 +69,54 @@ static void leave(struct idempotency_attempt *attempt)
 	pthread_mutex_lock(&idempotency->mutex);
 	map_remove(&idempotency->running, running_key(attempt));
 	pthread_mutex_unlock(&idempotency->mutex);
+}
+
+/* --- attempts that could not be given up ----------------------------------------------------- */
+
+struct leftover {
+	struct arena arena;
+	struct idempotency_attempt attempt;
+};
+
+/* The other nodes take it for under way until this is done, or this node's lease has run out. */
+static void give_up_at_last(void *context)
+{
+	struct leftover *leftover = context;
+	struct idempotency_attempt *attempt = &leftover->attempt;
+	struct idempotency *idempotency = attempt->idempotency;
+	struct error err;
+
+	while (!rows_give_up(attempt, &err) && err.code == ERROR_UNAVAILABLE &&
+	       node_has(idempotency->node, attempt->term.number) && !idempotency->is_ending)
+		loop_sleep_ms(LEFTOVER_STEP_MS);
+	leave(attempt);
+	arena_finish(&leftover->arena);
+	free(leftover);
+}
+
+/* The database is away: when it is back it is told. Until then nobody here takes the key up. */
+static void leave_later(const struct idempotency_attempt *attempt)
+{
+	struct leftover *leftover = calloc(1, sizeof *leftover);
+
+	if (leftover == NULL)
+		die("out of memory for an attempt");
+	arena_init(&leftover->arena, LEFTOVER_BYTES_MAX);
+	leftover->attempt = (struct idempotency_attempt){
+		.idempotency = attempt->idempotency,
+		.arena = &leftover->arena,
+		.environment_id = arena_str(&leftover->arena, attempt->environment_id),
+		.account_id = arena_str(&leftover->arena, attempt->account_id),
+		.key_hash = arena_str(&leftover->arena, attempt->key_hash),
+	};
+	/* Under an older name, whose lease has run out, it is nobody's already. */
+	node_now(attempt->idempotency->node, &leftover->attempt.term);
+	loop_spawn(loop_current(), give_up_at_last, leftover);
+}
+
+void idempotency_stop(struct idempotency *idempotency)
+{
+	idempotency->is_ending = true;
 }
 
 /* --- the journal ----------------------------------------------------------------------------- */
@@ -277,6 +330,8 @@ bool idempotency_begin(struct idempotency *idempotency, struct arena *arena,
 	bool ok = look_up(made, reply, err);
 	if (ok && reply->status == 0)
 		*attempt = made;
+	else if (!ok && err->code == ERROR_UNAVAILABLE && made->may_be_ours)
+		leave_later(made);
 	else
 		leave(made);
 	return ok;
@@ -295,8 +350,12 @@ void idempotency_end(struct idempotency_attempt *attempt, const struct idempoten
 		    LOG_C(error, error_name(err.code)));
 		is_kept = false;
 	}
-	if (!is_kept && !rows_give_up(attempt, &err))
+	bool is_ended = is_kept || rows_give_up(attempt, &err);
+	if (!is_ended)
 		LOG(LOG_WARNING, "attempt_not_ended", LOG_S(account_id, attempt->account_id),
 		    LOG_C(error, error_name(err.code)));
-	leave(attempt);
+	if (!is_ended && err.code == ERROR_UNAVAILABLE)
+		leave_later(attempt);
+	else
+		leave(attempt);
 }

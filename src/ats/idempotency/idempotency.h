@@ -22,6 +22,8 @@ struct idempotency *idempotency_create(struct store *store, struct vault *vault,
 				       const struct random *random);
 /* NULL is accepted. */
 void idempotency_destroy(struct idempotency *idempotency);
+/* From any thread. What could not be written because the database is away is tried no more. */
+void idempotency_stop(struct idempotency *idempotency);
 
 /* What makes two requests the same. */
 struct idempotency_request {

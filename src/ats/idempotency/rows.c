@@ -194,7 +194,8 @@ static bool check_term(const struct idempotency_attempt *attempt, const struct n
 static bool take_term(struct idempotency_attempt *attempt, struct error *err)
 {
 	node_now(attempt->idempotency->node, &attempt->term);
-	return check_term(attempt, &attempt->term, err);
+	attempt->may_be_ours = check_term(attempt, &attempt->term, err);
+	return attempt->may_be_ours;
 }
 
 bool rows_insert(struct idempotency_attempt *attempt, struct error *err)
@@ -231,18 +232,23 @@ bool rows_take_over(struct idempotency_attempt *attempt, struct str owner, struc
 			 values, 5, err);
 }
 
+/* The last call may have been begun under a newer name of the node, and nobody heard of it; no
+ * other attempt of this node has the key meanwhile. */
 bool rows_give_up(const struct idempotency_attempt *attempt, struct error *err)
 {
 	struct store_value values[PARAMETERS];
+	struct node_term now;
 	const struct store_statement statement = {
 		"UPDATE idempotency SET owner = '' WHERE environment_id = ?1 AND"
-		" account_id = ?2 AND key_hash = ?3 AND owner = ?4",
-		values, 4, -1};
+		" account_id = ?2 AND key_hash = ?3 AND owner IN (?4, ?5)",
+		values, 5, -1};
 
 	if (is_alone(attempt))
 		return true;
+	node_now(attempt->idempotency->node, &now);
 	bind_key(attempt, values);
 	values[3] = owner_of(attempt);
+	values[4] = store_text(str_from_c(now.name));
 	return store_write(attempt->idempotency->store, &statement, 1, err);
 }
 

@@ -18,6 +18,7 @@ struct idempotency {
 	_Atomic int64_t expired_ms; /* when old rows were deleted last */
 	pthread_mutex_t mutex;
 	struct map running; /* keys of attempts under way here, in all workers; under the mutex */
+	_Atomic bool is_ending;
 };
 
 /* A call of an earlier attempt. */
@@ -40,6 +41,7 @@ struct idempotency_attempt {
 	struct http_source *inner;
 	crypto_generichash_state *digest;
 	bool is_read;
+	bool may_be_ours; /* it was to be written that the attempt is this node's */
 	int64_t age_max_ms;
 	const struct noted_call *calls;
 	size_t call_count;
