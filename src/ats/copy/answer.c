@@ -107,8 +107,8 @@ static bool fetch(struct operation_keeper *base, struct arena *arena, const int6
 		store_text(json_text(arena, json_array(items, count))),
 		store_int(copy_deleted_max(keeper->with_deleted))};
 	if (!store_query(keeper->copies->store, arena,
-			 "SELECT " COPY_RECORD_COLUMNS_OF("r") ", j.key FROM json_each(?1) j"
-			 " CROSS JOIN record r WHERE r.number = CAST(j.value AS BIGINT)"
+			 COPY_NUMBERS "SELECT " COPY_RECORD_COLUMNS_OF("r") ", j.key FROM j"
+			 " CROSS JOIN record r WHERE r.number = j.number"
 			 " AND r.deleted_ms BETWEEN 0 AND ?2",
 			 values, 2, &rows, err))
 		return false;

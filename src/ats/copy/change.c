@@ -52,8 +52,8 @@ bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t 
 	}
 	const struct store_value list = store_text(json_text(arena, json_array(items, count)));
 	if (!store_query(copies->store, arena,
-			 "SELECT j.key, r.body FROM json_each(?1) j CROSS JOIN record r"
-			 " WHERE r.number = CAST(j.value AS BIGINT)",
+			 COPY_NUMBERS "SELECT j.key, r.body FROM j CROSS JOIN record r"
+				      " WHERE r.number = j.number",
 			 &list, 1, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)

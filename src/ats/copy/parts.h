@@ -164,6 +164,12 @@ struct str copy_text_query(struct arena *arena, struct str words);
 
 /* --- read.c ---------------------------------------------------------------------------------- */
 
+/* The numbers in the JSON array ?1, as `j` with its `key` and `number`. They are a list of their
+ * own: PostgreSQL uses no index for what is cast on the way, since the table has a rule that
+ * comes first. */
+#define COPY_NUMBERS                                                                               \
+	"WITH j AS MATERIALIZED (SELECT key, CAST(value AS BIGINT) AS number FROM json_each(?1)) "
+
 enum { COPY_RECORD_COLUMNS = 8 };
 #define COPY_RECORD_COLUMNS_OF(table)                                                              \
 	table ".number, " table ".id, " table ".body, " table ".is_partial, " table ".version, "    \

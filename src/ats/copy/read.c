@@ -101,9 +101,10 @@ static bool probe_ask(struct probe *probe, struct error *err)
 					     store_int(probe->read_ms),
 					     store_int((int64_t)(probe->limit - probe->found))};
 	if (!store_query(probe->copies->store, probe->arena,
-			 "SELECT r.number, r.id, r.missing_ms FROM json_each(?1) j CROSS JOIN"
-			 " record r WHERE r.number = CAST(j.value AS BIGINT) AND r.deleted_ms = 0"
-			 " AND r.read_ms < ?2 ORDER BY j.key LIMIT ?3",
+			 COPY_NUMBERS
+			 "SELECT r.number, r.id, r.missing_ms FROM j CROSS JOIN record r"
+			 " WHERE r.number = j.number AND r.deleted_ms = 0 AND r.read_ms < ?2"
+			 " ORDER BY j.key LIMIT ?3",
 			 values, 3, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
