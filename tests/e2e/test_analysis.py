@@ -22,15 +22,16 @@ def query_of(title):
     return re.search(r"```sql\n(.*?)```", section, re.S)[1]
 
 
-def ask(data, sql):
-    """As an analyst does, with the shell, while the server runs."""
+def ask(data, sql, scope=None):
+    """As an analyst does, with the shell, while the server runs; with another scope than his role has."""
+    env = {**os.environ, **({"PGOPTIONS": f"-c tenon.environment={scope}"} if scope else {})}
     if postgresql.is_used():
         url = postgresql.url_of(data, "ann")
         command = ["psql", "-X", "-A", "-t", "-c",
                    f"SELECT json_agg(row) FROM ({sql.strip().rstrip(';')}) AS row", url]
     else:
         command = ["sqlite3", "-readonly", "-json", data / "tenon.db", sql]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
     return json.loads(done.stdout.strip() or "[]")
 
 
@@ -167,6 +168,13 @@ class Analysis(Case):
             with self.subTest(table), self.assertRaises(subprocess.CalledProcessError) as refused:
                 ask(self.data, f"SELECT * FROM {table}")
             self.assertIn("permission denied", refused.exception.stderr)
+
+    @unittest.skipUnless(postgresql.is_used(), "SQLite has no roles")
+    def test_a_reader_of_one_environment_sees_no_other(self):
+        [(environment,)] = self.query("SELECT environment_id FROM account WHERE id = ?", self.account)
+        sql = "SELECT count(*) AS n FROM candidates"
+        self.assertEqual(ask(self.data, sql, environment), [{"n": len(self.records["candidates"])}])
+        self.assertEqual(ask(self.data, sql, "env_other"), [{"n": 0}])
 
     def test_a_view_that_is_made_anew_can_be_read(self):
         self.serve.stop()
