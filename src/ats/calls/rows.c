@@ -4,6 +4,8 @@
 
 enum {
 	PARAMETERS = 20,
+	MANY = 16, /* rows of a statement */
+	SQL_BYTES_MAX = 4096,
 	EXPIRED_AT_ONCE = 4 * ROWS_BATCH,
 	SCANNED_AT_ONCE = 20000,
 	DAYS_AHEAD = 2,
@@ -13,7 +15,32 @@ static const int64_t DAY_MS = (int64_t)24 * 3600 * 1000;
 struct call_rows_room {
 	struct store_value values[ROWS_BATCH][PARAMETERS];
 	struct store_statement statements[ROWS_BATCH];
+	char sql_of_many[SQL_BYTES_MAX];
 };
+
+#define INSERT                                                                                     \
+	"INSERT INTO call_log (environment_id, id, account_id, connector, door, resource, method,"  \
+	" status, error, duration_ms, upstream_ms, wait_ms, calls, retries, result_count,"         \
+	" request_id, mcp_server_id, tool, client_name, client_version) VALUES "
+/* With no NULLs among the parameters, which would make a text of its own for PostgreSQL. */
+#define ROW                                                                                        \
+	"(?%d, ?%d, ?%d, nullif(?%d, ''), ?%d, nullif(?%d, ''), nullif(?%d, ''), ?%d,"              \
+	" nullif(?%d, ''), ?%d, ?%d, ?%d, ?%d, ?%d, nullif(?%d, -1), ?%d, ?%d, ?%d, ?%d, ?%d)"
+/* Two of one id are there only when the clock went back between two starts of the program. */
+#define OR_NOTHING " ON CONFLICT DO NOTHING"
+
+/* One statement for each call is most of what noting it costs. */
+static void write_sql_of_many(char sql[SQL_BYTES_MAX])
+{
+	size_t len = (size_t)snprintf(sql, SQL_BYTES_MAX, "%s", INSERT);
+
+	for (int at = 1; at <= MANY * PARAMETERS; at += PARAMETERS)
+		len += (size_t)snprintf(sql + len, SQL_BYTES_MAX - len, "%s" ROW, at == 1 ? "" : ", ",
+					at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6, at + 7,
+					at + 8, at + 9, at + 10, at + 11, at + 12, at + 13, at + 14,
+					at + 15, at + 16, at + 17, at + 18, at + 19);
+	snprintf(sql + len, SQL_BYTES_MAX - len, "%s", OR_NOTHING);
+}
 
 struct call_rows_room *call_rows_room_create(void)
 {
@@ -21,14 +48,15 @@ struct call_rows_room *call_rows_room_create(void)
 
 	if (room == NULL)
 		die("no memory");
+	write_sql_of_many(room->sql_of_many);
 	return room;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static struct store_value or_null(struct str text)
+static struct store_value text_of(struct str text)
 {
-	return text.len == 0 ? store_null() : store_text(text);
+	return store_text(text.len == 0 ? STR("") : text);
 }
 
 static void bind(const struct queued *queued, struct store_value *values)
@@ -38,21 +66,21 @@ static void bind(const struct queued *queued, struct store_value *values)
 	values[0] = store_text(record->environment_id);
 	values[1] = store_int(record->id);
 	values[2] = store_text(record->account_id);
-	values[3] = or_null(record->connector);
+	values[3] = text_of(record->connector);
 	values[4] = store_text(str_from_c(calls_door_name(record->which_door)));
-	values[5] = or_null(record->resource);
-	values[6] = or_null(record->method);
+	values[5] = text_of(record->resource);
+	values[6] = text_of(record->method);
 	values[7] = store_int(record->status);
-	values[8] = or_null(record->error);
+	values[8] = text_of(record->error);
 	values[9] = store_int(record->duration_ms);
 	values[10] = store_int(record->upstream_ms);
 	values[11] = store_int(record->wait_ms);
 	values[12] = store_int(record->calls);
 	values[13] = store_int(record->retries);
-	values[14] = record->result_count < 0 ? store_null() : store_int(record->result_count);
+	values[14] = store_int(record->result_count < 0 ? -1 : record->result_count);
 	values[15] = store_text(record->request_id);
 	values[16] = store_text(record->mcp_server_id);
-	values[17] = store_text(record->tool.len == 0 ? STR("") : record->tool);
+	values[17] = text_of(record->tool);
 	values[18] = store_text(record->client_name);
 	values[19] = store_text(record->client_version);
 }
@@ -60,24 +88,24 @@ static void bind(const struct queued *queued, struct store_value *values)
 bool call_rows_insert(struct store *store, struct call_rows_room *room,
 		      const struct queued *records, size_t count, struct error *err)
 {
-	for (size_t i = 0; i < count; i++) {
+	static const char sql_of_one[] =
+		INSERT "(?1, ?2, ?3, nullif(?4, ''), ?5, nullif(?6, ''), nullif(?7, ''), ?8,"
+		       " nullif(?9, ''), ?10, ?11, ?12, ?13, ?14, nullif(?15, -1), ?16, ?17, ?18,"
+		       " ?19, ?20)" OR_NOTHING;
+	size_t statements = 0;
+
+	for (size_t i = 0; i < count; i++)
 		bind(&records[i], room->values[i]);
-		room->statements[i] = (struct store_statement){
-			/* Two of one id are there only when the clock went back between two
-			 * starts of the program. */
-			.sql = "INSERT INTO call_log (environment_id, id, account_id,"
-			       " connector, door, resource, method, status, error, duration_ms,"
-			       " upstream_ms, wait_ms, calls, retries, result_count, request_id,"
-			       " mcp_server_id, tool, client_name, client_version)"
-			       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-			       " ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
-			       " ON CONFLICT DO NOTHING",
-			.parameters = room->values[i],
-			.parameter_count = PARAMETERS,
+	for (size_t at = 0, rows; at < count; at += rows) {
+		rows = count - at >= MANY ? MANY : 1;
+		room->statements[statements++] = (struct store_statement){
+			.sql = rows == MANY ? room->sql_of_many : sql_of_one,
+			.parameters = room->values[at],
+			.parameter_count = rows * PARAMETERS,
 			.changes_expected = -1,
 		};
 	}
-	return store_write(store, room->statements, count, err);
+	return store_write(store, room->statements, statements, err);
 }
 
 /* --- forgetting ------------------------------------------------------------------------------ */
@@ -163,6 +191,11 @@ bool call_rows_expire(struct store *store, int64_t before_ms, bool *is_whole, st
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
+
+static struct store_value or_null(struct str text)
+{
+	return text.len == 0 ? store_null() : store_text(text);
+}
 
 /* NULL: whatever it is. PostgreSQL must be told what a NULL is that is compared with nothing. */
 #define IS(column, n) " AND (CAST(?" n " AS TEXT) IS NULL OR " column " = ?" n ")"

@@ -12,7 +12,7 @@ enum {
 	OPERATION_MS = 35000, /* a little more than the server's own limit below */
 	RETRY_AFTER_MS = 1000,
 	TEXT_BYTES_MAX = 1024 * 1024,
-	PARAMETERS_MAX = 64,
+	PARAMETERS_MAX = 320,
 	OID_INT8 = 20, /* of pg_type.dat: these do not change */
 	OID_TEXT = 25,
 	OID_BYTEA = 17,
