@@ -19,9 +19,10 @@ def write_copy(store, environment, account, resource, records, at_ms):
 def write_record(store, copy, number, record, at_ms):
     store.execute(
         "INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms, updated_ms, changed_ms,"
-        " missing_ms, deleted_ms, hash, list_hash, body) VALUES (?, ?, ?, 1, ?, 1, 0, 0, ?, 0, 0, ?, ?, ?)",
+        " missing_ms, deleted_ms, hash, list_hash, body, environment_id) VALUES (?, ?, ?, 1, ?, 1, 0, 0, ?, 0, 0, ?, ?,"
+        " ?, (SELECT environment_id FROM copy WHERE number = ?))",
         (copy * 2**SHIFT + number, copy, record["id"], at_ms, at_ms, b"\0", b"",
-         json.dumps(record, ensure_ascii=False)))
+         json.dumps(record, ensure_ascii=False), copy))
 
 
 def fill_copy(case, resources=RESOURCES, at_ms=1700000000000):

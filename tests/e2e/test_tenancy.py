@@ -83,8 +83,11 @@ class Tenancy(Case):
                   " VALUES ('{}', 0, 'x', '', '{{}}', 0)")
         self.as_environment("production", insert.format(ours))
         for sql in (insert.format(theirs),
-                    f"INSERT INTO record SELECT number + 100, {copy}, id, version, read_ms, is_partial, created_ms,"
-                    " updated_ms, changed_ms, missing_ms, deleted_ms, hash, list_hash, body FROM record",
+                    "INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms, updated_ms,"
+                    " changed_ms, missing_ms, deleted_ms, hash, list_hash, body, environment_id)"
+                    f" SELECT number + 100, {copy}, id, version, read_ms, is_partial, created_ms, updated_ms,"
+                    " changed_ms, missing_ms, deleted_ms, hash, list_hash, body, environment_id FROM record",
+                    f"UPDATE record SET environment_id = '{theirs}'",
                     f"UPDATE account SET environment_id = '{theirs}'",
                     f"UPDATE record SET copy = {copy}"):
             self.assertIn("row-level security", self.refused("production", sql), sql)

@@ -248,13 +248,14 @@ static void write_created(struct copy_batch *batch, struct entry *entry)
 		store_blob(entry->list_hash),
 		store_text(entry->now.body),
 		find_candidate(entry->now.record),
+		store_text(batch->write->place.environment_id),
 	};
 
 	copy_batch_add(batch,
 		       "INSERT INTO record (number, copy, id, version, read_ms, is_partial,"
 		       " created_ms, updated_ms, changed_ms, missing_ms, deleted_ms, hash,"
-		       " list_hash, body, candidate) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-		       " ?9, 0, 0, ?10, ?11, ?12, ?13)",
+		       " list_hash, body, candidate, environment_id) VALUES (?1, ?2, ?3, ?4, ?5,"
+		       " ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14)",
 		       values, sizeof values / sizeof *values);
 }
 

@@ -115,13 +115,14 @@ static void note_absent(struct copy_batch *batch, struct str id)
 		store_int(batch->now_ms),
 		store_int(-batch->now_ms),
 		store_text(json_text(batch->arena, json_object(&member, 1))),
+		store_text(batch->write->place.environment_id),
 	};
 
 	copy_batch_add(batch,
 		       "INSERT INTO record (number, copy, id, version, read_ms, is_partial,"
 		       " created_ms, updated_ms, changed_ms, missing_ms, deleted_ms, hash,"
-		       " list_hash, body, candidate) VALUES (?1, ?2, ?3, 0, ?4, 0, 0, 0, ?5, 0,"
-		       " ?6, x'', x'', ?7, '')",
+		       " list_hash, body, candidate, environment_id) VALUES (?1, ?2, ?3, 0, ?4, 0,"
+		       " 0, 0, ?5, 0, ?6, x'', x'', ?7, '', ?8)",
 		       values, sizeof values / sizeof *values);
 }
 
