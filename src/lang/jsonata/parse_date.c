@@ -582,7 +582,7 @@ struct json jsonata_builtin_to_millis(struct evaluation *e, const struct json *a
 {
 	struct fault fault = {0};
 	const struct date_picture *picture = site->prepared;
-	double ms;
+	double ms = NAN;
 
 	if (a[0].type != JSON_STRING)
 		return json_undefined();
