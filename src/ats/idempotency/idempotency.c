@@ -86,6 +86,7 @@ static void give_up_at_last(void *context)
 	struct idempotency *idempotency = attempt->idempotency;
 	struct error err;
 
+	(void)store_enter(attempt->environment_id);
 	while (!rows_give_up(attempt, &err) && err.code == ERROR_UNAVAILABLE &&
 	       node_has(idempotency->node, attempt->term.number) && !idempotency->is_ending)
 		loop_sleep_ms(LEFTOVER_STEP_MS);
