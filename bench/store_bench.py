@@ -16,7 +16,7 @@ import postgresql
 FOLDER = ROOT / "bench/store"
 JOBS = int(os.environ.get("BENCH_JOBS", "100000"))
 RECORDS = int(os.environ.get("BENCH_RECORDS", "5000"))
-BATCH, FIBERS = 200, 2
+BATCH, FIBERS = 250, 2
 QUEUE = 2000  # of the rival: with fewer it is slower, with more no faster
 
 
