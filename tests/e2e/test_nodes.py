@@ -135,6 +135,14 @@ class Nodes(NodesCase):
         self.ask("DELETE", f"/sync-job/{job}?delete_records=true")
         for client in clients:
             self.until(lambda: age(client) is None, "the copy that was dropped is remembered", 1)
+        # Nor where nobody is told of the drop.
+        self.ended(self.job(), 1)
+        for client in clients:
+            self.until(lambda: age(client) is not None, "there is no copy")
+        self.query("ALTER TABLE copy DISABLE TRIGGER copy_told")
+        self.query("DELETE FROM copy")
+        for client in clients:
+            self.assertIsNone(age(client))
 
     def test_each_tells_who_there_is(self):
         self.start("--candidates", "5")

@@ -1,5 +1,6 @@
 #include "ats/calls/rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -15,6 +16,7 @@ static const int64_t DAY_MS = (int64_t)24 * 3600 * 1000;
 struct call_rows_room {
 	struct store_value values[ROWS_BATCH][PARAMETERS];
 	struct store_statement statements[ROWS_BATCH];
+	char sql_of_one[SQL_BYTES_MAX];
 	char sql_of_many[SQL_BYTES_MAX];
 };
 
@@ -29,17 +31,18 @@ struct call_rows_room {
 /* Two of one id are there only when the clock went back between two starts of the program. */
 #define OR_NOTHING " ON CONFLICT DO NOTHING"
 
-/* One statement for each call is most of what noting it costs. */
-static void write_sql_of_many(char sql[SQL_BYTES_MAX])
+/* A statement for each call would be as many messages to PostgreSQL and back. */
+static void write_sql(char sql[SQL_BYTES_MAX], int rows)
 {
 	size_t len = (size_t)snprintf(sql, SQL_BYTES_MAX, "%s", INSERT);
 
-	for (int at = 1; at <= MANY * PARAMETERS; at += PARAMETERS)
+	for (int at = 1; at <= rows * PARAMETERS; at += PARAMETERS)
 		len += (size_t)snprintf(sql + len, SQL_BYTES_MAX - len, "%s" ROW, at == 1 ? "" : ", ",
 					at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6, at + 7,
 					at + 8, at + 9, at + 10, at + 11, at + 12, at + 13, at + 14,
 					at + 15, at + 16, at + 17, at + 18, at + 19);
-	snprintf(sql + len, SQL_BYTES_MAX - len, "%s", OR_NOTHING);
+	len += (size_t)snprintf(sql + len, SQL_BYTES_MAX - len, "%s", OR_NOTHING);
+	assert(len < SQL_BYTES_MAX);
 }
 
 struct call_rows_room *call_rows_room_create(void)
@@ -48,7 +51,8 @@ struct call_rows_room *call_rows_room_create(void)
 
 	if (room == NULL)
 		die("no memory");
-	write_sql_of_many(room->sql_of_many);
+	write_sql(room->sql_of_one, 1);
+	write_sql(room->sql_of_many, MANY);
 	return room;
 }
 
@@ -88,10 +92,6 @@ static void bind(const struct queued *queued, struct store_value *values)
 bool call_rows_insert(struct store *store, struct call_rows_room *room,
 		      const struct queued *records, size_t count, struct error *err)
 {
-	static const char sql_of_one[] =
-		INSERT "(?1, ?2, ?3, nullif(?4, ''), ?5, nullif(?6, ''), nullif(?7, ''), ?8,"
-		       " nullif(?9, ''), ?10, ?11, ?12, ?13, ?14, nullif(?15, -1), ?16, ?17, ?18,"
-		       " ?19, ?20)" OR_NOTHING;
 	size_t statements = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -99,7 +99,7 @@ bool call_rows_insert(struct store *store, struct call_rows_room *room,
 	for (size_t at = 0, rows; at < count; at += rows) {
 		rows = count - at >= MANY ? MANY : 1;
 		room->statements[statements++] = (struct store_statement){
-			.sql = rows == MANY ? room->sql_of_many : sql_of_one,
+			.sql = rows == MANY ? room->sql_of_many : room->sql_of_one,
 			.parameters = room->values[at],
 			.parameter_count = rows * PARAMETERS,
 			.changes_expected = -1,

@@ -414,6 +414,19 @@ static bool find_row_again(struct asking *asking, bool *is_other, struct error *
 	return true;
 }
 
+/* Where nothing is found in a copy that is remembered, it may be another by now. */
+static bool try_known(struct asking *asking, bool *is_told, struct operation_result *result,
+		      struct copy_answer *answer, struct error *err)
+{
+	bool ok = try_copy(asking, is_told, result, answer, err), is_other;
+
+	if (!*is_told || !asking->is_recalled || !is_nothing(asking, ok, result, err))
+		return ok;
+	if (!find_row_again(asking, &is_other, err))
+		return false;
+	return is_other ? try_copy(asking, is_told, result, answer, err) : ok;
+}
+
 bool copy_answer(struct copies *copies, const struct operation_services *services,
 		 struct arena *arena, const struct operation *operation,
 		 const struct copy_wish *wish, struct operation_result *result,
@@ -436,13 +449,6 @@ bool copy_answer(struct copies *copies, const struct operation_services *service
 	*answer = (struct copy_answer){.is_from_copy = false};
 	if (!find_row(&asking, err))
 		return false;
-	bool ok = try_copy(&asking, &is_told, result, answer, err);
-	if (is_told && asking.is_recalled && is_nothing(&asking, ok, result, err)) {
-		bool is_other;
-		if (!find_row_again(&asking, &is_other, err))
-			return false;
-		if (is_other)
-			ok = try_copy(&asking, &is_told, result, answer, err);
-	}
+	bool ok = try_known(&asking, &is_told, result, answer, err);
 	return is_told ? ok : answer_live(&asking, result, answer, err);
 }

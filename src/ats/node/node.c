@@ -66,8 +66,8 @@ static bool find_slot(struct node *node, int64_t *slot, struct error *err)
 
 	arena_init(&arena, ROWS_BYTES_MAX);
 	bool ok = store_query_all(node->options.store, &arena,
-			      "SELECT slot FROM node WHERE until_ms > now_ms(?1)", &value, 1, &rows,
-			      err);
+				  "SELECT slot FROM node WHERE until_ms > now_ms(?1)", &value, 1,
+				  &rows, err);
 	for (size_t i = 0; ok && i < rows.count; i++)
 		if (store_cell(&rows, i, 0)->integer < NODE_SLOTS)
 			is_taken[store_cell(&rows, i, 0)->integer] = true;
@@ -299,8 +299,8 @@ bool node_count(struct node *node, int64_t *count, struct error *err)
 
 	arena_init(&arena, ROWS_BYTES_MAX);
 	bool ok = store_query_all(node->options.store, &arena,
-			      "SELECT count(*) FROM node WHERE until_ms > now_ms(?1)", &value, 1,
-			      &rows, err);
+				  "SELECT count(*) FROM node WHERE until_ms > now_ms(?1)", &value,
+				  1, &rows, err);
 	*count = ok ? store_cell(&rows, 0, 0)->integer : 0;
 	arena_finish(&arena);
 	return ok;
