@@ -17,9 +17,11 @@ SELECT guard(c.relname, 'environment_id = current_setting(''tenon.environment'')
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'environment_id'
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r';
 SELECT guard('environment', 'id = current_setting(''tenon.environment'')');
--- Of these the environment stands in another table, which has its own rule. (As a value it is looked up for each row:
--- EXISTS would have all copies of the environment read first, for the sake of a page. Who sees all looks up nothing.)
-SELECT guard('record', 'current_setting(''tenon.environment'') = ''*'''
-	' OR (SELECT true FROM copy AS its_copy WHERE its_copy.number = record.copy)');
+-- A record is written into copies of its environment only.
+ALTER POLICY environment ON record WITH CHECK (current_setting('tenon.environment') = '*'
+	OR (environment_id = current_setting('tenon.environment')
+		AND (SELECT true FROM copy AS its_copy WHERE its_copy.number = record.copy)));
+-- Of this one the environment stands in another table, which has its own rule. (As a value it is looked up for each
+-- row: EXISTS would have all jobs of the environment read first. Who sees all looks up nothing.)
 SELECT guard('sync_seen', 'current_setting(''tenon.environment'') = ''*'''
 	' OR (SELECT true FROM sync_job AS its_job WHERE its_job.id = sync_seen.job_id)');

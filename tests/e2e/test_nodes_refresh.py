@@ -19,7 +19,7 @@ import unittest
 
 import postgresql
 from harness import Client, Process, servers
-from test_oauth import OAuthCase
+from test_oauth import OAuthCase, call_apart
 
 ROUNDS = int(os.environ.get("TENON_REFRESH_ROUNDS", "60"))
 IS_LONG = ROUNDS >= 1000
@@ -32,20 +32,6 @@ NODES, CALLERS = 3, 2
 STOP_S = 12  # longer than a lease
 DEADLINE_S = 30
 TRIES_MAX = 600
-
-
-async def call_once(host, path, key):
-    """The status and the text; 0: it was cut off."""
-    try:
-        reader, writer = await asyncio.open_connection(*host.split(":"))
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
-                     f"Authorization: Bearer {key}\r\n\r\n".encode())
-        await writer.drain()
-        text = (await reader.read()).decode()
-        writer.close()
-        return int(text.split(" ", 2)[1]), text
-    except (OSError, IndexError, ValueError):
-        return 0, ""
 
 
 class Linked:
@@ -133,7 +119,7 @@ class Refresh(OAuthCase):
     async def call(self, account, number):
         """As a caller would: again, and at another node, until it is served. The last status."""
         for attempt in range(TRIES_MAX):
-            status, text = await call_once(self.nodes[(number + attempt) % NODES].host,
+            status, text = await call_apart(self.nodes[(number + attempt) % NODES].host,
                                            self.path(account.id), self.admin)
             self.told[status or "cut"] += 1
             if status in (200, 401):

@@ -81,21 +81,24 @@ class Provider:
         self.process.stdout.close()
 
 
-async def call_once(host, path, key):
-    """200, or why it was not."""
+async def call_apart(host, path, key):
+    """Over a connection of its own: the status and the text; 0: it was cut off."""
     try:
         reader, writer = await asyncio.open_connection(*host.split(":"))
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
                      f"Authorization: Bearer {key}\r\n\r\n".encode())
         await writer.drain()
-        head = await reader.read(65536)
-        while piece := await reader.read(65536):
-            head += piece
+        text = (await reader.read()).decode()
         writer.close()
-        status = int(head.split(b" ", 2)[1]) if head else "cut"
-        return status if status in (200, "cut") else head.decode()[-300:]
+        return int(text.split(" ", 2)[1]), text
     except (OSError, IndexError, ValueError):
-        return "cut"
+        return 0, ""
+
+
+async def call_once(host, path, key):
+    """200, or why it was not."""
+    status, text = await call_apart(host, path, key)
+    return {200: 200, 0: "cut"}.get(status, text[-300:])
 
 
 async def call_many(host, path, key, count, after=None):
