@@ -133,6 +133,7 @@ static void init_doors(struct worker *worker)
 		.random = random_system(),
 		.base_urls = server->base_urls,
 		.public_url = server->public_url,
+		.version = STR(TENON_VERSION),
 		.counts = &server->operation_counts,
 		.overrides = server->overrides,
 		.oauth = server->oauth,

@@ -350,6 +350,8 @@ void unified_read_call(const struct unified_file *file, const struct yaml_node *
 
 	call->map = unified_find_map(file, node);
 	expression_read(definition, node, "each", &call->each);
+	call->is_pure = call->map != NULL && call->map->is_pure &&
+			(call->each == NULL || expression_is_pure(call->each));
 	definition_boolean(definition, node, "optional", &call->is_optional);
 	read_detail(file, node, &call->detail);
 	call->method = natives_find(definition, file->connector, yaml_get(node, "call"));

@@ -210,6 +210,7 @@ struct unified_map {
 	struct str name; /* "map", or another name of the file */
 	const struct unified_map_entry *entries;
 	size_t count;
+	bool is_pure;	    /* as of a call */
 	bool is_overridden; /* some entry has an origin, or there are parts */
 	const struct unified_map_part *parts;
 	size_t part_count;
@@ -234,6 +235,9 @@ struct unified_call {
 	const struct jsonata *each; /* native record -> the records in it; NULL: itself */
 	const struct unified_map *map;
 	bool is_optional; /* refused by the ATS it gives nothing, and the reply is partial */
+	/* Its records follow from the native ones, what they refer to, the account's context and
+	 * the filters alone: no clock, no chance, nothing else of the body. */
+	bool is_pure;
 };
 
 /* A side list which $reference() may need: fetched once per operation when `when` ($ = the body)
@@ -393,6 +397,7 @@ struct unified_resource {
 	const struct unified_write *writes;
 	size_t write_count;
 	struct unified_sync sync;
+	uint64_t digest; /* of all files that say how it is mapped: the model's among them */
 };
 
 /* --- linking -------------------------------------------------------------------------------- */
@@ -523,6 +528,7 @@ struct connector {
 	size_t tag_count;
 	const struct unified_resource *resources;
 	size_t resource_count;
+	uint64_t digest; /* of connector.yaml */
 };
 
 /* Loads connectors/<name>/ into the arena. Every fault goes to *faults as a line

@@ -65,6 +65,21 @@ bool expression_read(struct definition *definition, const struct yaml_node *mapp
 	return *out != NULL;
 }
 
+/* A name within a text is taken for one that is used: no harm is done. */
+bool expression_is_pure(const struct jsonata *expression)
+{
+	static const struct str names[] = {
+		STR_INIT("$now"),     STR_INIT("$millis"), STR_INIT("$toMillis"), STR_INIT("$random"),
+		STR_INIT("$shuffle"), STR_INIT("$eval"),   STR_INIT("$body"),
+	};
+	struct str text = jsonata_text(expression);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (str_find(text, names[i]) >= 0)
+			return false;
+	return true;
+}
+
 const struct jsonata *expression_compile_pattern(struct definition *definition,
 						 const struct yaml_node *node)
 {

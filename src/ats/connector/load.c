@@ -89,6 +89,7 @@ static bool read_connector(struct arena *arena, const struct disk *disk, struct 
 
 	if (!definition_open(&definition, arena, disk, path, faults, &root))
 		return false;
+	connector->digest = definition.digest;
 	definition_check_mapping(&definition, &root, "a connector", keys);
 	for (size_t i = 0; i < sizeof required / sizeof *required; i++)
 		definition_require(&definition, &root, "a connector", required[i]);

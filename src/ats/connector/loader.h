@@ -41,6 +41,9 @@ const struct jsonata *expression_compile(struct definition *definition,
 /* The same for the key of a mapping; a key that is not there is true and leaves *out. */
 bool expression_read(struct definition *definition, const struct yaml_node *mapping,
 		     const char *key, const struct jsonata **out);
+/* Does it say the same of the same record whenever it is asked, without looking at the rest of the
+ * body? */
+bool expression_is_pure(const struct jsonata *expression);
 /* A regular expression becomes `$contains($, /…/)`. */
 const struct jsonata *expression_compile_pattern(struct definition *definition,
 						 const struct yaml_node *node);

@@ -44,6 +44,7 @@ static void read_map(struct unified_file *file, struct str name, const struct ya
 	definition_require(definition, node, "a field table", "id");
 	entries = arena_array(definition->arena, node->count + 1, sizeof *entries);
 	map->entries = entries;
+	map->is_pure = true;
 	for (size_t i = 0; i < node->count; i++) {
 		const struct yaml_entry *entry = &node->entries[i];
 		struct unified_map_entry *out = &entries[map->count];
@@ -52,8 +53,10 @@ static void read_map(struct unified_file *file, struct str name, const struct ya
 			continue;
 		out->expression = expression_compile(definition, &entry->value,
 						     arena_c(definition->arena, entry->key));
-		if (out->expression != NULL)
-			map->count++;
+		if (out->expression == NULL)
+			continue;
+		map->is_pure &= expression_is_pure(out->expression);
+		map->count++;
 	}
 }
 
@@ -238,6 +241,8 @@ bool unified_read(struct arena *arena, const struct disk *disk, struct str path,
 	out->model = model;
 	if (!definition_open(&definition, arena, disk, path, faults, &root))
 		return false;
+	out->digest = definition_digest(
+		(const uint64_t[]){connector->digest, model->digest, definition.digest}, 3);
 	definition_check_mapping(&definition, &root, "a resource", list_keys(&file));
 	read_maps(&file, &root);
 	read_method(&file, &root, "list", &out->list);

@@ -6,19 +6,22 @@
 
 /* --- what is known --------------------------------------------------------------------------- */
 
-bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
-		     const struct str *ids, size_t count, struct copy_known *known,
-		     struct error *err)
+struct str copy_ids(struct arena *arena, const struct str *ids, size_t count)
 {
 	struct json *texts = arena_array(arena, count + 1, sizeof *texts);
+
+	for (size_t i = 0; i < count; i++)
+		texts[i] = json_string(ids[i]);
+	return json_text(arena, json_array(texts, count));
+}
+
+bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy, struct str ids,
+		     size_t count, struct copy_known *known, struct error *err)
+{
+	const struct store_value values[] = {store_text(ids), store_int(copy)};
 	struct store_rows rows;
 
-	for (size_t i = 0; i < count; i++) {
-		texts[i] = json_string(ids[i]);
-		known[i] = (struct copy_known){.number = 0};
-	}
-	const struct store_value values[] = {
-		store_text(json_text(arena, json_array(texts, count))), store_int(copy)};
+	memset(known, 0, count * sizeof *known);
 	/* Of the index alone. */
 	if (!store_query(copies->store, arena,
 			 "SELECT j.key, r.number, r.version, r.read_ms, r.is_partial, r.missing_ms,"
@@ -38,6 +41,36 @@ bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
 			.list_hash = store_cell(&rows, i, 8)->bytes,
 		};
 	return arena_check(arena, err);
+}
+
+static void add_number(struct buffer *out, int64_t number)
+{
+	buffer_append(out, str_make((const char *)&number, sizeof number));
+}
+
+struct str copy_stand(struct arena *arena, const struct copy_known *known, size_t count)
+{
+	static const unsigned char key[crypto_shorthash_siphashx24_KEYBYTES];
+	unsigned char *stand = arena_alloc(arena, crypto_shorthash_siphashx24_BYTES);
+	struct buffer text;
+
+	buffer_init(&text, arena, SIZE_MAX);
+	for (size_t i = 0; i < count; i++) {
+		const struct copy_known *one = &known[i];
+
+		add_number(&text, one->number);
+		add_number(&text, one->version);
+		add_number(&text, one->read_ms);
+		add_number(&text, one->is_partial);
+		add_number(&text, one->missing_ms);
+		add_number(&text, one->deleted_ms);
+		add_number(&text, (int64_t)one->hash.len);
+		buffer_append(&text, one->hash);
+		add_number(&text, (int64_t)one->list_hash.len);
+		buffer_append(&text, one->list_hash);
+	}
+	crypto_shorthash_siphashx24(stand, (const unsigned char *)text.data, text.len, key);
+	return str_make((const char *)stand, crypto_shorthash_siphashx24_BYTES);
 }
 
 bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
@@ -363,8 +396,7 @@ static void keep_row(struct copy_batch *batch)
 		       values, 5);
 }
 
-bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,
-		       struct error *err)
+bool copy_batch_commit(struct copy_batch *batch, const struct copy_told *told, struct error *err)
 {
 	const struct copy_write *write = batch->write;
 	struct copy_companion *companion = write->companion;
@@ -376,8 +408,8 @@ bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t 
 	if (batch->text_count > 0)
 		add_texts(batch);
 	add_all(batch, write->more, write->more_count);
-	if (companion != NULL && !companion->tell(companion, batch->arena, numbers, count,
-						  &batch->counts, &more, &more_count, err))
+	if (companion != NULL &&
+	    !companion->tell(companion, batch->arena, told, &more, &more_count, err))
 		return false;
 	add_all(batch, more, more_count);
 	if (!arena_check(batch->arena, err))

@@ -50,14 +50,26 @@ struct copy_counts {
 	int64_t stale; /* read before what the copy has */
 };
 
+/* What a write is about to do. */
+struct copy_told {
+	const int64_t *numbers; /* of the records given, as copy_put() gives them */
+	size_t count;
+	const struct copy_counts *counts;
+	/* copy_put(): how the records stand afterwards (copy_read_stand()), and their ids, as a
+	 * JSON array; empty where the copy has something newer than what was given. */
+	struct str stand;
+	struct str ids;
+	size_t id_count;
+};
+
 /* What must be kept in step with records, where it is made of their numbers: they are known just
  * before the commit. Asked once for each try at the write, of which the last is done; no statement,
  * and nothing is written if no record has changed. False: nothing is done, and copy_put() fails
  * with *err. */
 struct copy_companion {
-	bool (*tell)(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
-		     size_t count, const struct copy_counts *counts,
-		     const struct store_statement **more, size_t *more_count, struct error *err);
+	bool (*tell)(struct copy_companion *companion, struct arena *arena,
+		     const struct copy_told *told, const struct store_statement **more,
+		     size_t *more_count, struct error *err);
 };
 
 struct copy_write {
@@ -91,6 +103,16 @@ struct copy_write {
 bool copy_put(struct copies *copies, struct arena *arena, const struct copy_write *write,
 	      const struct json *records, size_t count, bool is_partial, int64_t *numbers,
 	      struct copy_counts *counts, struct error *err) MUST_CHECK;
+
+/* How these records stand: a text that is another one once somebody has written any of them, were it
+ * with what it was before. numbers[i] gets the number of record i; 0: it is not there. `ids`: a JSON
+ * array of `count` texts. */
+bool copy_read_stand(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		     struct str ids, size_t count, struct str *stand, int64_t *numbers,
+		     struct error *err) MUST_CHECK;
+
+/* What would have been put is as it is: counted like that. */
+void copy_note_unchanged(struct copies *copies, int64_t count);
 
 /* The ATS says that these are gone: tombstones, and record:deleted. Those not in the copy (but see
  * notes_absent), and those read later than write->read_ms, are left alone. Errors as of

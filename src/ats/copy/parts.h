@@ -81,10 +81,12 @@ struct copy_known {
 	struct str hash;
 	struct str list_hash;
 };
-/* Of each id, in the same order. */
-bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy,
-		     const struct str *ids, size_t count, struct copy_known *known,
-		     struct error *err) MUST_CHECK;
+/* Of each id, in the same order. `ids`: a JSON array of `count` texts (copy_ids()). */
+bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy, struct str ids,
+		     size_t count, struct copy_known *known, struct error *err) MUST_CHECK;
+struct str copy_ids(struct arena *arena, const struct str *ids, size_t count);
+/* Of all that is known of records, in their order. */
+struct str copy_stand(struct arena *arena, const struct copy_known *known, size_t count);
 /* The bodies of records, by their numbers in the store; undefined where there is none. */
 bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
 		      size_t count, struct json *bodies, struct error *err) MUST_CHECK;
@@ -168,7 +170,7 @@ struct copy_change {
 void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change);
 /* Adds what keeps the copy's row in step, and the caller's statements; does the write, if there is
  * anything to be written. */
-bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,
+bool copy_batch_commit(struct copy_batch *batch, const struct copy_told *told,
 		       struct error *err) MUST_CHECK;
 
 /* Of what a record is about a candidate, which the rows have beside it. */

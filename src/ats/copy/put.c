@@ -44,6 +44,7 @@ struct put {
 	struct entry *entries; /* one of each id */
 	size_t count;
 	struct str *ids;	   /* theirs */
+	struct str id_list;	   /* the same, as copy_find_known() wants them */
 	size_t *entry_of; /* per record given; SIZE_MAX: left out */
 	size_t given;
 };
@@ -383,6 +384,38 @@ static void find_numbers(const struct put *put, int64_t *numbers)
 	}
 }
 
+/* What will be known of it once this is written. */
+static struct copy_known foresee(const struct put *put, const struct entry *entry)
+{
+	const struct copy_write *write = put->write;
+	bool is_told = entry->fate != FATE_QUIET && !write->is_silent;
+
+	if (entry->fate == FATE_UNCHANGED)
+		return entry->known;
+	return (struct copy_known){
+		.number = entry->number,
+		.version = entry->known.version + is_told,
+		.read_ms = write->read_ms,
+		.is_partial = entry->now.is_partial,
+		.hash = entry->now.hash,
+		.list_hash = list_hash_now(entry),
+	};
+}
+
+static void find_stand(const struct put *put, struct copy_told *told)
+{
+	struct copy_known *known = arena_array(put->arena, put->count + 1, sizeof *known);
+
+	for (size_t i = 0; i < put->count; i++) {
+		if (put->entries[i].fate == FATE_STALE)
+			return;
+		known[i] = foresee(put, &put->entries[i]);
+	}
+	told->stand = copy_stand(put->arena, known, put->count);
+	told->ids = put->id_list;
+	told->id_count = put->count;
+}
+
 /* --- trying ---------------------------------------------------------------------------------- */
 
 static bool has_moved(const struct copy_known *then, const struct copy_known *now)
@@ -416,7 +449,7 @@ static bool look(struct put *put, struct copy_row *row, bool *moved, struct erro
 	struct copy_row before = *row;
 
 	if (!copy_make_row(put->copies, put->arena, &put->write->place, row, err) ||
-	    !copy_find_known(put->copies, put->arena, row->number, put->ids, put->count, known,
+	    !copy_find_known(put->copies, put->arena, row->number, put->id_list, put->count, known,
 			     err))
 		return false;
 	*moved = before.number != row->number || before.last_number != row->last_number;
@@ -445,7 +478,10 @@ static bool try(struct put *put, const struct copy_row *row, int64_t *numbers,
 		return error_set(err, ERROR_LIMIT, "the copy has no more numbers for records");
 	find_numbers(put, numbers);
 	*counts = batch.counts;
-	return copy_batch_commit(&batch, numbers, put->given, err);
+	struct copy_told told = {.numbers = numbers, .count = put->given, .counts = counts};
+	if (put->write->companion != NULL)
+		find_stand(put, &told);
+	return copy_batch_commit(&batch, &told, err);
 }
 
 static bool try_all(struct put *put, int64_t *numbers, struct copy_counts *counts,
@@ -495,6 +531,7 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 		numbers = arena_array(arena, count + 1, sizeof *numbers);
 	copy_hasher_init(&put.hasher, arena, put.resource, &write->place, write->is_rough);
 	take_records(&put, records, count);
+	put.id_list = copy_ids(arena, put.ids, put.count);
 	if (!arena_check(arena, err) || !try_all(&put, numbers, counts, err))
 		return false;
 	copy_count(copies, counts);
@@ -517,7 +554,8 @@ bool copy_find_changed(struct copies *copies, struct arena *arena, const struct 
 	for (size_t i = 0; i < count; i++)
 		ids[i] = json_get_str(listed[i], "id");
 	if (!copy_find_row(copies, arena, place, &row, err) ||
-	    !copy_find_known(copies, arena, row.number, ids, count, known, err))
+	    !copy_find_known(copies, arena, row.number, copy_ids(arena, ids, count), count, known,
+			     err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		struct str hash = hash_listed(&hasher, listed[i]);
@@ -529,4 +567,27 @@ bool copy_find_changed(struct copies *copies, struct arena *arena, const struct 
 		give_way(true, i);
 	}
 	return arena_check(arena, err);
+}
+
+/* --- known pages ----------------------------------------------------------------------------- */
+
+bool copy_read_stand(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		     struct str ids, size_t count, struct str *stand, int64_t *numbers,
+		     struct error *err)
+{
+	struct copy_known *known = arena_array(arena, count + 1, sizeof *known);
+	struct copy_row row;
+
+	if (!copy_find_row(copies, arena, place, &row, err) ||
+	    !copy_find_known(copies, arena, row.number, ids, count, known, err))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = copy_own_number(known[i].number);
+	*stand = copy_stand(arena, known, count);
+	return arena_check(arena, err);
+}
+
+void copy_note_unchanged(struct copies *copies, int64_t count)
+{
+	copy_count(copies, &(struct copy_counts){.unchanged = count});
 }

@@ -58,7 +58,8 @@ static bool look(struct removal *removal, struct copy_row *row, struct error *er
 	removal->known = arena_array(arena, removal->count + 1, sizeof *removal->known);
 	removal->bodies = arena_array(arena, removal->count + 1, sizeof *removal->bodies);
 	if (!find_row(removal, row, err) ||
-	    !copy_find_known(removal->copies, arena, row->number, removal->ids, removal->count,
+	    !copy_find_known(removal->copies, arena, row->number,
+			     copy_ids(arena, removal->ids, removal->count), removal->count,
 			     removal->known, err))
 		return false;
 	for (size_t i = 0; i < removal->count; i++)
@@ -180,7 +181,7 @@ static bool try(struct removal *removal, const struct copy_row *row, struct copy
 	if (copy_own_number(row->last_number + batch.given) < row->last_number)
 		return error_set(err, ERROR_LIMIT, "the copy has no more numbers for records");
 	*counts = batch.counts;
-	return copy_batch_commit(&batch, NULL, 0, err);
+	return copy_batch_commit(&batch, &(struct copy_told){.counts = counts}, err);
 }
 
 bool copy_remove(struct copies *copies, struct arena *arena, const struct copy_write *write,

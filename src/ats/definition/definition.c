@@ -1,7 +1,7 @@
 #include "ats/definition/definition.h"
 
+#include <sodium.h>
 #include <stdio.h>
-
 
 enum { NAME_BYTES_MAX = 64 };
 
@@ -19,6 +19,20 @@ bool definition_fault(struct definition *definition, uint32_t line, const char *
 	return false;
 }
 
+static uint64_t digest(const void *bytes, size_t len)
+{
+	static const unsigned char key[crypto_shorthash_KEYBYTES];
+	uint64_t out;
+
+	crypto_shorthash((unsigned char *)&out, bytes, len, key);
+	return out;
+}
+
+uint64_t definition_digest(const uint64_t *digests, size_t count)
+{
+	return digest(digests, count * sizeof *digests);
+}
+
 static bool parse(struct definition *definition, const struct disk *disk, struct str path,
 		  struct buffer *faults, struct yaml_node *root)
 {
@@ -29,6 +43,7 @@ static bool parse(struct definition *definition, const struct disk *disk, struct
 	if (!disk_read(disk, &definition->nodes, arena_c(arena, path),
 		       yaml_limits_default.bytes_max, &text, &err))
 		return definition_fault(definition, 1, "%s", err.message);
+	definition->digest = digest(text.data, text.len);
 	if (!yaml_parse_into(&definition->nodes, arena, text, path, &yaml_limits_default, root,
 			     &err)) {
 		definition->fault_count++;

@@ -14,6 +14,7 @@ struct definition {
 	struct str path;       /* as shown in faults */
 	struct buffer *faults; /* lines "path:12: …" */
 	size_t fault_count;
+	uint64_t digest; /* of its text: by which it is known again */
 };
 
 /* Reads and parses the file; false (and a fault) when that fails or when it is no mapping. What is
@@ -27,6 +28,9 @@ bool definition_close(struct definition *definition);
 /* Adds a line to the faults. Always returns false. */
 bool definition_fault(struct definition *definition, uint32_t line, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+
+/* One of several, in this order. */
+uint64_t definition_digest(const uint64_t *digests, size_t count);
 
 /* A list of texts for people: "a, b, c". */
 struct str definition_names(struct arena *arena, const struct str *names, size_t count);

@@ -432,6 +432,7 @@ const struct erasure_table erasure_tables[] = {
 	{"record_text_due", false},
 	{"sync_hint", false}, /* ids, for minutes */
 	{"sync_job", false},
+	{"sync_page", false}, /* ids, until the list does not have them any more */
 	{"sync_run", false},
 	{"sync_seen", false},
 	{"webhook", false},

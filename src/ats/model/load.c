@@ -108,6 +108,7 @@ static bool load_resource(struct arena *arena, const struct disk *disk, struct s
 
 	if (!definition_open(&definition, arena, disk, path, faults, &root))
 		return false;
+	resource->digest = definition.digest;
 	definition_check_mapping(&definition, &root, "a resource", keys);
 	definition_require(&definition, &root, "a resource", "describe");
 	definition_require(&definition, &root, "a resource", "fields");

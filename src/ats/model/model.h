@@ -110,6 +110,7 @@ struct model_resource {
 	size_t event_count;
 	const struct str *tags; /* words by which its tools are chosen (ats/tool) */
 	size_t tag_count;
+	uint64_t digest; /* of its file */
 };
 
 struct model {

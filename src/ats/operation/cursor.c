@@ -47,7 +47,7 @@ static void pack_value(struct buffer *out, struct json value, int64_t *last)
 	}
 }
 
-static void pack(struct buffer *out, const struct place *place)
+void place_pack(struct buffer *out, const struct place *place)
 {
 	int64_t last = 0;
 
@@ -264,7 +264,7 @@ struct str cursor_seal(const struct run *run, const struct place *place)
 	struct str sealed;
 
 	buffer_init(&plain, run->arena, SIZE_MAX);
-	pack(&plain, place);
+	place_pack(&plain, place);
 	sealed = vault_seal_token(run->services->vault, run->arena, &binding, buffer_str(&plain));
 	return run->is_kept ? arena_format(run->arena, "%.*s%.*s", STR_ARGS(kept_mark),
 					   STR_ARGS(sealed))

@@ -28,6 +28,12 @@ bool list_refuse(const struct run *run, const struct run_filter *lacking, struct
  * more than may be read at once. */
 bool list_read_whole(struct run *run, struct json *records, struct error *err) MUST_CHECK;
 
+/* --- memory.c -------------------------------------------------------------------------------- */
+
+/* Does the operation's memory know the listing's first window? Then its page is made. */
+bool memory_knows(struct listing *listing, const struct unified_call *call,
+		  const struct window *window);
+
 /* --- budget.c -------------------------------------------------------------------------------- */
 
 /* Before a record is added: where the list goes on with it. */

@@ -38,6 +38,7 @@ struct operation_services {
 	/* Where the caller reaches this server ("https://ats.example.com"), for links to it; empty:
 	 * a link is a path. */
 	struct str public_url;
+	struct str version; /* of the program: another may map otherwise; may be empty */
 	struct operation_counts *counts; /* shared; for the metrics */
 	struct overrides *overrides;	 /* NULL: there are none */
 	struct tracer *tracer;		 /* NULL: nobody is told of what begins here */
@@ -153,6 +154,16 @@ struct operation_progress {
 	void (*told)(struct operation_progress *progress, uint32_t calls, size_t records);
 };
 
+/* Who knows answers of the ATS again, so that they need not be mapped. Asked for a list whose first
+ * answer says all that its records are made of (operation_result.answer), and has not changed by
+ * itself since. */
+struct operation_memory {
+	/* True when the list's page need not be made, for it would be the one that was made of the
+	 * same answer; *next_cursor is the one of that. In the operation's fiber. */
+	bool (*knows)(struct operation_memory *memory, struct arena *arena, struct str answer,
+		      struct str *next_cursor);
+};
+
 /* A field by which a list is sorted. */
 struct operation_sort {
 	struct str path;
@@ -200,6 +211,7 @@ struct operation {
 	const struct overriding *overriding;
 	struct operation_budget *budget;     /* lists, unified or proxied; NULL: the limit alone */
 	struct operation_progress *progress; /* NULL: nobody wants to know */
+	struct operation_memory *memory;     /* lists; NULL: all is mapped */
 	/* Nobody waits for it: all others go first, and while there are any it takes at most this
 	 * share of the account's rate limit. */
 	bool is_background;
@@ -240,6 +252,10 @@ struct operation_result {
 	struct json keyed;	/* list with key_by: the same by their keys; else undefined */
 	struct json item;	/* get; a write: the record, {"id"} of a delete; a dry run */
 	struct str next_cursor; /* empty: the end */
+	/* Of a list with a memory: by which its page is known again, 16 bytes; empty where it was
+	 * made of more than one answer, or of what may be otherwise the next time. */
+	struct str answer;
+	bool is_known; /* to the memory: there are no items */
 	bool is_partial;
 	/* Per field of the resource: where records are partial, it is told otherwise than where
 	 * they are whole; NULL: none. */

@@ -54,6 +54,8 @@ int place_compare(struct json a, struct json b);
 
 /* An opaque, unforgeable text, good for this account, resource and set of filters alone. */
 struct str cursor_seal(const struct run *run, const struct place *place);
+/* What it says of a place, before it is sealed: the same of the same place. */
+void place_pack(struct buffer *out, const struct place *place);
 /* ERROR_INVALID, field "next_cursor", for anything else. */
 bool cursor_open(const struct run *run, struct str cursor, struct place *place,
 		 struct error *err) MUST_CHECK;

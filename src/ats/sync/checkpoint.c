@@ -102,33 +102,44 @@ static bool tells(struct json value)
 	}
 }
 
-void shares_count(struct arena *arena, struct shares *shares, struct json record)
+/* Records have their fields in the same order, mostly: *at is where the last one was. */
+static void count_share(struct arena *arena, struct shares *shares, size_t *at, struct str name,
+			int64_t count)
 {
-	size_t at = 0; /* records have their fields in the same order, mostly */
+	size_t k = 0;
 
-	for (size_t i = 0; i < record.count; i++) {
-		struct str name = json_name(&record.members[i]);
-		size_t k = 0;
-
-		if (!tells(record.members[i].value))
-			continue;
-		while (k < shares->count &&
-		       !str_equal(shares->names[(at + k) % shares->count], name))
-			k++;
-		if (k < shares->count) {
-			at = (at + k) % shares->count;
-		} else {
-			if (shares->count == SHARES_MAX)
-				continue;
-			at = shares->count++;
-			shares->names[at] = arena_str(arena, name);
-			shares->counts[at] = 0;
-		}
-		shares->counts[at]++;
+	while (k < shares->count && !str_equal(shares->names[(*at + k) % shares->count], name))
+		k++;
+	if (k < shares->count) {
+		*at = (*at + k) % shares->count;
+	} else {
+		if (shares->count == SHARES_MAX)
+			return;
+		*at = shares->count++;
+		shares->names[*at] = arena_str(arena, name);
+		shares->counts[*at] = 0;
 	}
+	shares->counts[*at] += count;
 }
 
-static struct str print_shares(struct arena *arena, const struct shares *shares)
+void shares_count(struct arena *arena, struct shares *shares, struct json record)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < record.count; i++)
+		if (tells(record.members[i].value))
+			count_share(arena, shares, &at, json_name(&record.members[i]), 1);
+}
+
+void shares_add(struct arena *arena, struct shares *shares, const struct shares *more)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < more->count; i++)
+		count_share(arena, shares, &at, more->names[i], more->counts[i]);
+}
+
+struct str shares_print(struct arena *arena, const struct shares *shares)
 {
 	struct json_builder out;
 
@@ -169,6 +180,7 @@ static struct str print_whereabouts(struct arena *arena, const struct whereabout
 	json_builder_set(&out, STR("parent"), json_int(at->parent));
 	json_builder_set(&out, STR("after"), json_int(at->after));
 	json_builder_set(&out, STR("checked"), json_int(at->checked));
+	json_builder_set(&out, STR("page"), json_int(at->page));
 	json_builder_set(&out, STR("is_cut"), json_bool(at->is_cut));
 	json_builder_set(&out, STR("cursor"), json_string(str_make(at->cursor, at->cursor_len)));
 	return json_text(arena, json_builder_object(&out));
@@ -189,6 +201,8 @@ bool whereabouts_read(struct json value, struct whereabouts *at)
 	    cursor.len > SYNC_CURSOR_BYTES_MAX)
 		return false;
 	at->phase = (enum flight_phase)phase;
+	if (!json_to_int64(json_get_c(value, "page"), &at->page))
+		at->page = 0; /* kept by a program that did not count them */
 	at->is_cut = json_get_c(value, "is_cut").boolean;
 	at->cursor_len = cursor.len;
 	if (cursor.len > 0)
@@ -208,7 +222,7 @@ static struct store_statement keep_run(struct arena *arena, const struct sync_fl
 		store_int(run->fence),
 		store_text(run->status),
 		store_text(print_whereabouts(arena, &flight->at)),
-		store_text(print_shares(arena, &flight->shares)),
+		store_text(shares_print(arena, &flight->shares)),
 		store_int(run->records + records),
 		store_int(run->counts.created + counts->created),
 		store_int(run->counts.updated + counts->updated),

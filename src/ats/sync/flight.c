@@ -418,7 +418,7 @@ static void set_end(struct sync_flight *flight, enum flight_end end)
 		flight->run.error = print_error(flight);
 }
 
-static void forget(struct sync_flight *flight, struct arena *arena,
+static void forget(struct sync_flight *flight, struct arena *arena, enum flight_end end,
 		   struct store_statement *statements, size_t *count)
 {
 	const struct store_value values[] = {store_text(flight->job.id),
@@ -426,6 +426,9 @@ static void forget(struct sync_flight *flight, struct arena *arena,
 
 	statements[(*count)++] =
 		store_keep(arena, "DELETE FROM sync_seen WHERE job_id = ?1", values, 1, -1);
+	if (end == FLIGHT_DONE && flight->run.is_full)
+		statements[(*count)++] = known_forget(flight, arena,
+						    flight->knows_no_pages ? 0 : flight->at.page);
 	statements[(*count)++] = store_keep(
 		arena, "DELETE FROM sync_run WHERE job_id = ?1 AND number <= ?2", values, 2, -1);
 }
@@ -490,7 +493,7 @@ static bool write_end(struct sync_flight *flight, enum flight_end end, struct er
 	if (end == FLIGHT_DONE)
 		note_copy(flight, &arena, all, &count);
 	if (end != FLIGHT_LEFT) {
-		forget(flight, &arena, all, &count);
+		forget(flight, &arena, end, all, &count);
 		all[count++] = release_hints(flight, &arena);
 		ok = add_news(flight, &arena, end, all, &count, err);
 	}

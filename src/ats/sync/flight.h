@@ -37,6 +37,7 @@ struct whereabouts {
 	int64_t parent;	 /* number of the last record of the parent that is done */
 	int64_t after;	 /* missing ones up to this number are done */
 	int64_t checked; /* missing ones that were asked for one by one */
+	int64_t page;	 /* of a full run's list: 0, 1, 2 … */
 	bool is_cut;	 /* not each list was one answer of the ATS */
 	size_t cursor_len;
 	char cursor[SYNC_CURSOR_BYTES_MAX];
@@ -58,6 +59,9 @@ struct sync_flight {
 	struct whereabouts at;
 	struct seen seen;
 	struct shares shares;
+	int64_t page_records; /* asked for at once; 0: the list has not begun */
+	struct whereabouts page_at; /* before the page that is read: it may be asked for again */
+	struct shares page_shares;
 	struct str since;	   /* an incremental run's filter value; empty: none */
 	struct str since_name;
 	bool is_by_creation;
@@ -66,6 +70,7 @@ struct sync_flight {
 	int64_t later_ms; /* there is no run, and none before; 0: at once */
 	int64_t retry_ms; /* the run failed, and is not to be begun again before */
 	bool is_resumed;
+	bool knows_no_pages; /* what is kept of them is of no use in this run */
 	const char *reason; /* of a failure that is none of the ATS: "deletion_guard"; NULL */
 	struct error err;
 	struct str remote; /* what the ATS said */
@@ -106,6 +111,36 @@ bool flight_checkpoint(struct sync_flight *flight, enum flight_end *end);
 bool whereabouts_read(struct json value, struct whereabouts *at);
 bool shares_read(struct arena *arena, struct str text, struct shares *shares);
 void shares_count(struct arena *arena, struct shares *shares, struct json record);
+void shares_add(struct arena *arena, struct shares *shares, const struct shares *more);
+struct str shares_print(struct arena *arena, const struct shares *shares);
+
+/* --- known.c --------------------------------------------------------------------------------- */
+
+/* A page of the list, as it came and as it was taken in. */
+struct known_page {
+	struct str answer; /* of the ATS (operation_result.answer); empty: not to be known again */
+	struct str stand;  /* of its records in the copy, right after it (copy_read_stand()) */
+	struct str ids;	   /* theirs: a JSON array */
+	int64_t id_count;
+	int64_t records; /* with those that were left out */
+	struct shares shares;
+	int64_t mark_ms;
+	struct str next_cursor;
+};
+/* Can pages of this run's list be known from the run before? */
+bool known_is_possible(const struct sync_flight *flight);
+/* What is kept of the page flight->at is at; answer empty: nothing. */
+bool known_find(struct sync_flight *flight, struct arena *arena, struct known_page *page,
+		struct error *err) MUST_CHECK;
+/* Is the copy of its records as the page left it? numbers[i] gets that of its i-th record. */
+bool known_holds(struct sync_flight *flight, struct arena *arena, const struct known_page *page,
+		 int64_t *numbers, struct error *err);
+/* Keeps the page in place of what was kept. */
+struct store_statement known_keep(const struct sync_flight *flight, struct arena *arena,
+				  const struct known_page *page);
+/* The list had this many pages: what is kept of others goes. */
+struct store_statement known_forget(const struct sync_flight *flight, struct arena *arena,
+				    int64_t pages);
 
 /* --- missing.c ------------------------------------------------------------------------------- */
 

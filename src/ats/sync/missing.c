@@ -85,16 +85,14 @@ static bool can_ask(const struct unified_resource *resource)
 	return false;
 }
 
-static bool tell(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
-		 size_t count, const struct copy_counts *counts,
-		 const struct store_statement **more, size_t *more_count, struct error *err)
+static bool tell(struct copy_companion *companion, struct arena *arena,
+		 const struct copy_told *told, const struct store_statement **more,
+		 size_t *more_count, struct error *err)
 {
 	struct search *search = (struct search *)companion;
 
-	(void)numbers;
-	(void)count;
 	(void)err;
-	flight_statements(search->flight, arena, 0, counts, more, more_count);
+	flight_statements(search->flight, arena, 0, told->counts, more, more_count);
 	return true;
 }
 

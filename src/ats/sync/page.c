@@ -7,7 +7,7 @@ enum {
 	BACKOFF_MS = 1000,
 	BACKOFF_MAX_MS = 30000,
 	ASK_MS = 120000,       /* for one page */
-	PAGE_RECORDS = 500,    /* where nothing else is said */
+	PAGE_RECORDS = OPERATION_LIMIT_MAX, /* where nothing else is said */
 	CHECKPOINT_MS = 2000,  /* while nothing changes */
 	DETAILS_AT_ONCE = 16, /* and as the limiter lets them */
 	TOLD_WAIT_MS = 2000,   /* a wait for the rate limit that is worth telling */
@@ -150,6 +150,7 @@ enum flight_end flight_ask(struct sync_flight *flight, struct arena *arena,
 
 struct page {
 	struct copy_companion companion;
+	struct operation_memory memory;
 	struct sync_flight *flight;
 	struct arena arena;
 	struct operation_result result;
@@ -157,25 +158,64 @@ struct page {
 	int64_t records; /* of the page that are in this write */
 	struct copy_counts counts;
 	bool is_told;
+	struct known_page before; /* answer empty: nothing is kept of it */
+	struct known_page now;
+	int64_t *numbers; /* of before.ids */
 };
 
 /* The place of the run is written with whatever has changed, and now and then. */
-static bool tell(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
-		 size_t count, const struct copy_counts *counts,
-		 const struct store_statement **more, size_t *more_count, struct error *err)
+static bool is_due(const struct sync_flight *flight)
 {
-	struct page *page = (struct page *)companion;
-	struct sync_flight *flight = page->flight;
-	bool has_changed = counts->created + counts->updated + counts->deleted > 0;
+	return sync_now_ms(flight->syncs) - flight->told_ms >= CHECKPOINT_MS;
+}
 
-	(void)err;
+static void mark_seen(struct sync_flight *flight, const int64_t *numbers, size_t count)
+{
 	for (size_t i = 0; i < count; i++)
 		if (numbers[i] > 0)
 			seen_mark(&flight->seen, numbers[i]);
-	page->is_told = has_changed ||
-			sync_now_ms(flight->syncs) - flight->told_ms >= CHECKPOINT_MS;
+}
+
+/* Is the page to be known the next time, and not as it is kept already? */
+static bool is_news(struct page *page, const struct copy_told *told)
+{
+	struct known_page *now = &page->now;
+
+	now->stand = told->stand;
+	now->ids = told->ids;
+	now->id_count = (int64_t)told->id_count;
+	return now->answer.len > 0 && now->stand.len > 0 &&
+	       (!str_equal(now->answer, page->before.answer) ||
+		!str_equal(now->stand, page->before.stand));
+}
+
+static void add_known(struct page *page, struct arena *arena,
+		      const struct store_statement **more, size_t *more_count)
+{
+	struct store_statement *all = arena_array(arena, *more_count + 1, sizeof *all);
+
+	memcpy(all, *more, *more_count * sizeof *all);
+	all[(*more_count)++] = known_keep(page->flight, arena, &page->now);
+	*more = all;
+}
+
+static bool tell(struct copy_companion *companion, struct arena *arena,
+		 const struct copy_told *told, const struct store_statement **more,
+		 size_t *more_count, struct error *err)
+{
+	struct page *page = (struct page *)companion;
+	struct sync_flight *flight = page->flight;
+	const struct copy_counts *counts = told->counts;
+	bool has_changed = counts->created + counts->updated + counts->deleted > 0;
+	bool has_news = is_news(page, told);
+
+	(void)err;
+	mark_seen(flight, told->numbers, told->count);
+	page->is_told = has_changed || has_news || is_due(flight);
 	if (page->is_told)
 		flight_statements(flight, arena, page->records, counts, more, more_count);
+	if (has_news)
+		add_known(page, arena, more, more_count);
 	return true;
 }
 
@@ -214,8 +254,8 @@ static bool put(struct page *page, const struct json *records, size_t count, boo
 	return true;
 }
 
-/* The latest moment of the records, by the ATS's clock. */
-static void note_marks(struct sync_flight *flight, struct json items)
+/* The latest moment of the records, by the ATS's clock; 0: they tell none. */
+static int64_t find_mark(const struct sync_flight *flight, struct json items)
 {
 	const char *field = flight->is_by_creation ? "created_at" : "updated_at";
 	struct str latest = {NULL, 0};
@@ -228,8 +268,16 @@ static void note_marks(struct sync_flight *flight, struct json items)
 		if (str_compare(at, latest) > 0)
 			latest = at;
 	}
-	if (latest.len > 0 && clock_parse(latest, &ns) && ns / 1000000 > flight->mark_ms)
-		flight->mark_ms = ns / 1000000;
+	return latest.len > 0 && clock_parse(latest, &ns) ? ns / 1000000 : 0;
+}
+
+/* What the page tells besides its records. */
+static void note(struct sync_flight *flight, const struct known_page *page)
+{
+	if (page->mark_ms > flight->mark_ms)
+		flight->mark_ms = page->mark_ms;
+	if (flight->run.is_full)
+		shares_add(&flight->arena, &flight->shares, &page->shares);
 }
 
 /* --- records whole --------------------------------------------------------------------------- */
@@ -345,7 +393,59 @@ static bool move_on(struct sync_flight *flight, struct str cursor)
 	flight->at.cursor_len = cursor.len;
 	if (cursor.len > 0)
 		memcpy(flight->at.cursor, cursor.data, cursor.len);
+	flight->at.page++;
 	return true;
+}
+
+static bool knows(struct operation_memory *memory, struct arena *arena, struct str answer,
+		  struct str *next_cursor)
+{
+	struct page *page = (struct page *)((char *)memory - offsetof(struct page, memory));
+	struct sync_flight *flight = page->flight;
+	struct error err;
+
+	/* Where it cannot be read it is taken for a new one. */
+	if (!known_find(flight, arena, &page->before, &err))
+		page->before.answer.len = 0;
+	if (!str_equal(page->before.answer, answer))
+		return false;
+	page->numbers = arena_array(arena, (size_t)page->before.id_count + 1, sizeof *page->numbers);
+	*next_cursor = page->before.next_cursor;
+	return known_holds(flight, arena, &page->before, page->numbers, &err);
+}
+
+/* As if it had been put, and nothing had changed. */
+static enum flight_end keep_known(struct page *page)
+{
+	struct sync_flight *flight = page->flight;
+	const struct known_page *before = &page->before;
+	enum flight_end end = FLIGHT_DONE;
+
+	flight->syncs->counts.pages_known++;
+	mark_seen(flight, page->numbers, (size_t)before->id_count);
+	note(flight, before);
+	flight->run.records += before->records;
+	flight->run.counts.unchanged += before->id_count;
+	copy_note_unchanged(flight->syncs->options.copies, before->id_count);
+	if (is_due(flight))
+		(void)flight_checkpoint(flight, &end);
+	return end;
+}
+
+static void look_at_items(struct page *page)
+{
+	struct sync_flight *flight = page->flight;
+	struct operation_result *result = &page->result;
+	struct json items = result->items;
+
+	page->now = (struct known_page){
+		.answer = result->answer,
+		.records = (int64_t)items.count,
+		.mark_ms = find_mark(flight, items),
+		.next_cursor = result->next_cursor,
+	};
+	for (size_t i = 0; flight->run.is_full && i < items.count; i++)
+		shares_count(&page->arena, &page->now.shares, items.items[i]);
 }
 
 static enum flight_end keep_page(struct page *page)
@@ -353,10 +453,11 @@ static enum flight_end keep_page(struct page *page)
 	struct sync_flight *flight = page->flight;
 	struct json items = page->result.items;
 
-	if (flight->run.is_full)
-		for (size_t i = 0; i < items.count; i++)
-			shares_count(&flight->arena, &flight->shares, items.items[i]);
-	note_marks(flight, items);
+	if (page->result.is_known)
+		return keep_known(page);
+	flight->syncs->counts.pages_read++;
+	look_at_items(page);
+	note(flight, &page->now);
 	if (flight->job.is_expanded && page->result.is_partial)
 		return put_expanded(page);
 	return put(page, items.items, items.count, page->result.is_partial, NULL)
@@ -375,15 +476,15 @@ static enum flight_end read_page(struct page *page, const struct operation_filte
 				 size_t filter_count)
 {
 	struct sync_flight *flight = page->flight;
-	int64_t page_records = flight->syncs->options.page_records;
 	const struct operation operation = {
 		.account = &flight->account,
 		.resource = flight->job.resource,
 		.method = OPERATION_LIST,
 		.filters = filters,
 		.filter_count = filter_count,
-		.limit = page_records > 0 ? page_records : PAGE_RECORDS,
+		.limit = flight->page_records,
 		.cursor = str_make(flight->at.cursor, flight->at.cursor_len),
+		.memory = known_is_possible(flight) ? &page->memory : NULL,
 	};
 	enum flight_end end =
 		flight_ask(flight, &page->arena, &operation, &page->result, &page->read_ms);
@@ -391,6 +492,8 @@ static enum flight_end read_page(struct page *page, const struct operation_filte
 	if (end == FLIGHT_FAILED && is_cursor_refused(flight)) {
 		LOG(LOG_WARNING, "sync_list_begun_anew", LOG_S(account_id, flight->job.account_id));
 		flight->at.cursor_len = 0;
+		flight->at.page = 0;
+		flight->knows_no_pages = true;
 		return read_page(page, filters, filter_count);
 	}
 	if (end != FLIGHT_DONE)
@@ -407,17 +510,44 @@ static enum flight_end judge_end(const struct sync_flight *flight, enum flight_e
 	return end == FLIGHT_FAILED && flight->err.code == ERROR_CONFLICT ? FLIGHT_GONE : end;
 }
 
+/* Records so large that there is no room for as many are asked for again, in half the number. */
+static bool is_too_much(struct sync_flight *flight, enum flight_end *end)
+{
+	if (*end != FLIGHT_FAILED || flight->err.code != ERROR_LIMIT || flight->page_records == 1)
+		return false;
+	flight->page_records /= 2;
+	flight->at = flight->page_at;
+	flight->shares = flight->page_shares;
+	*end = FLIGHT_DONE;
+	return true;
+}
+
+static void begin_list(struct sync_flight *flight)
+{
+	int64_t said = flight->syncs->options.page_records;
+
+	if (flight->page_records == 0)
+		flight->page_records = said > 0 ? said : PAGE_RECORDS;
+	if (flight->at.cursor_len == 0)
+		flight->at.page = 0;
+}
+
 enum flight_end flight_list(struct sync_flight *flight, const struct operation_filter *filters,
 			    size_t filter_count)
 {
 	enum flight_end end;
+	bool is_again;
 
+	begin_list(flight);
 	do {
-		struct page page = {.companion = {tell}, .flight = flight};
+		struct page page = {.companion = {tell}, .memory = {knows}, .flight = flight};
 
 		arena_init(&page.arena, SYNC_PAGE_BYTES_MAX);
+		flight->page_at = flight->at;
+		flight->page_shares = flight->shares;
 		end = judge_end(flight, read_page(&page, filters, filter_count));
 		arena_finish(&page.arena);
-	} while (end == FLIGHT_DONE && flight->at.cursor_len > 0);
+		is_again = is_too_much(flight, &end);
+	} while (end == FLIGHT_DONE && (is_again || flight->at.cursor_len > 0));
 	return end;
 }

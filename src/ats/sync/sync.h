@@ -19,7 +19,7 @@ struct sync_options {
 	const struct model *model;
 	const struct clock *clock;
 	const struct random *random;
-	int64_t page_records; /* that are read of a list at once; 0: 500 */
+	int64_t page_records; /* that are asked of a list at once; 0: 1000 */
 };
 struct syncs;
 /* Everything borrowed. Shared by all workers. */
@@ -164,6 +164,8 @@ bool sync_failing(struct syncs *syncs, struct arena *arena, struct str environme
 /* How runs of this process ended. */
 struct sync_counts {
 	_Atomic uint64_t completed, failed, stopped;
+	_Atomic uint64_t pages_read;  /* of lists, and taken in */
+	_Atomic uint64_t pages_known; /* as they were: there was nothing to be done */
 };
 const struct sync_counts *sync_counts(const struct syncs *syncs);
 

@@ -268,7 +268,8 @@ static void put_store(struct buffer *out, struct store *store)
 
 static void put_background(struct buffer *out, const struct door *door)
 {
-	static const char runs[] = "tenon_sync_runs_total", records[] = "tenon_copy_records_total",
+	static const char runs[] = "tenon_sync_runs_total", pages[] = "tenon_sync_pages_total",
+			  records[] = "tenon_copy_records_total",
 			  attempts[] = "tenon_webhook_attempts_total";
 	const struct sync_counts *sync = sync_counts(door->syncs);
 	const struct copies_counts *copies = copies_counts(door->copies);
@@ -278,6 +279,9 @@ static void put_background(struct buffer *out, const struct door *door)
 	put_with(out, runs, "result", "completed", sync->completed);
 	put_with(out, runs, "result", "failed", sync->failed);
 	put_with(out, runs, "result", "stopped", sync->stopped);
+	put_head(out, pages, "counter", "Pages of lists that sync jobs asked for.");
+	put_with(out, pages, "result", "read", sync->pages_read);
+	put_with(out, pages, "result", "known", sync->pages_known);
 	put_head(out, records, "counter", "Records put into the local copies, by what changed.");
 	put_with(out, records, "change", "created", copies->created);
 	put_with(out, records, "change", "updated", copies->updated);

@@ -74,7 +74,7 @@ static bool set_switches(struct connection *connection, bool is_writer, struct e
 	if (!is_writer)
 		return connection_run(connection, "PRAGMA query_only=ON;", err);
 	return connection_run(connection,
-			      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+			      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 			      "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;",
 			      err);
 }

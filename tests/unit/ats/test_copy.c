@@ -462,20 +462,20 @@ struct noting {
 };
 
 /* Somebody else is faster, once. */
-static bool interfere(struct copy_companion *companion, struct arena *arena, const int64_t *numbers,
-		      size_t count, const struct copy_counts *counts,
-		      const struct store_statement **more, size_t *more_count, struct error *err)
+static bool interfere(struct copy_companion *companion, struct arena *arena,
+		      const struct copy_told *told, const struct store_statement **more,
+		      size_t *more_count, struct error *err)
 {
 	struct noting *noting = (struct noting *)companion;
 	struct fixture *fixture = noting->fixture;
 	struct copy_write other = fixture->write;
 	struct copy_counts ignored;
 	struct json records = parse(fixture->test, "[{\"id\": \"7\", \"name\": \"theirs\"}]");
-	struct store_statement note = copy_note_state(arena, &other.place, numbers[0], 0);
+	struct store_statement note = copy_note_state(arena, &other.place, told->numbers[0], 0);
 
-	assert_int_equal(count, 2);
+	assert_int_equal(told->count, 2);
 	if (noting->asked++ == 0) {
-		assert_int_equal(counts->created, 2);
+		assert_int_equal(told->counts->created, 2);
 		other.companion = NULL;
 		assert_true(copy_put(fixture->copies, arena, &other, records.items, 1, false, NULL,
 				     &ignored, err));
@@ -504,8 +504,8 @@ static void a_lost_race_is_run_again(void **state)
 }
 
 static bool take_number(struct copy_companion *companion, struct arena *arena,
-			const int64_t *numbers, size_t count, const struct copy_counts *counts,
-			const struct store_statement **more, size_t *more_count, struct error *err)
+			const struct copy_told *told, const struct store_statement **more,
+			size_t *more_count, struct error *err)
 {
 	struct noting *noting = (struct noting *)companion;
 	struct fixture *fixture = noting->fixture;
@@ -513,9 +513,7 @@ static bool take_number(struct copy_companion *companion, struct arena *arena,
 	struct json records = parse(fixture->test, "[{\"id\": \"7\"}]");
 	struct copy_counts ignored;
 
-	(void)numbers;
-	(void)count;
-	(void)counts;
+	(void)told;
 	*more = NULL;
 	*more_count = 0;
 	other.companion = NULL;

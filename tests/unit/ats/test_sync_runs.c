@@ -211,6 +211,158 @@ static void refuse_jobs(struct world *world)
 	end();
 }
 
+/* --- known pages ------------------------------------------------------------------------------ */
+
+static uint64_t pages_known(void)
+{
+	return sync_counts(stage.syncs)->pages_known;
+}
+
+static int64_t sum_pages(struct world *world)
+{
+	return ask_number(world, "SELECT coalesce(sum(page + 1), 0) FROM sync_page");
+}
+
+/* The next full run, of which so many pages are known. */
+static struct sync_run run_knowing(struct world *world, uint64_t known)
+{
+	uint64_t before = pages_known();
+	struct sync_run run = run_again(world, SYNC_WISH_FULL);
+
+	assert_status(run, "completed");
+	assert_int_equal(pages_known() - before, known);
+	return run;
+}
+
+/* What is as it was is met, counted and watched as if it had been taken in. */
+static void know_pages(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	struct sync_run first = wait_for_run(world, 0);
+	uint64_t pages = sync_counts(stage.syncs)->pages_read;
+	assert_true(pages >= 10);
+	assert_int_equal(pages_known(), 0);
+	int64_t kept = sum_pages(world);
+	struct sync_run run = run_knowing(world, pages);
+	assert_int_equal(run.records, 100);
+	assert_int_equal(run.counts.unchanged, 100);
+	assert_int_equal(run.counts.deleted, 0);
+	assert_true(str_equal(run.shares, first.shares));
+	assert_int_equal(sum_pages(world), kept);
+	assert_int_equal(sync_counts(stage.syncs)->pages_read, pages);
+	end();
+}
+
+static void read_pages_that_differ(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	wait_for_run(world, 0);
+	uint64_t pages = sync_counts(stage.syncs)->pages_read;
+	/* Not among the last of its page, which are read again with the next. */
+	snprintf(world->kiln.pots[93].name, sizeof world->kiln.pots[93].name, "new");
+	struct sync_run run = run_knowing(world, pages - 1);
+	assert_int_equal(run.counts.updated, 1);
+	assert_int_equal(run.counts.unchanged, 99);
+	run_knowing(world, pages);
+	/* One that is gone moves all that come after it. */
+	kiln_remove(&world->kiln, 95);
+	run = run_again(world, SYNC_WISH_FULL);
+	assert_int_equal(count_records(world), 99);
+	kiln_fill(&world->kiln, 100);
+	run = run_again(world, SYNC_WISH_FULL);
+	assert_int_equal(count_records(world), 100);
+	end();
+}
+
+static void put_by_hand(struct world *world, const char *record)
+{
+	const struct copy_write write = {.place = stage.place,
+					 .read_ms = clock_unix_ms(&world->time.clock)};
+	struct copy_counts counts;
+	struct json value;
+	bool ok = json_parse(&world->arena, str_from_c(record), &json_limits_default, &value,
+			     &world->err) &&
+		  copy_put(stage.copies, &world->arena, &write, &value, 1, true, NULL, &counts,
+			   &world->err);
+
+	WORLD_CHECK(ok, world->err);
+	assert_int_equal(counts.updated, 1);
+}
+
+/* Somebody else has written a record meanwhile: the list, which was read later, is believed. */
+static void read_pages_of_written_records(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	wait_for_run(world, 0);
+	uint64_t pages = sync_counts(stage.syncs)->pages_read;
+	char record[64];
+	snprintf(record, sizeof record, "{\"id\": \"%lld\", \"name\": \"other\"}",
+		 (long long)world->kiln.pots[50].id);
+	put_by_hand(world, record);
+	loop_sleep_ms(1000);
+	struct sync_run run = run_knowing(world, pages - 1);
+	assert_int_equal(run.counts.updated, 1);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM record WHERE body GLOB '*other*'"), 0);
+	run_knowing(world, pages);
+	end();
+}
+
+static void change_pages(struct world *world, const char *sql)
+{
+	const struct store_statement statement = {.sql = sql, .changes_expected = -1};
+
+	WORLD_CHECK(store_write(world->store, &statement, 1, &world->err), world->err);
+}
+
+/* A place to go on from that is of no use any more costs one reading of all. */
+static void forget_pages(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	wait_for_run(world, 0);
+	uint64_t pages = sync_counts(stage.syncs)->pages_read;
+	change_pages(world, "UPDATE sync_page SET next_cursor = 'of another time' WHERE page = 3");
+	struct sync_run run = run_knowing(world, 4);
+	assert_int_equal(run.counts.unchanged, 100 + 40);
+	assert_int_equal(sum_pages(world), 0);
+	run_knowing(world, 0);
+	run_knowing(world, pages);
+	/* One that was kept by hands that do not know better. */
+	change_pages(world, "UPDATE sync_page SET shares = 'no JSON'");
+	run_knowing(world, 0);
+	run_knowing(world, pages);
+	end();
+}
+
+/* --- large records ---------------------------------------------------------------------------- */
+
+static void ask_for_fewer(struct world *world)
+{
+	enum { VALUES = 3000000 }; /* of 16 bytes each, once they are read */
+	static const char head[] = "{\"pots\": [], \"more\": [", tail[] = "0]}";
+	char *body = calloc(1, sizeof head + sizeof tail + 2 * VALUES);
+
+	assert_non_null(body);
+	memcpy(body, head, sizeof head);
+	for (size_t i = 0, at = strlen(head); i < VALUES; i++, at += 2)
+		memcpy(body + at, "0,", 2);
+	memcpy(body + strlen(head) + 2 * VALUES, tail, sizeof tail);
+	begin(world, 100);
+	world->kiln.faults[0] = (struct fault){.body = body};
+	world->kiln.fault_count = 1;
+	create_job(world);
+	struct sync_run run = wait_for_run(world, 0);
+	assert_status(run, "completed");
+	assert_int_equal(run.records, 100);
+	assert_int_equal(count_records(world), 100);
+	assert_true(sync_counts(stage.syncs)->pages_read >= 20);
+	end();
+	free(body);
+}
+
 /* --- checkpoint and fence --------------------------------------------------------------------- */
 
 static void stop(void *context)
@@ -509,6 +661,11 @@ static void pause_and_remove(struct world *world)
 		world_run(body);          \
 	}
 IN_WORLD(a_first_load_fills_the_copy_in_silence, load)
+IN_WORLD(what_is_as_it_was_is_not_read_again, know_pages)
+IN_WORLD(what_has_changed_is_read, read_pages_that_differ)
+IN_WORLD(what_was_written_meanwhile_is_read, read_pages_of_written_records)
+IN_WORLD(what_cannot_be_gone_on_with_is_forgotten, forget_pages)
+IN_WORLD(of_large_records_fewer_are_asked_for, ask_for_fewer)
 IN_WORLD(jobs_that_cannot_be_are_refused, refuse_jobs)
 IN_WORLD(a_run_goes_on_where_it_was_left, go_on)
 IN_WORLD(who_has_lost_the_job_writes_no_more, fence)
@@ -524,6 +681,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_first_load_fills_the_copy_in_silence),
+		cmocka_unit_test(what_is_as_it_was_is_not_read_again),
+		cmocka_unit_test(what_has_changed_is_read),
+		cmocka_unit_test(what_was_written_meanwhile_is_read),
+		cmocka_unit_test(what_cannot_be_gone_on_with_is_forgotten),
+		cmocka_unit_test(of_large_records_fewer_are_asked_for),
 		cmocka_unit_test(jobs_that_cannot_be_are_refused),
 		cmocka_unit_test(a_run_goes_on_where_it_was_left),
 		cmocka_unit_test(who_has_lost_the_job_writes_no_more),

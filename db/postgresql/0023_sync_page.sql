@@ -1,0 +1,1 @@
+SELECT guard('sync_page', 'environment_id = current_setting(''tenon.environment'')');
