@@ -104,9 +104,9 @@ bool copy_put(struct copies *copies, struct arena *arena, const struct copy_writ
 	      const struct json *records, size_t count, bool is_partial, int64_t *numbers,
 	      struct copy_counts *counts, struct error *err) MUST_CHECK;
 
-/* How these records stand: a text that is another one once somebody has written any of them, were it
- * with what it was before. numbers[i] gets the number of record i; 0: it is not there. `ids`: a JSON
- * array of `count` texts. */
+/* How these records stand: a text that is another one once somebody has written any of them, were
+ * it with what it was before. numbers[i] gets the number of record i; 0: it is not there. `ids`: a
+ * JSON array of `count` texts. */
 bool copy_read_stand(struct copies *copies, struct arena *arena, const struct copy_place *place,
 		     struct str ids, size_t count, struct str *stand, int64_t *numbers,
 		     struct error *err) MUST_CHECK;

@@ -254,13 +254,19 @@ static void begin(struct listing *listing, struct run *run, size_t limit)
 	run->result->is_partial = select_lacks(run, run->plan->is_absent);
 }
 
+/* Nobody waits for a page of a certain length. */
+static bool is_enough_of_it(const struct listing *listing)
+{
+	return listing->is_one_answer && listing->fetches > 0;
+}
+
 /* Until the limit, the end, or a bound. */
 static bool add_all(struct listing *listing, bool *has_more, struct error *err)
 {
 	bool is_whole = true;
 
 	*has_more = true;
-	while (is_whole && *has_more && !list_is_full(listing) &&
+	while (is_whole && *has_more && !list_is_full(listing) && !is_enough_of_it(listing) &&
 	       !run_is_overdrawn(listing->run) &&
 	       (listing->fetches == 0 || list_has_memory(listing->run)))
 		if (!add_next(listing, &is_whole, has_more, err))
@@ -292,6 +298,7 @@ bool list_run(struct run *run, struct error *err)
 	if (sort_is_here(run))
 		return sort_list(run, err);
 	begin(&listing, run, (size_t)run->operation->limit);
+	listing.is_one_answer = run->operation->is_background;
 	if (run->operation->cursor.len > 0 &&
 	    !cursor_open(run, run->operation->cursor, &listing.place, err))
 		return false;
@@ -299,8 +306,6 @@ bool list_run(struct run *run, struct error *err)
 		return false;
 	if (run->result->is_known)
 		return true;
-	if (listing.fetches > 1)
-		run->result->answer.len = 0;
 	run->result->items = json_builder_array(&listing.items);
 	if (listing.whole > 0 && listing.whole == listing.items.count) {
 		run->lacks_fields = false;

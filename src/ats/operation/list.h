@@ -14,6 +14,7 @@ struct listing {
 	bool has_moved; /* from where it began: there is a cursor to go on with */
 	size_t whole;	/* items which were fetched whole already */
 	size_t fetches;
+	bool is_one_answer; /* a page ends with the ATS's */
 };
 
 bool list_is_full(const struct listing *listing);

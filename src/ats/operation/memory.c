@@ -1,5 +1,5 @@
-/* Answers which somebody knows from before. A page of a list follows from what it was asked for, what
- * the ATS answered and what maps it: where all of these are as they were, so is the page. */
+/* Answers which somebody knows from before. A page of a list follows from what it was asked for,
+ * what the ATS answered and what maps it: where all of these are as they were, so is the page. */
 #include <sodium.h>
 
 #include "ats/operation/list.h"
@@ -12,7 +12,7 @@ static bool is_simple(const struct listing *listing, const struct unified_call *
 	const struct run *run = listing->run;
 	const struct operation *operation = run->operation;
 
-	return operation->memory != NULL && listing->fetches == 1 && call->is_pure &&
+	return operation->memory != NULL && listing->is_one_answer && call->is_pure &&
 	       call->detail.method == NULL && run->plan->lookup_count == 0 &&
 	       run->plan->maybe_absent_when == NULL && run->connector == run->base &&
 	       run->selection == NULL && operation->sort_count == 0 && !operation->expand &&

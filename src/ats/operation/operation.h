@@ -154,9 +154,9 @@ struct operation_progress {
 	void (*told)(struct operation_progress *progress, uint32_t calls, size_t records);
 };
 
-/* Who knows answers of the ATS again, so that they need not be mapped. Asked for a list whose first
- * answer says all that its records are made of (operation_result.answer), and has not changed by
- * itself since. */
+/* Who knows answers of the ATS again, so that they need not be mapped. Asked about a list in the
+ * background, each page of which is made of one answer: where that says all that its records are
+ * made of (operation_result.answer). */
 struct operation_memory {
 	/* True when the list's page need not be made, for it would be the one that was made of the
 	 * same answer; *next_cursor is the one of that. In the operation's fiber. */
@@ -253,7 +253,7 @@ struct operation_result {
 	struct json item;	/* get; a write: the record, {"id"} of a delete; a dry run */
 	struct str next_cursor; /* empty: the end */
 	/* Of a list with a memory: by which its page is known again, 16 bytes; empty where it was
-	 * made of more than one answer, or of what may be otherwise the next time. */
+	 * made of what may be otherwise the next time. */
 	struct str answer;
 	bool is_known; /* to the memory: there are no items */
 	bool is_partial;
@@ -291,7 +291,8 @@ struct operation_result {
  * When it fails after its sink has begun, what the sink got is not the whole.
  *
  * A list may be shorter than the limit and still have a next_cursor: when the native calls, the
- * time or the memory that one operation may take were used up. It never passes the limit. One that
+ * time or the memory that one operation may take were used up, and in the background after each of
+ * the ATS's own pages. It never passes the limit. One that
  * is sorted here is read whole for each page; ERROR_LIMIT when it is too long for that.
  *
  * Errors: ERROR_INVALID (bad filter, cursor, limit: the field is named; or the ATS refused the

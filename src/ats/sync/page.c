@@ -7,7 +7,7 @@ enum {
 	BACKOFF_MS = 1000,
 	BACKOFF_MAX_MS = 30000,
 	ASK_MS = 120000,       /* for one page */
-	PAGE_RECORDS = OPERATION_LIMIT_MAX, /* where nothing else is said */
+	PAGE_RECORDS = 500, /* where nothing else is said */
 	CHECKPOINT_MS = 2000,  /* while nothing changes */
 	DETAILS_AT_ONCE = 16, /* and as the limiter lets them */
 	TOLD_WAIT_MS = 2000,   /* a wait for the rate limit that is worth telling */
@@ -409,7 +409,8 @@ static bool knows(struct operation_memory *memory, struct arena *arena, struct s
 		page->before.answer.len = 0;
 	if (!str_equal(page->before.answer, answer))
 		return false;
-	page->numbers = arena_array(arena, (size_t)page->before.id_count + 1, sizeof *page->numbers);
+	page->numbers =
+		arena_array(arena, (size_t)page->before.id_count + 1, sizeof *page->numbers);
 	*next_cursor = page->before.next_cursor;
 	return known_holds(flight, arena, &page->before, page->numbers, &err);
 }

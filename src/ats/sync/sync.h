@@ -19,7 +19,7 @@ struct sync_options {
 	const struct model *model;
 	const struct clock *clock;
 	const struct random *random;
-	int64_t page_records; /* that are asked of a list at once; 0: 1000 */
+	int64_t page_records; /* that are asked of a list at once; 0: 500 */
 };
 struct syncs;
 /* Everything borrowed. Shared by all workers. */

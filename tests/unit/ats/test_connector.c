@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ats/connector/connector.h"
+#include "ats/connector/loader.h"
 
 static struct arena arena;
 
@@ -444,6 +444,49 @@ static struct json run(const char *text, struct reference_index *references, str
 	return out;
 }
 
+static bool is_pure(const char *text)
+{
+	const struct jsonata_options options = {
+		.natives = connector_natives,
+		.native_count = connector_native_count,
+		.variables = connector_variables,
+		.variable_count = CONNECTOR_VARIABLES,
+	};
+	struct jsonata_error fault;
+	const struct jsonata *expression =
+		jsonata_compile(&arena, str_from_c(text), &options, &fault);
+
+	assert_non_null(expression);
+	return expression_is_pure(expression);
+}
+
+/* What may be otherwise of the same record the next time. */
+static void test_pure_expressions(void **state)
+{
+	(void)state;
+	assert_true(is_pure("$uppercase(name) & $context.company_id & $record.id"));
+	assert_true(is_pure("$reference(\"Owner\", owner_id).name"));
+	assert_false(is_pure("due_at < $now()"));
+	assert_false(is_pure("($f := $millis; $f())"));
+	assert_false(is_pure("$toMillis(time, \"[H]:[m]\")"));
+	assert_false(is_pure("$shuffle(names)"));
+	assert_false(is_pure("$random() < 0.5"));
+	assert_false(is_pure("$eval(formula)"));
+	assert_false(is_pure("$body.meta.kind"));
+	assert_true(connector_find_resource(load_good(), STR("things"))->list.alternatives[0].calls[0].is_pure);
+}
+
+static void test_digests(void **state)
+{
+	(void)state;
+	const struct connector *good = load_good(), *again = load_good();
+
+	assert_true(good->resources[0].digest != 0);
+	assert_true(good->resources[0].digest == again->resources[0].digest);
+	for (size_t i = 1; i < good->resource_count; i++)
+		assert_true(good->resources[0].digest != good->resources[i].digest);
+}
+
 static void test_reference_function(void **state)
 {
 	(void)state;
@@ -580,6 +623,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_templates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_references, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_references, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pure_expressions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_digests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reference_function, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plain_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clean_html, setup, teardown),
