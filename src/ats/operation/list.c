@@ -233,7 +233,7 @@ static bool add_next(struct listing *listing, bool *is_whole, bool *has_more, st
 		return true;
 	}
 	listing->fetches++;
-	if (memory_knows(listing, call, &window)) {
+	if (memory_knows(listing, &window)) {
 		*has_more = false;
 		return true;
 	}
@@ -254,7 +254,7 @@ static void begin(struct listing *listing, struct run *run, size_t limit)
 	run->result->is_partial = select_lacks(run, run->plan->is_absent);
 }
 
-/* Nobody waits for a page of a certain length. */
+/* Who knows pages again wants each to be made of one answer, however short. */
 static bool is_enough_of_it(const struct listing *listing)
 {
 	return listing->is_one_answer && listing->fetches > 0;
@@ -298,7 +298,7 @@ bool list_run(struct run *run, struct error *err)
 	if (sort_is_here(run))
 		return sort_list(run, err);
 	begin(&listing, run, (size_t)run->operation->limit);
-	listing.is_one_answer = run->operation->is_background;
+	listing.is_one_answer = memory_wants(run);
 	if (run->operation->cursor.len > 0 &&
 	    !cursor_open(run, run->operation->cursor, &listing.place, err))
 		return false;

@@ -31,9 +31,10 @@ bool list_read_whole(struct run *run, struct json *records, struct error *err) M
 
 /* --- memory.c -------------------------------------------------------------------------------- */
 
+/* Is each page to be one of the ATS's own, for a memory? */
+bool memory_wants(const struct run *run);
 /* Does the operation's memory know the listing's first window? Then its page is made. */
-bool memory_knows(struct listing *listing, const struct unified_call *call,
-		  const struct window *window);
+bool memory_knows(struct listing *listing, const struct window *window);
 
 /* --- budget.c -------------------------------------------------------------------------------- */
 

@@ -6,17 +6,16 @@
 
 enum { DIGEST_BYTES = crypto_shorthash_siphashx24_BYTES };
 
-/* Only a list which is asked for as it is, and is made of nothing but its own answer. */
-static bool is_simple(const struct listing *listing, const struct unified_call *call)
+/* Only a list which is asked for as it is, and is made of nothing but its own answers. */
+bool memory_wants(const struct run *run)
 {
-	const struct run *run = listing->run;
-	const struct operation *operation = run->operation;
+	const struct unified_alternative *plan = run->plan;
+	const struct unified_call *call = &plan->calls[0];
 
-	return operation->memory != NULL && listing->is_one_answer && call->is_pure &&
-	       call->detail.method == NULL && run->plan->lookup_count == 0 &&
-	       run->plan->maybe_absent_when == NULL && run->connector == run->base &&
-	       run->selection == NULL && operation->sort_count == 0 && !operation->expand &&
-	       !run->gives_remote;
+	return run->operation->memory != NULL && plan->call_count == 1 && call->is_pure &&
+	       call->detail.method == NULL && plan->lookup_count == 0 &&
+	       plan->maybe_absent_when == NULL && run->connector == run->base &&
+	       run->selection == NULL && !run->operation->expand && !run->gives_remote;
 }
 
 /* Not against those who would make two answers that look the same: what they could hide is a change
@@ -64,15 +63,14 @@ static bool add_answer(struct buffer *digests, const struct run *run, const stru
 	return true;
 }
 
-bool memory_knows(struct listing *listing, const struct unified_call *call,
-		  const struct window *window)
+bool memory_knows(struct listing *listing, const struct window *window)
 {
 	struct run *run = listing->run;
 	struct operation_memory *memory = run->operation->memory;
 	struct operation_result *result = run->result;
 	struct buffer digests;
 
-	if (!is_simple(listing, call))
+	if (!listing->is_one_answer)
 		return false;
 	buffer_init(&digests, run->arena, SIZE_MAX);
 	add_question(&digests, listing);

@@ -154,9 +154,9 @@ struct operation_progress {
 	void (*told)(struct operation_progress *progress, uint32_t calls, size_t records);
 };
 
-/* Who knows answers of the ATS again, so that they need not be mapped. Asked about a list in the
- * background, each page of which is made of one answer: where that says all that its records are
- * made of (operation_result.answer). */
+/* Who knows answers of the ATS again, so that they need not be mapped. A page is then made of one
+ * answer, and asked about where that says all that the records are made of
+ * (operation_result.answer). */
 struct operation_memory {
 	/* True when the list's page need not be made, for it would be the one that was made of the
 	 * same answer; *next_cursor is the one of that. In the operation's fiber. */
@@ -291,8 +291,8 @@ struct operation_result {
  * When it fails after its sink has begun, what the sink got is not the whole.
  *
  * A list may be shorter than the limit and still have a next_cursor: when the native calls, the
- * time or the memory that one operation may take were used up, and in the background after each of
- * the ATS's own pages. It never passes the limit. One that
+ * time or the memory that one operation may take were used up, and with operation.memory after each
+ * of the ATS's own pages. It never passes the limit. One that
  * is sorted here is read whole for each page; ERROR_LIMIT when it is too long for that.
  *
  * Errors: ERROR_INVALID (bad filter, cursor, limit: the field is named; or the ATS refused the
