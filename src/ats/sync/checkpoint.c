@@ -212,17 +212,21 @@ bool whereabouts_read(struct json value, struct whereabouts *at)
 
 /* --- the statements -------------------------------------------------------------------------- */
 
+/* `is_early`: of a page that is not kept yet nothing is told. */
 static struct store_statement keep_run(struct arena *arena, const struct sync_flight *flight,
-				       int64_t records, const struct copy_counts *counts)
+				       bool is_early, int64_t records,
+				       const struct copy_counts *counts)
 {
 	const struct sync_run *run = &flight->run;
+	const struct whereabouts *at = is_early ? &flight->page_at : &flight->at;
+	const struct shares *shares = is_early ? &flight->page_shares : &flight->shares;
 	const struct store_value values[] = {
 		store_text(run->job_id),
 		store_int(run->number),
 		store_int(run->fence),
 		store_text(run->status),
-		store_text(print_whereabouts(arena, &flight->at)),
-		store_text(shares_print(arena, &flight->shares)),
+		store_text(print_whereabouts(arena, at)),
+		store_text(shares_print(arena, shares)),
 		store_int(run->records + records),
 		store_int(run->counts.created + counts->created),
 		store_int(run->counts.updated + counts->updated),
@@ -244,18 +248,24 @@ static struct store_statement keep_run(struct arena *arena, const struct sync_fl
 		values, sizeof values / sizeof *values, 1);
 }
 
-void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t records,
-		       const struct copy_counts *counts, const struct store_statement **list,
-		       size_t *count)
+static struct store_statement *add_seen(struct sync_flight *flight, struct arena *arena,
+					struct store_statement run, size_t *count)
 {
 	struct store_statement *all = arena_array(arena, flight->seen.chunks + 1, sizeof *all);
 
 	*count = 0;
-	all[(*count)++] = keep_run(arena, flight, records, counts);
+	all[(*count)++] = run;
 	for (size_t i = 0; i < flight->seen.chunks; i++)
 		if (flight->seen.is_dirty[i])
 			all[(*count)++] = keep_chunk(arena, flight, i);
-	*list = all;
+	return all;
+}
+
+void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t records,
+		       const struct copy_counts *counts, const struct store_statement **list,
+		       size_t *count)
+{
+	*list = add_seen(flight, arena, keep_run(arena, flight, false, records, counts), count);
 }
 
 struct sync_guard flight_guard(const struct sync_flight *flight, struct arena *arena)
@@ -284,7 +294,10 @@ bool flight_checkpoint(struct sync_flight *flight, enum flight_end *end)
 	size_t count;
 
 	arena_init(&arena, SYNC_PAGE_BYTES_MAX);
-	flight_statements(flight, &arena, 0, &(struct copy_counts){0}, &statements, &count);
+	statements = add_seen(flight, &arena,
+			      keep_run(&arena, flight, flight->is_keeping, 0,
+				       &(struct copy_counts){0}),
+			      &count);
 	bool ok = store_write(flight->syncs->options.store, statements, count, &flight->err);
 	arena_finish(&arena);
 	if (ok)

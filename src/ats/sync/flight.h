@@ -60,7 +60,8 @@ struct sync_flight {
 	struct seen seen;
 	struct shares shares;
 	int64_t page_records; /* asked for at once; 0: the list has not begun */
-	struct whereabouts page_at; /* before the page that is read: it may be asked for again */
+	bool is_keeping; /* a page is not in the copy yet, at which `at` is past: */
+	struct whereabouts page_at; /* before it */
 	struct shares page_shares;
 	struct str since;	   /* an incremental run's filter value; empty: none */
 	struct str since_name;
@@ -76,18 +77,21 @@ struct sync_flight {
 	struct str remote; /* what the ATS said */
 };
 
-/* --- page.c ---------------------------------------------------------------------------------- */
+/* --- ask.c ----------------------------------------------------------------------------------- */
 
 /* A list or a get, tried until it succeeds, it is no use, or the run is to end. The arena is begun
  * anew for each try; whatever happens, it is the caller's to finish. */
 enum flight_end flight_ask(struct sync_flight *flight, struct arena *arena,
 			   const struct operation *operation, struct operation_result *result,
 			   int64_t *read_ms);
+/* Is the run to end? */
+enum flight_end flight_look(struct sync_flight *flight);
+
+/* --- list.c ---------------------------------------------------------------------------------- */
+
 /* All pages of the list from flight->at on, into the copy. `filters`: with these. */
 enum flight_end flight_list(struct sync_flight *flight, const struct operation_filter *filters,
 			    size_t filter_count);
-/* Is the run to end? */
-enum flight_end flight_look(struct sync_flight *flight);
 
 /* --- checkpoint.c ---------------------------------------------------------------------------- */
 
@@ -141,6 +145,31 @@ struct store_statement known_keep(const struct sync_flight *flight, struct arena
 /* The list had this many pages: what is kept of others goes. */
 struct store_statement known_forget(const struct sync_flight *flight, struct arena *arena,
 				    int64_t pages);
+
+/* --- page.c ---------------------------------------------------------------------------------- */
+
+struct page {
+	struct copy_companion companion;
+	struct operation_memory memory;
+	struct sync_flight *flight;
+	struct arena arena;
+	struct operation_result result;
+	int64_t read_ms;
+	enum flight_end end; /* of asking for it, then of keeping it */
+	struct error err;    /* why it is not kept; without a code flight->err tells */
+	int64_t records;     /* of the page that are in this write */
+	struct copy_counts counts;
+	bool is_told;
+	struct known_page before; /* answer empty: nothing is kept of it */
+	struct known_page now;
+	int64_t *numbers; /* of before.ids */
+};
+bool page_tell(struct copy_companion *companion, struct arena *arena, const struct copy_told *told,
+	       const struct store_statement **more, size_t *more_count, struct error *err);
+bool page_knows(struct operation_memory *memory, struct arena *arena, struct str answer,
+		struct str *next_cursor);
+/* Its records into the copy. */
+enum flight_end page_keep(struct page *page);
 
 /* --- missing.c ------------------------------------------------------------------------------- */
 
