@@ -23,6 +23,7 @@ struct stage {
 	struct sync_runner runner;
 	struct sync_job job;
 	struct copy_place place;
+	int64_t page_records;
 };
 static struct stage stage;
 
@@ -49,7 +50,7 @@ static void begin_server(struct world *world)
 		.model = world->model,
 		.clock = &world->time.clock,
 		.random = &world->random,
-		.page_records = 10,
+		.page_records = stage.page_records,
 	};
 
 	stage.syncs = syncs_create(&options);
@@ -66,14 +67,19 @@ static void end_server(void)
 		loop_sleep_ms(10);
 }
 
-static void begin(struct world *world, size_t count)
+static void begin_with(struct world *world, size_t count, int64_t page_records)
 {
-	stage = (struct stage){.world = world};
+	stage = (struct stage){.world = world, .page_records = page_records};
 	stage.copies = copies_create(world->store, world->model, &world->time.clock);
 	stage.place = (struct copy_place){world->account.environment_id, world->account.id,
 					  STR("details")};
 	kiln_fill(&world->kiln, (int)count);
 	begin_server(world);
+}
+
+static void begin(struct world *world, size_t count)
+{
+	begin_with(world, count, 10);
 }
 
 static void end(void)
@@ -84,16 +90,22 @@ static void end(void)
 	copies_destroy(stage.copies);
 }
 
-static void create_job(struct world *world)
+static void create_job_with(struct world *world, bool is_expanded)
 {
 	const struct str resource = STR("details");
 	struct sync_job wanted;
 
 	sync_job_init(&wanted);
 	wanted.interval_ms = INTERVAL_MS;
+	wanted.is_expanded = is_expanded;
 	bool ok = sync_job_create(stage.syncs, &world->arena, &world->account, &wanted, &resource, 1,
 				  &stage.job, &world->err);
 	WORLD_CHECK(ok, world->err);
+}
+
+static void create_job(struct world *world)
+{
+	create_job_with(world, false);
 }
 
 static struct sync_run last_run(struct world *world)
@@ -404,6 +416,33 @@ static void go_on(struct world *world)
 	end();
 }
 
+static struct fault take_time(struct kiln *kiln)
+{
+	(void)kiln;
+	return (struct fault){.takes_ms = 10};
+}
+
+/* A page is left while its records are fetched one by one: it is read again, and none is missed. */
+static void go_on_within_a_page(struct world *world)
+{
+	/* More than are fetched at once. */
+	begin_with(world, 100, 50);
+	world->kiln.before_call = stop_at_fifth;
+	world->kiln.next_fault = take_time;
+	create_job_with(world, true);
+	while (!stage.runner.is_stopping)
+		loop_sleep_ms(10);
+	end_server();
+	assert_int_equal(count_records(world), 0);
+	world->kiln.before_call = NULL;
+	begin_server(world);
+	struct sync_run run = wait_for_run(world, 0);
+	assert_status(run, "completed");
+	assert_int_equal(run.records, 100);
+	assert_int_equal(count_records(world), 100);
+	end();
+}
+
 static void take_away(struct kiln *kiln)
 {
 	const struct store_statement statement = {
@@ -668,6 +707,7 @@ IN_WORLD(what_cannot_be_gone_on_with_is_forgotten, forget_pages)
 IN_WORLD(of_large_records_fewer_are_asked_for, ask_for_fewer)
 IN_WORLD(jobs_that_cannot_be_are_refused, refuse_jobs)
 IN_WORLD(a_run_goes_on_where_it_was_left, go_on)
+IN_WORLD(a_page_that_was_left_is_read_again, go_on_within_a_page)
 IN_WORLD(who_has_lost_the_job_writes_no_more, fence)
 IN_WORLD(much_that_is_missing_is_not_believed, guard)
 IN_WORLD(what_is_gone_is_told_once, delete_few)
@@ -688,6 +728,7 @@ int main(void)
 		cmocka_unit_test(of_large_records_fewer_are_asked_for),
 		cmocka_unit_test(jobs_that_cannot_be_are_refused),
 		cmocka_unit_test(a_run_goes_on_where_it_was_left),
+		cmocka_unit_test(a_page_that_was_left_is_read_again),
 		cmocka_unit_test(who_has_lost_the_job_writes_no_more),
 		cmocka_unit_test(much_that_is_missing_is_not_believed),
 		cmocka_unit_test(what_is_gone_is_told_once),
