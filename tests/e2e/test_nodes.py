@@ -62,6 +62,21 @@ class NodesCase(SyncCase):
             time.sleep(0.02)
         self.fail(what)
 
+    def begin_three(self):
+        self.folders = [self.data, self.folder / "two", self.folder / "three"]
+        self.nodes = [self.serve, self.another("two"), self.another("three")]
+
+    def restart(self, traffic, number):
+        traffic.ready[number] = False
+        traffic.wait_for(20)  # those that it had are done
+        self.assertEqual(self.nodes[number].stop(), 0)
+        self.nodes[number] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
+                                      f"recruitee=http://{self.box.host}"],
+                                     {"TENON_DATA": str(self.folders[number]), "TENON_DATABASE": self.database()})
+        self.addCleanup(self.nodes[number].kill)
+        traffic.ready[number] = True
+        traffic.wait_for(20)
+
 
 class Nodes(NodesCase):
     def test_what_one_changes_all_know(self):
@@ -201,21 +216,6 @@ class Nodes(NodesCase):
                 f" (-1, 'oldest', '{runs_with}') ON CONFLICT (position) DO UPDATE SET checksum = excluded.checksum;"
                 f"COMMIT")
         postgresql.psql(psql, postgresql.name_of(self.data))
-
-    def begin_three(self):
-        self.folders = [self.data, self.folder / "two", self.folder / "three"]
-        self.nodes = [self.serve, self.another("two"), self.another("three")]
-
-    def restart(self, traffic, number):
-        traffic.ready[number] = False
-        traffic.wait_for(20)  # those that it had are done
-        self.assertEqual(self.nodes[number].stop(), 0)
-        self.nodes[number] = Process(["serve", "--listen", "127.0.0.1:0", "--connector-base-url",
-                                      f"recruitee=http://{self.box.host}"],
-                                     {"TENON_DATA": str(self.folders[number]), "TENON_DATABASE": self.database()})
-        self.addCleanup(self.nodes[number].kill)
-        traffic.ready[number] = True
-        traffic.wait_for(20)
 
 
 class Traffic:
