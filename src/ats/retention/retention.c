@@ -130,6 +130,42 @@ bool retention_change(struct store *store, struct arena *arena, struct str envir
 	return store_write(store, &statement, 1, err);
 }
 
+/* --- whole blocks of numbers, on PostgreSQL --------------------------------------------------- */
+
+static bool ask_of_blocks(struct store *store, const char *sql, const char *table, int64_t number,
+			  struct error *err)
+{
+	const struct store_value values[] = {store_text(str_from_c(table)), store_int(number)};
+	const struct store_statement statement = {
+		.sql = sql,
+		.parameters = values,
+		.parameter_count = 2,
+		.changes_expected = -1,
+	};
+
+	return !store_is_postgresql(store) || store_write(store, &statement, 1, err);
+}
+
+/* A write for each table: it is locked for a moment, and no other with it. */
+static bool make_blocks(struct store *store, struct error *err)
+{
+	static const char sql[] = "SELECT block_ahead(?1, ?2)";
+
+	return ask_of_blocks(store, sql, "event", 0, err) &&
+	       ask_of_blocks(store, sql, "webhook_delivery", 0, err) &&
+	       ask_of_blocks(store, sql, "record", 0, err);
+}
+
+/* Where all of a block is old there is no need to look at its rows. Deliveries go first: events stay
+ * for those that are pending. */
+static bool drop_old_blocks(struct store *store, int64_t now_ms, struct error *err)
+{
+	static const char sql[] = "SELECT block_expire(?1, ?2)";
+
+	return ask_of_blocks(store, sql, "webhook_delivery", now_ms, err) &&
+	       ask_of_blocks(store, sql, "event", now_ms, err);
+}
+
 /* --- what is old goes ------------------------------------------------------------------------- */
 
 static bool is_there(struct store *store, const struct kind *kind,
@@ -200,6 +236,7 @@ bool retention_apply(struct store *store, const struct clock *clock, struct erro
 	bool ok = store_query(store, &arena,
 			      "SELECT id, retention FROM environment WHERE retention <> '{}'", NULL,
 			      0, &rows, err) &&
+		  make_blocks(store, err) && drop_old_blocks(store, clock_unix_ms(clock), err) &&
 		  forget_absent(store, clock_unix_ms(clock), err);
 	for (size_t i = 0; ok && i < rows.count; i++)
 		ok = apply_to(store, &arena, store_cell(&rows, i, 0)->bytes,
