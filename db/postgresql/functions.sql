@@ -401,32 +401,34 @@ EXCEPTION WHEN lock_not_available THEN
 	RETURN false;
 END $$;
 
+-- The last number that a row of the table may have by now. Deliveries have the numbers of events, records those of copies.
+CREATE OR REPLACE FUNCTION block_last(its_table text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	IF its_table = 'record' THEN
+		RETURN (SELECT coalesce(max(number) + 1, 0) * 4294967296 FROM copy);
+	END IF;
+	RETURN (SELECT coalesce(max(newest), 0) FROM environment AS e,
+		LATERAL (SELECT max(number) AS newest FROM event WHERE environment_id = e.id) AS its_own);
+END $$;
+
 -- The next block of event, webhook_delivery or record, where the last number that was given is within half a block of the
 -- last one's end: the rest gets an end, and becomes it, with what rows have come into it, and behind it is a new rest.
 -- Answers how many were made. A size of 0 is the usual: 2^24 events, records of 2^16 copies.
 CREATE OR REPLACE FUNCTION block_ahead(its_table text, its_size bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-	size bigint := its_size;
-	last bigint;
+	size bigint := CASE WHEN its_size > 0 THEN its_size WHEN its_table = 'record' THEN 65536 * 4294967296
+		ELSE 16777216 END;
 	start bigint;
 	ended bigint;
 	part text;
 BEGIN
-	IF its_table = 'record' THEN
-		SELECT coalesce(max(number) + 1, 0) * 4294967296 INTO last FROM copy;
-	ELSE
-		SELECT coalesce(max(newest), 0) INTO last FROM environment AS e,
-			LATERAL (SELECT max(number) AS newest FROM event WHERE environment_id = e.id) AS its_own;
-	END IF;
-	IF size = 0 THEN
-		size := CASE its_table WHEN 'record' THEN 65536 * 4294967296 ELSE 16777216 END;
-	END IF;
 	SELECT low INTO STRICT start FROM blocks(its_table) WHERE high IS NULL;
-	IF last < start - size / 2 OR NOT pg_try_advisory_xact_lock(hashtextextended('blocks', 0))
+	IF block_last(its_table) < start - size / 2 OR NOT pg_try_advisory_xact_lock(hashtextextended('blocks', 0))
 		OR NOT block_lock(its_table) THEN
 		RETURN 0;
 	END IF;
-	ended := greatest(start + size, (last / size + 2) * size);
+	-- By now others may have given more.
+	ended := greatest(start + size, (block_last(its_table) / size + 2) * size);
 	part := its_table || '_below_' || ended;
 	EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', its_table, its_table || '_rest');
 	EXECUTE format('ALTER TABLE %I RENAME TO %I', its_table || '_rest', part);
