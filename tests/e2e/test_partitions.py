@@ -413,6 +413,16 @@ class Blocks(Waiting):
         self.assertEqual(self.in_parts("webhook_delivery"), [0, 10, 0, 6, 0, 0])
         self.assertEqual(self.highs("webhook_delivery"), [10, 20, 40, 50, 60, None])
 
+    def test_an_empty_block_does_not_count_for_nothing(self):
+        """Of what it knows to be empty the planner thinks that it may as well be read whole, and sorts."""
+        self.serve.stop()
+        self.small()
+        self.events(3)
+        counts = "SELECT part FROM blocks('event') JOIN pg_class ON relname = part WHERE reltuples = 0"
+        self.query("ANALYZE event")
+        self.assertEqual(self.query(counts), [("event_rest",)])
+        self.assertEqual((self.ahead(), self.query(counts), self.in_parts()), (0, [], [3, 0]))
+
     def test_who_reads_for_long_is_not_waited_for(self):
         self.serve.stop()
         self.small()
