@@ -25,6 +25,32 @@ def row_level_security(data):
               " AND c.relnamespace = 'public'::regnamespace")}
 
 
+# Tables of environments' rows whose key begins with something else, and why.
+OTHER_KEYS = {"record": "found by its number, which begins with that of its copy"}
+
+
+def keys(data):
+    """The columns of each table's primary key, in their order."""
+    found = {}
+    for table, column in database.query(data, (
+            "SELECT c.relname, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid"
+            " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)"
+            " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number"
+            " WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace ORDER BY c.relname, k.place"
+            if postgresql.is_used() else
+            "SELECT t.name, c.name FROM pragma_table_list AS t JOIN pragma_table_info(t.name) AS c"
+            " WHERE t.schema = 'main' AND t.type = 'table' AND c.pk > 0 ORDER BY t.name, c.pk")):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+class Keys(Case):
+    def test_each_begins_with_the_environment(self):
+        self.linked()
+        others = {table for table, columns in keys(self.data).items() if columns[0] != "environment_id"}
+        self.assertEqual(others - {"store_migration"}, {"environment", *OF_NO_ENVIRONMENT, *OTHER_KEYS} - {"store_migration"})
+
+
 @unittest.skipUnless(postgresql.is_used(), "SQLite has nothing of the kind: tests/e2e/run --postgresql")
 class Tenancy(Case):
     def setUp(self):
