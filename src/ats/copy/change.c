@@ -350,17 +350,24 @@ void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change)
 /* Who gives numbers is the only one to do so, or fails. */
 static void keep_row(struct copy_batch *batch)
 {
+	const struct copy_place *place = &batch->write->place;
 	const struct store_value values[] = {
-		store_int(batch->row.number), store_int(batch->alive),
-		store_int(batch->given),      store_int(batch->row.last_number),
+		store_int(batch->row.number),
+		store_int(batch->alive),
+		store_int(batch->given),
+		store_int(batch->row.last_number),
 		store_int(batch->updated_max_ms),
+		store_text(place->environment_id),
+		store_text(place->account_id),
+		store_text(place->resource),
 	};
 
 	copy_batch_add(batch,
 		       "UPDATE copy SET record_count = record_count + ?2,"
 		       " last_number = last_number + ?3, updated_max_ms = max(updated_max_ms, ?5)"
-		       " WHERE number = ?1 AND (?3 = 0 OR last_number = ?4)",
-		       values, 5);
+		       " WHERE environment_id = ?6 AND account_id = ?7 AND resource = ?8"
+		       " AND number = ?1 AND (?3 = 0 OR last_number = ?4)",
+		       values, 8);
 }
 
 bool copy_batch_commit(struct copy_batch *batch, const int64_t *numbers, size_t count,

@@ -95,11 +95,15 @@ static void tell_deleted(struct batch *batch, const struct record_row *row)
 		.payload = payload_of(&batch->arena, row->resource, row->id),
 		.created_ms = batch->erasure->created_ms,
 	};
-	const struct store_value copy[] = {store_int(row->copy)};
+	const struct store_value copy[] = {store_text(event.environment_id),
+					   store_text(event.account_id), store_text(event.resource),
+					   store_int(row->copy)};
 
 	batch->statements[batch->count++] = event_statement(&batch->arena, &event);
-	write_more(batch, "UPDATE copy SET record_count = record_count - 1 WHERE number = ?1", copy,
-		   1);
+	write_more(batch,
+		   "UPDATE copy SET record_count = record_count - 1 WHERE environment_id = ?1"
+		   " AND account_id = ?2 AND resource = ?3 AND number = ?4",
+		   copy, 4);
 }
 
 /* The words by which it is found; those that are left are taken anew. */

@@ -95,6 +95,21 @@ static void fill(struct test *test)
 		     " ('ja1', 1, x'02'), ('ja2', 0, x'03')");
 }
 
+/* Of each account a copy, and two records in it. */
+static void fill_copies(struct test *test)
+{
+	do_sql(test, "INSERT INTO copy (number, environment_id, account_id, resource, whole_ms,"
+		     " swept_ms, record_count, updated_max_ms, last_number) SELECT"
+		     " CASE id WHEN 'a1' THEN 3 ELSE 5 END, environment_id, id, 'jobs', 6, 7, 2, 8, 2"
+		     " FROM account");
+	do_sql(test, "INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms,"
+		     " updated_ms, changed_ms, missing_ms, deleted_ms, hash, list_hash, body, candidate,"
+		     " environment_id) SELECT copy.number * 4294967296 + n, copy.number, 'id' || n, 1,"
+		     " 2, 0, 3, 4, 5, 0, 0, x'01', x'02', '{}', '', environment_id FROM copy,"
+		     " (SELECT 1 AS n UNION ALL SELECT 2) AS two");
+	do_sql(test, "INSERT INTO record_text_due (number) SELECT number FROM record");
+}
+
 /* --- what belongs to a sync job --------------------------------------------------------------- */
 
 static void look_at_runs(struct test *test)
@@ -117,12 +132,37 @@ static void look_at_runs(struct test *test)
 	assert_int_equal(number(test, "SELECT count(*) FROM sync_seen"), 1);
 }
 
+/* --- copies ----------------------------------------------------------------------------------- */
+
+static void look_at_copies(struct test *test)
+{
+	assert_int_equal(number(test, "SELECT count(*) FROM copy JOIN record"
+				      " ON record.environment_id = copy.environment_id"
+				      " AND record.copy = copy.number WHERE resource = 'jobs'"
+				      " AND whole_ms = 6 AND swept_ms = 7 AND record_count = 2"
+				      " AND updated_max_ms = 8 AND last_number = 2"
+				      " AND record.number / 4294967296 = copy.number"), 4);
+	assert_int_equal(number(test, "SELECT number FROM copy WHERE environment_id = 'e1'"
+				      " AND account_id = 'a1' AND resource = 'jobs'"), 3);
+	assert_true(is_refused(test, "UPDATE record SET copy = 4 WHERE copy = 3"));
+	if (test->database != NULL)
+		assert_true(is_refused(test, "UPDATE record SET environment_id = 'e2'"
+					     " WHERE copy = 3"));
+	do_sql(test, "DELETE FROM account WHERE environment_id = 'e1'");
+	assert_int_equal(number(test, "SELECT count(*) FROM copy"), 1);
+	assert_int_equal(number(test, "SELECT count(*) FROM record WHERE environment_id = 'e2'"
+				      " AND copy = 5"), 2);
+	assert_int_equal(number(test, "SELECT count(*) FROM record"), 2);
+}
+
 static void upgrade(struct test *test, const char *database)
 {
 	begin(test, database, 22);
 	fill(test);
+	fill_copies(test);
 	open_with(test, 0);
 	look_at_runs(test);
+	look_at_copies(test);
 	end(test);
 }
 
@@ -171,6 +211,13 @@ static void say_as_before(struct test *test)
 	do_sql(test, seen);
 	assert_int_equal(number(test, "SELECT count(*) FROM sync_seen WHERE environment_id = 'e1'"
 				      " AND chunk = 7"), 1);
+	do_sql(test, "INSERT INTO copy (environment_id, account_id, resource, whole_ms, swept_ms,"
+		     " record_count, updated_max_ms, last_number) VALUES ('e1', 'a1', 'jobs', 9, 9, 0,"
+		     " 0, 0) ON CONFLICT (environment_id, account_id, resource) DO UPDATE SET"
+		     " whole_ms = 9");
+	do_sql(test, "UPDATE copy SET record_count = record_count + 1 WHERE number = 3"
+		     " AND whole_ms = 9");
+	assert_int_equal(number(test, "SELECT record_count FROM copy WHERE number = 3"), 3);
 }
 
 static void the_version_before_goes_on(void **state)
@@ -182,6 +229,7 @@ static void the_version_before_goes_on(void **state)
 	POSTGRESQL();
 	begin(&test, cluster.database, 22);
 	fill(&test);
+	fill_copies(&test);
 	open_with(&test, 0);
 	before = store_enter(STR("e1"));
 	say_as_before(&test);
