@@ -12,8 +12,7 @@ from harness import Case, Client, Process, create_key, link_account, run_tenon
 # Tables that say nothing of environments, and why they need not.
 OF_NO_ENVIRONMENT = {
     "node": "processes", "duty": "what one process at a time does", "audit_head": "how far a folder's audit log is",
-    "store_migration": "the database's own", "record_text": "found by the number of a record, which has a guard",
-    "record_text_due": "numbers of records"}
+    "store_migration": "the database's own", "record_text": "found by the number of a record, which has a guard"}
 NOW_MS = 1700000000000
 
 

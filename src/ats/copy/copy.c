@@ -146,7 +146,8 @@ struct store_statement copy_note_missing(struct arena *arena, const struct copy_
 
 	return store_keep(
 		arena,
-		"UPDATE record SET missing_ms = ?5 WHERE number = (SELECT number FROM copy"
+		"UPDATE record SET missing_ms = ?5 WHERE environment_id = ?1"
+		" AND number = (SELECT number FROM copy"
 		" WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
 		" * 4294967296 + ?4",
 		values, 5, -1);

@@ -112,6 +112,147 @@ static void give_numbers(const char *database)
 	end(&test, database);
 }
 
+/* --- a record of another environment ---------------------------------------------------------- */
+
+static struct copy_write write_to(const struct copy_place *place, int64_t read_ms)
+{
+	return (struct copy_write){.place = *place, .read_ms = read_ms};
+}
+
+static void put(struct test *test, const struct copy_place *place)
+{
+	const struct json_member members[] = {json_member(STR("id"), json_string(STR("c1"))),
+					      json_member(STR("name"), json_string(STR("Ada")))};
+	const struct json record = json_object(members, 2);
+	const struct copy_write write = write_to(place, 1000);
+	struct copy_counts counts;
+
+	check(test, copy_put(test->copies, &test->arena, &write, &record, 1, false, NULL, &counts,
+			     &test->err));
+	assert_int_equal(counts.created, 1);
+}
+
+static int64_t row_number(struct test *test, const struct copy_place *place)
+{
+	struct copy_row row;
+
+	check(test, copy_find_row(test->copies, &test->arena, place, &row, &test->err));
+	return row.number;
+}
+
+/* The number of their copy, and of their record, asked for as ours. */
+static void look_for_theirs(struct test *test)
+{
+	const struct str id = STR("c1");
+	int64_t copy = row_number(test, &test->theirs), record = copy_number(copy, 1);
+	struct copy_known known;
+	struct json body;
+
+	check(test, copy_find_known(test->copies, &test->arena, &test->theirs, copy, &id, 1, &known,
+				    &test->err));
+	assert_int_equal(known.number, record);
+	check(test, copy_find_known(test->copies, &test->arena, &test->ours, copy, &id, 1, &known,
+				    &test->err));
+	assert_int_equal(known.number, 0);
+	check(test, copy_find_bodies(test->copies, &test->arena, STR("e2"), &record, 1, &body,
+				     &test->err));
+	assert_true(json_is(body, JSON_OBJECT));
+	check(test, copy_find_bodies(test->copies, &test->arena, STR("e1"), &record, 1, &body,
+				     &test->err));
+	assert_true(json_is(body, JSON_UNDEFINED));
+}
+
+static int64_t drop_words(struct test *test, struct str environment_id, int64_t record)
+{
+	const struct store_value values[] = {store_text(environment_id), store_int(record)};
+	const struct store_statement statement = {COPY_DROP_WORDS, values, 2, -1, false};
+
+	check(test, store_write(test->store, &statement, 1, &test->err));
+	return number(test, "SELECT count(*) FROM record_text");
+}
+
+static void look_for_words(struct test *test)
+{
+	int64_t record = copy_number(row_number(test, &test->theirs), 1);
+	bool is_end;
+
+	check(test, copy_take_some_texts(test->copies, &test->theirs, 10, &is_end, &test->err));
+	assert_int_equal(drop_words(test, STR("e1"), record), 1);
+	assert_int_equal(drop_words(test, STR("e2"), record), 0);
+}
+
+/* A record that stands in our copy, and says that it is theirs. */
+static void find_nothing_by_place(struct test *test)
+{
+	const struct copy_place *ours = &test->ours;
+	struct copy_record record, *records;
+	struct copy_missing *missing;
+	size_t count;
+
+	assert_false(copy_get(test->copies, &test->arena, ours, STR("c1"), &record, &test->err));
+	assert_int_equal(test->err.code, ERROR_NOT_FOUND);
+	check(test, copy_walk(test->copies, &test->arena, ours, 0, 10, true, &records, &count,
+			      &test->err));
+	assert_int_equal(count, 0);
+	check(test, copy_find_missing(test->copies, &test->arena, ours, NULL, 0, 0, INT64_MAX, 10,
+				      &missing, &count, &test->err));
+	assert_int_equal(count, 0);
+	check(test, copy_find_by(test->copies, &test->arena, ours, STR("name"), STR("Ada"), 0,
+				 INT64_MAX, 10, &missing, &count, &test->err));
+	assert_int_equal(count, 0);
+}
+
+static void export_nothing(struct test *test)
+{
+	struct copy_export export;
+	struct copy_export_row *rows;
+	size_t count;
+	bool is_end;
+
+	copy_export_init(&export, &test->arena);
+	export.environment_id = test->ours.environment_id;
+	export.resource = model_find(test->copies->model, test->ours.resource);
+	check(test, copy_export_next(test->store, &test->arena, &export, 10, &rows, &count, &is_end,
+				     &test->err));
+	assert_int_equal(count, 0);
+}
+
+static void write_nothing(struct test *test)
+{
+	const struct copy_write write = write_to(&test->ours, 2000);
+	const struct store_statement note =
+		copy_note_missing(&test->arena, &test->ours, 1, 3000);
+	const struct str id = STR("c1");
+	struct copy_counts counts;
+	bool is_end;
+
+	check(test, store_write(test->store, &note, 1, &test->err));
+	check(test, copy_take_some_texts(test->copies, &test->ours, 10, &is_end, &test->err));
+	/* SQLite's index of what is known tells of it; then it is not found, and nothing is written. */
+	(void)!copy_remove(test->copies, &test->arena, &write, &id, 1, &counts, &test->err);
+	assert_int_equal(number(test, "SELECT count(*) FROM record WHERE version = 1 AND read_ms = 1000"
+				      " AND missing_ms = 0 AND deleted_ms = 0"), 2);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text"), 0);
+}
+
+static void keep_apart(const char *database)
+{
+	struct test test;
+
+	begin(&test, database);
+	put(&test, &test.ours);
+	put(&test, &test.theirs);
+	look_for_theirs(&test);
+	look_for_words(&test);
+	if (database != NULL) /* it would not have what follows */
+		do_sql(&test, "ALTER TABLE record DROP CONSTRAINT record_environment_id_copy_fkey");
+	do_sql(&test, "UPDATE record SET environment_id = 'e2' WHERE environment_id = 'e1'");
+	find_nothing_by_place(&test);
+	export_nothing(&test);
+	write_nothing(&test);
+	end(&test, database);
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 #define ON_BOTH(name, body)                      \
@@ -128,12 +269,15 @@ static void give_numbers(const char *database)
 		body(cluster.database);          \
 	}
 ON_BOTH(a_copy_has_one_number, give_numbers)
+ON_BOTH(what_is_another_s_is_not_found, keep_apart)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_has_one_number_sqlite),
 		cmocka_unit_test(a_copy_has_one_number_postgresql),
+		cmocka_unit_test(what_is_another_s_is_not_found_sqlite),
+		cmocka_unit_test(what_is_another_s_is_not_found_postgresql),
 	};
 
 	return cmocka_run_group_tests(tests, make_cluster, remove_cluster);

@@ -107,7 +107,11 @@ static void fill_copies(struct test *test)
 		     " environment_id) SELECT copy.number * 4294967296 + n, copy.number, 'id' || n, 1,"
 		     " 2, 0, 3, 4, 5, 0, 0, x'01', x'02', '{}', '', environment_id FROM copy,"
 		     " (SELECT 1 AS n UNION ALL SELECT 2) AS two");
-	do_sql(test, "INSERT INTO record_text_due (number) SELECT number FROM record");
+	/* One is of a copy that is gone. */
+	do_sql(test, "INSERT INTO record_text_due (number) SELECT number FROM record WHERE copy = 3"
+		     " UNION ALL SELECT 30064771073");
+	do_sql(test, "INSERT INTO record_text (rowid, words) SELECT number, 'of it' FROM record"
+		     " UNION ALL SELECT 30064771073, 'of nobody'");
 }
 
 /* --- what belongs to a sync job --------------------------------------------------------------- */
@@ -144,6 +148,12 @@ static void look_at_copies(struct test *test)
 				      " AND record.number / 4294967296 = copy.number"), 4);
 	assert_int_equal(number(test, "SELECT number FROM copy WHERE environment_id = 'e1'"
 				      " AND account_id = 'a1' AND resource = 'jobs'"), 3);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"
+				      " WHERE environment_id = 'e1'"), 2);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"), 2);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text JOIN record"
+				      " ON record.number = record_text.rowid"), 4);
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text"), 4);
 	assert_true(is_refused(test, "UPDATE record SET copy = 4 WHERE copy = 3"));
 	if (test->database != NULL)
 		assert_true(is_refused(test, "UPDATE record SET environment_id = 'e2'"
@@ -152,6 +162,9 @@ static void look_at_copies(struct test *test)
 	assert_int_equal(number(test, "SELECT count(*) FROM copy"), 1);
 	assert_int_equal(number(test, "SELECT count(*) FROM record WHERE environment_id = 'e2'"
 				      " AND copy = 5"), 2);
+	/* The words of those that are gone are due. */
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"
+				      " WHERE environment_id = 'e1'"), 2);
 	assert_int_equal(number(test, "SELECT count(*) FROM record"), 2);
 }
 
@@ -218,6 +231,13 @@ static void say_as_before(struct test *test)
 	do_sql(test, "UPDATE copy SET record_count = record_count + 1 WHERE number = 3"
 		     " AND whole_ms = 9");
 	assert_int_equal(number(test, "SELECT record_count FROM copy WHERE number = 3"), 3);
+	do_sql(test, "DELETE FROM record_text_due WHERE number = 12884901889"
+		     " AND EXISTS (SELECT 1 FROM record WHERE number = 12884901889 AND body = '{}')");
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"), 1);
+	do_sql(test, "INSERT INTO record_text_due (number) SELECT CAST(value AS BIGINT) FROM"
+		     " json_each('[12884901889, 12884901890]') WHERE true ON CONFLICT DO NOTHING");
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"
+				      " WHERE environment_id = 'e1'"), 2);
 }
 
 static void the_version_before_goes_on(void **state)
