@@ -11,7 +11,8 @@
 	" r.hash, r.list_hash FROM "
 
 /* On SQLite of the index alone, which has no environment: that the copy is of it is seen once. On
- * PostgreSQL each id is looked for by itself: joined, all of a copy is read where most are small. */
+ * PostgreSQL each id is looked for by itself: joined, all of a large copy is read where most are
+ * small. */
 static const char known_sql[] = STORE_TEXTS(
 	KNOWN "copy c CROSS JOIN json_each(?1) j CROSS JOIN record r"
 	      " WHERE c.number = ?2 AND c.environment_id = ?3 AND r.copy = c.number"

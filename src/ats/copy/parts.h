@@ -52,9 +52,9 @@ static inline int64_t copy_own_number(int64_t number)
  * reads all records where it would have to make it one. */
 #define COPY_NUMBERS                                                                               \
 	"WITH j AS MATERIALIZED (SELECT key, CAST(value AS BIGINT) AS number FROM json_each(?1)) "
-/* The columns of these j, and of the environment's records r that have the numbers. PostgreSQL looks
- * for each by itself: left to join them it reads all of the environment's where these are few on
- * the average. */
+/* The columns of these j, and of the environment's records r that have the numbers. PostgreSQL
+ * looks for each by itself: left to join them it reads all of the environment's where these are
+ * few on the average. */
 #define COPY_NUMBERED(columns, environment, more)                                                  \
 	STORE_TEXTS(COPY_NUMBERS "SELECT " columns " FROM j CROSS JOIN record r"                   \
 				 " WHERE r.number = j.number AND r.environment_id = " environment  \
@@ -63,8 +63,8 @@ static inline int64_t copy_own_number(int64_t number)
 				 " (SELECT * FROM record WHERE environment_id = " environment      \
 				 " AND number = j.number LIMIT 1) r WHERE true" more)
 
-/* In SQL: among which numbers the records r of a copy are. It follows from r.copy; PostgreSQL, whose
- * partitions go by numbers, looks into one of them then. */
+/* In SQL: among which numbers the records r of a copy are. It follows from r.copy; PostgreSQL,
+ * whose partitions go by numbers, looks into one of them then. */
 #define COPY_SPAN(copy) " AND r.number > " copy " << 32 AND r.number < (" copy " + 1) << 32"
 
 /* Records that are shown have a deleted_ms from 0 up to this. */
