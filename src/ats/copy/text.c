@@ -65,6 +65,8 @@ static void add_fields(struct buffer *out, const struct model_field *fields, siz
 
 /* --- taking them in -------------------------------------------------------------------------- */
 
+#define AS_READ " FROM record WHERE environment_id = ?1 AND number = ?2 AND body = ?3"
+
 static void add_statements(struct arena *arena, const struct model_resource *resource,
 			   struct str environment_id, const struct store_rows *rows, size_t row,
 			   struct store_statement *statements)
@@ -86,12 +88,13 @@ static void add_statements(struct arena *arena, const struct model_resource *res
 	/* What was written since it was read, by an erasure maybe, is still due, and no old word of
 	 * it is taken in. (An erasure leaves the hash as it is.) */
 	statements[1] = (struct store_statement){
-		"INSERT INTO record_text (rowid, words) SELECT number, CAST(?4 AS TEXT) FROM record"
-		" WHERE environment_id = ?1 AND number = ?2 AND body = ?3",
+		STORE_TEXTS("INSERT INTO record_text (rowid, words) SELECT number, ?4" AS_READ,
+			    "INSERT INTO record_text (environment_id, rowid, words)"
+			    " SELECT environment_id, number, CAST(?4 AS TEXT)" AS_READ),
 		values, 4, -1};
 	statements[2] = (struct store_statement){
-		"DELETE FROM record_text_due WHERE environment_id = ?1 AND number = ?2 AND EXISTS"
-		" (SELECT 1 FROM record WHERE environment_id = ?1 AND number = ?2 AND body = ?3)",
+		"DELETE FROM record_text_due WHERE environment_id = ?1 AND number = ?2"
+		" AND EXISTS (SELECT 1" AS_READ ")",
 		values, 3, -1};
 }
 
@@ -170,12 +173,16 @@ bool copy_merge_texts(struct store *store, struct error *err)
 	return ok && (is_end || merge_some(store, finish, &is_end, err));
 }
 
+#define OF_NOBODY                                                                                  \
+	" FROM record_text_due d WHERE NOT EXISTS (SELECT 1 FROM record r"                         \
+	" WHERE r.environment_id = d.environment_id AND r.number = d.number)"
+
 bool copies_forget_texts(struct copies *copies, struct error *err)
 {
 	static const struct store_statement statements[] = {
-		{"DELETE FROM record_text WHERE rowid IN (SELECT number FROM record_text_due d"
-		 " WHERE NOT EXISTS (SELECT 1 FROM record r"
-		 " WHERE r.environment_id = d.environment_id AND r.number = d.number))",
+		{STORE_TEXTS("DELETE FROM record_text WHERE rowid IN (SELECT number" OF_NOBODY ")",
+			     "DELETE FROM record_text WHERE (environment_id, rowid) IN"
+			     " (SELECT environment_id, number" OF_NOBODY ")"),
 		 NULL, 0, -1, false},
 		{"DELETE FROM record_text_due WHERE NOT EXISTS (SELECT 1 FROM record r"
 		 " WHERE r.environment_id = record_text_due.environment_id"

@@ -245,7 +245,7 @@ static void keep_apart(const char *database)
 	look_for_theirs(&test);
 	look_for_words(&test);
 	if (database != NULL) /* it would not have what follows */
-		do_sql(&test, "ALTER TABLE record DROP CONSTRAINT record_environment_id_copy_fkey");
+		do_sql(&test, "ALTER TABLE record DROP CONSTRAINT record_of_copy");
 	do_sql(&test, "UPDATE record SET environment_id = 'e2' WHERE environment_id = 'e1'");
 	find_nothing_by_place(&test);
 	export_nothing(&test);

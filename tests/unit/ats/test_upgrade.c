@@ -112,6 +112,8 @@ static void fill_copies(struct test *test)
 		     " UNION ALL SELECT 30064771073");
 	do_sql(test, "INSERT INTO record_text (rowid, words) SELECT number, 'of it' FROM record"
 		     " UNION ALL SELECT 30064771073, 'of nobody'");
+	if (test->database != NULL) /* what cannot be, and would stop the step for ever */
+		do_sql(test, "INSERT INTO record_text (rowid, words) VALUES (34359738369, 'lost')");
 }
 
 /* --- what belongs to a sync job --------------------------------------------------------------- */
@@ -154,6 +156,10 @@ static void look_at_copies(struct test *test)
 	assert_int_equal(number(test, "SELECT count(*) FROM record_text JOIN record"
 				      " ON record.number = record_text.rowid"), 4);
 	assert_int_equal(number(test, "SELECT count(*) FROM record_text"), 4);
+	if (test->database != NULL)
+		assert_int_equal(number(test, "SELECT count(*) FROM record_text JOIN record ON"
+					      " record.environment_id = record_text.environment_id"
+					      " AND record.number = record_text.rowid"), 4);
 	assert_true(is_refused(test, "UPDATE record SET copy = 4 WHERE copy = 3"));
 	if (test->database != NULL)
 		assert_true(is_refused(test, "UPDATE record SET environment_id = 'e2'"
@@ -231,6 +237,12 @@ static void say_as_before(struct test *test)
 	do_sql(test, "UPDATE copy SET record_count = record_count + 1 WHERE number = 3"
 		     " AND whole_ms = 9");
 	assert_int_equal(number(test, "SELECT record_count FROM copy WHERE number = 3"), 3);
+	do_sql(test, "UPDATE record SET read_ms = 9 WHERE number = 12884901889 AND version = 1");
+	do_sql(test, "DELETE FROM record_text WHERE rowid = 12884901889");
+	do_sql(test, "INSERT INTO record_text (rowid, words) SELECT number, 'new' FROM record"
+		     " WHERE number = 12884901889 AND read_ms = 9");
+	assert_int_equal(number(test, "SELECT count(*) FROM record_text WHERE environment_id = 'e1'"
+				      " AND words = 'new'"), 1);
 	do_sql(test, "DELETE FROM record_text_due WHERE number = 12884901889"
 		     " AND EXISTS (SELECT 1 FROM record WHERE number = 12884901889 AND body = '{}')");
 	assert_int_equal(number(test, "SELECT count(*) FROM record_text_due"), 1);

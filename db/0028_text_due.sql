@@ -1,6 +1,6 @@
 -- Whose record it is whose words are still to be taken in stands in the key. Owned by src/ats/copy.
 -- Runs with 0022: on PostgreSQL a trigger says the environment where the version before does not, and its index stays
--- beside: postgresql/0029_text_due.sql.
+-- beside: postgresql/0028_text_due.sql.
 
 DROP TRIGGER record_gone;
 

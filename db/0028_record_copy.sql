@@ -1,2 +1,0 @@
--- On PostgreSQL each record is found to be in a copy of its environment: postgresql/0028_record_copy.sql.
--- Runs with 0022: it changes nothing.
