@@ -197,8 +197,8 @@ bool copies_forget_texts(struct copies *copies, struct error *err)
 	       copy_merge_texts(copies->store, err);
 }
 
-bool copy_take_some_texts(struct copies *copies, const struct copy_place *place, int64_t limit,
-			  bool *is_end, struct error *err)
+static bool try_to_take(struct copies *copies, const struct copy_place *place, int64_t limit,
+			bool *is_end, struct error *err)
 {
 	const struct model_resource *resource = model_find(copies->model, place->resource);
 	struct copy_row row;
@@ -212,6 +212,17 @@ bool copy_take_some_texts(struct copies *copies, const struct copy_place *place,
 		  take_some(copies, &arena, place->environment_id, row.number, resource, limit,
 			    is_end, err);
 	arena_finish(&arena);
+	return ok;
+}
+
+/* Of several nodes that take in the same words one is first; what is left is looked for again. */
+bool copy_take_some_texts(struct copies *copies, const struct copy_place *place, int64_t limit,
+			  bool *is_end, struct error *err)
+{
+	bool ok = try_to_take(copies, place, limit, is_end, err);
+
+	for (int i = 1; !ok && err->code == ERROR_CONFLICT && i < COPY_TRIES_MAX; i++)
+		ok = try_to_take(copies, place, limit, is_end, err);
 	return ok;
 }
 

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "../cluster.h"
 #include "ats/copy/parts.h"
 #include "schema_store.h"
@@ -253,6 +255,106 @@ static void keep_apart(const char *database)
 	end(&test, database);
 }
 
+/* --- several who take in words ---------------------------------------------------------------- */
+
+enum { TAKERS = 3, ROUNDS = 20, WORDY = 150 };
+
+struct taker {
+	char folder[PATH_MAX];
+	const struct test *test;
+	pthread_barrier_t *barrier;
+	struct error err;
+	bool ok;
+};
+
+static bool take_all(struct taker *taker, struct copies *copies)
+{
+	bool ok = true, is_end = false;
+
+	while (ok && !is_end)
+		ok = copy_take_some_texts(copies, &taker->test->ours, 50, &is_end, &taker->err);
+	return ok;
+}
+
+/* As a node of its own. */
+static void *take_in(void *context)
+{
+	struct taker *taker = context;
+
+	(void)store_enter_all();
+	struct store *store = schema_store(taker->folder, cluster.database, &taker->err);
+	struct copies *copies =
+		copies_create(store, taker->test->copies->model, clock_system());
+	taker->ok = store != NULL;
+	for (int i = 0; i < ROUNDS; i++) {
+		if (pthread_barrier_wait(taker->barrier) == PTHREAD_BARRIER_SERIAL_THREAD && store)
+			taker->ok &= store_write(
+				store,
+				&(struct store_statement){
+					"INSERT INTO record_text_due (environment_id, number)"
+					" SELECT environment_id, number FROM record WHERE true"
+					" ON CONFLICT (environment_id, number) DO NOTHING",
+					NULL, 0, -1, false},
+				1, &taker->err);
+		pthread_barrier_wait(taker->barrier);
+		taker->ok = taker->ok && take_all(taker, copies);
+	}
+	copies_destroy(copies);
+	store_close(store);
+	return NULL;
+}
+
+static void put_wordy(struct test *test)
+{
+	const struct copy_write write = write_to(&test->ours, 1000);
+	struct json records[WORDY];
+	struct copy_counts counts;
+
+	for (int i = 0; i < WORDY; i++) {
+		struct json_builder out;
+
+		json_builder_init(&out, &test->arena);
+		json_builder_set(&out, STR("id"),
+				 json_string(arena_format(&test->arena, "c%d", i)));
+		json_builder_set(&out, STR("name"), json_string_c("Ada Lovelace"));
+		records[i] = json_builder_object(&out);
+	}
+	check(test, copy_put(test->copies, &test->arena, &write, records, WORDY, false, NULL, &counts,
+			     &test->err));
+}
+
+/* Nodes that search at the same time take in the same words. */
+static void several_take_in_the_same_words(void **state)
+{
+	struct taker takers[TAKERS];
+	pthread_t threads[TAKERS];
+	pthread_barrier_t barrier;
+	struct test test;
+
+	(void)state;
+	if (!cluster.is_there)
+		skip();
+	begin(&test, cluster.database);
+	put_wordy(&test);
+	pthread_barrier_init(&barrier, NULL, TAKERS);
+	for (int i = 0; i < TAKERS; i++) {
+		takers[i] = (struct taker){.test = &test, .barrier = &barrier};
+		folder_make(takers[i].folder);
+		assert_int_equal(pthread_create(&threads[i], NULL, take_in, &takers[i]), 0);
+	}
+	for (int i = 0; i < TAKERS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < TAKERS; i++) {
+		folder_remove(takers[i].folder);
+		if (!takers[i].ok)
+			fail_msg("%s", takers[i].err.message);
+	}
+	assert_int_equal(number(&test, "SELECT count(*) FROM record_text"), WORDY);
+	assert_int_equal(number(&test, "SELECT count(*) FROM record_text_due"), 0);
+	pthread_barrier_destroy(&barrier);
+	end(&test, cluster.database);
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 #define ON_BOTH(name, body)                      \
@@ -278,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_copy_has_one_number_postgresql),
 		cmocka_unit_test(what_is_another_s_is_not_found_sqlite),
 		cmocka_unit_test(what_is_another_s_is_not_found_postgresql),
+		cmocka_unit_test(several_take_in_the_same_words),
 	};
 
 	return cmocka_run_group_tests(tests, make_cluster, remove_cluster);
