@@ -371,3 +371,148 @@ BEGIN
 	END LOOP;
 	RETURN dropped;
 END $$;
+
+-- The blocks of a table (0025_blocks): the numbers from `low` (NULL: from the first) up to `high` - 1; the last, TABLE_rest,
+-- has no `high`.
+CREATE OR REPLACE FUNCTION blocks(its_table text, OUT part text, OUT low bigint, OUT high bigint) RETURNS SETOF record
+LANGUAGE sql STABLE AS $$
+SELECT its_name, lag(its_high) OVER (ORDER BY its_high), its_high
+FROM (SELECT c.relname::text AS its_name, substring(c.relname FROM '_below_(\d+)$')::bigint AS its_high
+	FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid WHERE inhparent = to_regclass(its_table)) AS parts
+ORDER BY its_high
+$$;
+
+CREATE OR REPLACE FUNCTION block_make(its_table text, low bigint, high bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	part text := its_table || coalesce('_below_' || high, '_rest');
+BEGIN
+	EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%s) TO (%s)', part, its_table,
+		coalesce(low::text, 'MINVALUE'), coalesce(high::text, 'MAXVALUE'));
+	PERFORM guard(part, 'environment_id = current_setting(''tenon.environment'')');
+END $$;
+
+-- Nobody is made to wait for long: false, if others have the table.
+CREATE OR REPLACE FUNCTION block_lock(its_table text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('lock_timeout', '300ms', true);
+	EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', its_table);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END $$;
+
+-- The last number that a row of the table may have by now. Deliveries have the numbers of events, records those of copies.
+CREATE OR REPLACE FUNCTION block_last(its_table text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	IF its_table = 'record' THEN
+		RETURN (SELECT coalesce(max(number) + 1, 0) * 4294967296 FROM copy);
+	END IF;
+	RETURN (SELECT coalesce(max(newest), 0) FROM environment AS e,
+		LATERAL (SELECT max(number) AS newest FROM event WHERE environment_id = e.id) AS its_own);
+END $$;
+
+-- What is known to be empty seems to cost nothing when it is read whole, and then lists are sorted, of all blocks, instead
+-- of read in their order. What nobody has counted yet is thought to have some rows.
+CREATE OR REPLACE FUNCTION block_forget_counts(its_table text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	its_part text;
+BEGIN
+	FOR its_part IN SELECT part FROM blocks(its_table) JOIN pg_class ON pg_class.oid = part::regclass
+		WHERE reltuples = 0 AND pg_relation_size(part::regclass) = 0
+	LOOP
+		EXIT WHEN NOT block_lock(its_table);
+		IF pg_relation_size(its_part::regclass) = 0 THEN
+			EXECUTE format('TRUNCATE %I', its_part);
+		END IF;
+	END LOOP;
+END $$;
+
+-- The next block of event, webhook_delivery or record, where the last number that was given is within half a block of the
+-- last one's end: the rest gets an end, and becomes it, with what rows have come into it, and behind it is a new rest.
+-- Answers how many were made. A size of 0 is the usual: 2^24 events, records of 2^16 copies.
+CREATE OR REPLACE FUNCTION block_ahead(its_table text, its_size bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	size bigint := CASE WHEN its_size > 0 THEN its_size WHEN its_table = 'record' THEN 65536 * 4294967296
+		ELSE 16777216 END;
+	start bigint;
+	ended bigint;
+	part text;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('blocks', 0)) THEN
+		RETURN 0;
+	END IF;
+	PERFORM block_forget_counts(its_table);
+	SELECT low INTO STRICT start FROM blocks(its_table) WHERE high IS NULL;
+	IF block_last(its_table) < start - size / 2 OR NOT block_lock(its_table) THEN
+		RETURN 0;
+	END IF;
+	-- By now others may have given more.
+	ended := greatest(start + size, (block_last(its_table) / size + 2) * size);
+	part := its_table || '_below_' || ended;
+	EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', its_table, its_table || '_rest');
+	EXECUTE format('ALTER TABLE %I RENAME TO %I', its_table || '_rest', part);
+	EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', its_table, part, start, ended);
+	PERFORM block_make(its_table, ended, NULL);
+	RETURN 1;
+END $$;
+
+-- Whether all rows of a block may go, by what their environments say of how long they keep them: as src/ats/retention has it
+-- row by row. Numbers are given in the order of time, so the newest of each tells.
+CREATE OR REPLACE FUNCTION block_is_past(its_table text, part text, low bigint, high bigint, now_ms bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	is_past boolean;
+BEGIN
+	EXECUTE format(CASE its_table WHEN 'event' THEN $event$
+		SELECT NOT EXISTS (SELECT FROM environment AS e, LATERAL (SELECT number, created_ms FROM %I
+			WHERE environment_id = e.id ORDER BY number DESC LIMIT 1) AS newest
+		WHERE coalesce(newest.created_ms >= $1 - 86400000 * (e.retention::json ->> 'events_days')::bigint, true)
+			OR NOT EXISTS (SELECT FROM event WHERE environment_id = e.id AND number >= $3)
+			OR newest.number > (SELECT min(seen) FROM webhook WHERE environment_id = e.id AND state = 'active')
+			OR EXISTS (SELECT FROM webhook AS w JOIN webhook_delivery AS d ON d.environment_id = w.environment_id
+				AND d.webhook_id = w.id WHERE w.environment_id = e.id AND w.state = 'active'
+				AND d.state = 'pending' AND d.number >= coalesce($2, 0) AND d.number < $3))
+		$event$ ELSE $delivery$
+		SELECT NOT EXISTS (SELECT FROM environment AS e, LATERAL (SELECT $1 - 86400000
+			* (e.retention::json ->> 'deliveries_days')::bigint AS before_ms) AS its_own
+		WHERE (before_ms IS NULL AND EXISTS (SELECT FROM %1$I WHERE environment_id = e.id))
+			OR EXISTS (SELECT FROM %1$I WHERE environment_id = e.id AND last_ms >= before_ms)
+			OR EXISTS (SELECT FROM %1$I WHERE environment_id = e.id AND state = 'pending'))
+		$delivery$ END, part) INTO is_past USING now_ms, low, high;
+	RETURN is_past;
+END $$;
+
+-- Drops the blocks of event or webhook_delivery all of whose rows may go; answers how many. In the place of each comes an
+-- empty one, for young environments come to its numbers yet; of empty ones that lie side by side one is made.
+CREATE OR REPLACE FUNCTION block_expire(its_table text, now_ms bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	block record;
+	empty_part text; -- the one before, if it is empty
+	empty_low bigint;
+	dropped bigint := 0;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('blocks', 0)) THEN
+		RETURN 0;
+	END IF;
+	FOR block IN SELECT part, low, high, pg_relation_size(part::regclass) = 0 AS is_empty FROM blocks(its_table)
+		WHERE high IS NOT NULL
+	LOOP
+		IF NOT block.is_empty AND block_is_past(its_table, block.part, block.low, block.high, now_ms) THEN
+			EXIT WHEN NOT block_lock(its_table);
+			-- Somebody may have come before the lock.
+			block.is_empty := block_is_past(its_table, block.part, block.low, block.high, now_ms);
+			IF block.is_empty THEN
+				EXECUTE format('DROP TABLE %I', block.part);
+				IF empty_part IS NOT NULL THEN
+					EXECUTE format('DROP TABLE %I', empty_part);
+					block.low := empty_low;
+				END IF;
+				PERFORM block_make(its_table, block.low, block.high);
+				dropped := dropped + 1;
+			END IF;
+		END IF;
+		empty_part := CASE WHEN block.is_empty THEN block.part END;
+		empty_low := block.low;
+	END LOOP;
+	RETURN dropped;
+END $$;

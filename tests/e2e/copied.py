@@ -8,10 +8,13 @@ SHIFT = 32
 
 
 def write_copy(store, environment, account, resource, records, at_ms):
-    [(copy,)] = store.execute(
-        "INSERT INTO copy (environment_id, account_id, resource, whole_ms, swept_ms, record_count, updated_max_ms,"
-        " last_number) VALUES (?, ?, ?, ?, ?, ?, 0, ?) RETURNING number",
-        (environment, account, resource, at_ms, at_ms, len(records), len(records)))
+    columns = "environment_id, account_id, resource, whole_ms, swept_ms, record_count, last_number, updated_max_ms"
+    values = environment, account, resource, at_ms, at_ms, len(records), len(records), 0
+    insert = f"INSERT INTO copy ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number"
+    if not isinstance(store, database.PostgreSQL):  # where a sequence gives the number
+        insert = (f"INSERT INTO copy (number, {columns}) SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?"
+                  " FROM copy RETURNING number")
+    [(copy,)] = store.execute(insert, values)
     for number, record in enumerate(records, 1):
         write_record(store, copy, number, record, at_ms)
 

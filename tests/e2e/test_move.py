@@ -324,6 +324,9 @@ class Move(MoveCase):
             found = database.execute("SELECT " + ", ".join(f'"{to}"' for _, to in pairs) +
                                      f' FROM "{other}" ORDER BY random()').fetchone()
             row |= {column: value for (column, _), value in zip(pairs, found)}
+        if name == "record":  # it is of its copy's environment
+            row["environment_id"], = database.execute("SELECT environment_id FROM copy WHERE number = ?",
+                                                      (row["copy"],)).fetchone()
         if name == "audit_head" and "id" in row:
             row["id"] = 1
         words = ", ".join(f'"{column}"' for column in row)

@@ -12,8 +12,8 @@ from harness import Case, Client, Process, create_key, link_account, run_tenon
 # Tables that say nothing of environments, and why they need not.
 OF_NO_ENVIRONMENT = {
     "node": "processes", "duty": "what one process at a time does", "audit_head": "how far a folder's audit log is",
-    "store_migration": "the database's own", "record_text": "found by the number of a record, which has a guard",
-    "record_text_due": "numbers of records"}
+    "store_migration": "the database's own", "record_text": "an index of words could not be used below a guard, and they are read with"
+    " their records, which have one"}
 NOW_MS = 1700000000000
 
 
@@ -23,6 +23,34 @@ def row_level_security(data):
         data, "SELECT c.relname FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND"
               " c.relforcerowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid AND polcmd = '*')"
               " AND c.relnamespace = 'public'::regnamespace")}
+
+
+# Tables whose key begins with something else than the environment, and why.
+OTHER_KEYS = {"environment": "is one", "node": "of processes", "duty": "of processes", "audit_head": "of a folder",
+              "store_migration": "the database's own", "record": "a rowid, on SQLite"}
+
+
+def keys(data):
+    """The columns of each table's primary key, in their order."""
+    found = {}
+    for table, column in database.query(data, (
+            "SELECT c.relname, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid"
+            " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)"
+            " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number"
+            " WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace ORDER BY c.relname, k.place"
+            if postgresql.is_used() else
+            "SELECT t.name, c.name FROM pragma_table_list AS t JOIN pragma_table_info(t.name) AS c"
+            " WHERE t.schema = 'main' AND t.type = 'table' AND c.pk > 0 ORDER BY t.name, c.pk")):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+class Keys(Case):
+    def test_each_begins_with_the_environment(self):
+        self.linked()
+        found = keys(self.data)
+        others = {table for table, columns in found.items() if columns[0] != "environment_id"}
+        self.assertEqual(others, set(OTHER_KEYS) - ({"record"} if postgresql.is_used() else set()))
 
 
 @unittest.skipUnless(postgresql.is_used(), "SQLite has nothing of the kind: tests/e2e/run --postgresql")
@@ -59,7 +87,8 @@ class Tenancy(Case):
         """Each that names its environment, with whatever the server has put there by now."""
         tables = [name for name, in self.query(
             "SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid"
-            " WHERE a.attname = 'environment_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition")]
+            " WHERE a.attname = 'environment_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition")
+            if name not in OF_NO_ENVIRONMENT]
         seen = set()
         for table in tables:
             for environment in self.environments:
@@ -82,14 +111,14 @@ class Tenancy(Case):
         insert = ("INSERT INTO event (environment_id, number, type, account_id, payload, created_ms)"
                   " VALUES ('{}', 0, 'x', '', '{{}}', 0)")
         self.as_environment("production", insert.format(ours))
-        for sql in (insert.format(theirs),
-                    "INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms, updated_ms,"
+        for sql in ("INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms, updated_ms,"
                     " changed_ms, missing_ms, deleted_ms, hash, list_hash, body, environment_id)"
                     f" SELECT number + 100, {copy}, id, version, read_ms, is_partial, created_ms, updated_ms,"
                     " changed_ms, missing_ms, deleted_ms, hash, list_hash, body, environment_id FROM record",
-                    f"UPDATE record SET environment_id = '{theirs}'",
-                    f"UPDATE account SET environment_id = '{theirs}'",
                     f"UPDATE record SET copy = {copy}"):
+            self.assertIn("record_of_copy", self.refused("production", sql), sql)
+        for sql in (insert.format(theirs), f"UPDATE record SET environment_id = '{theirs}'",
+                    f"UPDATE account SET environment_id = '{theirs}'"):
             self.assertIn("row-level security", self.refused("production", sql), sql)
         for sql in (f"UPDATE account SET tenant_id = 'x' WHERE id = '{self.environments['other']}' RETURNING id",
                     f"DELETE FROM record WHERE copy = {copy} RETURNING id",

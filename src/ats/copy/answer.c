@@ -9,6 +9,7 @@ enum { AGE_SECONDS_MAX = 315360000 /* ten years */ };
 struct keeper {
 	struct operation_keeper base;
 	struct copies *copies;
+	struct str environment_id;
 	int64_t copy;
 	struct str query; /* for the index of words; data NULL: none */
 	bool with_deleted;
@@ -55,7 +56,7 @@ static bool read_kept(struct arena *arena, const struct store_rows *rows, size_t
 #define SEARCH(is_found)                                                                          \
 	"SELECT " KEPT " FROM record_text t CROSS JOIN record r"            \
 	" WHERE r.number = t.rowid AND " is_found " AND t.rowid > ?1 AND t.rowid < ?2"            \
-	" AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY t.rowid LIMIT ?4"
+	" AND r.environment_id = ?5 AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY t.rowid LIMIT ?4"
 
 static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after, size_t limit,
 		       struct store_rows *rows, struct error *err)
@@ -65,19 +66,20 @@ static bool query_walk(struct keeper *keeper, struct arena *arena, int64_t after
 		store_int(copy_number(keeper->copy + 1, 0)),
 		store_int(copy_deleted_max(keeper->with_deleted)),
 		store_int((int64_t)limit),
+		store_text(keeper->environment_id),
 		store_text(keeper->query),
 	};
 
 	if (keeper->query.data == NULL)
 		return store_query(keeper->copies->store, arena,
 				   "SELECT " KEPT " FROM record r"
-				   " WHERE r.number > ?1 AND r.number < ?2"
+				   " WHERE r.environment_id = ?5 AND r.number > ?1 AND r.number < ?2"
 				   " AND r.deleted_ms BETWEEN 0 AND ?3 ORDER BY r.number LIMIT ?4",
-				   values, 4, rows, err);
+				   values, 5, rows, err);
 	return store_query(keeper->copies->store, arena,
-			   STORE_TEXTS(SEARCH("record_text MATCH ?5"),
-				       SEARCH("t.lexemes @@ words_query(?5)")),
-			   values, 5, rows, err);
+			   STORE_TEXTS(SEARCH("record_text MATCH ?6"),
+				       SEARCH("t.lexemes @@ words_query(?6)")),
+			   values, 6, rows, err);
 }
 
 static bool walk(struct operation_keeper *base, struct arena *arena, int64_t after, size_t limit,
@@ -109,12 +111,11 @@ static bool fetch(struct operation_keeper *base, struct arena *arena, const int6
 	}
 	const struct store_value values[] = {
 		store_text(json_text(arena, json_array(items, count))),
-		store_int(copy_deleted_max(keeper->with_deleted))};
+		store_int(copy_deleted_max(keeper->with_deleted)),
+		store_text(keeper->environment_id)};
 	if (!store_query(keeper->copies->store, arena,
-			 COPY_NUMBERS "SELECT " KEPT ", j.key FROM j CROSS JOIN record r"
-				      " WHERE r.number = j.number"
-				      " AND r.deleted_ms BETWEEN 0 AND ?2",
-			 values, 2, &rows, err))
+			 COPY_NUMBERED(KEPT ", j.key", "?3", " AND r.deleted_ms BETWEEN 0 AND ?2"),
+			 values, 3, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
 		if (!read_kept(arena, &rows, i,
@@ -128,13 +129,15 @@ static bool find(struct operation_keeper *base, struct arena *arena, struct str 
 {
 	struct keeper *keeper = (struct keeper *)base;
 	const struct store_value values[] = {store_int(keeper->copy), store_text(id),
-					     store_int(copy_deleted_max(keeper->with_deleted))};
+					     store_int(copy_deleted_max(keeper->with_deleted)),
+					     store_text(keeper->environment_id)};
 	struct store_rows rows;
 
 	if (!store_query(keeper->copies->store, arena,
-			 "SELECT " KEPT " FROM record r WHERE r.copy = ?1"
-			 " AND r.id = ?2 AND r.deleted_ms BETWEEN 0 AND ?3",
-			 values, 3, &rows, err))
+			 "SELECT " KEPT " FROM record r WHERE r.copy = ?1" COPY_SPAN("?1")
+			 " AND r.environment_id = ?4 AND r.id = ?2"
+			 " AND r.deleted_ms BETWEEN 0 AND ?3",
+			 values, 4, &rows, err))
 		return false;
 	if (rows.count == 0)
 		return error_set_field(err, ERROR_NOT_FOUND, "id", NULL,
@@ -155,6 +158,7 @@ static struct keeper make_keeper(const struct asking *asking, struct str query)
 					  ? asking->row.state.record_count
 					  : -1},
 		.copies = asking->copies,
+		.environment_id = asking->place.environment_id,
 		.copy = asking->row.number,
 		.query = query,
 		.with_deleted = wish->wants_deleted,

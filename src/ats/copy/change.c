@@ -6,6 +6,20 @@
 
 /* --- what is known --------------------------------------------------------------------------- */
 
+#define KNOWN                                                                                      \
+	"SELECT j.key, r.number, r.version, r.read_ms, r.is_partial, r.missing_ms, r.deleted_ms,"  \
+	" r.hash, r.list_hash FROM "
+
+/* On SQLite of the index alone, which has no environment: that the copy is of it is seen once. On
+ * PostgreSQL each id is looked for by itself: joined, all of a large copy is read where most are
+ * small. */
+static const char known_sql[] = STORE_TEXTS(
+	KNOWN "copy c CROSS JOIN json_each(?1) j CROSS JOIN record r"
+	      " WHERE c.number = ?2 AND c.environment_id = ?3 AND r.copy = c.number"
+	      " AND r.id = j.value",
+	KNOWN "json_each(?1) j CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.copy = ?2"
+	      " AND r.environment_id = ?3 AND r.id = j.value" COPY_SPAN("?2") " LIMIT 1) r");
+
 struct str copy_ids(struct arena *arena, const struct str *ids, size_t count)
 {
 	struct json *texts = arena_array(arena, count + 1, sizeof *texts);
@@ -15,19 +29,16 @@ struct str copy_ids(struct arena *arena, const struct str *ids, size_t count)
 	return json_text(arena, json_array(texts, count));
 }
 
-bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy, struct str ids,
-		     size_t count, struct copy_known *known, struct error *err)
+bool copy_find_known(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		     int64_t copy, struct str ids, size_t count, struct copy_known *known,
+		     struct error *err)
 {
-	const struct store_value values[] = {store_text(ids), store_int(copy)};
+	const struct store_value values[] = {store_text(ids), store_int(copy),
+					     store_text(place->environment_id)};
 	struct store_rows rows;
 
 	memset(known, 0, count * sizeof *known);
-	/* Of the index alone. */
-	if (!store_query(copies->store, arena,
-			 "SELECT j.key, r.number, r.version, r.read_ms, r.is_partial, r.missing_ms,"
-			 " r.deleted_ms, r.hash, r.list_hash FROM json_each(?1) j CROSS JOIN"
-			 " record r WHERE r.copy = ?2 AND r.id = j.value",
-			 values, 2, &rows, err))
+	if (!store_query(copies->store, arena, known_sql, values, 3, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
 		known[store_cell(&rows, i, 0)->integer] = (struct copy_known){
@@ -73,8 +84,9 @@ struct str copy_stand(struct arena *arena, const struct copy_known *known, size_
 	return str_make((const char *)stand, crypto_shorthash_siphashx24_BYTES);
 }
 
-bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
-		      size_t count, struct json *bodies, struct error *err)
+bool copy_find_bodies(struct copies *copies, struct arena *arena, struct str environment_id,
+		      const int64_t *numbers, size_t count, struct json *bodies,
+		      struct error *err)
 {
 	struct json *items = arena_array(arena, count + 1, sizeof *items);
 	struct store_rows rows;
@@ -83,11 +95,11 @@ bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t 
 		items[i] = json_int(numbers[i]);
 		bodies[i] = json_undefined();
 	}
-	const struct store_value list = store_text(json_text(arena, json_array(items, count)));
+	const struct store_value values[] = {
+		store_text(json_text(arena, json_array(items, count))),
+		store_text(environment_id)};
 	if (!store_query(copies->store, arena,
-			 COPY_NUMBERS "SELECT j.key, r.body FROM j CROSS JOIN record r"
-				      " WHERE r.number = j.number",
-			 &list, 1, &rows, err))
+			 COPY_NUMBERED("j.key, r.body", "?2", ""), values, 2, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
 		if (!json_parse(arena, store_cell(&rows, i, 1)->bytes, &json_limits_default,
@@ -327,15 +339,17 @@ static void add_texts(struct copy_batch *batch)
 {
 	struct arena *arena = batch->arena;
 	struct json *items = arena_array(arena, batch->text_count + 1, sizeof *items);
-	struct store_value list;
 
 	for (size_t i = 0; i < batch->text_count; i++)
 		items[i] = json_int(batch->texts[i]);
-	list = store_text(json_text(arena, json_array(items, batch->text_count)));
+	const struct store_value values[] = {
+		store_text(json_text(arena, json_array(items, batch->text_count))),
+		store_text(batch->write->place.environment_id)};
 	*add(batch) = store_keep(arena,
-				 "INSERT INTO record_text_due (number) SELECT CAST(value AS BIGINT)"
-				 " FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
-				 &list, 1, -1);
+				 "INSERT INTO record_text_due (environment_id, number)"
+				 " SELECT ?2, CAST(value AS BIGINT) FROM json_each(?1) WHERE true"
+				 " ON CONFLICT (environment_id, number) DO NOTHING",
+				 values, 2, -1);
 }
 
 static struct str make_payload(struct copy_batch *batch, const struct copy_change *change)
@@ -383,17 +397,24 @@ void copy_batch_tell(struct copy_batch *batch, const struct copy_change *change)
 /* Who gives numbers is the only one to do so, or fails. */
 static void keep_row(struct copy_batch *batch)
 {
+	const struct copy_place *place = &batch->write->place;
 	const struct store_value values[] = {
-		store_int(batch->row.number), store_int(batch->alive),
-		store_int(batch->given),      store_int(batch->row.last_number),
+		store_int(batch->row.number),
+		store_int(batch->alive),
+		store_int(batch->given),
+		store_int(batch->row.last_number),
 		store_int(batch->updated_max_ms),
+		store_text(place->environment_id),
+		store_text(place->account_id),
+		store_text(place->resource),
 	};
 
 	copy_batch_add(batch,
 		       "UPDATE copy SET record_count = record_count + ?2,"
 		       " last_number = last_number + ?3, updated_max_ms = max(updated_max_ms, ?5)"
-		       " WHERE number = ?1 AND (?3 = 0 OR last_number = ?4)",
-		       values, 5);
+		       " WHERE environment_id = ?6 AND account_id = ?7 AND resource = ?8"
+		       " AND number = ?1 AND (?3 = 0 OR last_number = ?4)",
+		       values, 8);
 }
 
 bool copy_batch_commit(struct copy_batch *batch, const struct copy_told *told, struct error *err)

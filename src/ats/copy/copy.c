@@ -107,6 +107,24 @@ bool copy_read_state(struct copies *copies, struct arena *arena, const struct co
 
 /* --- statements for others ------------------------------------------------------------------- */
 
+#define COLUMNS                                                                                    \
+	"environment_id, account_id, resource, whole_ms, swept_ms, record_count, updated_max_ms,"  \
+	" last_number"
+#define NOTE                                                                                       \
+	" SET whole_ms = CASE ?4 WHEN 0 THEN copy.whole_ms ELSE ?4 END,"                           \
+	" swept_ms = CASE ?5 WHEN 0 THEN copy.swept_ms ELSE ?5 END"
+#define OR_NOTE " ON CONFLICT (environment_id, account_id, resource) DO UPDATE" NOTE
+
+/* On PostgreSQL a sequence gives the numbers, as those of other environments are not seen there. It
+ * gives one for each row that might be new: so the row is looked for first, or notes would use the
+ * numbers up. */
+static const char note_sql[] = STORE_TEXTS(
+	"INSERT INTO copy (number, " COLUMNS ") SELECT ifnull(max(number), 0) + 1, ?1, ?2, ?3, ?4,"
+	" ?5, 0, 0, 0 FROM copy WHERE true" OR_NOTE,
+	"WITH noted AS (UPDATE copy" NOTE " WHERE environment_id = ?1 AND account_id = ?2"
+	" AND resource = ?3 RETURNING number) INSERT INTO copy (" COLUMNS ")"
+	" SELECT ?1, ?2, ?3, ?4, ?5, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM noted)" OR_NOTE);
+
 struct store_statement copy_note_state(struct arena *arena, const struct copy_place *place,
 				       int64_t whole_ms, int64_t swept_ms)
 {
@@ -115,14 +133,7 @@ struct store_statement copy_note_state(struct arena *arena, const struct copy_pl
 		store_text(place->resource), store_int(whole_ms), store_int(swept_ms),
 	};
 
-	return store_keep(arena,
-			  "INSERT INTO copy (environment_id, account_id, resource, whole_ms,"
-			  " swept_ms, record_count, updated_max_ms, last_number)"
-			  " VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0)"
-			  " ON CONFLICT (environment_id, account_id, resource) DO UPDATE SET"
-			  " whole_ms = CASE ?4 WHEN 0 THEN copy.whole_ms ELSE ?4 END,"
-			  " swept_ms = CASE ?5 WHEN 0 THEN copy.swept_ms ELSE ?5 END",
-			  values, 5, -1);
+	return store_keep(arena, note_sql, values, 5, -1);
 }
 
 struct store_statement copy_note_missing(struct arena *arena, const struct copy_place *place,
@@ -135,7 +146,8 @@ struct store_statement copy_note_missing(struct arena *arena, const struct copy_
 
 	return store_keep(
 		arena,
-		"UPDATE record SET missing_ms = ?5 WHERE number = (SELECT number FROM copy"
+		"UPDATE record SET missing_ms = ?5 WHERE environment_id = ?1"
+		" AND number = (SELECT number FROM copy"
 		" WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
 		" * 4294967296 + ?4",
 		values, 5, -1);

@@ -197,6 +197,12 @@ bool copy_take_texts(struct copies *copies, const struct copy_place *place, int6
  * are taken out of the index, so that nothing of them is in the file. */
 bool copies_forget_texts(struct copies *copies, struct error *err) MUST_CHECK;
 
+/* In SQL: the words of the record of a number (?2) in an environment (?1) go out of the index. */
+#define COPY_DROP_WORDS                                                                            \
+	STORE_TEXTS("DELETE FROM record_text WHERE rowid = (SELECT number FROM record"             \
+		    " WHERE environment_id = ?1 AND number = ?2)",                                 \
+		    "DELETE FROM record_text WHERE environment_id = ?1 AND rowid = ?2")
+
 /* Merges the parts of the index, some pages at a time, so that what was deleted of it is gone. */
 bool copy_merge_texts(struct store *store, struct error *err) MUST_CHECK;
 

@@ -79,12 +79,13 @@ bool copy_export_next(struct store *store, struct arena *arena, struct copy_expo
 	const struct store_value values[] = {
 		store_int(number), store_text(arena_str(arena, buffer_str(&export->after_id))),
 		store_int((int64_t)limit), store_int(copy_deleted_max(export->with_deleted)),
-		store_int(export->since_ms)};
+		store_int(export->since_ms), store_text(export->environment_id)};
 	if (!store_query(store, arena,
 			 "SELECT id, deleted_ms, CASE WHEN deleted_ms BETWEEN 0 AND ?4 AND"
-			 " changed_ms >= ?5 THEN body END FROM record INDEXED BY record_known"
-			 " WHERE copy = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-			 values, 5, &found, err))
+			 " changed_ms >= ?5 THEN body END FROM record r INDEXED BY record_known"
+			 " WHERE r.copy = ?1 AND r.environment_id = ?6 AND id > ?2"
+			 " ORDER BY id LIMIT ?3",
+			 values, 6, &found, err))
 		return false;
 	read_rows(arena, &found, export, rows, count);
 	export->is_account_done = found.count < limit;

@@ -52,6 +52,20 @@ static inline int64_t copy_own_number(int64_t number)
  * reads all records where it would have to make it one. */
 #define COPY_NUMBERS                                                                               \
 	"WITH j AS MATERIALIZED (SELECT key, CAST(value AS BIGINT) AS number FROM json_each(?1)) "
+/* The columns of these j, and of the environment's records r that have the numbers. PostgreSQL
+ * looks for each by itself: left to join them it reads all of the environment's where these are
+ * few on the average. */
+#define COPY_NUMBERED(columns, environment, more)                                                  \
+	STORE_TEXTS(COPY_NUMBERS "SELECT " columns " FROM j CROSS JOIN record r"                   \
+				 " WHERE r.number = j.number AND r.environment_id = " environment  \
+				 more,                                                             \
+		    COPY_NUMBERS "SELECT " columns " FROM j CROSS JOIN LATERAL"                    \
+				 " (SELECT * FROM record WHERE environment_id = " environment      \
+				 " AND number = j.number LIMIT 1) r WHERE true" more)
+
+/* In SQL: among which numbers the records r of a copy are. It follows from r.copy; PostgreSQL,
+ * whose partitions go by numbers, looks into one of them then. */
+#define COPY_SPAN(copy) " AND r.number > " copy " << 32 AND r.number < (" copy " + 1) << 32"
 
 /* Records that are shown have a deleted_ms from 0 up to this. */
 static inline int64_t copy_deleted_max(bool with_deleted)
@@ -81,15 +95,19 @@ struct copy_known {
 	struct str hash;
 	struct str list_hash;
 };
-/* Of each id, in the same order. `ids`: a JSON array of `count` texts (copy_ids()). */
-bool copy_find_known(struct copies *copies, struct arena *arena, int64_t copy, struct str ids,
-		     size_t count, struct copy_known *known, struct error *err) MUST_CHECK;
+/* Of each id, in the same order. `copy`: the place's number. `ids`: a JSON array of `count` texts
+ * (copy_ids()). */
+bool copy_find_known(struct copies *copies, struct arena *arena, const struct copy_place *place,
+		     int64_t copy, struct str ids, size_t count, struct copy_known *known,
+		     struct error *err) MUST_CHECK;
 struct str copy_ids(struct arena *arena, const struct str *ids, size_t count);
 /* Of all that is known of records, in their order. */
 struct str copy_stand(struct arena *arena, const struct copy_known *known, size_t count);
-/* The bodies of records, by their numbers in the store; undefined where there is none. */
-bool copy_find_bodies(struct copies *copies, struct arena *arena, const int64_t *numbers,
-		      size_t count, struct json *bodies, struct error *err) MUST_CHECK;
+/* The bodies of the environment's records, by their numbers in the store; undefined where there is
+ * none. */
+bool copy_find_bodies(struct copies *copies, struct arena *arena, struct str environment_id,
+		      const int64_t *numbers, size_t count, struct json *bodies,
+		      struct error *err) MUST_CHECK;
 
 /* By which records are known again. Not against those who would make two that look the same: what
  * they could hide is a change of their own. */

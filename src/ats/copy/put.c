@@ -212,7 +212,8 @@ static bool find_before(struct put *put, struct error *err)
 	}
 	if (count == 0)
 		return true;
-	if (!copy_find_bodies(put->copies, put->arena, numbers, count, bodies, err))
+	if (!copy_find_bodies(put->copies, put->arena, put->write->place.environment_id, numbers,
+			      count, bodies, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		put->entries[which[i]].before = bodies[i];
@@ -262,17 +263,19 @@ static void write_created(struct copy_batch *batch, struct entry *entry)
 
 /* What was read meanwhile is not overwritten: then nothing matches, and all is looked at anew. */
 #define AS_KNOWN " WHERE number = ?1 AND version = ?2 AND read_ms = ?3 AND hash = ?4" \
-		 " AND deleted_ms = ?5"
+		 " AND deleted_ms = ?5 AND environment_id = ?6"
 
-enum { AS_KNOWN_VALUES = 5 };
+enum { AS_KNOWN_VALUES = 6 };
 
-static void put_known(struct store_value *values, const struct copy_known *known)
+static void put_known(struct store_value *values, const struct copy_batch *batch,
+		      const struct copy_known *known)
 {
 	values[0] = store_int(known->number);
 	values[1] = store_int(known->version);
 	values[2] = store_int(known->read_ms);
 	values[3] = store_blob(known->hash);
 	values[4] = store_int(known->deleted_ms);
+	values[5] = store_text(batch->write->place.environment_id);
 }
 
 static struct str list_hash_now(const struct entry *entry)
@@ -295,12 +298,12 @@ static void write_updated(struct copy_batch *batch, struct entry *entry)
 		find_candidate(entry->now.record),
 	};
 
-	put_known(values, &entry->known);
+	put_known(values, batch, &entry->known);
 	copy_batch_add(batch,
-		       "UPDATE record SET version = version + ?6, read_ms = ?7, is_partial = ?8,"
-		       " created_ms = ?9, updated_ms = ?10, changed_ms = ?11, missing_ms = 0,"
-		       " deleted_ms = 0, hash = ?12, list_hash = ?13, body = ?14,"
-		       " candidate = ?15" AS_KNOWN,
+		       "UPDATE record SET version = version + ?7, read_ms = ?8, is_partial = ?9,"
+		       " created_ms = ?10, updated_ms = ?11, changed_ms = ?12, missing_ms = 0,"
+		       " deleted_ms = 0, hash = ?13, list_hash = ?14, body = ?15,"
+		       " candidate = ?16" AS_KNOWN,
 		       values, sizeof values / sizeof *values);
 }
 
@@ -313,10 +316,10 @@ static void write_quiet(struct copy_batch *batch, struct entry *entry)
 		store_blob(list_hash_now(entry)),
 	};
 
-	put_known(values, &entry->known);
+	put_known(values, batch, &entry->known);
 	copy_batch_add(batch,
-		       "UPDATE record SET read_ms = ?6, is_partial = ?7, missing_ms = 0, hash = ?8,"
-		       " list_hash = ?9" AS_KNOWN,
+		       "UPDATE record SET read_ms = ?7, is_partial = ?8, missing_ms = 0, hash = ?9,"
+		       " list_hash = ?10" AS_KNOWN,
 		       values, sizeof values / sizeof *values);
 }
 
@@ -449,8 +452,8 @@ static bool look(struct put *put, struct copy_row *row, bool *moved, struct erro
 	struct copy_row before = *row;
 
 	if (!copy_make_row(put->copies, put->arena, &put->write->place, row, err) ||
-	    !copy_find_known(put->copies, put->arena, row->number, put->id_list, put->count, known,
-			     err))
+	    !copy_find_known(put->copies, put->arena, &put->write->place, row->number, put->id_list,
+			     put->count, known, err))
 		return false;
 	*moved = before.number != row->number || before.last_number != row->last_number;
 	for (size_t i = 0; i < put->count; i++) {
@@ -554,8 +557,8 @@ bool copy_find_changed(struct copies *copies, struct arena *arena, const struct 
 	for (size_t i = 0; i < count; i++)
 		ids[i] = json_get_str(listed[i], "id");
 	if (!copy_find_row(copies, arena, place, &row, err) ||
-	    !copy_find_known(copies, arena, row.number, copy_ids(arena, ids, count), count, known,
-			     err))
+	    !copy_find_known(copies, arena, place, row.number, copy_ids(arena, ids, count), count,
+			     known, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		struct str hash = hash_listed(&hasher, listed[i]);
@@ -579,7 +582,7 @@ bool copy_read_stand(struct copies *copies, struct arena *arena, const struct co
 	struct copy_row row;
 
 	if (!copy_find_row(copies, arena, place, &row, err) ||
-	    !copy_find_known(copies, arena, row.number, ids, count, known, err))
+	    !copy_find_known(copies, arena, place, row.number, ids, count, known, err))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		numbers[i] = copy_own_number(known[i].number);

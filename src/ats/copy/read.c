@@ -5,7 +5,8 @@
 
 enum { WALK_MAX = 1000, PROBE = 500 };
 
-#define COLUMNS "number, id, body, is_partial, version, read_ms, changed_ms, deleted_ms"
+#define COLUMNS                                                                                    \
+	"r.number, r.id, r.body, r.is_partial, r.version, r.read_ms, r.changed_ms, r.deleted_ms"
 
 static void read_record(const struct store_rows *rows, size_t row, struct copy_record *record)
 {
@@ -30,9 +31,10 @@ bool copy_get(struct copies *copies, struct arena *arena, const struct copy_plac
 	struct store_rows rows;
 
 	if (!store_query(copies->store, arena,
-			 "SELECT " COLUMNS " FROM record WHERE copy = (SELECT number FROM copy"
-			 " WHERE environment_id = ?1 AND account_id = ?2 AND resource = ?3)"
-			 " AND id = ?4 AND deleted_ms >= 0",
+			 "SELECT " COLUMNS " FROM copy c CROSS JOIN record r"
+			 " WHERE c.environment_id = ?1 AND c.account_id = ?2 AND c.resource = ?3"
+			 " AND r.environment_id = ?1 AND r.copy = c.number" COPY_SPAN("c.number")
+			 " AND r.id = ?4 AND r.deleted_ms >= 0",
 			 values, 4, &rows, err))
 		return false;
 	if (rows.count == 0)
@@ -60,11 +62,13 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 	const struct store_value values[] = {store_int(copy_number(row.number, after)),
 					     store_int(copy_number(row.number + 1, 0)),
 					     store_int(copy_deleted_max(with_deleted)),
-					     store_int((int64_t)limit)};
+					     store_int((int64_t)limit),
+					     store_text(place->environment_id)};
 	if (!store_query(copies->store, arena,
-			 "SELECT " COLUMNS " FROM record WHERE number > ?1 AND number < ?2"
-			 " AND deleted_ms BETWEEN 0 AND ?3 ORDER BY number LIMIT ?4",
-			 values, 4, &rows, err))
+			 "SELECT " COLUMNS " FROM record r WHERE r.environment_id = ?5"
+			 " AND r.number > ?1 AND r.number < ?2 AND r.deleted_ms BETWEEN 0 AND ?3"
+			 " ORDER BY r.number LIMIT ?4",
+			 values, 5, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);
 	*count = rows.count;
@@ -78,6 +82,7 @@ bool copy_walk(struct copies *copies, struct arena *arena, const struct copy_pla
 struct probe {
 	struct copies *copies;
 	struct arena *arena;
+	struct str environment_id;
 	int64_t copy;
 	int64_t read_ms;
 	struct buffer numbers; /* a JSON array, open at its end */
@@ -101,13 +106,13 @@ static bool probe_ask(struct probe *probe, struct error *err)
 	buffer_append_byte(&probe->numbers, ']');
 	const struct store_value values[] = {store_text(buffer_str(&probe->numbers)),
 					     store_int(probe->read_ms),
-					     store_int((int64_t)(probe->limit - probe->found))};
+					     store_int((int64_t)(probe->limit - probe->found)),
+					     store_text(probe->environment_id)};
 	if (!store_query(probe->copies->store, probe->arena,
-			 COPY_NUMBERS
-			 "SELECT r.number, r.id, r.missing_ms FROM j CROSS JOIN record r"
-			 " WHERE r.number = j.number AND r.deleted_ms = 0 AND r.read_ms < ?2"
-			 " ORDER BY j.key LIMIT ?3",
-			 values, 3, &rows, err))
+			 COPY_NUMBERED("r.number, r.id, r.missing_ms", "?4",
+				       " AND r.deleted_ms = 0 AND r.read_ms < ?2"
+				       " ORDER BY j.key LIMIT ?3"),
+			 values, 4, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
 		probe->list[probe->found++] = (struct copy_missing){
@@ -146,6 +151,7 @@ bool copy_find_missing(struct copies *copies, struct arena *arena, const struct 
 		return false;
 	struct probe probe = {.copies = copies,
 			      .arena = arena,
+			      .environment_id = place->environment_id,
 			      .copy = row.number,
 			      .read_ms = read_ms,
 			      .list = *list,

@@ -10,9 +10,9 @@ static const char *find_sql(struct str path)
 		return "SELECT number, id, missing_ms FROM record INDEXED BY record_candidate"
 		       " WHERE copy = ?1 >> 32 AND candidate = ?4 AND candidate <> ''"
 		       " AND number > ?1 AND number < ?2 AND deleted_ms = 0 AND read_ms < ?5"
-		       " ORDER BY number LIMIT ?6";
-	return "SELECT number, id, missing_ms FROM record WHERE number > ?1 AND number < ?2"
-	       " AND deleted_ms = 0 AND read_ms < ?5"
+		       " AND environment_id = ?7 ORDER BY number LIMIT ?6";
+	return "SELECT number, id, missing_ms FROM record WHERE environment_id = ?7"
+	       " AND number > ?1 AND number < ?2 AND deleted_ms = 0 AND read_ms < ?5"
 	       " AND json_extract(body, ?3) = ?4 ORDER BY number LIMIT ?6";
 }
 
@@ -36,8 +36,9 @@ bool copy_find_by(struct copies *copies, struct arena *arena, const struct copy_
 		store_text(value),
 		store_int(read_ms),
 		store_int((int64_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX)),
+		store_text(place->environment_id),
 	};
-	if (!store_query(copies->store, arena, find_sql(path), values, 6, &rows, err))
+	if (!store_query(copies->store, arena, find_sql(path), values, 7, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);
 	*count = rows.count;

@@ -52,21 +52,22 @@ static bool find_row(struct removal *removal, struct copy_row *row, struct error
 
 static bool look(struct removal *removal, struct copy_row *row, struct error *err)
 {
+	const struct copy_place *place = &removal->write->place;
 	struct arena *arena = removal->arena;
 	int64_t *numbers = arena_array(arena, removal->count + 1, sizeof *numbers);
 
 	removal->known = arena_array(arena, removal->count + 1, sizeof *removal->known);
 	removal->bodies = arena_array(arena, removal->count + 1, sizeof *removal->bodies);
 	if (!find_row(removal, row, err) ||
-	    !copy_find_known(removal->copies, arena, row->number,
+	    !copy_find_known(removal->copies, arena, place, row->number,
 			     copy_ids(arena, removal->ids, removal->count), removal->count,
 			     removal->known, err))
 		return false;
 	for (size_t i = 0; i < removal->count; i++)
 		numbers[i] =
 			judge(removal, i) == FATE_REMOVED ? removal->known[i].number : 0;
-	return copy_find_bodies(removal->copies, arena, numbers, removal->count, removal->bodies,
-				err);
+	return copy_find_bodies(removal->copies, arena, place->environment_id, numbers,
+				removal->count, removal->bodies, err);
 }
 
 static void write_removed(struct copy_batch *batch, const struct copy_known *known)
@@ -76,12 +77,13 @@ static void write_removed(struct copy_batch *batch, const struct copy_known *kno
 		store_int(known->read_ms),	   store_blob(known->hash),
 		store_int(!batch->write->is_silent), store_int(batch->write->read_ms),
 		store_int(batch->now_ms),
+		store_text(batch->write->place.environment_id),
 	};
 
 	copy_batch_add(batch,
 		       "UPDATE record SET version = version + ?5, read_ms = ?6, changed_ms = ?7,"
-		       " deleted_ms = ?7, missing_ms = 0 WHERE number = ?1 AND version = ?2"
-		       " AND read_ms = ?3 AND hash = ?4 AND deleted_ms = 0",
+		       " deleted_ms = ?7, missing_ms = 0 WHERE environment_id = ?8 AND number = ?1"
+		       " AND version = ?2 AND read_ms = ?3 AND hash = ?4 AND deleted_ms = 0",
 		       values, sizeof values / sizeof *values);
 }
 
@@ -134,11 +136,12 @@ static void note_still_gone(struct copy_batch *batch, const struct copy_known *k
 		store_int(known->read_ms),    store_int(batch->write->read_ms),
 		store_int(known->deleted_ms),
 		store_int(known->deleted_ms < 0 ? -batch->now_ms : known->deleted_ms),
+		store_text(batch->write->place.environment_id),
 	};
 
 	copy_batch_add(batch,
-		       "UPDATE record SET read_ms = ?4, deleted_ms = ?6 WHERE number = ?1"
-		       " AND version = ?2 AND read_ms = ?3 AND deleted_ms = ?5",
+		       "UPDATE record SET read_ms = ?4, deleted_ms = ?6 WHERE environment_id = ?7"
+		       " AND number = ?1 AND version = ?2 AND read_ms = ?3 AND deleted_ms = ?5",
 		       values, sizeof values / sizeof *values);
 }
 

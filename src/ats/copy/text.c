@@ -65,13 +65,13 @@ static void add_fields(struct buffer *out, const struct model_field *fields, siz
 
 /* --- taking them in -------------------------------------------------------------------------- */
 
+#define AS_READ " FROM record WHERE environment_id = ?1 AND number = ?2 AND body = ?3"
+
 static void add_statements(struct arena *arena, const struct model_resource *resource,
-			   const struct store_rows *rows, size_t row,
+			   struct str environment_id, const struct store_rows *rows, size_t row,
 			   struct store_statement *statements)
 {
-	const struct store_value *number = store_cell(rows, row, 0);
-	struct store_value *insert = arena_array(arena, 3, sizeof *insert);
-	struct store_value *done = arena_array(arena, 2, sizeof *done);
+	struct store_value *values = arena_array(arena, 4, sizeof *values);
 	struct json record;
 	struct error ignored;
 	struct buffer words;
@@ -80,45 +80,46 @@ static void add_statements(struct arena *arena, const struct model_resource *res
 	if (json_parse(arena, store_cell(rows, row, 1)->bytes, &json_limits_default, &record,
 		       &ignored))
 		add_fields(&words, resource->fields, resource->field_count, record);
-	insert[0] = *number;
-	insert[1] = store_text(buffer_str(&words));
-	insert[2] = *store_cell(rows, row, 1);
-	done[0] = *number;
-	done[1] = insert[2];
-	statements[0] = (struct store_statement){"DELETE FROM record_text WHERE rowid = ?1", number,
-						 1, -1};
+	values[0] = store_text(environment_id);
+	values[1] = *store_cell(rows, row, 0);
+	values[2] = *store_cell(rows, row, 1);
+	values[3] = store_text(buffer_str(&words));
+	statements[0] = (struct store_statement){COPY_DROP_WORDS, values, 2, -1};
 	/* What was written since it was read, by an erasure maybe, is still due, and no old word of
 	 * it is taken in. (An erasure leaves the hash as it is.) */
 	statements[1] = (struct store_statement){
-		"INSERT INTO record_text (rowid, words) SELECT number, CAST(?2 AS TEXT) FROM record"
-		" WHERE number = ?1 AND body = ?3",
-		insert, 3, -1};
+		STORE_TEXTS("INSERT INTO record_text (rowid, words) SELECT number, ?4" AS_READ,
+			    "INSERT INTO record_text (environment_id, rowid, words)"
+			    " SELECT environment_id, number, CAST(?4 AS TEXT)" AS_READ),
+		values, 4, -1};
 	statements[2] = (struct store_statement){
-		"DELETE FROM record_text_due WHERE number = ?1"
-		" AND EXISTS (SELECT 1 FROM record WHERE number = ?1 AND body = ?2)",
-		done, 2, -1};
+		"DELETE FROM record_text_due WHERE environment_id = ?1 AND number = ?2"
+		" AND EXISTS (SELECT 1" AS_READ ")",
+		values, 3, -1};
 }
 
-static bool take_some(struct copies *copies, struct arena *arena, int64_t copy,
-		      const struct model_resource *resource, int64_t limit, bool *is_end,
-		      struct error *err)
+static bool take_some(struct copies *copies, struct arena *arena, struct str environment_id,
+		      int64_t copy, const struct model_resource *resource, int64_t limit,
+		      bool *is_end, struct error *err)
 {
 	const struct store_value values[] = {store_int(copy_number(copy, 0)),
-					     store_int(copy_number(copy + 1, 0)), store_int(limit)};
+					     store_int(copy_number(copy + 1, 0)), store_int(limit),
+					     store_text(environment_id)};
 	struct store_rows rows;
 
 	if (!store_query(copies->store, arena,
 			 "SELECT r.number, r.body FROM record_text_due d JOIN record r"
-			 " ON r.number = d.number WHERE d.number > ?1 AND d.number < ?2"
+			 " ON r.environment_id = ?4 AND r.number = d.number"
+			 " WHERE d.environment_id = ?4 AND d.number > ?1 AND d.number < ?2"
 			 " ORDER BY d.number LIMIT ?3",
-			 values, 3, &rows, err))
+			 values, 4, &rows, err))
 		return false;
 	*is_end = rows.count < (size_t)limit;
 	if (rows.count == 0)
 		return true;
 	struct store_statement *statements = arena_array(arena, rows.count * 3, sizeof *statements);
 	for (size_t i = 0; i < rows.count; i++)
-		add_statements(arena, resource, &rows, i, &statements[i * 3]);
+		add_statements(arena, resource, environment_id, &rows, i, &statements[i * 3]);
 	return store_write(copies->store, statements, rows.count * 3, err);
 }
 
@@ -172,14 +173,20 @@ bool copy_merge_texts(struct store *store, struct error *err)
 	return ok && (is_end || merge_some(store, finish, &is_end, err));
 }
 
+#define OF_NOBODY                                                                                  \
+	" FROM record_text_due d WHERE NOT EXISTS (SELECT 1 FROM record r"                         \
+	" WHERE r.environment_id = d.environment_id AND r.number = d.number)"
+
 bool copies_forget_texts(struct copies *copies, struct error *err)
 {
 	static const struct store_statement statements[] = {
-		{"DELETE FROM record_text WHERE rowid IN (SELECT number FROM record_text_due d"
-		 " WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.number = d.number))",
+		{STORE_TEXTS("DELETE FROM record_text WHERE rowid IN (SELECT number" OF_NOBODY ")",
+			     "DELETE FROM record_text WHERE (environment_id, rowid) IN"
+			     " (SELECT environment_id, number" OF_NOBODY ")"),
 		 NULL, 0, -1, false},
-		{"DELETE FROM record_text_due WHERE NOT EXISTS"
-		 " (SELECT 1 FROM record r WHERE r.number = record_text_due.number)",
+		{"DELETE FROM record_text_due WHERE NOT EXISTS (SELECT 1 FROM record r"
+		 " WHERE r.environment_id = record_text_due.environment_id"
+		 " AND r.number = record_text_due.number)",
 		 NULL, 0, -1, false},
 	};
 
@@ -190,8 +197,8 @@ bool copies_forget_texts(struct copies *copies, struct error *err)
 	       copy_merge_texts(copies->store, err);
 }
 
-bool copy_take_some_texts(struct copies *copies, const struct copy_place *place, int64_t limit,
-			  bool *is_end, struct error *err)
+static bool try_to_take(struct copies *copies, const struct copy_place *place, int64_t limit,
+			bool *is_end, struct error *err)
 {
 	const struct model_resource *resource = model_find(copies->model, place->resource);
 	struct copy_row row;
@@ -202,8 +209,20 @@ bool copy_take_some_texts(struct copies *copies, const struct copy_place *place,
 		return true;
 	arena_init(&arena, BATCH_BYTES_MAX);
 	bool ok = copy_find_row(copies, &arena, place, &row, err) &&
-		  take_some(copies, &arena, row.number, resource, limit, is_end, err);
+		  take_some(copies, &arena, place->environment_id, row.number, resource, limit,
+			    is_end, err);
 	arena_finish(&arena);
+	return ok;
+}
+
+/* Of several nodes that take in the same words one is first; what is left is looked for again. */
+bool copy_take_some_texts(struct copies *copies, const struct copy_place *place, int64_t limit,
+			  bool *is_end, struct error *err)
+{
+	bool ok = try_to_take(copies, place, limit, is_end, err);
+
+	for (int i = 1; !ok && err->code == ERROR_CONFLICT && i < COPY_TRIES_MAX; i++)
+		ok = try_to_take(copies, place, limit, is_end, err);
 	return ok;
 }
 

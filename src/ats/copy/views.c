@@ -162,7 +162,8 @@ static void write_postgresql_source(struct writing *writing, struct str list)
 	for (char *at = path; *at != '\0'; at++)
 		*at = *at == '.' ? ',' : *at;
 	buffer_append_c(&writing->text,
-			"FROM copy AS c JOIN record AS r ON r.copy = c.number"
+			"FROM copy AS c JOIN record AS r ON r.environment_id = c.environment_id"
+			" AND r.copy = c.number"
 			" CROSS JOIN LATERAL (SELECT CAST(r.body AS jsonb) AS body) AS b");
 	if (list.len > 0)
 		buffer_append_format(&writing->text,
@@ -180,7 +181,8 @@ static void write_source(struct writing *writing, struct str list)
 		return;
 	}
 	buffer_append_c(&writing->text,
-			"FROM copy AS c CROSS JOIN record AS r ON r.copy = c.number");
+			"FROM copy AS c CROSS JOIN record AS r ON r.environment_id = c.environment_id"
+			" AND r.copy = c.number");
 	if (list.len > 0)
 		buffer_append_format(&writing->text,
 				     " CROSS JOIN json_each(r.body, '$.%.*s') AS e",

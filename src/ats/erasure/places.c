@@ -95,21 +95,29 @@ static void tell_deleted(struct batch *batch, const struct record_row *row)
 		.payload = payload_of(&batch->arena, row->resource, row->id),
 		.created_ms = batch->erasure->created_ms,
 	};
-	const struct store_value copy[] = {store_int(row->copy)};
+	const struct store_value copy[] = {store_text(event.environment_id),
+					   store_text(event.account_id), store_text(event.resource),
+					   store_int(row->copy)};
 
 	batch->statements[batch->count++] = event_statement(&batch->arena, &event);
-	write_more(batch, "UPDATE copy SET record_count = record_count - 1 WHERE number = ?1", copy,
-		   1);
+	write_more(batch,
+		   "UPDATE copy SET record_count = record_count - 1 WHERE environment_id = ?1"
+		   " AND account_id = ?2 AND resource = ?3 AND number = ?4",
+		   copy, 4);
 }
 
 /* The words by which it is found; those that are left are taken anew. */
 static void drop_words(struct batch *batch, int64_t number)
 {
-	const struct store_value values[] = {store_int(number)};
+	const struct store_value values[] = {store_text(batch->person->environment_id),
+					     store_int(number)};
 
-	write_more(batch, "DELETE FROM record_text WHERE rowid = ?1", values, 1);
+	write_more(batch, COPY_DROP_WORDS, values, 2);
 	batch->statements[batch->count - 1].changes_expected = -1;
-	write_more(batch, "INSERT INTO record_text_due (number) VALUES (?1) ON CONFLICT DO NOTHING", values, 1);
+	write_more(batch,
+		   "INSERT INTO record_text_due (environment_id, number) VALUES (?1, ?2)"
+		   " ON CONFLICT (environment_id, number) DO NOTHING",
+		   values, 2);
 	batch->statements[batch->count - 1].changes_expected = -1;
 }
 
@@ -120,16 +128,17 @@ static void blank_record(struct batch *batch, const struct record_row *row)
 	struct str body = json_text(&batch->arena, json_object(&id, 1));
 	const struct store_value values[] = {store_int(row->number), store_text(body),
 					     store_int(batch->erasure->created_ms),
-					     store_int(row->version)};
+					     store_int(row->version),
+					     store_text(batch->person->environment_id)};
 
 	if (!row->is_alive && str_equal(body, row->body))
 		return;
 	write_more(batch,
 		   "UPDATE record SET body = ?2, candidate = '', hash = x'', list_hash = x'', missing_ms = 0,"
 		   " changed_ms = ?3, version = version + iif(deleted_ms = 0, 1, 0),"
-		   " deleted_ms = iif(deleted_ms = 0, ?3, deleted_ms) WHERE number = ?1"
-		   " AND version = ?4",
-		   values, 4);
+		   " deleted_ms = iif(deleted_ms = 0, ?3, deleted_ms) WHERE environment_id = ?5"
+		   " AND number = ?1 AND version = ?4",
+		   values, 5);
 	drop_words(batch, row->number);
 	if (row->is_alive)
 		tell_deleted(batch, row);
@@ -141,11 +150,14 @@ static void change_record(struct batch *batch, const struct record_row *row, str
 {
 	const struct store_value values[] = {store_int(row->number),
 					     store_text(json_text(&batch->arena, left)),
-					     store_int(row->version)};
+					     store_int(row->version),
+					     store_text(batch->person->environment_id)};
 
 	/* Its hash stays: as long as the ATS tells the same, nothing is written over this. */
-	write_more(batch, "UPDATE record SET body = ?2 WHERE number = ?1 AND version = ?3", values,
-		   3);
+	write_more(batch,
+		   "UPDATE record SET body = ?2 WHERE environment_id = ?4 AND number = ?1"
+		   " AND version = ?3",
+		   values, 4);
 	drop_words(batch, row->number);
 	++*changed;
 }
@@ -180,13 +192,15 @@ static bool look_at_record(struct batch *batch, const struct record_row *row, in
 static bool walk_records(struct batch *batch, int64_t copy, struct str resource, int64_t *after,
 			 struct error *err)
 {
-	const struct store_value values[] = {store_int(*after), store_int((copy + 1) << 32)};
+	const struct store_value values[] = {store_int(*after), store_int((copy + 1) << 32),
+					     store_text(batch->person->environment_id)};
 	int64_t changed = 0;
 
 	if (!store_query(store_of(batch), &batch->arena,
-			 "SELECT number, id, body, deleted_ms, version FROM record WHERE number > ?1"
-			 " AND number < ?2 ORDER BY number LIMIT 100",
-			 values, 2, &batch->rows, err))
+			 "SELECT number, id, body, deleted_ms, version FROM record"
+			 " WHERE environment_id = ?3 AND number > ?1 AND number < ?2"
+			 " ORDER BY number LIMIT 100",
+			 values, 3, &batch->rows, err))
 		return false;
 	for (size_t i = 0; i < batch->rows.count; i++) {
 		const struct record_row row = {
@@ -520,6 +534,11 @@ static bool has_address(struct arena *arena, struct str body, struct str email)
 	return false;
 }
 
+/* In SQL: the number of the copy that they are in. */
+#define CANDIDATES                                                                                 \
+	"(SELECT number FROM copy WHERE environment_id = ?1 AND account_id = ?2"                   \
+	" AND resource = 'candidates')"
+
 bool erasure_find_email(struct person *person, struct str email, struct error *err)
 {
 	struct store *store = person->erasures->options.store;
@@ -532,10 +551,10 @@ bool erasure_find_email(struct person *person, struct str email, struct error *e
 	do {
 		arena_init(&arena, BATCH_BYTES_MAX);
 		ok = store_query(store, &arena,
-				 "SELECT r.number, r.id, r.body FROM copy AS c CROSS JOIN record AS r"
-				 " WHERE r.number > max(?3, c.number << 32) AND r.number <"
-				 " (c.number + 1) << 32 AND c.environment_id = ?1 AND c.account_id ="
-				 " ?2 AND c.resource = 'candidates' ORDER BY r.number LIMIT 100",
+				 "SELECT number, id, body FROM record WHERE environment_id = ?1"
+				 " AND number > max(?3, " CANDIDATES " << 32)"
+				 " AND number < (" CANDIDATES " + 1) << 32"
+				 " ORDER BY number LIMIT 100",
 				 values, 3, &rows, err);
 		for (size_t i = 0; ok && i < rows.count; i++) {
 			if (has_address(&arena, store_cell(&rows, i, 2)->bytes, email))

@@ -79,7 +79,8 @@ bool node_list(struct node *node, struct arena *arena, struct node_peer **peers,
  *
  * On PostgreSQL rows are found again by where they lie (ctid), which costs less than by their keys,
  * and no more when there are many; one that has moved since the statement began is not seen, and is
- * claimed next time. So the table must not be partitioned. */
+ * claimed next time. So the table must not be partitioned; event, webhook_delivery, record and
+ * call_log are. */
 #define NODE_CLAIM(table, key, keys, due, order, columns)                                         \
 	STORE_TEXTS(NODE_CLAIM_TEXT(table, due, order, columns, key " IN (", keys, ")"),           \
 		    NODE_CLAIM_TEXT(table, due, order, columns,                                    \

@@ -22,11 +22,17 @@ struct kind {
 	" WHERE w.environment_id = ?1 AND w.state = 'active' AND d.state = 'pending')"
 #define OLD_DELIVERIES                                                                             \
 	"FROM webhook_delivery WHERE environment_id = ?1 AND last_ms < ?2 AND state <> 'pending'"
-#define OLD_TOMBSTONES                                                                             \
+#define OLD_TOMBSTONES(more)                                                                       \
 	"FROM copy AS c CROSS JOIN record AS r WHERE r.copy = c.number AND c.environment_id = ?1"  \
-	" AND r.deleted_ms > 0 AND r.deleted_ms < ?2 AND NOT EXISTS (SELECT 1 FROM event AS e"     \
+	more " AND r.deleted_ms > 0 AND r.deleted_ms < ?2 AND NOT EXISTS (SELECT 1 FROM event AS e"\
 	" WHERE e.environment_id = c.environment_id AND e.account_id = c.account_id"               \
 	" AND e.resource = c.resource AND e.resource <> '' AND e.record_id = r.id)"
+/* On SQLite of an index alone, which has no environment but by the copy. On PostgreSQL within the
+ * partition where the copy's records are. */
+#define OF_TOMBSTONES(before, after)                                                               \
+	STORE_TEXTS(before OLD_TOMBSTONES("") after,                                               \
+		    before OLD_TOMBSTONES(" AND r.environment_id = ?1 AND r.number > c.number << 32" \
+					  " AND r.number < (c.number + 1) << 32") after)
 #define OLD_ABSENT "FROM record WHERE ?1 = '' AND deleted_ms < 0 AND deleted_ms > ?2"
 /* Ids of the log are milliseconds times 2^20. */
 #define OLD_CALLS "FROM call_log WHERE environment_id = ?1 AND id < ?2 << 20"
@@ -38,8 +44,9 @@ static const struct kind kinds[] = {
 	{"deliveries_days", "SELECT 1 " OLD_DELIVERIES " LIMIT 1",
 	 "DELETE FROM webhook_delivery WHERE environment_id = ?1 AND (webhook_id, number) IN"
 	 " (SELECT webhook_id, number " OLD_DELIVERIES " LIMIT 500)"},
-	{"tombstones_days", "SELECT 1 " OLD_TOMBSTONES " LIMIT 1",
-	 "DELETE FROM record WHERE number IN (SELECT r.number " OLD_TOMBSTONES " LIMIT 500)"},
+	{"tombstones_days", OF_TOMBSTONES("SELECT 1 ", " LIMIT 1"),
+	 OF_TOMBSTONES("DELETE FROM record WHERE environment_id = ?1 AND number IN (SELECT r.number ",
+		       " LIMIT 500)")},
 	{"log_days", "SELECT 1 " OLD_CALLS " LIMIT 1",
 	 "DELETE FROM call_log WHERE environment_id = ?1 AND id IN (SELECT id " OLD_CALLS
 	 " ORDER BY id LIMIT 500)"},
@@ -130,6 +137,42 @@ bool retention_change(struct store *store, struct arena *arena, struct str envir
 	return store_write(store, &statement, 1, err);
 }
 
+/* --- whole blocks of numbers, on PostgreSQL --------------------------------------------------- */
+
+static bool ask_of_blocks(struct store *store, const char *sql, const char *table, int64_t number,
+			  struct error *err)
+{
+	const struct store_value values[] = {store_text(str_from_c(table)), store_int(number)};
+	const struct store_statement statement = {
+		.sql = sql,
+		.parameters = values,
+		.parameter_count = 2,
+		.changes_expected = -1,
+	};
+
+	return !store_is_postgresql(store) || store_write(store, &statement, 1, err);
+}
+
+/* A write for each table: it is locked for a moment, and no other with it. */
+static bool make_blocks(struct store *store, struct error *err)
+{
+	static const char sql[] = "SELECT block_ahead(?1, ?2)";
+
+	return ask_of_blocks(store, sql, "event", 0, err) &&
+	       ask_of_blocks(store, sql, "webhook_delivery", 0, err) &&
+	       ask_of_blocks(store, sql, "record", 0, err);
+}
+
+/* Where all of a block is old there is no need to look at its rows. Deliveries go first: events stay
+ * for those that are pending. */
+static bool drop_old_blocks(struct store *store, int64_t now_ms, struct error *err)
+{
+	static const char sql[] = "SELECT block_expire(?1, ?2)";
+
+	return ask_of_blocks(store, sql, "webhook_delivery", now_ms, err) &&
+	       ask_of_blocks(store, sql, "event", now_ms, err);
+}
+
 /* --- what is old goes ------------------------------------------------------------------------- */
 
 static bool is_there(struct store *store, const struct kind *kind,
@@ -171,7 +214,10 @@ static bool forget_absent(struct store *store, int64_t now_ms, struct error *err
 {
 	static const struct kind absent = {
 		NULL, "SELECT 1 " OLD_ABSENT " LIMIT 1",
-		"DELETE FROM record WHERE number IN (SELECT number " OLD_ABSENT " LIMIT 500)"};
+		STORE_TEXTS("DELETE FROM record WHERE number IN"
+			    " (SELECT number " OLD_ABSENT " LIMIT 500)",
+			    "DELETE FROM record WHERE (environment_id, number) IN"
+			    " (SELECT environment_id, number " OLD_ABSENT " LIMIT 500)")};
 
 	return delete_old(store, &absent, STR(""), day_ms - now_ms, err);
 }
@@ -200,6 +246,7 @@ bool retention_apply(struct store *store, const struct clock *clock, struct erro
 	bool ok = store_query(store, &arena,
 			      "SELECT id, retention FROM environment WHERE retention <> '{}'", NULL,
 			      0, &rows, err) &&
+		  make_blocks(store, err) && drop_old_blocks(store, clock_unix_ms(clock), err) &&
 		  forget_absent(store, clock_unix_ms(clock), err);
 	for (size_t i = 0; ok && i < rows.count; i++)
 		ok = apply_to(store, &arena, store_cell(&rows, i, 0)->bytes,

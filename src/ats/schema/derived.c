@@ -3,8 +3,9 @@
 static const struct store_derived derived[] = {
 	/* The words of records, in whichever way the engine searches: all are due again, and taken
 	 * in as searches and sync jobs come to them. */
-	{"record_text", "INSERT INTO record_text_due (number) SELECT number FROM record"
-			" ON CONFLICT (number) DO NOTHING"},
+	{"record_text", "INSERT INTO record_text_due (environment_id, number)"
+			" SELECT environment_id, number FROM record"
+			" ON CONFLICT (environment_id, number) DO NOTHING"},
 };
 
 const struct store_derived *schema_derived(size_t *count)

@@ -43,12 +43,13 @@ void seen_mark(struct seen *seen, int64_t number)
 bool seen_load(struct syncs *syncs, struct arena *arena, const struct sync_job *job,
 	       struct seen *seen, struct error *err)
 {
-	const struct store_value value = store_text(job->id);
+	const struct store_value values[] = {store_text(job->environment_id), store_text(job->id)};
 	struct store_rows rows;
 
 	if (!store_query(syncs->options.store, arena,
-			 "SELECT chunk, bits FROM sync_seen WHERE job_id = ?1 ORDER BY chunk",
-			 &value, 1, &rows, err))
+			 "SELECT chunk, bits FROM sync_seen WHERE environment_id = ?1"
+			 " AND job_id = ?2 ORDER BY chunk",
+			 values, 2, &rows, err))
 		return false;
 	for (size_t i = 0; i < rows.count; i++) {
 		size_t chunk = (size_t)store_cell(&rows, i, 0)->integer;
@@ -75,15 +76,17 @@ static struct store_statement keep_chunk(struct arena *arena, const struct sync_
 {
 	const char *bits = (const char *)flight->seen.bits + chunk * SEEN_CHUNK_BYTES;
 	const struct store_value values[] = {
+		store_text(flight->job.environment_id),
 		store_text(flight->job.id),
 		store_int((int64_t)chunk),
 		store_blob(arena_str(arena, str_make(bits, SEEN_CHUNK_BYTES))),
 	};
 
 	return store_keep(arena,
-			  "INSERT INTO sync_seen (job_id, chunk, bits) VALUES (?1, ?2, ?3)"
-			  " ON CONFLICT (job_id, chunk) DO UPDATE SET bits = excluded.bits",
-			  values, 3, 1);
+			  "INSERT INTO sync_seen (environment_id, job_id, chunk, bits)"
+			  " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (environment_id, job_id, chunk)"
+			  " DO UPDATE SET bits = excluded.bits",
+			  values, 4, 1);
 }
 
 /* --- what was told of each field ------------------------------------------------------------- */
@@ -237,6 +240,7 @@ static struct store_statement keep_run(struct arena *arena, const struct sync_fl
 		store_int(run->wait_ms),
 		store_int(run->ended_ms),
 		store_text(run->error),
+		store_text(run->environment_id),
 	};
 
 	return store_keep(
@@ -244,7 +248,8 @@ static struct store_statement keep_run(struct arena *arena, const struct sync_fl
 		"UPDATE sync_run SET status = ?4, place = ?5, shares = ?6, records = ?7,"
 		" created = ?8, updated = ?9, deleted = ?10, unchanged = ?11, calls = ?12,"
 		" retries = ?13, wait_ms = ?14, ended_ms = ?15, error = ?16"
-		" WHERE job_id = ?1 AND number = ?2 AND fence = ?3 AND ended_ms = 0",
+		" WHERE environment_id = ?17 AND job_id = ?1 AND number = ?2 AND fence = ?3"
+		" AND ended_ms = 0",
 		values, sizeof values / sizeof *values, 1);
 }
 
@@ -271,11 +276,14 @@ void flight_statements(struct sync_flight *flight, struct arena *arena, int64_t 
 struct sync_guard flight_guard(const struct sync_flight *flight, struct arena *arena)
 {
 	const struct store_value values[] = {store_text(flight->job.id),
-					     store_int(flight->run.fence)};
+					     store_int(flight->run.fence),
+					     store_text(flight->job.environment_id)};
 	struct store_statement *guard = arena_alloc(arena, sizeof *guard);
 
-	*guard = store_keep(arena, "UPDATE sync_job SET fence = ?2 WHERE id = ?1 AND fence = ?2",
-			    values, 2, 1);
+	*guard = store_keep(arena,
+			    "UPDATE sync_job SET fence = ?2 WHERE environment_id = ?3 AND id = ?1"
+			    " AND fence = ?2",
+			    values, 3, 1);
 	return (struct sync_guard){guard, 1};
 }
 

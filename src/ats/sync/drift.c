@@ -5,14 +5,16 @@
 static bool find_before(struct sync_flight *flight, struct arena *arena, struct sync_run *run,
 			bool *is_there, struct error *err)
 {
-	const struct store_value values[] = {store_text(flight->job.id),
+	const struct store_value values[] = {store_text(flight->job.environment_id),
+					     store_text(flight->job.id),
 					     store_int(flight->run.number)};
 	struct store_rows rows;
 
 	if (!store_query(flight->syncs->options.store, arena,
-			 "SELECT" SYNC_RUN_COLUMNS "FROM sync_run WHERE job_id = ?1 AND number < ?2"
-			 " AND is_full = 1 AND status = 'completed' ORDER BY number DESC LIMIT 1",
-			 values, 2, &rows, err))
+			 "SELECT" SYNC_RUN_COLUMNS "FROM sync_run WHERE environment_id = ?1"
+			 " AND job_id = ?2 AND number < ?3 AND is_full = 1"
+			 " AND status = 'completed' ORDER BY number DESC LIMIT 1",
+			 values, 3, &rows, err))
 		return false;
 	*is_there = rows.count == 1;
 	if (*is_there)

@@ -152,13 +152,14 @@ static struct store_statement begin_job(struct sync_flight *flight)
 		store_int(flight->run.number),
 		store_int(flight->is_resumed),
 		store_int((int64_t)flight->job.wishes),
+		store_text(flight->job.environment_id),
 	};
 
 	return store_keep(&flight->arena,
 			  "UPDATE sync_job SET run_number = ?3,"
 			  " wishes = CASE ?4 WHEN 1 THEN wishes ELSE wishes & ~?5 END"
-			  " WHERE id = ?1 AND fence = ?2 AND state = 0",
-			  values, 5, 1);
+			  " WHERE environment_id = ?6 AND id = ?1 AND fence = ?2 AND state = 0",
+			  values, 6, 1);
 }
 
 static struct store_statement begin_run(struct sync_flight *flight)
@@ -177,8 +178,9 @@ static struct store_statement begin_run(struct sync_flight *flight)
 	if (flight->is_resumed)
 		return store_keep(
 			&flight->arena,
-			"UPDATE sync_run SET fence = ?5, status = 'running' WHERE job_id = ?1"
-			" AND number = ?2 AND id = ?3 AND ended_ms = 0 AND place = ?11",
+			"UPDATE sync_run SET fence = ?5, status = 'running'"
+			" WHERE environment_id = ?4 AND job_id = ?1 AND number = ?2 AND id = ?3"
+			" AND ended_ms = 0 AND place = ?11",
 			values, 11, 1);
 	return store_keep(
 		&flight->arena,
@@ -220,12 +222,23 @@ static struct store_statement give_up_left(struct sync_flight *flight)
 {
 	const struct store_value values[] = {store_text(flight->job.id),
 					     store_int(flight->run.number),
-					     store_int(flight->run.started_ms)};
+					     store_int(flight->run.started_ms),
+					     store_text(flight->job.environment_id)};
 
 	return store_keep(&flight->arena,
-			  "UPDATE sync_run SET status = 'stopped', ended_ms = ?3 WHERE job_id = ?1"
-			  " AND number < ?2 AND ended_ms = 0",
-			  values, 3, -1);
+			  "UPDATE sync_run SET status = 'stopped', ended_ms = ?3"
+			  " WHERE environment_id = ?4 AND job_id = ?1 AND number < ?2"
+			  " AND ended_ms = 0",
+			  values, 4, -1);
+}
+
+static struct store_statement forget_seen(struct sync_flight *flight, struct arena *arena)
+{
+	const struct store_value values[] = {store_text(flight->job.environment_id),
+					     store_text(flight->job.id)};
+
+	return store_keep(arena, "DELETE FROM sync_seen WHERE environment_id = ?1 AND job_id = ?2",
+			  values, 2, -1);
 }
 
 static bool write_begin(struct sync_flight *flight)
@@ -238,10 +251,7 @@ static bool write_begin(struct sync_flight *flight)
 	statements[count++] = begin_job(flight);
 	statements[count++] = begin_run(flight);
 	if (!flight->is_resumed) {
-		const struct store_value value = store_text(flight->job.id);
-
-		statements[count++] = store_keep(
-			&flight->arena, "DELETE FROM sync_seen WHERE job_id = ?1", &value, 1, -1);
+		statements[count++] = forget_seen(flight, &flight->arena);
 		statements[count++] = give_up_left(flight);
 	}
 	if (!flight->is_resumed && is_notable(flight))
@@ -387,6 +397,7 @@ static struct store_statement release_job(struct sync_flight *flight, struct are
 		store_int(plan.next_ms),    store_int(plan.full_ms),
 		store_int(plan.mark_ms),    store_int(plan.since_ms),
 		store_int(plan.failures),   store_int(sync_now_ms(flight->syncs)),
+		store_text(flight->job.environment_id),
 	};
 
 	/* What was wished for meanwhile is done at once. */
@@ -394,8 +405,8 @@ static struct store_statement release_job(struct sync_flight *flight, struct are
 		arena,
 		"UPDATE sync_job SET owner = '', next_ms = CASE wishes WHEN 0 THEN ?3 ELSE ?8"
 		" END, full_ms = ?4, mark_ms = ?5, since_ms = ?6, failures = ?7"
-		" WHERE id = ?1 AND fence = ?2",
-		values, 8, 1);
+		" WHERE environment_id = ?9 AND id = ?1 AND fence = ?2",
+		values, 9, 1);
 }
 
 static struct str name_status(const struct sync_flight *flight, enum flight_end end)
@@ -421,16 +432,18 @@ static void set_end(struct sync_flight *flight, enum flight_end end)
 static void forget(struct sync_flight *flight, struct arena *arena, enum flight_end end,
 		   struct store_statement *statements, size_t *count)
 {
-	const struct store_value values[] = {store_text(flight->job.id),
+	const struct store_value values[] = {store_text(flight->job.environment_id),
+					     store_text(flight->job.id),
 					     store_int(flight->run.number - SYNC_RUNS_KEPT)};
 
-	statements[(*count)++] =
-		store_keep(arena, "DELETE FROM sync_seen WHERE job_id = ?1", values, 1, -1);
+	statements[(*count)++] = forget_seen(flight, arena);
 	if (end == FLIGHT_DONE && flight->run.is_full)
 		statements[(*count)++] = known_forget(flight, arena,
 						    flight->knows_no_pages ? 0 : flight->at.page);
-	statements[(*count)++] = store_keep(
-		arena, "DELETE FROM sync_run WHERE job_id = ?1 AND number <= ?2", values, 2, -1);
+	statements[(*count)++] = store_keep(arena,
+					    "DELETE FROM sync_run WHERE environment_id = ?1"
+					    " AND job_id = ?2 AND number <= ?3",
+					    values, 3, -1);
 }
 
 /* All that was so when the run began is in the copy now: unless only new records were asked for. */
@@ -509,12 +522,13 @@ static bool give_back(struct sync_flight *flight, struct error *err)
 {
 	const struct store_value values[] = {store_text(flight->job.id),
 					     store_int(flight->job.fence),
-					     store_int(flight->later_ms)};
+					     store_int(flight->later_ms),
+					     store_text(flight->job.environment_id)};
 	const struct store_statement statement = {
 		.sql = "UPDATE sync_job SET owner = '', next_ms = CASE ?3 WHEN 0 THEN next_ms"
-		       " ELSE ?3 END WHERE id = ?1 AND fence = ?2",
+		       " ELSE ?3 END WHERE environment_id = ?4 AND id = ?1 AND fence = ?2",
 		.parameters = values,
-		.parameter_count = 3,
+		.parameter_count = 4,
 		.changes_expected = 1,
 	};
 

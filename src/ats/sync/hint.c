@@ -244,7 +244,8 @@ static bool take_list(struct step *step, struct seen *seen)
 
 /* Of the hint's account and resource, from before the hint. */
 #define RUN_IS_ON(told_ms)                                                                      \
-	"EXISTS (SELECT 1 FROM sync_job j JOIN sync_run r ON r.job_id = j.id"                   \
+	"EXISTS (SELECT 1 FROM sync_job j JOIN sync_run r"                                      \
+	" ON r.environment_id = j.environment_id AND r.job_id = j.id"                           \
 	" WHERE j.environment_id = ?1 AND j.account_id = ?2 AND j.resource = ?3"                \
 	" AND r.ended_ms = 0 AND r.started_ms <= " told_ms ")"
 

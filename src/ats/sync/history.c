@@ -40,12 +40,14 @@ static bool not_found(struct error *err)
 bool sync_find_run(struct syncs *syncs, struct arena *arena, const struct sync_job *job,
 		   int64_t number, struct sync_run *run, struct error *err)
 {
-	const struct store_value values[] = {store_text(job->id), store_int(number)};
+	const struct store_value values[] = {store_text(job->environment_id), store_text(job->id),
+					     store_int(number)};
 	struct store_rows rows;
 
 	if (!store_query(syncs->options.store, arena,
-			 "SELECT" SYNC_RUN_COLUMNS "FROM sync_run WHERE job_id = ?1 AND number = ?2",
-			 values, 2, &rows, err))
+			 "SELECT" SYNC_RUN_COLUMNS "FROM sync_run WHERE environment_id = ?1"
+			 " AND job_id = ?2 AND number = ?3",
+			 values, 3, &rows, err))
 		return false;
 	if (rows.count == 0)
 		return not_found(err);
@@ -75,6 +77,7 @@ bool sync_run_list(struct syncs *syncs, struct arena *arena, const struct sync_j
 		   struct error *err)
 {
 	const struct store_value values[] = {
+		store_text(job->environment_id),
 		store_text(job->id),
 		store_int(before > 0 ? before : INT64_MAX),
 		store_int((int64_t)limit),
@@ -82,9 +85,9 @@ bool sync_run_list(struct syncs *syncs, struct arena *arena, const struct sync_j
 	struct store_rows rows;
 
 	if (!store_query(syncs->options.store, arena,
-			 "SELECT" SYNC_RUN_COLUMNS "FROM sync_run WHERE job_id = ?1 AND number < ?2"
-			 " ORDER BY number DESC LIMIT ?3",
-			 values, 3, &rows, err))
+			 "SELECT" SYNC_RUN_COLUMNS "FROM sync_run WHERE environment_id = ?1"
+			 " AND job_id = ?2 AND number < ?3 ORDER BY number DESC LIMIT ?4",
+			 values, 4, &rows, err))
 		return false;
 	*list = arena_array(arena, rows.count + 1, sizeof **list);
 	*count = rows.count;

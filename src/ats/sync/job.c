@@ -256,8 +256,9 @@ bool sync_job_set_state(struct syncs *syncs, const struct sync_job *job, enum sy
 		/* The run that was left is ended where nobody is at it to do so. */
 		{
 			.sql = "UPDATE sync_run SET status = 'stopped', ended_ms = CASE ?3 WHEN 2 THEN ?4"
-			       " ELSE 0 END WHERE job_id = ?2 AND ended_ms = 0 AND ?3 <> 0"
-			       " AND EXISTS (SELECT 1 FROM sync_job WHERE id = ?2 AND "
+			       " ELSE 0 END WHERE environment_id = ?1 AND job_id = ?2"
+			       " AND ended_ms = 0 AND ?3 <> 0 AND EXISTS (SELECT 1 FROM sync_job"
+			       " WHERE environment_id = ?1 AND id = ?2 AND "
 			       NODE_IS_FREE("sync_job.owner", "?4") ")",
 			.parameters = values,
 			.parameter_count = 4,

@@ -14,6 +14,7 @@ enum {
 	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_BYTES_MAX = 4 * 1024 * 1024,
 	ROWS_MAX = 10000, /* migrations, views */
+	LOCK_LOOK_MS = 20,
 	LOCK_PAUSE_MS = 1000,
 	LOCK_TRIES_MAX = 1800, /* an hour, about */
 };
@@ -22,8 +23,13 @@ enum {
 /* Where it is noted which programs may run on the tables: a number, see find_oldest(). */
 #define OLDEST "-1"
 
-/* "teno": held by whoever changes the schema; freed when the connection ends, however it does. */
+/* Held by whoever migrates; freed when the connection ends, however it does. Who waited for it
+ * within a question would be waited for by CREATE INDEX CONCURRENTLY. */
+#define TURN "SELECT CAST(pg_try_advisory_lock(1952804464) AS INTEGER)"
+/* "teno": what programs that do not know of TURN wait for, within a question. So it is held while
+ * there is a transaction that changes the schema. */
 #define LOCK "SELECT pg_advisory_lock(1952804463)"
+#define UNLOCK "SELECT pg_advisory_unlock(1952804463)"
 
 struct migrating {
 	struct pg_link *link;
@@ -50,6 +56,13 @@ static bool ask(struct migrating *migrating, const char *sql, const struct store
 
 	return pg_link_run(migrating->link, STORE_SCOPE_ALL, &command, 1, take, migrating, &again,
 			   err);
+}
+
+/* Of what was answered so far nothing is read any more. */
+static void let_go(struct migrating *migrating)
+{
+	arena_finish(&migrating->arena);
+	arena_init(&migrating->arena, ROWS_BYTES_MAX);
 }
 
 static struct str cell(const struct migrating *migrating, size_t row, size_t column)
@@ -196,6 +209,54 @@ static bool apply(struct migrating *migrating, const struct store_migration *mig
 			 migration->name, why.message);
 }
 
+/* --- beside what runs ------------------------------------------------------------------------ */
+
+static bool do_each(struct migrating *migrating, struct error *err)
+{
+	for (size_t i = 0; i < migrating->rows.count; i++) {
+		char *sql = arena_c(&migrating->arena, cell(migrating, i, 0));
+
+		if (!pg_link_script(migrating->link, sql, err))
+			return false;
+	}
+	return true;
+}
+
+static bool do_all(struct migrating *migrating, const char *question, struct error *err)
+{
+	char before[MIGRATION_SUM_LEN + 1] = "", now[MIGRATION_SUM_LEN + 1];
+
+	for (;;) {
+		let_go(migrating);
+		if (!ask(migrating, question, NULL, 0, err))
+			return false;
+		if (migrating->rows.count == 0)
+			return true;
+		migration_sum(arena_c(&migrating->arena, cell(migrating, 0, 0)), now);
+		if (strcmp(now, before) == 0)
+			return error_set(err, ERROR_INTERNAL, "it does not come to an end");
+		memcpy(before, now, sizeof now);
+		if (!do_each(migrating, err))
+			return false;
+	}
+}
+
+static bool apply_beside(struct migrating *migrating, const struct store_migration *migration,
+			 size_t position, const char *sum, struct error *err)
+{
+	/* That it is done is noted as of one that does nothing else. */
+	const struct store_migration done = {.name = migration->name, .postgresql = ""};
+	struct error why;
+
+	if (ask(migrating, UNLOCK, NULL, 0, &why) &&
+	    do_all(migrating, migration->postgresql, &why) && ask(migrating, LOCK, NULL, 0, &why))
+		return apply(migrating, &done, position, sum, err);
+	return error_set(err, why.code, "the migration %s is not done to its end: %s",
+			 migration->name, why.message);
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
 static bool check_applied(const struct migrating *migrating, const char *name, const char *sum,
 			  size_t row, struct error *err)
 {
@@ -250,7 +311,8 @@ static bool apply_missing(struct migrating *migrating, size_t applied, struct er
 		const struct store_migration *migration = &options->migrations[i];
 		char sum[MIGRATION_SUM_LEN + 1];
 		migration_sum(migration->postgresql, sum);
-		if (!apply(migrating, migration, i + 1, sum, err))
+		if (!(migration->is_beside ? apply_beside : apply)(migrating, migration, i + 1, sum,
+								   err))
 			return false;
 		if (options->tell_applied != NULL)
 			options->tell_applied(options->tell_context, migration->name);
@@ -361,6 +423,18 @@ static bool drop_views(struct migrating *migrating, struct error *err)
 	return ok;
 }
 
+static bool lock(struct migrating *migrating, struct error *err)
+{
+	for (;;) {
+		if (!ask(migrating, TURN, NULL, 0, err))
+			return false;
+		if (store_cell(&migrating->rows, 0, 0)->integer != 0)
+			return ask(migrating, LOCK, NULL, 0, err);
+		let_go(migrating);
+		poll(NULL, 0, LOCK_LOOK_MS);
+	}
+}
+
 /* What the database has is looked at first: an older program does not touch a newer one's. */
 static bool migrate(struct migrating *migrating, struct error *err)
 {
@@ -368,7 +442,7 @@ static bool migrate(struct migrating *migrating, struct error *err)
 
 	if (!pg_link_script(migrating->link, "SET lock_timeout = 0; SET statement_timeout = 0;"
 					   PG_SEE_ALL, err) ||
-	    !ask(migrating, LOCK, NULL, 0, err) || !prepare_table(migrating, err) ||
+	    !lock(migrating, err) || !prepare_table(migrating, err) ||
 	    !check_all_applied(migrating, &applied, err))
 		return false;
 	/* Functions and views are the newer program's as well. */

@@ -85,6 +85,9 @@ struct store_migration {
 	/* A program that knows so many of the migrations may run on PostgreSQL beside one that has
 	 * this one, too; 0: only one that has it. */
 	size_t runs_with;
+	/* `postgresql` is a question whose rows are statements. Each is done by itself, outside of
+	 * a transaction, until no row is left; what is killed between two of them goes on there. */
+	bool is_beside;
 };
 
 struct store_view {

@@ -691,6 +691,43 @@ static void pause_and_remove(struct world *world)
 	end();
 }
 
+/* --- environments ----------------------------------------------------------------------------- */
+
+/* The id of a job leads nowhere in another environment than its own. */
+static void keep_apart(struct world *world)
+{
+	struct sync_run *list, run;
+	struct seen seen = {0};
+	size_t count;
+
+	begin(world, 10);
+	create_job(world);
+	wait_for_run(world, 0);
+	end_server();
+	write_sql(world, "INSERT INTO sync_seen (environment_id, job_id, chunk, bits) SELECT"
+			 " environment_id, id, 0, zeroblob(4096) FROM sync_job");
+	write_sql(world, "UPDATE sync_run SET ended_ms = 0");
+	struct sync_job theirs = stage.job;
+	theirs.environment_id = STR("env_another");
+	bool ok = sync_run_list(stage.syncs, &world->arena, &theirs, 0, 10, &list, &count,
+				&world->err);
+	WORLD_CHECK(ok, world->err);
+	assert_int_equal(count, 0);
+	assert_false(sync_find_run(stage.syncs, &world->arena, &theirs, 1, &run, &world->err));
+	assert_int_equal(world->err.code, ERROR_NOT_FOUND);
+	ok = seen_load(stage.syncs, &world->arena, &theirs, &seen, &world->err);
+	WORLD_CHECK(ok, world->err);
+	assert_int_equal(seen.chunks, 0);
+	assert_false(sync_job_set_state(stage.syncs, &theirs, SYNC_PAUSED, &world->err));
+	assert_int_equal(world->err.code, ERROR_NOT_FOUND);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM sync_run WHERE ended_ms = 0"), 1);
+	ok = seen_load(stage.syncs, &world->arena, &stage.job, &seen, &world->err);
+	WORLD_CHECK(ok, world->err);
+	assert_int_equal(seen.chunks, 1);
+	seen_finish(&seen);
+	end();
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 #define IN_WORLD(name, body)              \
@@ -716,6 +753,7 @@ IN_WORLD(a_count_that_drops_is_told, drift)
 IN_WORLD(hints_are_fetched_without_a_run, follow_hints)
 IN_WORLD(a_hint_about_a_list_outlives_the_run_before_it, keep_hint_for_run)
 IN_WORLD(a_paused_job_waits, pause_and_remove)
+IN_WORLD(a_job_is_of_its_environment_alone, keep_apart)
 
 int main(void)
 {
@@ -737,6 +775,7 @@ int main(void)
 		cmocka_unit_test(hints_are_fetched_without_a_run),
 		cmocka_unit_test(a_hint_about_a_list_outlives_the_run_before_it),
 		cmocka_unit_test(a_paused_job_waits),
+		cmocka_unit_test(a_job_is_of_its_environment_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

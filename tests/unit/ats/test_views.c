@@ -85,8 +85,9 @@ static void put(struct test *test, int64_t number, const char *id, bool is_delet
 		 " 'env_1', 'acc_1', 'applications', 0, 0, 0, 0, 0)",
 		 NULL, 0, -1},
 		{"INSERT INTO record (number, copy, id, version, read_ms, is_partial, created_ms,"
-		 " updated_ms, changed_ms, missing_ms, deleted_ms, hash, list_hash, body) VALUES"
-		 " (?1, 1, ?2, 1, 0, 0, 0, 0, 0, 0, ?3, x'00', x'', ?4)",
+		 " updated_ms, changed_ms, missing_ms, deleted_ms, hash, list_hash, body,"
+		 " environment_id) VALUES (?1, 1, ?2, 1, 0, 0, 0, 0, 0, 0, ?3, x'00', x'', ?4,"
+		 " 'env_1')",
 		 of_record, 4, 1},
 	};
 

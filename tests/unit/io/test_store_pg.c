@@ -612,6 +612,131 @@ static void a_migration_that_waits_holds_nobody_up(void **state)
 	folder_remove(opening.test.folder);
 }
 
+/* --- beside what runs ------------------------------------------------------------------------ */
+
+/* Index thing_text, and what is done before. */
+#define BESIDE(before)                                                                             \
+	"SELECT statement FROM (SELECT 1 AS place, 'DROP INDEX CONCURRENTLY thing_text' AS"        \
+	" statement FROM pg_index WHERE indexrelid = to_regclass('thing_text') AND NOT indisvalid" \
+	" UNION ALL SELECT place, statement FROM (VALUES " before "(3, 'CREATE UNIQUE INDEX"       \
+	" CONCURRENTLY thing_text ON thing (text)')) AS wanted (place, statement)"                 \
+	" WHERE NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('thing_text')"     \
+	" AND indisvalid)) AS each ORDER BY place"
+
+static int64_t count_valid(struct test *test)
+{
+	struct store_rows rows;
+
+	assert_true(store_query(test->store, &test->arena,
+				"SELECT count(*) FROM pg_index WHERE indexrelid ="
+				" to_regclass('thing_text') AND indisvalid AND indisunique",
+				NULL, 0, &rows, &test->err));
+	return store_cell(&rows, 0, 0)->integer;
+}
+
+static void forget_beside(struct test *test)
+{
+	assert_true(do_sql(test, "DROP INDEX thing_text"));
+	assert_true(do_sql(test, "DELETE FROM store_migration WHERE position > 1 OR position = -1"));
+}
+
+static void what_is_done_beside_is_done_outside_of_a_transaction(void **state)
+{
+	NEEDS_CLUSTER;
+	static const struct store_migration next[] = {FIRST,
+						      {"0002_beside", "", BESIDE(""), 1, true}};
+
+	/* Of a try that failed half way, as two rows have the same text, an index is left. */
+	assert_true(do_sql(test, "INSERT INTO thing (id, text) VALUES (1, 'a'), (2, 'a')"));
+	store_close(test->store);
+	test->store = open_store(test, next, 2);
+	assert_null(test->store);
+	assert_non_null(strstr(test->err.message, "0002_beside is not done to its end"));
+	test->store = open_store(test, first, 1);
+	assert_non_null(test->store);
+	assert_int_equal(count_valid(test), 0);
+	assert_true(do_sql(test, "DELETE FROM thing WHERE id = 2"));
+	store_close(test->store);
+	test->store = open_store(test, next, 2);
+	assert_non_null(test->store);
+	assert_int_equal(count_valid(test), 1);
+	/* It was done, and whoever did it ended before it was noted. */
+	assert_true(do_sql(test, "DELETE FROM store_migration WHERE position > 1"));
+	store_close(test->store);
+	test->store = open_store(test, next, 2);
+	assert_non_null(test->store);
+	assert_int_equal(count_valid(test), 1);
+	forget_beside(test);
+}
+
+static void what_comes_to_no_end_is_refused(void **state)
+{
+	NEEDS_CLUSTER;
+	static const struct store_migration next[] = {
+		FIRST, {"0002_endless", "", "SELECT 'SELECT 1'", 1, true}};
+
+	store_close(test->store);
+	test->store = open_store(test, next, 2);
+	assert_null(test->store);
+	assert_non_null(strstr(test->err.message, "does not come to an end"));
+	test->store = open_store(test, first, 1);
+	assert_non_null(test->store);
+}
+
+static void *open_beside(void *context)
+{
+	static const struct store_migration next[] = {
+		FIRST, {"0002_beside", "", BESIDE("(2, 'SELECT pg_advisory_lock(7)'), "), 1, true}};
+	struct opening *opening = context;
+
+	opening->test.store = open_store(&opening->test, next, 2);
+	opening->is_done = true;
+	return NULL;
+}
+
+static void wait_for_waiting(PGconn *conn, const char *lock)
+{
+	char sql[128];
+	bool is_so = false;
+
+	snprintf(sql, sizeof sql, "SELECT 1 FROM pg_locks WHERE NOT granted"
+				  " AND locktype = 'advisory' AND objid = %s", lock);
+	while (!is_so) {
+		PGresult *result = PQexec(conn, sql);
+		is_so = PQntuples(result) > 0;
+		PQclear(result);
+	}
+}
+
+/* A node of the version before that starts meanwhile, and waits for the lock within a question. */
+static void the_version_before_starts_beside(void **state)
+{
+	NEEDS_CLUSTER;
+	struct opening opening = {.test = *test};
+	PGconn *held = PQconnectdb(cluster.database), *older = PQconnectdb(cluster.database);
+	pthread_t thread;
+
+	folder_make(opening.test.folder);
+	PQclear(PQexec(held, "SELECT pg_advisory_lock(7)"));
+	assert_int_equal(pthread_create(&thread, NULL, open_beside, &opening), 0);
+	wait_for_waiting(held, "7");
+	PGresult *result = PQexec(older, "SELECT pg_advisory_lock(1952804463)");
+	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+	PQclear(result);
+	assert_false(opening.is_done);
+	PQclear(PQexec(held, "SELECT pg_advisory_unlock(7)"));
+	wait_for_waiting(held, "1952804463"); /* the index is there, which is to be noted */
+	assert_false(opening.is_done);
+	PQfinish(older);
+	pthread_join(thread, NULL);
+	PQfinish(held);
+	assert_non_null(opening.test.store);
+	assert_int_equal(count_valid(test), 1);
+	forget_beside(test);
+	store_close(opening.test.store);
+	folder_remove(opening.test.folder);
+}
+
 /* --- texts ----------------------------------------------------------------------------------- */
 
 static void expect_text(const char *sqlite, const char *postgresql)
@@ -663,6 +788,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_databases_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_older_program_runs_on_what_was_made_for_it, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_is_done_beside_is_done_outside_of_a_transaction,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_comes_to_no_end_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_version_before_starts_beside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_migration_that_waits_holds_nobody_up, set_up,
 						tear_down),
 	};

@@ -1,0 +1,3 @@
+-- On PostgreSQL tables that grow are cut into blocks of numbers, in three steps; the first says where today's rows end:
+-- postgresql/0023_blocks_bound.sql. Owned by src/ats/event, src/ats/webhook and src/ats/copy.
+-- Runs with 0022: numbers that come while older nodes run are far below the bound.

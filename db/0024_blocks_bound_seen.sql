@@ -1,0 +1,2 @@
+-- On PostgreSQL the rows that are there are below the bound: postgresql/0024_blocks_bound_seen.sql.
+-- Runs with 0022: as 0023.

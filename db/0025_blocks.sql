@@ -1,0 +1,2 @@
+-- On PostgreSQL events, deliveries and records are in blocks of numbers: postgresql/0025_blocks.sql.
+-- Runs with 0022: texts are the same for blocks as for one table.

@@ -1,0 +1,3 @@
+-- On PostgreSQL what the keys of records and of their words need is made while rows are read and written:
+-- postgresql/0029_record_keys_beside.sql. On SQLite a record is found by its rowid, which is its number. Owned by src/ats/copy.
+-- Runs with 0022: it adds indexes, and says of words whose they are.

@@ -1,0 +1,3 @@
+-- On PostgreSQL the keys of records and of their words begin with the environment: postgresql/0030_record_keys.sql.
+-- Owned by src/ats/copy.
+-- Runs with 0022: an index of the numbers alone stays beside, and a trigger says whose words they are.
