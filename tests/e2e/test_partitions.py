@@ -267,6 +267,10 @@ class Blocks(Waiting):
                                            " AND NOT tgisinternal")):
                 counts = {self.query(sql.format(part))[0][0] for part, _, _ in self.blocks(table)}
                 self.assertEqual(counts, set(self.query(sql.format(table))[0]), f"{kind} of {table}")
+            known = {self.query("SELECT array_to_string(attoptions, ',') FROM pg_attribute"
+                                f" WHERE attname = 'environment_id' AND attrelid = '{part}'::regclass")[0][0]
+                     for part, _, _ in self.blocks(table)}
+            self.assertEqual(known, {"n_distinct=1"} if table == "record" else {None}, table)
         self.assertLessEqual(names, row_level_security(self.data))
         with self.assertRaisesRegex(RuntimeError, "foreign key"):
             self.query("INSERT INTO event VALUES ('none', 0, 'x', '', '{}', 0)")
@@ -470,8 +474,15 @@ class Blocks(Waiting):
         # From the end on, as far as there are any.
         self.assertEqual(self.scanned("SELECT max(number) FROM event WHERE environment_id = ?", environment),
                          {"event_rest", "event_below_60", "event_below_50"})
-        self.assertEqual(self.scanned("SELECT body FROM record WHERE number = CAST(? AS BIGINT)", 5 * COPY + 1),
-                         {f"record_below_{10 * COPY}"})
-        self.assertEqual(self.scanned("SELECT body FROM record WHERE copy = CAST(? AS BIGINT) AND number >= CAST(? AS BIGINT)"
-                                      " AND number < CAST(? AS BIGINT)", 1, COPY, 2 * COPY),
-                         {f"record_below_{2 * COPY}"})
+        self.assertEqual(self.scanned("SELECT body FROM record WHERE environment_id = ? AND number = CAST(? AS BIGINT)",
+                                      environment, 5 * COPY + 1), {f"record_below_{10 * COPY}"})
+        self.assertEqual(self.scanned("SELECT body FROM record WHERE environment_id = ? AND number > CAST(? AS BIGINT)"
+                                      " AND number < CAST(? AS BIGINT) ORDER BY number LIMIT 100",
+                                      environment, COPY, 2 * COPY), {f"record_below_{2 * COPY}"})
+        self.assertEqual(self.scanned("SELECT body FROM record WHERE environment_id = ? AND copy = CAST(? AS BIGINT)"
+                                      " AND number > $2 << 32 AND number < ($2 + 1) << 32 AND id = ?",
+                                      environment, 1, "1-0"), {f"record_below_{2 * COPY}"})
+        asked = ("SELECT r.id FROM json_each(?) j CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.copy ="
+                 " CAST(? AS BIGINT) AND r.environment_id = ? AND r.id = j.value AND r.number > $2 << 32"
+                 " AND r.number < ($2 + 1) << 32 LIMIT 1) r")
+        self.assertEqual(self.scanned(asked, '["5-0", "5-1"]', 5, environment), {f"record_below_{10 * COPY}"})
