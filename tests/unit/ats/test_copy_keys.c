@@ -145,15 +145,15 @@ static int64_t row_number(struct test *test, const struct copy_place *place)
 /* The number of their copy, and of their record, asked for as ours. */
 static void look_for_theirs(struct test *test)
 {
-	const struct str id = STR("c1");
+	const struct str ids = STR("[\"c1\"]");
 	int64_t copy = row_number(test, &test->theirs), record = copy_number(copy, 1);
 	struct copy_known known;
 	struct json body;
 
-	check(test, copy_find_known(test->copies, &test->arena, &test->theirs, copy, &id, 1, &known,
+	check(test, copy_find_known(test->copies, &test->arena, &test->theirs, copy, ids, 1, &known,
 				    &test->err));
 	assert_int_equal(known.number, record);
-	check(test, copy_find_known(test->copies, &test->arena, &test->ours, copy, &id, 1, &known,
+	check(test, copy_find_known(test->copies, &test->arena, &test->ours, copy, ids, 1, &known,
 				    &test->err));
 	assert_int_equal(known.number, 0);
 	check(test, copy_find_bodies(test->copies, &test->arena, STR("e2"), &record, 1, &body,
