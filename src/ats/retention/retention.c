@@ -163,8 +163,7 @@ static bool make_blocks(struct store *store, struct error *err)
 	       ask_of_blocks(store, sql, "record", 0, err);
 }
 
-/* Where all of a block is old there is no need to look at its rows. Deliveries go first: events
- * stay for those that are pending. */
+/* Where all of a block is old there is no need to look at its rows. */
 static bool drop_old_blocks(struct store *store, int64_t now_ms, struct error *err)
 {
 	static const char sql[] = "SELECT block_expire(?1, ?2)";
