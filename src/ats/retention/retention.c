@@ -139,38 +139,43 @@ bool retention_change(struct store *store, struct arena *arena, struct str envir
 
 /* --- whole blocks of numbers, on PostgreSQL --------------------------------------------------- */
 
-static bool ask_of_blocks(struct store *store, const char *sql, const char *table, int64_t number,
-			  struct error *err)
+/* The next ones are made, and those in which all is old dropped, without a look at their rows. Each
+ * is a write of its own, that one table is locked for a moment, and no other with it. */
+static const struct block_step {
+	const char *sql;
+	const char *table;
+	bool has_time;
+} block_steps[] = {
+	{"SELECT block_ahead(?1, ?2)", "event", false},
+	{"SELECT block_ahead(?1, ?2)", "webhook_delivery", false},
+	{"SELECT block_ahead(?1, ?2)", "record", false},
+	{"SELECT block_expire(?1, ?2)", "webhook_delivery", true},
+	{"SELECT block_expire(?1, ?2)", "event", true},
+};
+
+static bool do_step(struct store *store, const struct block_step *step, int64_t now_ms,
+		    struct error *err)
 {
-	const struct store_value values[] = {store_text(str_from_c(table)), store_int(number)};
+	const struct store_value values[] = {store_text(str_from_c(step->table)),
+					     store_int(step->has_time ? now_ms : 0)};
 	const struct store_statement statement = {
-		.sql = sql,
+		.sql = step->sql,
 		.parameters = values,
 		.parameter_count = 2,
 		.changes_expected = -1,
 	};
 
-	return !store_is_postgresql(store) || store_write(store, &statement, 1, err);
+	return store_write(store, &statement, 1, err);
 }
 
-/* A write for each table: it is locked for a moment, and no other with it. */
-static bool make_blocks(struct store *store, struct error *err)
+/* What fails is done the next time; rows that are old go meanwhile. */
+static void tend_blocks(struct store *store, int64_t now_ms)
 {
-	static const char sql[] = "SELECT block_ahead(?1, ?2)";
+	struct error err;
 
-	return ask_of_blocks(store, sql, "event", 0, err) &&
-	       ask_of_blocks(store, sql, "webhook_delivery", 0, err) &&
-	       ask_of_blocks(store, sql, "record", 0, err);
-}
-
-/* Where all of a block is old there is no need to look at its rows. Deliveries go first: events
- * stay for those that are pending. */
-static bool drop_old_blocks(struct store *store, int64_t now_ms, struct error *err)
-{
-	static const char sql[] = "SELECT block_expire(?1, ?2)";
-
-	return ask_of_blocks(store, sql, "webhook_delivery", now_ms, err) &&
-	       ask_of_blocks(store, sql, "event", now_ms, err);
+	for (size_t i = 0; i < sizeof block_steps / sizeof block_steps[0]; i++)
+		if (!do_step(store, &block_steps[i], now_ms, &err))
+			LOG(LOG_WARNING, "blocks_not_tended", LOG_C(error, err.message));
 }
 
 /* --- what is old goes ------------------------------------------------------------------------- */
@@ -242,11 +247,12 @@ bool retention_apply(struct store *store, const struct clock *clock, struct erro
 	struct store_rows rows;
 	struct arena arena;
 
+	if (store_is_postgresql(store))
+		tend_blocks(store, clock_unix_ms(clock));
 	arena_init(&arena, QUERY_BYTES_MAX);
 	bool ok = store_query(store, &arena,
 			      "SELECT id, retention FROM environment WHERE retention <> '{}'", NULL,
 			      0, &rows, err) &&
-		  make_blocks(store, err) && drop_old_blocks(store, clock_unix_ms(clock), err) &&
 		  forget_absent(store, clock_unix_ms(clock), err);
 	for (size_t i = 0; ok && i < rows.count; i++)
 		ok = apply_to(store, &arena, store_cell(&rows, i, 0)->bytes,

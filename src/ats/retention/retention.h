@@ -1,11 +1,12 @@
 /* How long an environment keeps things, in days: events, deliveries of webhooks, tombstones of
  * records, the log of calls. What is not said is kept as long as the room that owns it keeps it.
- * What is older goes in small batches, once an hour and at the start; on PostgreSQL whole blocks of
- * events and deliveries go first, where all in them is older, and the next ones are made
- * (db/postgresql/functions.sql). The newest event always
+ * What is older goes in small batches, once an hour and at the start. The newest event always
  * stays, so that numbers go on, and so does one that an active webhook still has to be told; a
  * tombstone stays as long as there is an event of its record, for the next one must count on. What
  * was gone before the copy had it is forgotten after a day, whatever is said.
+ *
+ * On PostgreSQL blocks of events and deliveries in which all is older go first, each as a whole,
+ * and the next blocks of these and of records are made (db/postgresql/functions.sql).
  *
  * Has SQL about tables of other rooms: those which it deletes from. */
 #ifndef ATS_RETENTION_RETENTION_H
