@@ -28,10 +28,17 @@ BEGIN
 END $$;
 CREATE TRIGGER record_text_due_of_0022 BEFORE INSERT ON record_text_due FOR EACH ROW
 	WHEN (NEW.environment_id IS NULL) EXECUTE FUNCTION record_text_due_of_0022();
+-- That version refuses a search while another node takes in the same words. Here one waits for the other, and what was
+-- undone for that reason it tries again.
 CREATE FUNCTION record_text_of_0022() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	SELECT environment_id INTO NEW.environment_id FROM copy WHERE number = NEW.rowid >> 32;
+	PERFORM pg_advisory_xact_lock(hashtextextended('words ' || (NEW.rowid >> 32), 0));
+	IF EXISTS (SELECT FROM record_text WHERE rowid = NEW.rowid) THEN
+		RAISE EXCEPTION 'the words were taken in meanwhile' USING ERRCODE = 'serialization_failure';
+	END IF;
+	IF NEW.environment_id IS NULL THEN
+		SELECT environment_id INTO NEW.environment_id FROM copy WHERE number = NEW.rowid >> 32;
+	END IF;
 	RETURN NEW;
 END $$;
-CREATE TRIGGER record_text_of_0022 BEFORE INSERT ON record_text FOR EACH ROW
-	WHEN (NEW.environment_id IS NULL) EXECUTE FUNCTION record_text_of_0022();
+CREATE TRIGGER record_text_of_0022 BEFORE INSERT ON record_text FOR EACH ROW EXECUTE FUNCTION record_text_of_0022();
