@@ -223,7 +223,7 @@ class Traffic:
 
     def __init__(self, test, writes=False):
         self.test, self.writes = test, writes
-        self.statuses, self.is_over = collections.Counter(), threading.Event()
+        self.statuses, self.faults, self.is_over = collections.Counter(), [], threading.Event()
         self.ready = [True] * len(test.nodes)
         # Most of them do not reach the ATS, whose rate limit would hold them up.
         self.paths = [f"/integrated-account/{test.account}"] * 30
@@ -246,15 +246,19 @@ class Traffic:
             index = draw.choice([i for i, so in enumerate(self.ready) if so])
             client = Client(self.test.nodes[index].host, self.test.admin_key)
             try:
-                self.statuses[self.ask(client, draw)] += 1
+                self.statuses[self.ask(client, index, draw)] += 1
             except OSError as fault:
                 self.statuses[repr(fault)] += 1
             client.close()
 
-    def ask(self, client, draw):
+    def ask(self, client, index, draw):
+        method, path, body = "GET", draw.choice(self.paths), None
         if self.writes and draw.random() < 0.1:
-            return client.request("POST", "/api-token", {"name": "of a test"})[0]
-        return client.get(draw.choice(self.paths))[0]
+            method, path, body = "POST", "/api-token", {"name": "of a test"}
+        status, _, answer = client.request(method, path, body)
+        if status >= 300:
+            self.faults.append((self.test.nodes[index].host, method, path, status, answer))
+        return status
 
     def wait_for(self, more):
         before = sum(self.statuses.values())

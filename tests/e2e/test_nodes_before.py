@@ -5,6 +5,7 @@ import os
 import unittest
 from unittest import mock
 
+import harness
 from harness import TENON, run_tenon
 from test_nodes import NodesCase, Traffic
 
@@ -23,6 +24,7 @@ class Before(NodesCase):
         with program(BEFORE), mock.patch("postgresql.TEMPLATE", "template0"):  # it makes its own tables
             self.start("--candidates", "400")
             self.begin_three()
+            self.hosts_before = {node.host for node in self.nodes}
             jobs = self.ask("POST", "/sync-job", {"integrated_account_id": self.account, "interval_s": 10,
                                                   "resources": ["candidates", "jobs", "tags"]}, 201)["result"]
             for job in jobs:
@@ -36,9 +38,18 @@ class Before(NodesCase):
                 with program(path):
                     self.restart(traffic, number)
                 self.disturb(traffic, jobs)
-        self.assertLessEqual(set(traffic.statuses), {200, 201}, traffic.statuses)
+        self.assertEqual([fault for fault in traffic.faults if not self.is_its_own(*fault)], [], traffic.statuses)
         self.look_at_runs(jobs)
         self.look_at_logs()
+
+    def is_its_own(self, host, _, path, status, answer):
+        """Two nodes of the version before that take in the same words refuse one of the searches, also without an upgrade."""
+        return host in self.hosts_before and "search=" in path and status == 409 and "record_text" in json.dumps(answer)
+
+    def restart(self, traffic, number):
+        super().restart(traffic, number)
+        if harness.TENON == BEFORE:
+            self.hosts_before.add(self.nodes[number].host)
 
     def traffic(self, job):
         traffic = Traffic(self, writes=True)
