@@ -486,6 +486,12 @@ BEGIN
 	RETURN is_past;
 END $$;
 
+-- Blocks that go whole by tomorrow: their rows are left for that.
+CREATE OR REPLACE FUNCTION blocks_due(its_table text) RETURNS oid[] LANGUAGE sql STABLE AS $$
+SELECT coalesce(array_agg(part::regclass::oid), '{}') FROM blocks(its_table)
+WHERE high IS NOT NULL AND block_is_past(its_table, part, low, high, now_ms(0) + 86400000)
+$$;
+
 -- Drops the blocks of event or webhook_delivery all of whose rows may go; answers how many. In the place of each comes an
 -- empty one, for young environments come to its numbers yet; of empty ones that lie side by side one is made.
 CREATE OR REPLACE FUNCTION block_expire(its_table text, now_ms bigint) RETURNS bigint LANGUAGE plpgsql AS $$

@@ -385,6 +385,20 @@ class Blocks(Waiting):
         self.events(30, "other")
         self.assertEqual(self.in_parts(), [9, 24, 2, 0, 0, 0])
 
+    def test_what_goes_with_its_block_by_tomorrow_is_left_for_that(self):
+        self.serve.stop()
+        self.small()
+        # The second block has both, and goes on for long: its rows go one by one.
+        past, soon, young = (int(self.now - days * DAY_MS) for days in (30.5, 29.5, 20))
+        for count, at_ms in ((5, past), (4, soon), (5, past), (15, young)):
+            self.grow(count, at_ms)
+        self.keep("production", events_days=30)
+        self.assertEqual(self.in_parts()[:3], [9, 10, 10])
+        self.started()
+        self.until(lambda: self.in_parts()[:3], lambda parts: parts == [9, 5, 10])
+        self.now += DAY_MS
+        self.assertEqual((self.expire(), self.in_parts()[:3]), (1, [0, 5, 10]))
+
     def oids(self):
         return dict(self.query("SELECT part, part::regclass::oid::bigint FROM blocks('event')"))
 

@@ -13,15 +13,20 @@ struct kind {
 	const char *delete_some;
 };
 
-#define OLD_EVENTS                                                                                 \
-	"FROM event AS e WHERE e.environment_id = ?1 AND e.created_ms < ?2 AND e.number <"         \
+/* On PostgreSQL what goes with its block within a day is left for that. */
+#define BOTH(before, old, table, after)                                                            \
+	STORE_TEXTS(before old("") after,                                                          \
+		    before old(" AND tableoid <> ALL ((SELECT blocks_due('" table "'))::oid[])") after)
+#define OLD_EVENTS(more)                                                                           \
+	"FROM event AS e WHERE e.environment_id = ?1 AND e.created_ms < ?2" more " AND e.number <" \
 	" (SELECT max(number) FROM event WHERE environment_id = ?1) AND e.number <= ifnull("       \
 	"(SELECT min(seen) FROM webhook WHERE environment_id = ?1 AND state = 'active'),"          \
 	" e.number) AND NOT EXISTS (SELECT 1 FROM webhook AS w JOIN webhook_delivery AS d"         \
 	" ON d.environment_id = w.environment_id AND d.webhook_id = w.id AND d.number = e.number"  \
 	" WHERE w.environment_id = ?1 AND w.state = 'active' AND d.state = 'pending')"
-#define OLD_DELIVERIES                                                                             \
-	"FROM webhook_delivery WHERE environment_id = ?1 AND last_ms < ?2 AND state <> 'pending'"
+#define OLD_DELIVERIES(more)                                                                       \
+	"FROM webhook_delivery WHERE environment_id = ?1 AND last_ms < ?2 AND state <> 'pending'"  \
+	more
 #define OLD_TOMBSTONES(more)                                                                       \
 	"FROM copy AS c CROSS JOIN record AS r WHERE r.copy = c.number AND c.environment_id = ?1"  \
 	more " AND r.deleted_ms > 0 AND r.deleted_ms < ?2 AND NOT EXISTS (SELECT 1 FROM event AS e"\
@@ -38,12 +43,13 @@ struct kind {
 #define OLD_CALLS "FROM call_log WHERE environment_id = ?1 AND id < ?2 << 20"
 
 static const struct kind kinds[] = {
-	{"events_days", "SELECT 1 " OLD_EVENTS " LIMIT 1",
-	 "DELETE FROM event WHERE environment_id = ?1 AND number IN (SELECT e.number " OLD_EVENTS
-	 " ORDER BY e.number LIMIT 500)"},
-	{"deliveries_days", "SELECT 1 " OLD_DELIVERIES " LIMIT 1",
-	 "DELETE FROM webhook_delivery WHERE environment_id = ?1 AND (webhook_id, number) IN"
-	 " (SELECT webhook_id, number " OLD_DELIVERIES " LIMIT 500)"},
+	{"events_days", BOTH("SELECT 1 ", OLD_EVENTS, "event", " LIMIT 1"),
+	 BOTH("DELETE FROM event WHERE environment_id = ?1 AND number IN (SELECT e.number ",
+	      OLD_EVENTS, "event", " ORDER BY e.number LIMIT 500)")},
+	{"deliveries_days", BOTH("SELECT 1 ", OLD_DELIVERIES, "webhook_delivery", " LIMIT 1"),
+	 BOTH("DELETE FROM webhook_delivery WHERE environment_id = ?1 AND (webhook_id, number) IN"
+	      " (SELECT webhook_id, number ",
+	      OLD_DELIVERIES, "webhook_delivery", " LIMIT 500)")},
 	{"tombstones_days", OF_TOMBSTONES("SELECT 1 ", " LIMIT 1"),
 	 OF_TOMBSTONES("DELETE FROM record WHERE environment_id = ?1 AND number IN (SELECT r.number ",
 		       " LIMIT 500)")},
