@@ -73,8 +73,8 @@ static bool set_switches(struct connection *connection, bool is_writer, struct e
 		return false;
 	if (!is_writer)
 		return connection_run(connection, "PRAGMA query_only=ON;", err);
-	/* Rows of a kilobyte: pages twice as large as usual are half as many writes. Of a new database
-	 * alone. */
+	/* Rows of a kilobyte: pages twice as large as usual are half as many writes. Of a new
+	 * database alone. */
 	return connection_run(connection,
 			      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL;"
 			      "PRAGMA synchronous=FULL;"
