@@ -1,31 +1,19 @@
-/* The pages of a list, one after another. While one is written the next is asked for. */
+/* The pages of a list, one after another. */
 #include "ats/sync/flight.h"
 #include "base/log.h"
 
 enum { PAGE_RECORDS = 500 /* where nothing else is said */ };
 
-struct reading {
-	struct sync_flight *flight;
-	const struct operation_filter *filters;
-	size_t filter_count;
-	struct page pages[2];
-	size_t count;	   /* of pages that were asked for */
-	struct page *kept; /* being written; NULL: none */
-	struct loop_group keeping;
-};
-
-/* --- asking ---------------------------------------------------------------------------------- */
-
-static struct page *ask(struct reading *reading)
+/* Asks for the page at which the flight is. */
+static void ask(struct sync_flight *flight, const struct operation_filter *filters,
+		size_t filter_count, struct page *page)
 {
-	struct sync_flight *flight = reading->flight;
-	struct page *page = &reading->pages[reading->count++ % 2];
 	const struct operation operation = {
 		.account = &flight->account,
 		.resource = flight->job.resource,
 		.method = OPERATION_LIST,
-		.filters = reading->filters,
-		.filter_count = reading->filter_count,
+		.filters = filters,
+		.filter_count = filter_count,
 		.limit = flight->page_records,
 		.cursor = str_make(flight->at.cursor, flight->at.cursor_len),
 		.memory = known_is_possible(flight) ? &page->memory : NULL,
@@ -35,7 +23,6 @@ static struct page *ask(struct reading *reading)
 		.companion = {page_tell}, .memory = {page_knows}, .flight = flight};
 	arena_init(&page->arena, SYNC_PAGE_BYTES_MAX);
 	page->end = flight_ask(flight, &page->arena, &operation, &page->result, &page->read_ms);
-	return page;
 }
 
 /* --- what may be done about a failure --------------------------------------------------------- */
@@ -70,36 +57,6 @@ static bool is_begun_anew(struct sync_flight *flight, enum flight_end end)
 
 /* --- keeping --------------------------------------------------------------------------------- */
 
-static void keep(void *context)
-{
-	struct reading *reading = context;
-
-	reading->kept->end = page_keep(reading->kept);
-	loop_group_done(&reading->keeping);
-}
-
-/* Waits until the page before is written, if one is. *is_again: it is to be asked for once more. */
-static enum flight_end settle(struct reading *reading, bool *is_again)
-{
-	struct sync_flight *flight = reading->flight;
-	struct page *page = reading->kept;
-
-	if (page == NULL)
-		return FLIGHT_DONE;
-	loop_group_join(&reading->keeping);
-	reading->kept = NULL;
-	flight->is_keeping = false;
-	if (page->end != FLIGHT_DONE) {
-		flight->at = flight->page_at;
-		flight->shares = flight->page_shares;
-		if (page->err.code != ERROR_NONE)
-			flight->err = page->err;
-	}
-	arena_finish(&page->arena);
-	*is_again = is_too_much(flight, page->end);
-	return *is_again ? FLIGHT_DONE : judge_end(flight, page->end);
-}
-
 static bool move_on(struct sync_flight *flight, const struct operation_result *result)
 {
 	struct str cursor = result->next_cursor;
@@ -117,25 +74,29 @@ static bool move_on(struct sync_flight *flight, const struct operation_result *r
 	return true;
 }
 
-/* What was asked for is written: while more is asked for, if there is more and it takes time. */
-static enum flight_end take(struct reading *reading, struct page *page, bool *is_again)
+/* What is not kept is not passed. */
+static void keep(struct sync_flight *flight, struct page *page)
 {
-	struct sync_flight *flight = reading->flight;
+	page->end = page_keep(page);
+	flight->is_keeping = false;
+	if (page->end == FLIGHT_DONE)
+		return;
+	flight->at = flight->page_at;
+	flight->shares = flight->page_shares;
+	if (page->err.code != ERROR_NONE)
+		flight->err = page->err;
+	page->end = judge_end(flight, page->end);
+}
 
+/* *is_again: the page is to be asked for once more. */
+static enum flight_end take(struct sync_flight *flight, struct page *page, bool *is_again)
+{
 	if (page->end == FLIGHT_DONE && !move_on(flight, &page->result))
 		page->end = FLIGHT_FAILED;
-	if (page->end != FLIGHT_DONE) {
-		arena_finish(&page->arena);
-		*is_again = is_begun_anew(flight, page->end) || is_too_much(flight, page->end);
-		return *is_again ? FLIGHT_DONE : page->end;
-	}
-	reading->kept = page;
-	if (flight->at.cursor_len > 0 && !page->result.is_known && !flight->job.is_expanded) {
-		loop_group_spawn(&reading->keeping, keep, reading);
-		return FLIGHT_DONE;
-	}
-	page->end = page_keep(page);
-	return settle(reading, is_again);
+	else if (page->end == FLIGHT_DONE)
+		keep(flight, page);
+	*is_again = is_begun_anew(flight, page->end) || is_too_much(flight, page->end);
+	return *is_again ? FLIGHT_DONE : page->end;
 }
 
 static void begin(struct sync_flight *flight)
@@ -151,21 +112,16 @@ static void begin(struct sync_flight *flight)
 enum flight_end flight_list(struct sync_flight *flight, const struct operation_filter *filters,
 			    size_t filter_count)
 {
-	struct reading reading = {
-		.flight = flight, .filters = filters, .filter_count = filter_count};
 	enum flight_end end;
 	bool is_again;
 
 	begin(flight);
 	do {
-		struct page *page = ask(&reading);
+		struct page page;
 
-		is_again = false;
-		end = settle(&reading, &is_again);
-		if (end == FLIGHT_DONE && !is_again)
-			end = take(&reading, page, &is_again);
-		else
-			arena_finish(&page->arena);
+		ask(flight, filters, filter_count, &page);
+		end = take(flight, &page, &is_again);
+		arena_finish(&page.arena);
 	} while (end == FLIGHT_DONE && (is_again || flight->at.cursor_len > 0));
 	return end;
 }
