@@ -8,7 +8,6 @@ enum {
 
 /* --- what is written -------------------------------------------------------------------------- */
 
-/* The place of the run is written with whatever has changed, and now and then. */
 static bool is_due(const struct sync_flight *flight)
 {
 	return sync_now_ms(flight->syncs) - flight->told_ms >= CHECKPOINT_MS;
@@ -44,6 +43,7 @@ static void add_known(struct page *page, struct arena *arena,
 	*more = all;
 }
 
+/* The place of the run is written with whatever has changed, and now and then. */
 bool page_tell(struct copy_companion *companion, struct arena *arena, const struct copy_told *told,
 	       const struct store_statement **more, size_t *more_count, struct error *err)
 {

@@ -45,6 +45,7 @@ struct kiln {
 	bool hides_ids;
 	bool shuffles_ties; /* equal keys come in another order each time */
 	bool forbids_shelves;
+	const char *shelf; /* whose name goes with the lists; NULL: none does */
 	const char *foreign_link; /* instead of the next page's */
 	struct http_header told[3]; /* headers of every answer, besides */
 	size_t told_count;
@@ -274,7 +275,11 @@ static int answer(struct kiln *kiln, struct arena *arena, struct str path,
 				true);
 	else
 		print_pots(out, kiln, pots, (size_t)offset, (size_t)(offset + limit), kiln->count);
-	buffer_append_c(out, ",\"references\":[]}");
+	if (kiln->shelf == NULL)
+		buffer_append_c(out, ",\"references\":[]}");
+	else
+		buffer_append_format(out, ",\"references\":[{\"type\":\"Shelf\",\"id\":1,\"name\":\"%s\"}]}",
+				     kiln->shelf);
 	return 200;
 }
 

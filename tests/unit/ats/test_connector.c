@@ -426,7 +426,7 @@ static void test_many_references(void **state)
 
 /* --- functions of expressions ----------------------------------------------------------------- */
 
-static struct json run(const char *text, struct reference_index *references, struct json input)
+static const struct jsonata *compile(const char *text)
 {
 	const struct jsonata_options options = {
 		.natives = connector_natives,
@@ -435,29 +435,26 @@ static struct json run(const char *text, struct reference_index *references, str
 		.variable_count = CONNECTOR_VARIABLES,
 	};
 	struct jsonata_error fault;
-	struct json out;
 	const struct jsonata *expression =
 		jsonata_compile(&arena, str_from_c(text), &options, &fault);
 
-	if (expression == NULL || !evaluate(expression, references, input, &out))
+	if (expression == NULL)
 		fail_msg("%s: %s", text, fault.code);
+	return expression;
+}
+
+static struct json run(const char *text, struct reference_index *references, struct json input)
+{
+	struct json out;
+
+	if (!evaluate(compile(text), references, input, &out))
+		fail_msg("%s fails", text);
 	return out;
 }
 
 static bool is_pure(const char *text)
 {
-	const struct jsonata_options options = {
-		.natives = connector_natives,
-		.native_count = connector_native_count,
-		.variables = connector_variables,
-		.variable_count = CONNECTOR_VARIABLES,
-	};
-	struct jsonata_error fault;
-	const struct jsonata *expression =
-		jsonata_compile(&arena, str_from_c(text), &options, &fault);
-
-	assert_non_null(expression);
-	return expression_is_pure(expression);
+	return expression_is_pure(compile(text));
 }
 
 /* What may be otherwise of the same record the next time. */

@@ -288,6 +288,25 @@ static void read_pages_that_differ(struct world *world)
 	end();
 }
 
+/* Another program may map the same answer otherwise. */
+static void read_pages_for_another_mapping(struct world *world)
+{
+	begin(world, 100);
+	create_job(world);
+	wait_for_run(world, 0);
+	uint64_t pages = sync_counts(stage.syncs)->pages_read;
+	world->services.version = STR("another");
+	run_knowing(world, 0);
+	run_knowing(world, pages);
+	/* The records are the same bytes, and what they refer to is not. */
+	world->kiln.shelf = "bottom";
+	struct sync_run run = run_knowing(world, 0);
+	assert_true(run.counts.updated > 0);
+	assert_int_equal(ask_number(world, "SELECT count(*) FROM record WHERE body GLOB '*bottom*'"),
+			 run.counts.updated);
+	end();
+}
+
 static void put_by_hand(struct world *world, const char *record)
 {
 	const struct copy_write write = {.place = stage.place,
@@ -739,6 +758,7 @@ static void keep_apart(struct world *world)
 IN_WORLD(a_first_load_fills_the_copy_in_silence, load)
 IN_WORLD(what_is_as_it_was_is_not_read_again, know_pages)
 IN_WORLD(what_has_changed_is_read, read_pages_that_differ)
+IN_WORLD(what_is_mapped_otherwise_is_read, read_pages_for_another_mapping)
 IN_WORLD(what_was_written_meanwhile_is_read, read_pages_of_written_records)
 IN_WORLD(what_cannot_be_gone_on_with_is_forgotten, forget_pages)
 IN_WORLD(of_large_records_fewer_are_asked_for, ask_for_fewer)
@@ -761,6 +781,7 @@ int main(void)
 		cmocka_unit_test(a_first_load_fills_the_copy_in_silence),
 		cmocka_unit_test(what_is_as_it_was_is_not_read_again),
 		cmocka_unit_test(what_has_changed_is_read),
+		cmocka_unit_test(what_is_mapped_otherwise_is_read),
 		cmocka_unit_test(what_was_written_meanwhile_is_read),
 		cmocka_unit_test(what_cannot_be_gone_on_with_is_forgotten),
 		cmocka_unit_test(of_large_records_fewer_are_asked_for),
