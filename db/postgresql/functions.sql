@@ -110,7 +110,7 @@ CREATE OR REPLACE FUNCTION rate_take(its_environment text, its_account text, its
 	its_number bigint, its_granted bigint, its_ended bigint, its_wanted bigint,
 	is_behind bigint, share_percent bigint, leaves bigint, spares bigint,
 	requests bigint, length_us bigint, is_window bigint, concurrent bigint, pause_us bigint,
-	OUT tokens bigint, OUT wait_us bigint, OUT paused_us bigint)
+	its_ahead bigint, OUT tokens bigint, OUT wait_us bigint, OUT paused_us bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
 	limit_ record;
@@ -264,12 +264,16 @@ BEGIN
 	due_us := greatest(due_us, limit_.paused_until_us);
 	IF due_us > now_us THEN
 		tokens := 0;
+	-- Half of the limit may be had before it is needed, by whoever comes when nobody else waits.
+	ELSIF its_ahead > 0 AND its_wanted IN (0, tokens) AND queued = 0 AND is_behind = 0 AND requests > 0 THEN
+		tokens := tokens + greatest(0, least(its_ahead, free - tokens - requests / 2, CASE
+			WHEN concurrent > 0 THEN places - tokens - concurrent / 2 ELSE its_ahead END));
 	END IF;
 	IF tokens > 0 AND is_behind <> 0 THEN
 		limit_.pace_us := limit_.pace_us + tokens * interval_us;
 		limit_.share_us := greatest(limit_.share_us, now_us)
 			+ tokens * interval_us * 100 / greatest(share_percent, 1);
-	ELSIF its_wanted > 0 AND is_behind = 0 THEN
+	ELSIF (its_wanted > 0 OR its_ahead > 0) AND is_behind = 0 THEN
 		limit_.front_us := now_us;
 	END IF;
 	limit_.full_us := limit_.full_us + tokens * interval_us;
@@ -309,6 +313,18 @@ BEGIN
 			is_behind, since, now_us + wait_us);
 	END IF;
 END $$;
+
+-- So ask nodes of the version before; the next one drops it.
+CREATE OR REPLACE FUNCTION rate_take(its_environment text, its_account text, its_node text,
+	its_number bigint, its_granted bigint, its_ended bigint, its_wanted bigint,
+	is_behind bigint, share_percent bigint, leaves bigint, spares bigint,
+	requests bigint, length_us bigint, is_window bigint, concurrent bigint, pause_us bigint,
+	OUT tokens bigint, OUT wait_us bigint, OUT paused_us bigint)
+LANGUAGE sql AS $$
+	SELECT * FROM rate_take(its_environment, its_account, its_node, its_number, its_granted, its_ended,
+		its_wanted, is_behind, share_percent, leaves, spares, requests, length_us, is_window, concurrent,
+		pause_us, 0)
+$$;
 
 -- When there is room for so many calls, of which some have it now: when the others have left the window, or have
 -- come into the bucket.

@@ -18,6 +18,7 @@ enum {
 };
 /* Who called so long ago is expected to call again. */
 static const int64_t OTHERS_NS = 10LL * 1000000000;
+static const int64_t MS_NS = 1000000;
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
@@ -139,16 +140,19 @@ static bool may_take(struct limiter *limiter, const struct turn *turn, int64_t n
 	       ready_ns(limiter, turn, 0, now_ns) <= now_ns;
 }
 
-static bool lacks_token(struct limiter *limiter)
+/* What was granted ahead is the front's: the back's flow is the database's to say. */
+static bool lacks_token(struct limiter *limiter, const struct lane *lane)
 {
-	return limiter->is_shared && !shared_has_token(&limiter->shared, &limiter->of->source);
+	return limiter->is_shared &&
+	       ((lane->is_background && limiter->shared.ahead > 0) ||
+		!shared_has_token(&limiter->shared, &limiter->of->source));
 }
 
 static bool take(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
 {
 	struct lane *lane = turn->lane;
 
-	if (!may_take(limiter, turn, now_ns) || lacks_token(limiter))
+	if (!may_take(limiter, turn, now_ns) || lacks_token(limiter, turn->lane))
 		return false;
 	if (limiter->is_shared)
 		shared_take(&limiter->shared);
@@ -209,22 +213,39 @@ static bool is_pause_news(const struct limiter *limiter, int64_t now_ns)
 	       limiter->paused_until_ns > limiter->shared.told_pause_ns;
 }
 
-bool limiter_is_due(const struct limiter *limiter, int64_t now_ns)
+int64_t limiter_due_ns(const struct limiter *limiter, int64_t now_ns)
 {
-	return limiter->is_shared &&
-	       (is_pause_news(limiter, now_ns) ||
-		shared_is_due(&limiter->shared, counts_ended(limiter), waiters(limiter) > 0));
+	if (!limiter->is_shared)
+		return SHARED_NEVER;
+	if (is_pause_news(limiter, now_ns))
+		return 0;
+	return shared_due_ns(&limiter->shared, counts_ended(limiter), waiters(limiter) > 0);
 }
 
-/* For those whose turn it is: a few at once, so that other nodes have theirs. */
+/* A few at once, so that other nodes have theirs; of what was used since the last message twice as
+ * much ahead. */
+static void fill_wanted(const struct limiter *limiter, int64_t wanted, int64_t ahead,
+			struct shared_message *message)
+{
+	int64_t most = limiter->requests > CHUNK ? limiter->requests / CHUNK : 1;
+
+	message->wanted = wanted < most ? wanted : most;
+	message->ahead = ahead < most - message->wanted ? ahead : most - message->wanted;
+}
+
+/* For those whose turn it is, and those who will be here soon. */
 static void fill_wish(struct limiter *limiter, int64_t now_ns, struct shared_message *message)
 {
 	const struct waiter *first =
 		limiter->front.first != NULL ? limiter->front.first : limiter->back.first;
 	bool is_window = limiter_has_window(limiter);
+	int64_t used = limiter->shared.used;
 
-	if (first == NULL || limiter->shared.tokens > 0)
+	if (limiter->shared.tokens > 0)
 		return;
+	/* One call makes no others likely. */
+	if (first == NULL)
+		return fill_wanted(limiter, 0, used > 1 ? 2 * used : 0, message);
 	const struct lane *lane = first->turn->lane;
 	if (limiter->shared.ask_ns[lane->is_background] > now_ns) {
 		message->wanted = limiter->shared.is_awaited ? -1 : 0;
@@ -232,10 +253,7 @@ static void fill_wish(struct limiter *limiter, int64_t now_ns, struct shared_mes
 	}
 	if (!may_take(limiter, first->turn, now_ns))
 		return;
-	int64_t most = limiter->requests / CHUNK;
-	if (most < 1)
-		most = 1;
-	message->wanted = (int64_t)lane->waiters < most ? (int64_t)lane->waiters : most;
+	fill_wanted(limiter, (int64_t)lane->waiters, lane->is_background ? 0 : 2 * used + 1, message);
 	message->is_background = lane->is_background;
 	message->share_percent = first->turn->share_percent;
 	if (lane->is_background) {
@@ -266,6 +284,7 @@ static bool exchange(struct limiter *limiter, struct error *err)
 	struct shared_message message = {0};
 	struct shared_answer answer = {0};
 
+	shared_give_ahead_back(shared);
 	fill_wish(limiter, now_ns, &message);
 	fill_limit(limiter, now_ns, &message);
 	shared_begin(shared, source, now_ns, &message);
@@ -280,28 +299,48 @@ static bool exchange(struct limiter *limiter, struct error *err)
 	return ok;
 }
 
+/* Under the lock, which is let go meanwhile. */
+static void rest(struct limiter *limiter, int64_t ms)
+{
+	pthread_mutex_unlock(&limiter->shard->lock);
+	loop_sleep_ms(ms);
+	pthread_mutex_lock(&limiter->shard->lock);
+}
+
+/* Until there is nothing left to tell, or somebody else does. */
+static void tell_all(struct limiter *limiter)
+{
+	struct error err;
+	int fails = 0;
+
+	while (!limiter->shared.is_busy) {
+		int64_t now_ns = clock_monotonic_ns(limiter->clock);
+		int64_t due_ns = limiter_due_ns(limiter, now_ns);
+
+		if (due_ns == SHARED_NEVER)
+			break;
+		if (due_ns > now_ns && !limiter->of->is_ending) {
+			rest(limiter, (due_ns - now_ns + MS_NS - 1) / MS_NS);
+		} else if (exchange(limiter, &err)) {
+			fails = 0;
+		} else {
+			if (err.code != ERROR_UNAVAILABLE || ++fails == TELL_TRIES ||
+			    limiter->of->is_ending)
+				break;
+			rest(limiter, TELL_PAUSE_MS);
+		}
+	}
+}
+
 /* A fiber: there is something that the database should know, and nobody who asks for more. */
 static void tell_database(void *context)
 {
 	struct limiter *limiter = context;
 	struct limiters *limiters = limiter->of;
-	struct shared *shared = &limiter->shared;
-	struct error err;
 
 	pthread_mutex_lock(&limiter->shard->lock);
-	for (int fails = 0; !shared->is_busy &&
-			    limiter_is_due(limiter, clock_monotonic_ns(limiter->clock));) {
-		if (exchange(limiter, &err)) {
-			fails = 0;
-			continue;
-		}
-		if (err.code != ERROR_UNAVAILABLE || ++fails == TELL_TRIES || limiters->is_ending)
-			break;
-		pthread_mutex_unlock(&limiter->shard->lock);
-		loop_sleep_ms(TELL_PAUSE_MS);
-		pthread_mutex_lock(&limiter->shard->lock);
-	}
-	shared->is_telling = false;
+	tell_all(limiter);
+	limiter->shared.is_telling = false;
 	pthread_mutex_unlock(&limiter->shard->lock);
 	limiter_drop(limiter);
 	limiters->telling--;
@@ -313,7 +352,7 @@ static void see_to_telling(struct limiter *limiter)
 	struct shared *shared = &limiter->shared;
 
 	if (shared->is_busy || shared->is_telling || loop_current() == NULL ||
-	    !limiter_is_due(limiter, clock_monotonic_ns(limiter->clock)))
+	    limiter_due_ns(limiter, clock_monotonic_ns(limiter->clock)) == SHARED_NEVER)
 		return;
 	shared->is_telling = true;
 	limiter->holders++;
@@ -378,7 +417,7 @@ static int64_t look_ns(const struct limiter *limiter, const struct turn *turn, i
 /* Nobody but the first of those whose turn it is asks, and he not before there is hope. */
 static bool is_to_ask(struct limiter *limiter, const struct turn *turn, int64_t now_ns)
 {
-	return lacks_token(limiter) && !limiter->shared.is_busy &&
+	return lacks_token(limiter, turn->lane) && !limiter->shared.is_busy &&
 	       limiter->shared.ask_ns[turn->lane->is_background] <= now_ns &&
 	       may_take(limiter, turn, now_ns);
 }

@@ -88,7 +88,7 @@ static inline bool limiter_has_window(const struct limiter *limiter)
 	return limiter->window.requests > 0;
 }
 
-/* Under the lock. There is something that the database should know. */
-bool limiter_is_due(const struct limiter *limiter, int64_t now_ns);
+/* Under the lock. When the database is to be told what it should know; SHARED_NEVER: it does. */
+int64_t limiter_due_ns(const struct limiter *limiter, int64_t now_ns);
 
 #endif

@@ -117,7 +117,8 @@ static bool is_forgettable(struct limiter *limiter, int64_t now_ns)
 {
 	window_expire(&limiter->window, now_ns);
 	return limiter->window.calls == 0 && limiter->full_ns <= now_ns &&
-	       limiter->paused_until_ns <= now_ns && !limiter_is_due(limiter, now_ns) &&
+	       limiter->paused_until_ns <= now_ns &&
+	       limiter_due_ns(limiter, now_ns) == SHARED_NEVER &&
 	       now_ns - limiter->idle_since_ns >= IDLE_NS;
 }
 

@@ -4,6 +4,18 @@ enum { ANSWER_BYTES_MAX = 64 * 1024, RETRY_AFTER_MS = 1000 };
 /* A granting may be worth less than was foreseen (others have given back, or died): who waits long
  * asks in between. */
 static const int64_t ASK_NS_MAX = 1000000000;
+/* While there is plenty what has ended is told so late, in parts of the limit's length, and at most
+ * so late: as long it counts, and so much may be lost of the window in which that changes. */
+enum { REST_PART = 50 };
+static const int64_t REST_NS_MAX = 50000000;
+
+static void drop_tokens(struct shared *shared, int64_t most)
+{
+	if (shared->tokens <= most)
+		return;
+	shared->granted -= shared->tokens - most;
+	shared->tokens = most;
+}
 
 /* Under a new name nothing is known of what was told under the old one: what was under way then
  * is told as granted anew. */
@@ -11,7 +23,7 @@ static void rename_node(struct shared *shared, int64_t term)
 {
 	if (shared->term == term)
 		return;
-	shared_give_back(shared, 0);
+	drop_tokens(shared, 0);
 	shared->granted -= shared->told_ended;
 	shared->ended -= shared->told_ended;
 	shared->told_ended = 0;
@@ -30,6 +42,19 @@ void shared_begin(struct shared *shared, const struct shared_source *source, int
 	message->number = shared->number;
 	message->granted = shared->granted;
 	message->ended = shared->ended;
+	shared->used = 0;
+}
+
+static void note_plenty(struct shared *shared, const struct shared_message *message,
+			const struct shared_answer *answer, int64_t now_ns)
+{
+	int64_t wanted = message->wanted > 0 ? message->wanted : 0;
+	int64_t rest_ns = message->length_us * 1000 / REST_PART;
+
+	shared->ahead = answer->tokens > wanted ? answer->tokens - wanted : 0;
+	shared->rest_ns = 0;
+	if (shared->ahead > 0)
+		shared->rest_ns = now_ns + (rest_ns < REST_NS_MAX ? rest_ns : REST_NS_MAX);
 }
 
 void shared_end(struct shared *shared, const struct shared_message *message,
@@ -44,6 +69,7 @@ void shared_end(struct shared *shared, const struct shared_message *message,
 	shared->told_granted = message->granted + answer->tokens;
 	shared->granted += answer->tokens;
 	shared->tokens += answer->tokens;
+	note_plenty(shared, message, answer, now_ns);
 	shared->told_pause_ns = answer->pause_us > 0 ? now_ns + answer->pause_us * 1000 : 0;
 	if (message->wanted < 0)
 		return;
@@ -58,13 +84,14 @@ void shared_end(struct shared *shared, const struct shared_message *message,
 bool shared_has_token(struct shared *shared, const struct shared_source *source)
 {
 	if (shared->tokens > 0 && !source->has(source->context, shared->term))
-		shared_give_back(shared, 0);
+		drop_tokens(shared, 0);
 	return shared->tokens > 0;
 }
 
 void shared_take(struct shared *shared)
 {
 	shared->tokens--;
+	shared->used++;
 }
 
 /* One that was let through while nothing was shared is none of those. */
@@ -76,19 +103,26 @@ void shared_release(struct shared *shared)
 	shared->ask_ns[0] = shared->ask_ns[1] = 0;
 }
 
-void shared_give_back(struct shared *shared, int64_t most)
+void shared_give_back(struct shared *shared, int64_t waiters)
 {
-	if (shared->tokens <= most)
-		return;
-	shared->granted -= shared->tokens - most;
-	shared->tokens = most;
+	drop_tokens(shared, waiters + shared->ahead);
 }
 
-bool shared_is_due(const struct shared *shared, bool counts_ended, bool is_waited_for)
+void shared_give_ahead_back(struct shared *shared)
 {
-	return shared->granted != shared->told_granted ||
-	       (shared->is_awaited && !is_waited_for) ||
-	       (counts_ended && shared->ended != shared->told_ended);
+	if (shared->ahead > 0)
+		drop_tokens(shared, 0);
+	shared->ahead = 0;
+}
+
+int64_t shared_due_ns(const struct shared *shared, bool counts_ended, bool is_waited_for)
+{
+	if (shared->is_awaited && !is_waited_for)
+		return 0;
+	bool has_news = shared->granted != shared->told_granted ||
+			(counts_ended && shared->ended != shared->told_ended) ||
+			(shared->ahead > 0 && shared->tokens > 0);
+	return has_news ? shared->rest_ns : SHARED_NEVER;
 }
 
 /* --- the database ---------------------------------------------------------------------------- */
@@ -132,10 +166,11 @@ bool shared_ask(struct store *store, const struct shared_message *message,
 		store_int(message->spare), store_int(message->requests),
 		store_int(message->length_us), store_int(message->is_window),
 		store_int(message->concurrent), store_int(message->pause_us),
+		store_int(message->ahead),
 	};
 	const struct store_statement statement = {
 		.sql = "SELECT tokens, wait_us, paused_us FROM rate_take(?1, ?2, ?3, ?4, ?5, ?6,"
-		       " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+		       " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
 		.parameters = values,
 		.parameter_count = sizeof values / sizeof values[0],
 		.changes_expected = -1,

@@ -19,6 +19,7 @@ struct shared_message {
 	int64_t ended;   /* those which have their answers, in all */
 	/* What is asked for. */
 	int64_t wanted; /* calls that wait; 0: none; -1: as told before, it is not time yet */
+	int64_t ahead;	/* of use besides, while there is plenty */
 	bool is_background;
 	int64_t share_percent;
 	int64_t left;  /* for the others, of the share */
@@ -32,7 +33,7 @@ struct shared_message {
 };
 
 struct shared_answer {
-	int64_t tokens;
+	int64_t tokens;	  /* more than were wanted: there is plenty */
 	int64_t wait_us;  /* none, and when to ask again */
 	int64_t pause_us; /* from now on */
 };
@@ -57,8 +58,12 @@ bool shared_ask(struct store *store, const struct shared_message *message,
 /* The same, as long as the node has its lease. */
 struct shared_source shared_source(struct shared_database *database);
 
+#define SHARED_NEVER INT64_MAX
+
 struct shared {
 	int64_t tokens;	      /* in hand */
+	int64_t ahead;	      /* of them, at most so many were not wanted when they came */
+	int64_t used;	      /* since the last message */
 	int64_t granted;      /* see shared_message */
 	int64_t ended;
 	int64_t told_granted; /* by the last message that arrived, and its answer */
@@ -69,6 +74,7 @@ struct shared {
 	int64_t ask_ns[2];    /* not to be asked before */
 	int64_t due_ns[2];    /* nothing will be granted before, as it looks */
 	int64_t told_pause_ns; /* until when there is a pause, as the database knows it */
+	int64_t rest_ns;      /* there is plenty: until then nobody needs to know what has ended */
 	bool is_awaited;      /* it was told to come again */
 	bool is_busy;	      /* a message is under way */
 	bool is_telling;      /* a fiber sees to it that what is to be told is */
@@ -86,9 +92,11 @@ bool shared_has_token(struct shared *shared, const struct shared_source *source)
 void shared_take(struct shared *shared);
 /* One of the calls has its answer. */
 void shared_release(struct shared *shared);
-/* Those past `most` are given back. */
-void shared_give_back(struct shared *shared, int64_t most);
-/* Is there anything that the database should know, although nothing is asked for? */
-bool shared_is_due(const struct shared *shared, bool counts_ended, bool is_waited_for);
+/* Those are given back that are more than those who wait, and what was granted ahead for others. */
+void shared_give_back(struct shared *shared, int64_t waiters);
+/* All of what was granted ahead. */
+void shared_give_ahead_back(struct shared *shared);
+/* When the database is to be told something although nothing is asked for; SHARED_NEVER. */
+int64_t shared_due_ns(const struct shared *shared, bool counts_ended, bool is_waited_for);
 
 #endif

@@ -22,6 +22,7 @@ struct desk {
 	int64_t stock;	   /* tokens that it has */
 	int64_t wait_us;   /* said when it has none */
 	int64_t pause_us;
+	bool has_plenty; /* it grants ahead what is asked for */
 	bool is_away;
 	int64_t term;
 	bool has_lease;
@@ -54,7 +55,8 @@ static bool say(void *context, const struct shared_message *message, struct shar
 	loop_sleep_ms(ROUND_TRIP_MS);
 	if (desk->is_away || !say_has(context, message->term.number))
 		return error_set(err, ERROR_UNAVAILABLE, "the database is away");
-	int64_t tokens = message->wanted < desk->stock ? message->wanted : desk->stock;
+	int64_t asked = message->wanted + (desk->has_plenty ? message->ahead : 0);
+	int64_t tokens = asked < desk->stock ? asked : desk->stock;
 	desk->stock -= tokens;
 	*answer = (struct shared_answer){
 		.tokens = tokens,
@@ -342,6 +344,15 @@ static void test_a_pause_is_told_at_once(void **state)
 	assert_int_equal(desk->messages[0].wanted, 0);
 }
 
+static void pause_soon(void *context)
+{
+	struct desk *desk = context;
+
+	loop_sleep_ms(20);
+	desk->pause_us = 30000000;
+	pause_for_long(desk);
+}
+
 static void test_who_waits_in_front_is_not_held_up_by_the_back(void **state)
 {
 	struct desk *desk = *state;
@@ -380,6 +391,95 @@ static void test_what_nobody_waits_for_any_more_is_given_back(void **state)
 	assert_all_told(desk, desk->calls);
 }
 
+/* One after the other. */
+static void make_calls(void *context)
+{
+	struct call *call = context;
+
+	for (int i = 0; i < 100; i++)
+		make_call(call);
+}
+
+static void test_where_there_is_plenty_not_each_call_needs_a_message(void **state)
+{
+	struct desk *desk = *state;
+	struct call call = {.desk = desk, .lasts_ms = 2};
+
+	hold(desk, 1000, 10);
+	desk->has_plenty = true;
+	loop_spawn(desk->stage.loop, make_calls, &call);
+	assert_true(loop_drain(desk->stage.loop, 60000));
+	assert_int_equal(desk->calls, 100);
+	assert_in_range(desk->count, 5, 20);
+	for (size_t i = 0; i < desk->count; i++)
+		assert_true(desk->messages[i].wanted + desk->messages[i].ahead <= 40);
+	assert_all_told(desk, 100);
+}
+
+static void test_what_was_granted_ahead_is_given_back_soon(void **state)
+{
+	struct desk *desk = *state;
+	struct call call = {.lasts_ms = 1};
+
+	hold(desk, 1000, 1);
+	desk->has_plenty = true;
+	run(desk, &call, 1);
+	assert_int_equal(desk->count, 2);
+	assert_int_equal(desk->messages[0].ahead, 1);
+	assert_int_equal(desk->stock, 998);
+	assert_int_equal(last(desk)->ahead, 0);
+	assert_all_told(desk, 1);
+	/* A fiftieth of the limit's length. */
+	assert_in_range(desk->stage.time.now_ns, 2 * SECOND_NS + 20 * MS_NS,
+			2 * SECOND_NS + 40 * MS_NS);
+}
+
+static void test_the_back_uses_nothing_that_was_granted_ahead(void **state)
+{
+	struct desk *desk = *state;
+	struct call calls[2] = {{.lasts_ms = 1}, {.starts_ms = 20, .is_background = true}};
+
+	hold(desk, 1000, 10);
+	desk->has_plenty = true;
+	run(desk, calls, 2);
+	assert_true(calls[1].ok);
+	assert_true(desk->messages[1].is_background);
+	assert_int_equal(desk->messages[1].wanted, 1);
+	assert_int_equal(desk->messages[1].ahead, 0);
+	assert_int_equal(desk->messages[1].granted, 1);
+	assert_all_told(desk, 2);
+}
+
+static void test_a_pause_ends_what_was_granted_ahead(void **state)
+{
+	struct desk *desk = *state;
+	struct call calls[2] = {{.lasts_ms = 1}, {.starts_ms = 30, .within_ms = 5000}};
+
+	hold(desk, 1000, 10);
+	desk->has_plenty = true;
+	loop_spawn(desk->stage.loop, pause_soon, desk);
+	run(desk, calls, 2);
+	assert_int_equal(calls[1].err.code, ERROR_RATE_LIMITED);
+	assert_int_equal(desk->count, 2);
+	assert_true(desk->messages[1].pause_us > 0);
+	assert_all_told(desk, 1);
+}
+
+static void test_what_a_lost_lease_had_ahead_is_not_used(void **state)
+{
+	struct desk *desk = *state;
+	struct call calls[3] = {{.lasts_ms = 1}, {.starts_ms = 20}, {.starts_ms = 2000}};
+
+	hold(desk, 1000, 10);
+	desk->has_plenty = true;
+	loop_spawn(desk->stage.loop, lose_lease, desk);
+	run(desk, calls, 3);
+	assert_true(calls[0].ok && calls[2].ok);
+	assert_int_equal(calls[1].err.code, ERROR_UNAVAILABLE);
+	assert_int_equal(desk->calls, 2);
+	assert_all_told(desk, 2);
+}
+
 static void test_an_account_that_has_no_id_yet_is_not_shared(void **state)
 {
 	struct desk *desk = *state;
@@ -408,6 +508,11 @@ int main(void)
 		TEST(test_a_pause_is_told_at_once),
 		TEST(test_who_waits_in_front_is_not_held_up_by_the_back),
 		TEST(test_what_nobody_waits_for_any_more_is_given_back),
+		TEST(test_where_there_is_plenty_not_each_call_needs_a_message),
+		TEST(test_what_was_granted_ahead_is_given_back_soon),
+		TEST(test_the_back_uses_nothing_that_was_granted_ahead),
+		TEST(test_a_pause_ends_what_was_granted_ahead),
+		TEST(test_what_a_lost_lease_had_ahead_is_not_used),
 		TEST(test_an_account_that_has_no_id_yet_is_not_shared),
 	};
 
