@@ -6,6 +6,7 @@ import re
 import statistics
 import subprocess
 import time
+import urllib.request
 
 from stage import FREE, ROOT, Bench, harness, node_modules, pin, print_table
 
@@ -107,10 +108,19 @@ def rates(runs, column):
     return RECORDS / runs[0][column], RECORDS / statistics.median(run[column] for run in runs[1:])
 
 
+def make_records(box):
+    """The sandbox makes what it has when it is first asked for it, which is nobody's work here."""
+    for offset in range(0, RECORDS, 1000):
+        urllib.request.urlopen(urllib.request.Request(
+            f"http://{box.host}/c/{harness.COMPANY}/candidates?limit=1000&offset={offset}",
+            headers={"Authorization": f"Bearer {harness.TOKEN}"})).read()
+
+
 def bench_sync():
     bench = Bench()
     try:
         box = bench.sandbox("--candidates", str(RECORDS))
+        make_records(box)
         node, node_mb = measure_node(bench, box)
         tenon, tenon_mb = measure_tenon(bench, box)
     finally:

@@ -253,7 +253,8 @@ static void fill_wish(struct limiter *limiter, int64_t now_ns, struct shared_mes
 	}
 	if (!may_take(limiter, first->turn, now_ns))
 		return;
-	fill_wanted(limiter, (int64_t)lane->waiters, lane->is_background ? 0 : 2 * used + 1, message);
+	fill_wanted(limiter, (int64_t)lane->waiters, lane->is_background ? 0 : 2 * used + 1,
+		    message);
 	message->is_background = lane->is_background;
 	message->share_percent = first->turn->share_percent;
 	if (lane->is_background) {
