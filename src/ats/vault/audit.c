@@ -176,12 +176,13 @@ static bool sync_now(struct audit *audit, struct audit_link *head)
 	return ok;
 }
 
-/* A thread of its own, so that nobody waits for the disk: a line is durable within a second. */
+/* A thread of its own, so that nobody waits for the disk: a line is durable within a second. The
+ * store may have failed to write what it promised to write later: the end notes it for certain. */
 static void *keep_synced(void *context)
 {
 	struct audit *audit = context;
 	struct audit_link head;
-	bool is_ending = false, is_new = false;
+	bool is_ending = false, is_new = false, has_any = false;
 
 	(void)store_enter_all();
 	for (int second = 1; !is_ending; second++) {
@@ -195,7 +196,8 @@ static void *keep_synced(void *context)
 		is_ending = audit->is_ending;
 		pthread_mutex_unlock(&audit->lock);
 		is_new |= sync_now(audit, &head);
-		if (is_new && (is_ending || second % NOTE_SECONDS == 0)) {
+		has_any |= is_new;
+		if (is_ending ? has_any : is_new && second % NOTE_SECONDS == 0) {
 			note_head(audit, &head, is_ending);
 			is_new = false;
 		}
