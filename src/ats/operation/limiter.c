@@ -155,7 +155,7 @@ static bool take(struct limiter *limiter, const struct turn *turn, int64_t now_n
 	if (!may_take(limiter, turn, now_ns) || lacks_token(limiter, turn->lane))
 		return false;
 	if (limiter->is_shared)
-		shared_take(&limiter->shared);
+		shared_take(&limiter->shared, lane->is_background);
 	if (limiter->interval_ns > 0 && !limiter_has_window(limiter)) {
 		if (limiter->full_ns < now_ns)
 			limiter->full_ns = now_ns;

@@ -88,10 +88,10 @@ bool shared_has_token(struct shared *shared, const struct shared_source *source)
 	return shared->tokens > 0;
 }
 
-void shared_take(struct shared *shared)
+void shared_take(struct shared *shared, bool is_background)
 {
 	shared->tokens--;
-	shared->used++;
+	shared->used += !is_background;
 }
 
 /* One that was let through while nothing was shared is none of those. */

@@ -63,7 +63,7 @@ struct shared_source shared_source(struct shared_database *database);
 struct shared {
 	int64_t tokens;	      /* in hand */
 	int64_t ahead;	      /* of them, at most so many were not wanted when they came */
-	int64_t used;	      /* since the last message */
+	int64_t used;	      /* by the front, since the last message */
 	int64_t granted;      /* see shared_message */
 	int64_t ended;
 	int64_t told_granted; /* by the last message that arrived, and its answer */
@@ -89,7 +89,7 @@ void shared_end(struct shared *shared, const struct shared_message *message,
 
 /* A call may be made: the granting is as good as the node's lease. */
 bool shared_has_token(struct shared *shared, const struct shared_source *source);
-void shared_take(struct shared *shared);
+void shared_take(struct shared *shared, bool is_background);
 /* One of the calls has its answer. */
 void shared_release(struct shared *shared);
 /* Those are given back that are more than those who wait, and what was granted ahead for others. */

@@ -450,6 +450,22 @@ static void test_the_back_uses_nothing_that_was_granted_ahead(void **state)
 	assert_all_told(desk, 2);
 }
 
+static void test_what_the_back_uses_is_not_asked_for_ahead(void **state)
+{
+	struct desk *desk = *state;
+	struct call calls[10];
+
+	for (size_t i = 0; i < 10; i++)
+		calls[i] = (struct call){.lasts_ms = 10, .is_background = true};
+	hold(desk, 1000, 10);
+	desk->has_plenty = true;
+	run(desk, calls, 10);
+	assert_int_equal(desk->calls, 10);
+	for (size_t i = 0; i < desk->count; i++)
+		assert_int_equal(desk->messages[i].ahead, 0);
+	assert_all_told(desk, 10);
+}
+
 static void test_a_pause_ends_what_was_granted_ahead(void **state)
 {
 	struct desk *desk = *state;
@@ -511,6 +527,7 @@ int main(void)
 		TEST(test_where_there_is_plenty_not_each_call_needs_a_message),
 		TEST(test_what_was_granted_ahead_is_given_back_soon),
 		TEST(test_the_back_uses_nothing_that_was_granted_ahead),
+		TEST(test_what_the_back_uses_is_not_asked_for_ahead),
 		TEST(test_a_pause_ends_what_was_granted_ahead),
 		TEST(test_what_a_lost_lease_had_ahead_is_not_used),
 		TEST(test_an_account_that_has_no_id_yet_is_not_shared),
