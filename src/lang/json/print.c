@@ -288,6 +288,11 @@ static inline char *write_int(char *to, int64_t number)
 	return end;
 }
 
+size_t json_format_int(int64_t number, char text[20])
+{
+	return (size_t)(write_int(text, number) - text);
+}
+
 static inline char *write_word(char *to, const char *word, size_t len)
 {
 	memcpy(to, word, len);
