@@ -166,6 +166,9 @@ static void test_source_is_kept(void **state)
 
 	assert_str(print(*state, json_object(&member, 1)), STR("{\"x\":[ 1.0 , 2 ]}"));
 	assert_str(print_anew(*state, value), STR("{\"a\":[1.0,2]}"));
+	struct json empty[] = {parse(*state, "[ ]"), parse(*state, "{ }"), json_array(NULL, 0)};
+
+	check_both_ways(*state, json_array(empty, 3), STR("[[],{},[]]"));
 }
 
 static void test_pretty(void **state)
