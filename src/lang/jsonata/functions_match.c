@@ -93,9 +93,15 @@ static int take_match(struct matcher *m, int found)
 	return value_is_failed(m->found) ? -1 : 1;
 }
 
+/* What tells of a match is written when there is one. */
 static bool start(struct matcher *m, struct evaluation *e, struct json text, struct json function)
 {
-	*m = (struct matcher){.e = e, .given = text, .function = function};
+	m->e = e;
+	m->given = text;
+	m->function = function;
+	m->is_started = m->is_test = false;
+	m->object = json_undefined();
+	m->regex = NULL;
 	if (value_is_function(function) && value_function_kind(function) == FUNCTION_REGEX)
 		m->regex = (struct regex_value *)(uintptr_t)function.pointer;
 	m->text = jsonata_split_astral(e, text);
@@ -196,7 +202,7 @@ struct json jsonata_builtin_match(struct evaluation *e, const struct json *a,
 				  const struct call_site *site)
 {
 	uint32_t base = e->top;
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 	double count = 0, limit;
 	int found = 0;
 
@@ -225,7 +231,7 @@ struct json jsonata_builtin_match(struct evaluation *e, const struct json *a,
 struct json jsonata_builtin_contains(struct evaluation *e, const struct json *a,
 				     const struct call_site *site)
 {
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 
 	(void)site;
 	if (a[0].type != JSON_STRING || value_is_undefined(a[1]))
@@ -321,9 +327,11 @@ static size_t push_reference(struct matcher *m, struct json replacement, size_t 
 static APART bool push_substitute(struct matcher *m, struct json replacement)
 {
 	struct str s = json_str(replacement);
-	struct json groups = groups_of(m);
 	size_t at = 0;
 
+	if (str_find_byte(s, '$') < 0)
+		return push_part(m->e, replacement, 0, s.len);
+	struct json groups = groups_of(m);
 	if (value_is_failed(groups))
 		return false;
 	if (groups.type != JSON_ARRAY)
@@ -371,7 +379,7 @@ static struct json finish_text(struct evaluation *e, uint32_t base)
 static APART struct json replace_matches(struct evaluation *e, const struct json *a, double limit)
 {
 	uint32_t base = e->top;
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 	double position = 0;
 	int found;
 
@@ -506,7 +514,7 @@ static bool push_between(struct evaluation *e, struct json text, struct json wha
 static bool push_between_matches(struct evaluation *e, struct json text, struct json function,
 				 double limit)
 {
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 	double position = 0, count = 0;
 
 	if (!start(&m, e, text, function))

@@ -109,7 +109,7 @@ static bool has_unit(const struct regex_set *set, uint32_t unit)
 	return false;
 }
 
-static bool is_unit_of(const struct regex *regex, const struct instruction *i, uint32_t unit)
+bool jsonata_regex_takes(const struct regex *regex, const struct instruction *i, uint32_t unit)
 {
 	if (i->op == REGEX_ANY)
 		return !is_line_end(unit);
@@ -121,23 +121,52 @@ static bool is_unit_of(const struct regex *regex, const struct instruction *i, u
 	return has_unit(set, unit) != set->is_inverted;
 }
 
+static inline bool is_unit_of(const struct run *r, const struct instruction *i, uint32_t unit)
+{
+	return unit < 0x80 ? regex_takes_ascii(i, (unsigned char)unit)
+			   : jsonata_regex_takes(r->regex, i, unit);
+}
+
+/* The next unit in a direction; false at the end of the text. */
+static inline bool next_unit(struct run *r, bool is_backward, uint32_t *unit)
+{
+	uint32_t size;
+
+	if (r->at == (is_backward ? 0 : r->len))
+		return false;
+	if (is_backward) {
+		*unit = unit_before(r, r->at, &size);
+		r->at -= size;
+	} else {
+		*unit = unit_at(r, r->at, &size);
+		r->at += size;
+	}
+	return true;
+}
+
 /* Takes one unit in the direction of the instruction. */
 static inline bool take_unit(struct run *r, const struct instruction *i)
 {
-	uint32_t size, unit;
+	uint32_t unit;
 
-	if (i->is_backward) {
-		if (r->at == 0)
-			return false;
-		unit = unit_before(r, r->at, &size);
-		r->at -= size;
-	} else {
-		if (r->at == r->len)
-			return false;
-		unit = unit_at(r, r->at, &size);
-		r->at += size;
-	}
-	return is_unit_of(r->regex, i, unit);
+	return next_unit(r, i->is_backward, &unit) && is_unit_of(r, i, unit);
+}
+
+/* As many units of ASCII as come next, at most `most`. */
+static inline uint32_t take_ascii(struct run *r, const struct instruction *i, uint32_t most)
+{
+	uint32_t left = r->len - r->at, count = 0;
+	const char *text = r->text + r->at;
+
+	if (i->is_backward)
+		return 0;
+	if (most > left)
+		most = left;
+	while (count < most && (unsigned char)text[count] < 0x80 &&
+	       regex_takes_ascii(i, (unsigned char)text[count]))
+		count++;
+	r->at += count;
+	return count;
 }
 
 static bool is_at_line_start(const struct run *r)
@@ -280,7 +309,7 @@ static bool backtrack(struct run *r)
 static bool is_final(const struct run *r, const struct instruction *run)
 {
 	return run[2].op == REGEX_CHAR && run[2].is_backward == run[1].is_backward &&
-	       !is_unit_of(r->regex, run + 1, run[2].a);
+	       !is_unit_of(r, run + 1, run[2].a);
 }
 
 static bool charge(struct run *r, uint32_t tries)
@@ -300,6 +329,7 @@ static bool step_run(struct run *r, const struct instruction *i)
 		if (!take_unit(r, i + 1))
 			return charge(r, count / UNITS_OF_TRY) && false;
 	least = r->at;
+	count += take_ascii(r, i + 1, i->c - count);
 	for (; count < i->c; count++) {
 		uint32_t before = r->at;
 		if (!take_unit(r, i + 1)) {
@@ -401,11 +431,16 @@ static bool step_look_not_end(struct run *r, const struct instruction *i)
 	return false;
 }
 
+static bool is_same_unit(const struct run *r, uint32_t a, uint32_t b)
+{
+	return a == b ||
+	       (r->regex->ignores_case && jsonata_canonical_unit(a) == jsonata_canonical_unit(b));
+}
+
 static bool step_backreference(struct run *r, const struct instruction *i)
 {
 	uint32_t start = r->slots[2 * i->a], end = r->slots[2 * i->a + 1];
-	struct instruction unit = {.op = REGEX_CHAR, .is_backward = i->is_backward};
-	uint32_t size;
+	uint32_t size, wanted, found;
 
 	r->pc++;
 	if (start == REGEX_NONE || end == REGEX_NONE)
@@ -413,14 +448,12 @@ static bool step_backreference(struct run *r, const struct instruction *i)
 	if (!charge(r, (end - start) / UNITS_OF_TRY))
 		return false;
 	while (start < end) {
-		unit.a = i->is_backward ? unit_before(r, end, &size) : unit_at(r, start, &size);
+		wanted = i->is_backward ? unit_before(r, end, &size) : unit_at(r, start, &size);
 		if (i->is_backward)
 			end -= size;
 		else
 			start += size;
-		if (r->regex->ignores_case)
-			unit.a = jsonata_canonical_unit(unit.a);
-		if (!take_unit(r, &unit))
+		if (!next_unit(r, i->is_backward, &found) || !is_same_unit(r, wanted, found))
 			return false;
 	}
 	return true;
@@ -522,7 +555,7 @@ static uint32_t find_lead(const struct run *r, uint32_t at)
 	}
 	for (; at < r->len; at += size) {
 		unit = unit_at(r, at, &size);
-		if (is_unit_of(r->regex, lead, unit))
+		if (is_unit_of(r, lead, unit))
 			return at;
 	}
 	return r->len + 1;
