@@ -494,14 +494,53 @@ static APART struct json call_checked(struct evaluation *e, const struct node *n
 	return value_is_failed(value) ? locate(e, &call->mark) : value;
 }
 
-/* A builtin known at compile time; arguments that fit as they are need no copy. */
-static struct json call_known(struct evaluation *e, const struct node *node, struct json input,
-			      struct frame *frame, const struct json *first)
+/* The arguments of a known builtin that takes few. *fits: they may be passed as they are. False
+ * when one fails. */
+static inline bool run_few(struct evaluation *e, const struct call *call, struct json input,
+			   struct frame *frame, struct json *few, bool *fits)
+{
+	const struct signature *signature = call->signature;
+	uint32_t i;
+
+	*fits = call->count <= signature->count && call->count >= signature->least;
+	for (i = 0; i < call->count; i++) {
+		few[i] = run_argument(e, call->arguments[i], input, frame);
+		if (value_is_failed(few[i]))
+			return false;
+		*fits = *fits && jsonata_signature_is_fit(&signature->parameters[i], few[i]);
+	}
+	for (; i < ARGUMENTS_FEW; i++)
+		few[i] = json_undefined();
+	return true;
+}
+
+/* What a call of a builtin is made with, but for the count of arguments. */
+static inline struct call_site site_of(const struct call *call, struct json input,
+				       struct frame *frame)
+{
+	return (struct call_site){.input = input,
+				  .frame = frame,
+				  .scope = call->scope,
+				  .count = call->count,
+				  .prepared = call->prepared};
+}
+
+static inline struct json call_builtin_at(struct evaluation *e, const struct call *call,
+					  const struct json *few, const struct call_site *site)
+{
+	struct json value = call->builtin->call(e, few, site);
+
+	return value_is_failed(value) ? locate(e, &call->mark) : value;
+}
+
+/* A builtin known at compile time with what ~> hands over, or with many arguments. */
+static APART struct json call_known(struct evaluation *e, const struct node *node,
+				    struct json input, struct frame *frame,
+				    const struct json *first)
 {
 	const struct call *call = &node->call;
 	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
-	struct call_site site = {
-		.input = input, .frame = frame, .scope = call->scope, .prepared = call->prepared};
+	struct call_site site = site_of(call, input, frame);
 	struct json *arguments = run_arguments(e, call, input, frame, first, few, &site.count);
 
 	if (arguments == NULL)
@@ -511,8 +550,23 @@ static struct json call_known(struct evaluation *e, const struct node *node, str
 		return call_checked(e, node, arguments, site.count, &site);
 	for (uint32_t i = site.count; i < ARGUMENTS_FEW; i++)
 		few[i] = json_undefined();
-	struct json value = call->builtin->call(e, few, &site);
-	return value_is_failed(value) ? locate(e, &call->mark) : value;
+	return call_builtin_at(e, call, few, &site);
+}
+
+/* Arguments that fit as they are need no copy. */
+static inline struct json call_few(struct evaluation *e, const struct node *node, struct json input,
+				   struct frame *frame)
+{
+	const struct call *call = &node->call;
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
+	struct call_site site = site_of(call, input, frame);
+	bool fits;
+
+	if (!run_few(e, call, input, frame, few, &fits))
+		return value_failed();
+	if (!fits)
+		return call_checked(e, node, few, call->count, &site);
+	return call_builtin_at(e, call, few, &site);
 }
 
 struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *node,
@@ -522,7 +576,8 @@ struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *no
 
 	if (!jsonata_enter(e))
 		return value_failed();
-	value = call_known(e, node, input, frame, NULL);
+	value = node->call.count <= ARGUMENTS_FEW ? call_few(e, node, input, frame)
+						  : call_known(e, node, input, frame, NULL);
 	jsonata_leave(e);
 	return value;
 }
