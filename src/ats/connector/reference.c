@@ -30,23 +30,13 @@ struct reference_index *reference_index_create(struct arena *arena)
 /* Numbers and texts alike, as text; digits go to `space`. */
 static bool id_text(struct json id, char space[ID_BYTES_MAX], struct str *text)
 {
-	char *at = space + ID_BYTES_MAX;
-	bool is_negative = json_is(id, JSON_INT) && id.integer < 0;
-	uint64_t number;
-
 	if (json_is(id, JSON_STRING) || json_is(id, JSON_NUMBER_TEXT)) {
 		*text = json_str(id);
 		return id.count > 0;
 	}
 	if (!json_is(id, JSON_INT))
 		return false;
-	number = is_negative ? -(uint64_t)id.integer : (uint64_t)id.integer;
-	do
-		*--at = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	if (is_negative)
-		*--at = '-';
-	*text = str_make(at, (size_t)(space + ID_BYTES_MAX - at));
+	*text = str_make(space, json_format_int(id.integer, space));
 	return true;
 }
 

@@ -165,6 +165,9 @@ static inline bool json_has_key(const struct json_member *member, struct str key
 }
 /* The member with this key, or JSON_UNDEFINED: also when `object` is no object. */
 struct json json_get_hashed(struct json object, struct str key, uint32_t hash);
+/* The same where the key is likely to be at *place, which it was in an object before: *place is
+ * where it was found. */
+struct json json_get_near(struct json object, struct str key, uint32_t hash, uint16_t *place);
 static inline struct json json_get(struct json object, struct str key)
 {
 	return json_get_hashed(object, key, json_key_hash(key.data, key.len));

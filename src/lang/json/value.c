@@ -14,17 +14,47 @@ static inline const struct json_member *skip_others(const struct json_member *at
 	return at;
 }
 
+/* NULL when there is none. */
+static inline const struct json_member *find_member(struct json object, struct str key,
+						    uint32_t hash)
+{
+	const struct json_member *end = object.members + object.count;
+	const struct json_member *at = skip_others(object.members, end, hash);
+
+	while (at < end && !json_has_key(at, key, hash))
+		at++;
+	return at < end ? at : NULL;
+}
+
 struct json json_get_hashed(struct json object, struct str key, uint32_t hash)
 {
 	if (object.type != JSON_OBJECT)
 		return json_undefined();
-	const struct json_member *end = object.members + object.count;
-	const struct json_member *at = skip_others(object.members, end, hash);
+	const struct json_member *found = find_member(object, key, hash);
 
-	for (; at < end; at++)
-		if (json_has_key(at, key, hash))
-			return at->value;
-	return json_undefined();
+	return found == NULL ? json_undefined() : found->value;
+}
+
+static __attribute__((noinline)) struct json find_anew(struct json object, struct str key,
+						       uint32_t hash, uint16_t *place)
+{
+	const struct json_member *found = find_member(object, key, hash);
+
+	if (found == NULL)
+		return json_undefined();
+	*place = (uint16_t)(found - object.members);
+	return found->value;
+}
+
+struct json json_get_near(struct json object, struct str key, uint32_t hash, uint16_t *place)
+{
+	if (object.type != JSON_OBJECT)
+		return json_undefined();
+	uint16_t likely = *place;
+
+	if (likely < object.count && json_has_key(&object.members[likely], key, hash))
+		return object.members[likely].value;
+	return find_anew(object, key, hash, place);
 }
 
 struct json json_get_path(struct json object, struct str path)

@@ -14,6 +14,7 @@ enum {
 	 * is nested 128 deep at most, what an expression builds is refused past this. */
 	DATA_DEPTH_MAX = 200,
 	SCRATCH_FIRST = 32,
+	ARGUMENTS_FEW = 4, /* of a call: they stand in its frame */
 };
 
 struct frame {
@@ -48,6 +49,7 @@ struct evaluation {
 	const struct jsonata *program;
 	const struct jsonata_context *context;
 	const struct jsonata_limits *limits;
+	struct jsonata_places *places; /* or NULL */
 	struct tail tail;
 	uint64_t steps_left; /* beyond the fuel */
 	int64_t deadline_ms; /* 0: the clock was not looked at yet */
@@ -142,12 +144,20 @@ struct json jsonata_finish_sequence(struct evaluation *e, uint32_t base);
 
 struct json jsonata_settle(struct json sequence, bool keeps_array);
 
+/* Each name in an expression has a place of its own, by where it is written. */
+static inline struct json jsonata_find(struct jsonata_places *places, struct json object,
+				       struct str key, uint32_t hash)
+{
+	return places == NULL ? json_get_hashed(object, key, hash)
+			      : json_get_near(object, key, hash,
+					      &places->at[(uintptr_t)key.data % JSONATA_PLACES]);
+}
 /* The member of an object, or JSON_UNDEFINED. Among many members the search is work. */
 static inline struct json jsonata_member(struct evaluation *e, struct json object, struct str key,
 					 uint32_t hash)
 {
 	jsonata_charge(e, object.count / 32);
-	return json_get_hashed(object, key, hash);
+	return jsonata_find(e->places, object, key, hash);
 }
 
 /* Evaluates a node to a value: a raw sequence becomes its item where it has just one. The two

@@ -3,8 +3,6 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/regex.h"
 
-enum { ARGUMENTS_FEW = 4 };
-
 uint32_t jsonata_arity(struct json function)
 {
 	const void *p = function.pointer;
@@ -205,17 +203,16 @@ static APART struct json apply_lambda(struct evaluation *e, const struct closure
 	return run_body(e, closure, frame);
 }
 
-static APART struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
-				      const struct json *arguments, uint32_t count)
+/* `all` are as many arguments as it has parameters. */
+static struct json run_native(struct evaluation *e, const struct jsonata_native *native,
+			      const struct json *all)
 {
-	struct json *all, out = json_undefined();
-	struct jsonata_error error = {0};
+	struct json out = json_undefined();
+	struct jsonata_error error UNINITIALIZED;
 
-	all = jsonata_take(e, (native->arity + 1) * sizeof *all);
-	if (all == NULL)
-		return value_failed();
-	for (size_t i = 0; i < native->arity; i++)
-		all[i] = i < count ? arguments[i] : json_undefined();
+	error.code[0] = '\0';
+	error.value = error.token = json_undefined();
+	error.message = (struct str){NULL, 0};
 	if (native->call(e->context->native_context, e->arena, all, &out, &error))
 		return out;
 	/* The native's own code and sentence; the code must outlive this frame. */
@@ -224,6 +221,18 @@ static APART struct json apply_native(struct evaluation *e, const struct jsonata
 	e->fault.text = error.message;
 	e->fault.token = error.token;
 	return value_failed();
+}
+
+static APART struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
+				      const struct json *arguments, uint32_t count)
+{
+	struct json *all = jsonata_take(e, (native->arity + 1) * sizeof *all);
+
+	if (all == NULL)
+		return value_failed();
+	for (size_t i = 0; i < native->arity; i++)
+		all[i] = i < count ? arguments[i] : json_undefined();
+	return run_native(e, native, all);
 }
 
 /* Builtins bear arguments of any type; what they declare too few of is left away. */
@@ -671,6 +680,43 @@ struct json jsonata_run_call(struct evaluation *e, const struct node *node, stru
 	if (!jsonata_enter(e))
 		return value_failed();
 	value = call_any(e, node, input, frame, NULL);
+	jsonata_leave(e);
+	return value;
+}
+
+/* As apply_marked() does it: the mark is left behind, and a fault is said to be here. */
+static struct json call_native(struct evaluation *e, const struct node *node,
+			       const struct jsonata_native *native, const struct json *all)
+{
+	const struct call_mark *mark = &node->call.mark;
+
+	if (!jsonata_enter(e))
+		return place(e, mark);
+	e->marked_builtin = native;
+	e->builtin_mark = mark;
+	struct json value = run_native(e, native, all);
+	jsonata_leave(e);
+	return value_is_failed(value) ? locate(e, mark) : value;
+}
+
+/* A function of the host known at compile time, with few arguments. */
+struct json jsonata_run_native_call(struct evaluation *e, const struct node *node,
+				    struct json input, struct frame *frame)
+{
+	const struct call *call = &node->call;
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
+	uint32_t i;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	for (i = 0; i < call->count; i++) {
+		few[i] = run_argument(e, call->arguments[i], input, frame);
+		if (value_is_failed(few[i]))
+			return value_failed();
+	}
+	for (; i < ARGUMENTS_FEW; i++)
+		few[i] = json_undefined();
+	struct json value = call_native(e, node, call->procedure->literal.pointer, few);
 	jsonata_leave(e);
 	return value;
 }

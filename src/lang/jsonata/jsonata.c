@@ -156,6 +156,7 @@ static INLINED void start(struct evaluation *e, const struct jsonata *expression
 	e->program = expression;
 	e->context = context;
 	e->limits = limits;
+	e->places = context->places;
 	e->deadline_ms = 0;
 	e->now_ms = -1;
 	e->match_memory = NULL;
@@ -171,9 +172,9 @@ static uint64_t steps_taken(const struct evaluation *e)
 	return e->limits->steps_max + 1 - left;
 }
 
-static INLINED bool evaluate(const struct jsonata *expression,
-			     const struct jsonata_context *context, struct json input,
-			     struct json *out, uint64_t *steps, struct jsonata_error *error)
+static APART bool evaluate(const struct jsonata *expression, const struct jsonata_context *context,
+			   struct json input, struct json *out, uint64_t *steps,
+			   struct jsonata_error *error)
 {
 	struct evaluation e UNINITIALIZED;
 	struct json scratch[SCRATCH_FIRST] UNINITIALIZED;
@@ -193,9 +194,28 @@ static INLINED bool evaluate(const struct jsonata *expression,
 	return false;
 }
 
+/* Nothing in it can be of an evaluation, or need a look. */
+static inline bool is_settled(struct json value)
+{
+	return (value.type < JSON_ARRAY && value.type != JSON_DOUBLE) ||
+	       (value.type <= JSON_OBJECT && (value.flags & JSON_HAS_SOURCE) != 0);
+}
+
+/* A name alone, as most of a map are, takes no step and cannot fail: it needs no evaluation. */
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
 		      struct json input, struct json *out, struct jsonata_error *error)
 {
+	const struct node *root = expression->root;
+
+	if (root->kind == NODE_FIELD && input.type == JSON_OBJECT) {
+		struct json value =
+			jsonata_find(context->places, input, root->name.key, root->name.hash);
+		if (is_settled(value)) {
+			value.extension = 0;
+			*out = value;
+			return true;
+		}
+	}
 	return evaluate(expression, context, input, out, NULL, error);
 }
 

@@ -261,8 +261,9 @@ run_function jsonata_run_name, jsonata_run_field, jsonata_run_path, jsonata_run_
 	jsonata_run_descendant, jsonata_run_filtered; /* path.c */
 run_function jsonata_run_tuple_path;		      /* tuple.c */
 run_function jsonata_run_sort;			      /* sort.c */
-run_function jsonata_run_lambda, jsonata_run_call, jsonata_run_builtin_call, jsonata_run_tail,
-	jsonata_run_builtin_tail, jsonata_run_partial, jsonata_run_apply; /* function.c */
+run_function jsonata_run_lambda, jsonata_run_call, jsonata_run_builtin_call,
+	jsonata_run_native_call, jsonata_run_tail, jsonata_run_builtin_tail, jsonata_run_partial,
+	jsonata_run_apply;			      /* function.c */
 run_function jsonata_run_regex;						  /* regex.c */
 run_function jsonata_run_transform;					  /* transform.c */
 

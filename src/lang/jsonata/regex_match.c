@@ -5,7 +5,7 @@
 #include "lang/jsonata/text.h"
 
 enum {
-	ENTRIES_FIRST = 64,
+	ENTRIES_FIRST = 16,
 	ENTRIES_MAX = 256 * 1024,
 	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
 	TRIES_OF_STEP = 1,  /* of the evaluation */

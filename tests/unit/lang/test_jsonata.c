@@ -218,6 +218,34 @@ static void calls_the_functions_of_the_host(void **state)
 	assert_int_equal(run.error.position, 12);
 }
 
+/* With places kept, whatever objects come after one another. */
+static void finds_members_wherever_they_are(void **state)
+{
+	struct run run = run_with(state);
+	static struct jsonata_places places;
+	static const char *const records[][2] = {
+		{"{\"a\":1,\"b\":2,\"c\":{\"a\":3}}", "[1,[2],3]"},
+		{"{\"c\":{\"x\":0,\"a\":3},\"b\":2,\"a\":1}", "[1,[2],3]"},
+		{"{\"b\":2}", "[[2]]"},
+		{"{}", "[[]]"},
+		{"{\"d\":0,\"a\":[5],\"b\":4,\"c\":{}}", "[5,[4]]"},
+		{"{\"a\":1,\"b\":2,\"c\":{\"a\":3}}", "[1,[2],3]"},
+	};
+	struct json out;
+
+	const struct jsonata *name = jsonata_compile(run.arena, STR("b"), NULL, &run.error);
+	const struct jsonata *all =
+		jsonata_compile(run.arena, STR("[a, [b], c.a]"), NULL, &run.error);
+	run.context.places = &places;
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		struct json record = parse(run.arena, records[i][0]);
+		assert_true(jsonata_evaluate(all, &run.context, record, &out, &run.error));
+		assert_str(json_text(run.arena, out), str_from_c(records[i][1]));
+		assert_true(jsonata_evaluate(name, &run.context, record, &out, &run.error));
+		assert_true(json_equal(out, json_get_c(record, "b")));
+	}
+}
+
 static void binds_the_variables_of_the_host(void **state)
 {
 	struct run run = run_with(state);
@@ -943,6 +971,7 @@ int main(void)
 		TEST(says_where_an_evaluation_failed),
 		TEST(turns_a_fault_into_an_error),
 		TEST(calls_the_functions_of_the_host),
+		TEST(finds_members_wherever_they_are),
 		TEST(binds_the_variables_of_the_host),
 		TEST(holds_every_budget_at_its_limit),
 		TEST(holds_tries_time_and_texts_at_their_limits),
