@@ -789,6 +789,9 @@ static void works_out_constants_once(void **state)
 		{"a[1 + 1]", "path\n  name a\n    literal 2\n"},
 		/* the branch that is left */
 		{"1 = 2 ? a : b", "condition\n  literal false\n  field b\n"},
+		/* a table that is only looked into */
+		{"$lookup({\"a\": 1, \"b\": \"x\"}, c)",
+		 "call lookup (builtin)\n  literal {\"a\":1,\"b\":\"x\"}\n  field c\n"},
 		/* not what fails, what is no number, what a context might complete */
 		{"1 / 0", "binary /\n  literal 1\n  literal 0\n"},
 		{"\"a\" + 1", "binary +\n  literal \"a\"\n  literal 1\n"},
@@ -811,7 +814,15 @@ static void keeps_the_meaning_of_constants(void **state)
 	/* An error comes only where it is evaluated. */
 	assert_result(&run, "false and 1/0 = \"a\" + 1 ? 1 : 2", "2");
 	assert_fault(&run, "true ? \"a\" + 1", "T2001");
+	assert_result(&run, "[\"a\", \"c\"].$lookup({\"a\": 1, \"b\": null}, $)", "1");
+	assert_result(&run, "$lookup({\"a\": 1, \"b\": null}, \"b\")", "null");
+	assert_result(&run, "$lookup({\"a\": x, \"b\": 2}, \"b\")", "2");
+	assert_fault(&run, "$lookup({\"a\": 1, \"a\": 2}, \"a\")", "D1009");
+	/* Objects are themselves alone. */
+	assert_result(&run, "($f := function() { {\"a\": 1} }; $f() in [$f()])", "false");
 	/* A name may mean something else. */
+	assert_result(&run, "($lookup := function($x, $k) {$x}; $lookup({\"a\": 1}, 0))",
+		      "{\"a\":1}");
 	assert_result(&run, "($length := function($x) {7}; $length(\"a\"))", "7");
 	/* What is flattened goes by the spelling. */
 	assert_result(&run, "[true ? [1, 2] : 3]", "[1,2]");
