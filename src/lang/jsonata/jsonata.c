@@ -163,6 +163,7 @@ static INLINED void start(struct evaluation *e, const struct jsonata *expression
 	e->has_chance = false;
 	e->fault = (struct fault){0};
 	e->marked_builtin = NULL;
+	e->builtin_mark = NULL;
 }
 
 static uint64_t steps_taken(const struct evaluation *e)

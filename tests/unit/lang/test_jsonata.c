@@ -647,6 +647,9 @@ static void blames_the_call_that_the_reference_blames(void **state)
 	assert_int_equal(run.error.position, 39); /* of the chain's own text */
 	assert_fault(&run, "($f := function(){$min(2, 3)}; $f())", "T0410");
 	assert_int_equal(run.error.position, 22);
+	/* What is no function was not called before. */
+	assert_fault(&run, "$split(\"ab\", function($s) {{\"start\": 0}})", "T1006");
+	assert_str(json_str(run.error.token), STR("split"));
 }
 
 /* := within $eval binds where $eval stands. */
