@@ -40,8 +40,13 @@ static bool id_text(struct json id, char space[ID_BYTES_MAX], struct str *text)
 	return true;
 }
 
-static uint64_t mix(uint64_t hash, struct str text)
+/* All of the bytes count: long ids may have their ends in common. */
+static uint64_t mix(struct str text)
 {
+	uint64_t hash = 0xcbf29ce484222325;
+
+	if (text.len <= 16)
+		return json_key_hash(text.data, text.len);
 	for (size_t i = 0; i < text.len; i++)
 		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
 	return hash;
@@ -49,9 +54,14 @@ static uint64_t mix(uint64_t hash, struct str text)
 
 static uint32_t hash_of(struct str type, struct str id)
 {
-	uint64_t hash = mix(mix(0xcbf29ce484222325, type) ^ 0xff, id);
+	uint64_t hash = (mix(type) * 31 + mix(id)) * 0x9e3779b97f4a7c15;
 
-	return (uint32_t)(hash ^ (hash >> 29));
+	return (uint32_t)(hash >> 32);
+}
+
+static bool is_same(struct str a, struct str b)
+{
+	return a.len == b.len && json_is_same_key(a.data, b.data, a.len);
 }
 
 /* The slot that has it, or the free one where it belongs. */
@@ -64,7 +74,7 @@ static struct reference *find_slot(const struct reference_index *index, uint32_t
 		struct reference *slot = &index->slots[i];
 
 		if (slot->type.data == NULL ||
-		    (slot->hash == hash && str_equal(slot->id, id) && str_equal(slot->type, type)))
+		    (slot->hash == hash && is_same(slot->id, id) && is_same(slot->type, type)))
 			return slot;
 	}
 }
