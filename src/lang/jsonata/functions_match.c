@@ -167,7 +167,7 @@ static bool push_between_places(struct matcher *m, double from, double to)
 {
 	from = isnan(from) ? 0 : from;
 	to = isnan(to) ? m->text.count : to;
-	size_t first = (size_t)fmin(from, to), last = (size_t)fmax(from, to);
+	size_t first = (size_t)(from < to ? from : to), last = (size_t)(from < to ? to : from);
 	struct json part = jsonata_join_astral(m->e, jsonata_text_part(m->text, first, last));
 
 	return !value_is_failed(part) && jsonata_push(m->e, part);
