@@ -137,10 +137,10 @@ static bool is_trimmed(struct str text)
 	bool was_blank = true;
 
 	for (size_t i = 0; i < text.len; i++) {
-		bool is_now = is_blank(text.data[i]);
-		if (is_now && (was_blank || text.data[i] != ' '))
+		unsigned char c = (unsigned char)text.data[i];
+		if (c <= ' ' && is_blank(text.data[i]) && (was_blank || c != ' '))
 			return false;
-		was_blank = is_now;
+		was_blank = c == ' ';
 	}
 	return text.len == 0 || !was_blank;
 }

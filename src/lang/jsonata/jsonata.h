@@ -70,7 +70,7 @@ extern const struct jsonata_limits jsonata_limits_default;
 
 /* Where members were last found by the names in expressions: zero at first. Records of one kind
  * most often have theirs at the same places. */
-enum { JSONATA_PLACES = 512 };
+enum { JSONATA_PLACES = 1024 };
 struct jsonata_places {
 	uint16_t at[JSONATA_PLACES];
 };

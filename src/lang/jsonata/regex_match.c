@@ -70,12 +70,20 @@ static inline uint32_t unit_at(const struct run *r, uint32_t at, uint32_t *size)
 	return jsonata_point(r->text + at, *size);
 }
 
-static inline uint32_t unit_before(const struct run *r, uint32_t at, uint32_t *size)
+/* Where the unit before `at` begins. */
+static inline uint32_t place_before(const struct run *r, uint32_t at)
 {
 	uint32_t start = at - 1;
 
 	while (start > 0 && ((unsigned char)r->text[start] & 0xc0) == 0x80)
 		start--;
+	return start;
+}
+
+static inline uint32_t unit_before(const struct run *r, uint32_t at, uint32_t *size)
+{
+	uint32_t start = place_before(r, at);
+
 	*size = at - start;
 	return jsonata_point(r->text + start, *size);
 }
@@ -231,12 +239,7 @@ static inline bool set_slot(struct run *r, uint32_t slot, uint32_t value)
 
 static uint32_t step_back(const struct run *r, uint32_t at, bool is_backward)
 {
-	uint32_t size;
-
-	if (is_backward)
-		return at + unit_size(r->text + at);
-	unit_before(r, at, &size);
-	return at - size;
+	return is_backward ? at + unit_size(r->text + at) : place_before(r, at);
 }
 
 /* One unit fewer for a run that took many, or more where a letter that must follow tells so. */
@@ -329,13 +332,16 @@ static bool step_run(struct run *r, const struct instruction *i)
 		if (!take_unit(r, i + 1))
 			return charge(r, count / UNITS_OF_TRY) && false;
 	least = r->at;
-	count += take_ascii(r, i + 1, i->c - count);
-	for (; count < i->c; count++) {
+	for (;;) {
+		count += take_ascii(r, i + 1, i->c - count);
 		uint32_t before = r->at;
+		if (count == i->c)
+			break;
 		if (!take_unit(r, i + 1)) {
 			r->at = before;
 			break;
 		}
+		count++;
 	}
 	r->pc += 2;
 	if (!charge(r, count / UNITS_OF_TRY))
