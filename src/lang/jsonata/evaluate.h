@@ -123,6 +123,10 @@ static inline void *jsonata_take(struct evaluation *e, size_t size)
 /* Room for a text of that many bytes; NULL past the budget, or D2015 past 16 bytes per item of
  * sequence_max. */
 char *jsonata_take_text(struct evaluation *e, size_t len);
+static inline bool jsonata_is_text_length(const struct evaluation *e, size_t len)
+{
+	return len / 16 <= e->sequence_max && len <= UINT32_MAX;
+}
 struct json *jsonata_take_items(struct evaluation *e, size_t count);
 struct frame *jsonata_frame(struct evaluation *e, struct frame *outer, uint32_t size);
 

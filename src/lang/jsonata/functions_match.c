@@ -376,6 +376,12 @@ static struct json finish_text(struct evaluation *e, uint32_t base)
 	return text;
 }
 
+/* What is empty adds nothing to a text. */
+static bool push_kept(struct matcher *m, double from, double to)
+{
+	return from == to || push_between_places(m, from, to);
+}
+
 static APART struct json replace_matches(struct evaluation *e, const struct json *a, double limit)
 {
 	uint32_t base = e->top;
@@ -389,7 +395,7 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 	if (found == 0)
 		return a[0];
 	for (double count = 0; found == 1 && count < limit; count++) {
-		if (!push_between_places(&m, position, m.start))
+		if (!push_kept(&m, position, m.start))
 			return value_failed();
 		bool is_done = a[2].type == JSON_STRING ? push_substitute(&m, a[2])
 							: push_computed(&m, a[2]);
@@ -401,7 +407,7 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 		position = m.after;
 		found = advance(&m);
 	}
-	if (found < 0 || !push_between_places(&m, position, m.text.count))
+	if (found < 0 || !push_kept(&m, position, m.text.count))
 		return value_failed();
 	return finish_text(e, base);
 }

@@ -156,7 +156,7 @@ struct json jsonata_builtin_trim(struct evaluation *e, const struct json *a,
 	if (text.type != JSON_STRING)
 		return json_undefined();
 	jsonata_charge(e, text.count / 16);
-	if (is_trimmed(json_str(text)))
+	if (jsonata_is_text_length(e, text.count) && is_trimmed(json_str(text)))
 		return text;
 	char *out = jsonata_take_text(e, text.count);
 	if (out == NULL)

@@ -6,6 +6,7 @@
 
 enum {
 	ENTRIES_FIRST = 16,
+	SLOTS_FIRST = 8,
 	ENTRIES_MAX = 256 * 1024,
 	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
 	TRIES_OF_STEP = 1,  /* of the evaluation */
@@ -27,12 +28,14 @@ struct entry {
 	uint32_t c;
 };
 
-/* Kept from match to match of one evaluation. */
+/* Kept from match to match of one evaluation. Most need no more than there is at first. */
 struct match_memory {
 	struct entry *entries;
 	uint32_t capacity;
 	uint32_t *slots;
 	uint32_t slot_capacity;
+	uint32_t first_slots[SLOTS_FIRST];
+	struct entry first_entries[ENTRIES_FIRST];
 };
 
 struct run {
@@ -205,7 +208,7 @@ static bool is_at_edge(const struct run *r)
 static bool grow(struct run *r)
 {
 	struct match_memory *memory = r->memory;
-	uint32_t capacity = memory->capacity == 0 ? ENTRIES_FIRST : memory->capacity * 2;
+	uint32_t capacity = memory->capacity * 2;
 	struct entry *entries = NULL;
 
 	if (capacity <= ENTRIES_MAX)
@@ -575,7 +578,10 @@ static bool make_room(struct run *r)
 		memory = jsonata_take(r->e, sizeof *memory);
 		if (memory == NULL)
 			return false;
-		*memory = (struct match_memory){0};
+		memory->entries = memory->first_entries;
+		memory->capacity = ENTRIES_FIRST;
+		memory->slots = memory->first_slots;
+		memory->slot_capacity = SLOTS_FIRST;
 		r->e->match_memory = memory;
 	}
 	if (memory->slot_capacity < r->regex->slot_count) {
