@@ -415,6 +415,18 @@ static void holds_regular_expressions(void **state)
 	assert_fault(&run, "/(?R)/", "S0303");
 	assert_fault(&run, "/(*LIMIT_MATCH=1)a/", "S0303");
 	assert_fault(&run, "/a(/", "S0302");
+	/* Runs over characters of one byte and of more, in turn. */
+	assert_result(&run, "$replace(\"aéb1é\", /[^0-9]{2,3}/, \"-\")", "\"-1é\"");
+	assert_result(&run, "$replace(\"aéb1é\", /[^0-9]{2}/, \"-\")", "\"-b1é\"");
+	assert_result(&run, "$match(\"aé\\nbcéd\", /.{3}/).match", "\"bcé\"");
+	assert_result(&run, "$replace(\"xÇy é z\", /^.* /, \"\")", "\"z\"");
+	assert_result(&run, "$replace(\"é é z\", / [^ ]*$/, \"\")", "\"é é\"");
+	assert_result(&run, "$contains(\"éABéab\", /(éab)\\1/i)", "true");
+	assert_result(&run, "$contains(\"abAC\", /(ab)\\1/i)", "false");
+	assert_result(&run, "$replace(\"abc\", /(?<=[ab]+)c/, \"\")", "\"ab\"");
+	assert_result(&run, "$replace(\"a.b\", /[.]/, \"$$\")", "\"a$b\"");
+	assert_result(&run, "$trim(\"é  b\")", "\"é b\"");
+	assert_result(&run, "$trim(\"\\té\")", "\"é\"");
 }
 
 static char *repeat(struct arena *arena, const char *text, size_t count)
