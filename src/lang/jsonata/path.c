@@ -388,6 +388,10 @@ static struct json walk_list(struct evaluation *e, const struct path *path, uint
 		if (items.count == 0)
 			break;
 	}
+	/* The one that was sorted stands here. */
+	if (items.outside == &single)
+		return jsonata_push(e, single) ? jsonata_finish_array(e, base, MARK_SEQUENCE)
+					       : value_failed();
 	if (items.outside != NULL)
 		return (struct json){.type = JSON_ARRAY,
 				     .extension = MARK_SEQUENCE,

@@ -560,6 +560,16 @@ static void survives_hostile_expressions(void **state)
 	}
 }
 
+/* What is sorted alone, before tuples are made of it. */
+static void sorts_a_single_item(void **state)
+{
+	struct run run = run_with(state);
+
+	run.input = parse(run.arena, "{\"o\": {\"a\": 5}, \"l\": [{\"a\": 5}]}");
+	assert_result(&run, "o^(a).a@$x.$x", "5");
+	assert_result(&run, "l^(a).a@$x.{\"x\": $x}", "{\"x\":5}");
+}
+
 static void sorts_a_sorted_list_in_few_steps(void **state)
 {
 	struct run run = run_with(state);
@@ -1010,6 +1020,7 @@ int main(void)
 		TEST(takes_utf8_alone),
 		TEST(takes_long_chains),
 		TEST(survives_hostile_expressions),
+		TEST(sorts_a_single_item),
 		TEST(sorts_a_sorted_list_in_few_steps),
 		TEST(asks_the_clock_once_an_evaluation),
 		TEST(draws_from_the_given_chance),
