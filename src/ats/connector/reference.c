@@ -30,28 +30,23 @@ struct reference_index *reference_index_create(struct arena *arena)
 /* Numbers and texts alike, as text; digits go to `space`. */
 static bool id_text(struct json id, char space[ID_BYTES_MAX], struct str *text)
 {
-	char *at = space + ID_BYTES_MAX;
-	bool is_negative = json_is(id, JSON_INT) && id.integer < 0;
-	uint64_t number;
-
 	if (json_is(id, JSON_STRING) || json_is(id, JSON_NUMBER_TEXT)) {
 		*text = json_str(id);
 		return id.count > 0;
 	}
 	if (!json_is(id, JSON_INT))
 		return false;
-	number = is_negative ? -(uint64_t)id.integer : (uint64_t)id.integer;
-	do
-		*--at = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	if (is_negative)
-		*--at = '-';
-	*text = str_make(at, (size_t)(space + ID_BYTES_MAX - at));
+	*text = str_make(space, json_format_int(id.integer, space));
 	return true;
 }
 
-static uint64_t mix(uint64_t hash, struct str text)
+/* All of the bytes count: long ids may have their ends in common. */
+static uint64_t mix(struct str text)
 {
+	uint64_t hash = 0xcbf29ce484222325;
+
+	if (text.len <= 16)
+		return json_key_hash(text.data, text.len);
 	for (size_t i = 0; i < text.len; i++)
 		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
 	return hash;
@@ -59,9 +54,14 @@ static uint64_t mix(uint64_t hash, struct str text)
 
 static uint32_t hash_of(struct str type, struct str id)
 {
-	uint64_t hash = mix(mix(0xcbf29ce484222325, type) ^ 0xff, id);
+	uint64_t hash = (mix(type) * 31 + mix(id)) * 0x9e3779b97f4a7c15;
 
-	return (uint32_t)(hash ^ (hash >> 29));
+	return (uint32_t)(hash >> 32);
+}
+
+static bool is_same(struct str a, struct str b)
+{
+	return a.len == b.len && json_is_same_key(a.data, b.data, a.len);
 }
 
 /* The slot that has it, or the free one where it belongs. */
@@ -74,7 +74,7 @@ static struct reference *find_slot(const struct reference_index *index, uint32_t
 		struct reference *slot = &index->slots[i];
 
 		if (slot->type.data == NULL ||
-		    (slot->hash == hash && str_equal(slot->id, id) && str_equal(slot->type, type)))
+		    (slot->hash == hash && is_same(slot->id, id) && is_same(slot->type, type)))
 			return slot;
 	}
 }

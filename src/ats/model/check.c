@@ -141,7 +141,9 @@ static bool check_one(const struct checker *checker, const struct place *place, 
 		return refuse_value(checker, place, field);
 	if (field->type == MODEL_ENUM && field->is_exact)
 		*out = value;
-	else if (!value_convert(checker->arena, field, value, out))
+	else
+		*out = value_convert(checker->arena, field, value);
+	if (json_is(*out, JSON_UNDEFINED))
 		return refuse_value(checker, place, field);
 	/* An empty text empties a field; of another type it is none. */
 	if (json_is(*out, JSON_NULL) && field->type == MODEL_TEXT)

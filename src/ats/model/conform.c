@@ -6,6 +6,9 @@
 #include "ats/model/model.h"
 #include "ats/model/value.h"
 
+/* Kept out of its caller, which most often has no need of such a frame. */
+#define APART __attribute__((noinline))
+
 struct conformer {
 	struct arena *arena;
 	size_t misfits;
@@ -18,14 +21,8 @@ static bool is_nothing(struct json value)
 
 /* --- objects and lists ----------------------------------------------------------------------- */
 
-static struct json conform_field(struct conformer *conformer, const struct model_field *field,
-				 struct json value);
-
-static bool is_member(const struct json_member *member, const struct model_field *field)
-{
-	return member->key_hash == field->hash && member->key_len == field->name.len &&
-	       memcmp(member->key, field->name.data, field->name.len) == 0;
-}
+static inline struct json conform_field(struct conformer *conformer,
+					const struct model_field *field, struct json value);
 
 /* *at is where the field before it was found: most objects are in the model's order. */
 static struct json find_member(struct json object, const struct model_field *field, uint32_t *at)
@@ -33,7 +30,7 @@ static struct json find_member(struct json object, const struct model_field *fie
 	for (uint32_t n = 0, i = *at; n < object.count; n++, i++) {
 		if (i >= object.count)
 			i = 0;
-		if (!is_member(&object.members[i], field))
+		if (!json_has_key(&object.members[i], field->name, field->hash))
 			continue;
 		*at = i + 1;
 		return object.members[i].value;
@@ -57,15 +54,18 @@ static bool is_known(struct json value)
 static struct json conform_remote_word(struct conformer *conformer, const struct model_field *field,
 				       struct json value, struct json of)
 {
-	struct conformer quiet = {.arena = conformer->arena};
+	size_t misfits = conformer->misfits;
 
 	if (!json_is(value, JSON_UNDEFINED))
 		return conform_field(conformer, field, value);
-	return conform_field(&quiet, field, of);
+	value = conform_field(conformer, field, of);
+	conformer->misfits = misfits;
+	return value;
 }
 
-static bool to_object(struct conformer *conformer, const struct model_field *field,
-		      struct json value, struct json *out)
+/* Null when nothing of it is known, undefined for what is no object. */
+static APART struct json to_object(struct conformer *conformer, const struct model_field *field,
+				   struct json value)
 {
 	struct json_member *members;
 	struct json of = json_undefined();
@@ -74,7 +74,7 @@ static bool to_object(struct conformer *conformer, const struct model_field *fie
 	size_t found = 0;
 
 	if (!json_is(value, JSON_OBJECT))
-		return false;
+		return json_undefined();
 	members = arena_array(conformer->arena, field->field_count + 1, sizeof *members);
 	for (size_t i = 0; i < field->field_count; i++) {
 		const struct model_field *inner = &field->fields[i];
@@ -90,47 +90,32 @@ static bool to_object(struct conformer *conformer, const struct model_field *fie
 	}
 	if (found < value.count)
 		conformer->misfits++;
-	if (has_known)
-		*out = json_object(members, field->field_count);
-	return true;
+	return has_known ? json_object(members, field->field_count) : json_null();
 }
 
-/* One value, not nothing. *out is null before. */
-static bool convert(struct conformer *conformer, const struct model_field *field, struct json value,
-		    struct json *out)
-{
-	if (field->type == MODEL_OBJECT)
-		return to_object(conformer, field, value, out);
-	return value_convert(conformer->arena, field, value, out);
-}
-
+/* Not nothing. */
 static struct json conform_one(struct conformer *conformer, const struct model_field *field,
 			       struct json value)
 {
-	struct json out = json_null();
+	struct json out = field->type == MODEL_OBJECT
+				  ? to_object(conformer, field, value)
+				  : value_convert(conformer->arena, field, value);
 
-	if (is_nothing(value) || convert(conformer, field, value, &out))
+	if (!json_is(out, JSON_UNDEFINED))
 		return out;
 	conformer->misfits++;
 	return json_null();
 }
 
-static struct json conform_list(struct conformer *conformer, const struct model_field *field,
-				struct json value)
+static struct json conform_items(struct conformer *conformer, const struct model_field *field,
+				 const struct json *given, size_t given_count)
 {
-	const struct json *given = &value;
-	size_t given_count = 1, count = 0;
-	struct json *items;
+	struct json *items = arena_array(conformer->arena, given_count + 1, sizeof *items);
+	size_t count = 0;
 
-	if (is_nothing(value))
-		return json_array(NULL, 0);
-	if (json_is(value, JSON_ARRAY)) {
-		given = value.items;
-		given_count = value.count;
-	}
-	items = arena_array(conformer->arena, given_count + 1, sizeof *items);
 	for (size_t i = 0; i < given_count; i++) {
-		struct json item = conform_one(conformer, field, given[i]);
+		struct json item = is_nothing(given[i]) ? json_null()
+							: conform_one(conformer, field, given[i]);
 
 		if (!json_is(item, JSON_NULL))
 			items[count++] = item;
@@ -138,14 +123,36 @@ static struct json conform_list(struct conformer *conformer, const struct model_
 	return json_array(items, count);
 }
 
+static APART struct json conform_list(struct conformer *conformer, const struct model_field *field,
+				      struct json value)
+{
+	if (is_nothing(value))
+		return json_array(NULL, 0);
+	if (json_is(value, JSON_ARRAY))
+		return conform_items(conformer, field, value.items, value.count);
+	return conform_items(conformer, field, &value, 1);
+}
+
 /* A sequence of one is that one, and an empty one nothing: as JSONata has it. */
-static struct json conform_field(struct conformer *conformer, const struct model_field *field,
-				 struct json value)
+static APART struct json conform_array(struct conformer *conformer, const struct model_field *field,
+				       struct json value)
+{
+	if (value.count >= 2 || field->type == MODEL_ANY)
+		return conform_one(conformer, field, value);
+	if (value.count == 0 || is_nothing(value.items[0]))
+		return json_null();
+	return conform_one(conformer, field, value.items[0]);
+}
+
+static inline struct json conform_field(struct conformer *conformer,
+					const struct model_field *field, struct json value)
 {
 	if (field->is_list)
 		return conform_list(conformer, field, value);
-	if (json_is(value, JSON_ARRAY) && field->type != MODEL_ANY && value.count < 2)
-		value = value.count == 0 ? json_undefined() : value.items[0];
+	if (is_nothing(value))
+		return json_null();
+	if (json_is(value, JSON_ARRAY))
+		return conform_array(conformer, field, value);
 	return conform_one(conformer, field, value);
 }
 
@@ -168,7 +175,7 @@ struct json model_conform(const struct model_resource *resource, struct arena *a
 		struct json value =
 			field->is_remote_word
 				? conform_remote_word(&conformer, field, mapped[i], mapped[i - 1])
-					    : conform_field(&conformer, field, mapped[i]);
+				: conform_field(&conformer, field, mapped[i]);
 		put_member(&members[count++], field, value);
 	}
 	if (!json_is(remote, JSON_UNDEFINED))

@@ -8,19 +8,13 @@ enum {
 	FRACTION_MAX = 18, /* digits; more are no time anybody measured */
 };
 
-/* `count` digits at `at`, or -1. */
-static int read_digits(struct str text, size_t at, size_t count)
+/* The two digits at `at`, which are there; less than 0 where one is none. */
+static inline int read_pair(struct str text, size_t at)
 {
-	int number = 0;
+	unsigned tens = (unsigned char)text.data[at] - (unsigned)'0';
+	unsigned ones = (unsigned char)text.data[at + 1] - (unsigned)'0';
 
-	if (at + count > text.len)
-		return -1;
-	for (size_t i = at; i < at + count; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return -1;
-		number = number * 10 + (text.data[i] - '0');
-	}
-	return number;
+	return tens > 9 || ones > 9 ? -100 : (int)(tens * 10 + ones);
 }
 
 static bool is_leap(int year)
@@ -43,11 +37,13 @@ static bool read_date(struct str text, struct parts *parts)
 {
 	if (text.len < DATE_LEN || text.data[4] != '-' || text.data[7] != '-')
 		return false;
-	parts->year = read_digits(text, 0, 4);
-	parts->month = read_digits(text, 5, 2);
-	parts->day = read_digits(text, 8, 2);
-	return parts->year >= 0 && parts->month >= 1 && parts->month <= 12 && parts->day >= 1 &&
-	       parts->day <= days_of(parts->year, parts->month);
+	int century = read_pair(text, 0), year = read_pair(text, 2);
+
+	parts->year = century * 100 + year;
+	parts->month = read_pair(text, 5);
+	parts->day = read_pair(text, 8);
+	return century >= 0 && year >= 0 && parts->month >= 1 && parts->month <= 12 &&
+	       parts->day >= 1 && parts->day <= days_of(parts->year, parts->month);
 }
 
 static bool read_time(struct str text, struct parts *parts)
@@ -58,9 +54,9 @@ static bool read_time(struct str text, struct parts *parts)
 		return false;
 	if (text.data[13] != ':' || text.data[16] != ':')
 		return false;
-	parts->hour = read_digits(text, 11, 2);
-	parts->minute = read_digits(text, 14, 2);
-	parts->second = read_digits(text, 17, 2);
+	parts->hour = read_pair(text, 11);
+	parts->minute = read_pair(text, 14);
+	parts->second = read_pair(text, 17);
 	return parts->hour >= 0 && parts->hour <= 23 && parts->minute >= 0 && parts->minute <= 59 &&
 	       parts->second >= 0 && parts->second <= 60;
 }
@@ -90,10 +86,12 @@ static bool read_offset(struct str zone, int *minutes)
 	zone = str_slice(zone, zone.len > 0 && zone.data[0] == ' ', zone.len);
 	if (zone.len < 5 || (zone.data[0] != '+' && zone.data[0] != '-'))
 		return false;
-	hour = read_digits(zone, 1, 2);
-	minute = read_digits(zone, zone.data[3] == ':' ? 4 : 3, 2);
-	if (zone.len != (zone.data[3] == ':' ? 6u : 5u) || hour < 0 || hour > 23 || minute < 0 ||
-	    minute > 59)
+	size_t at = zone.data[3] == ':' ? 4 : 3;
+	if (zone.len != at + 2)
+		return false;
+	hour = read_pair(zone, 1);
+	minute = read_pair(zone, at);
+	if (hour < 0 || hour > 23 || minute < 0 || minute > 59)
 		return false;
 	*minutes = (hour * 60 + minute) * (zone.data[0] == '-' ? -1 : 1);
 	return true;

@@ -3,131 +3,141 @@
 
 #include "ats/model/moment.h"
 
-/* --- single values: false when the value does not fit ---------------------------------------- */
+/* One for each type, each with a frame of its own: most need none. All get the same. */
+typedef struct json converter(struct arena *arena, const struct model_field *field,
+			      struct json value);
 
-/* Ids are numbers in many ATSs, several to a record. */
-static struct json integer_text(struct arena *arena, int64_t integer)
+/* --- single values: undefined when the value does not fit ------------------------------------ */
+
+/* Of strings which cannot need an escape. */
+static struct json ascii_text(struct str text)
 {
-	char digits[24];
-	char *at = digits + sizeof digits;
-	uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
-	struct json text;
+	struct json value = json_string(text);
 
-	do
-		*--at = (char)('0' + rest % 10);
-	while ((rest /= 10) > 0);
-	if (integer < 0)
-		*--at = '-';
-	text = json_string(arena_str(arena, str_make(at, (size_t)(digits + sizeof digits - at))));
-	text.flags = JSON_PLAIN | JSON_ASCII;
-	return text;
+	value.flags = JSON_PLAIN | JSON_ASCII;
+	return value;
 }
 
-static bool to_text(struct arena *arena, struct json value, struct json *out)
+/* Ids are numbers in many ATSs, several to a record. */
+static __attribute__((noinline)) struct json number_text(struct arena *arena, struct json number)
 {
-	char digits[32];
+	char digits[32] __attribute__((uninitialized));
+	size_t len;
 
+	if (!json_is(number, JSON_INT)) {
+		len = json_format_double(number.number, digits);
+		return json_string(arena_str(arena, str_make(digits, len)));
+	}
+	len = json_format_int(number.integer, digits);
+	return ascii_text(arena_str(arena, str_make(digits, len)));
+}
+
+static struct json to_text(struct arena *arena, const struct model_field *field, struct json value)
+{
+	(void)field;
 	switch (value.type) {
 	case JSON_STRING:
-		*out = value.count == 0 ? json_null() : value;
-		return true;
+		return value.count == 0 ? json_null() : value;
 	case JSON_NUMBER_TEXT:
-		*out = json_string(json_str(value));
-		return true;
+		return json_string(json_str(value));
 	case JSON_INT:
-		*out = integer_text(arena, value.integer);
-		return true;
 	case JSON_DOUBLE:
-		*out = json_string(arena_str(
-			arena, str_make(digits, json_format_double(value.number, digits))));
-		return true;
+		return number_text(arena, value);
 	default:
-		return false;
+		return json_undefined();
 	}
 }
 
-static bool to_integer(struct json value, struct json *out)
+static struct json to_integer(struct arena *arena, const struct model_field *field,
+			      struct json value)
 {
 	int64_t number;
 
+	(void)arena, (void)field;
+	if (json_is(value, JSON_INT))
+		return value;
 	if (json_is(value, JSON_STRING) && value.count == 0)
-		return true;
+		return json_null();
 	if (json_is(value, JSON_STRING) ? !str_to_int64(json_str(value), &number)
 					: !json_to_int64(value, &number))
-		return false;
-	*out = json_int(number);
-	return true;
+		return json_undefined();
+	return json_int(number);
 }
 
-static bool to_number(struct arena *arena, struct json value, struct json *out)
+static __attribute__((noinline)) struct json read_number(struct arena *arena, struct str text)
 {
 	struct json number;
 	struct error err;
 
-	if (json_is(value, JSON_DOUBLE) && value.number - value.number != 0.0)
-		return false; /* no JSON number: infinite, or none at all */
-	if (json_is_number(value)) {
-		*out = value;
-		return true;
-	}
-	if (!json_is(value, JSON_STRING))
-		return false;
-	if (value.count == 0)
-		return true;
-	if (!json_parse(arena, json_str(value), &json_limits_default, &number, &err) ||
+	if (!json_parse(arena, text, &json_limits_default, &number, &err) ||
 	    !json_is_number(number))
-		return false;
-	*out = number;
-	return true;
+		return json_undefined();
+	return number;
 }
 
-static bool to_boolean(struct json value, struct json *out)
+static struct json to_number(struct arena *arena, const struct model_field *field,
+			     struct json value)
 {
-	if (json_is(value, JSON_BOOL)) {
-		*out = value;
-		return true;
-	}
-	if (json_is(value, JSON_INT) && (value.integer == 0 || value.integer == 1)) {
-		*out = json_bool(value.integer == 1);
-		return true;
-	}
+	(void)field;
+	if (json_is(value, JSON_DOUBLE) && value.number - value.number != 0.0)
+		return json_undefined(); /* no JSON number: infinite, or none at all */
+	if (json_is_number(value))
+		return value;
 	if (!json_is(value, JSON_STRING))
-		return false;
-	if (value.count == 0)
-		return true;
-	bool is_true = str_equal(json_str(value), STR("true"));
-	*out = json_bool(is_true);
-	return is_true || str_equal(json_str(value), STR("false"));
+		return json_undefined();
+	return value.count == 0 ? json_null() : read_number(arena, json_str(value));
 }
 
-static bool to_date_time(struct arena *arena, struct json value, struct json *out)
+static struct json to_boolean(struct arena *arena, const struct model_field *field,
+			      struct json value)
+{
+	(void)arena, (void)field;
+	if (json_is(value, JSON_BOOL))
+		return value;
+	if (json_is(value, JSON_INT) && (value.integer == 0 || value.integer == 1))
+		return json_bool(value.integer == 1);
+	if (!json_is(value, JSON_STRING))
+		return json_undefined();
+	if (value.count == 0)
+		return json_null();
+	if (str_equal(json_str(value), STR("true")))
+		return json_bool(true);
+	return str_equal(json_str(value), STR("false")) ? json_bool(false) : json_undefined();
+}
+
+static struct json to_date_time(struct arena *arena, const struct model_field *field,
+				struct json value)
 {
 	struct str text;
 
+	(void)field;
 	if (!json_is(value, JSON_STRING))
-		return false;
+		return json_undefined();
 	if (value.count == 0)
-		return true;
+		return json_null();
 	if (!moment_to_utc(arena, json_str(value), &text))
-		return false;
-	*out = text.data == value.text ? value : json_string(text);
-	out->flags |= JSON_PLAIN | JSON_ASCII;
-	return true;
+		return json_undefined();
+	struct json out = text.data == value.text ? value : json_string(text);
+	out.flags |= JSON_PLAIN | JSON_ASCII;
+	return out;
 }
 
-static bool to_date(struct json value, struct json *out)
+static struct json to_date(struct arena *arena, const struct model_field *field, struct json value)
 {
 	struct str text;
 
+	(void)arena, (void)field;
 	if (!json_is(value, JSON_STRING))
-		return false;
+		return json_undefined();
 	if (value.count == 0)
-		return true;
-	if (!moment_to_date(json_str(value), &text))
-		return false;
-	*out = json_string(text);
-	out->flags = JSON_PLAIN | JSON_ASCII;
-	return true;
+		return json_null();
+	return moment_to_date(json_str(value), &text) ? ascii_text(text) : json_undefined();
+}
+
+static struct json to_any(struct arena *arena, const struct model_field *field, struct json value)
+{
+	(void)arena, (void)field;
+	return json_is(value, JSON_EXTENSION) ? json_undefined() : value;
 }
 
 /* --- enums ----------------------------------------------------------------------------------- */
@@ -150,60 +160,32 @@ static bool is_same_word(struct str text, struct str word)
 	return true;
 }
 
-static struct json enum_value(struct str word)
+static struct json to_enum(struct arena *arena, const struct model_field *field, struct json value)
 {
-	struct json value = json_string(word);
+	bool is_text = json_is(value, JSON_STRING), has_other = false;
 
-	value.flags = JSON_PLAIN | JSON_ASCII;
-	return value;
-}
-
-static bool to_enum(const struct model_field *field, struct json value, struct json *out)
-{
-	const struct str *other = NULL;
-
-	if (!json_is(value, JSON_STRING) && !json_is_number(value))
-		return false;
+	(void)arena;
+	if (!is_text && !json_is_number(value))
+		return json_undefined();
 	for (size_t i = 0; i < field->value_count; i++) {
-		if (json_is(value, JSON_STRING) &&
-		    is_same_word(json_str(value), field->values[i])) {
-			*out = enum_value(field->values[i]);
-			return true;
-		}
-		if (str_equal(field->values[i], STR("other")))
-			other = &field->values[i];
+		if (is_text && is_same_word(json_str(value), field->values[i]))
+			return ascii_text(field->values[i]);
+		has_other = has_other || str_equal(field->values[i], STR("other"));
 	}
-	if (json_is(value, JSON_STRING) && value.count == 0)
-		return true;
-	if (other != NULL)
-		*out = enum_value(*other);
-	return other != NULL;
+	if (is_text && value.count == 0)
+		return json_null();
+	return has_other ? ascii_text(STR("other")) : json_undefined();
 }
 
-bool value_convert(struct arena *arena, const struct model_field *field, struct json value,
-		   struct json *out)
+struct json value_convert(struct arena *arena, const struct model_field *field, struct json value)
 {
-	switch (field->type) {
-	case MODEL_TEXT:
-		return to_text(arena, value, out);
-	case MODEL_INTEGER:
-		return to_integer(value, out);
-	case MODEL_NUMBER:
-		return to_number(arena, value, out);
-	case MODEL_BOOLEAN:
-		return to_boolean(value, out);
-	case MODEL_DATE_TIME:
-		return to_date_time(arena, value, out);
-	case MODEL_DATE:
-		return to_date(value, out);
-	case MODEL_ENUM:
-		return to_enum(field, value, out);
-	case MODEL_ANY:
-	case MODEL_FILE:
-		*out = value;
-		return !json_is(value, JSON_EXTENSION);
-	case MODEL_OBJECT:
-		break;
-	}
-	return false;
+	static converter *const converters[] = {
+		[MODEL_TEXT] = to_text,		  [MODEL_INTEGER] = to_integer,
+		[MODEL_NUMBER] = to_number,	  [MODEL_BOOLEAN] = to_boolean,
+		[MODEL_DATE_TIME] = to_date_time, [MODEL_DATE] = to_date,
+		[MODEL_ENUM] = to_enum,		  [MODEL_ANY] = to_any,
+		[MODEL_FILE] = to_any,
+	};
+
+	return converters[field->type](arena, field, value);
 }

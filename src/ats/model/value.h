@@ -4,10 +4,9 @@
 
 #include "ats/model/model.h"
 
-/* Converts one value (neither missing nor null) to the field's type, which is not MODEL_OBJECT.
- * *out must be null before, and stays so where the value says nothing (an empty text). False when
- * the value does not fit. The result shares with the value. */
-bool value_convert(struct arena *arena, const struct model_field *field, struct json value,
-		   struct json *out) MUST_CHECK;
+/* Converts one value (neither missing nor null) to the type of the field, not MODEL_OBJECT: null
+ * where the value says nothing (an empty text), JSON_UNDEFINED when it does not fit. The result
+ * shares with the value. */
+struct json value_convert(struct arena *arena, const struct model_field *field, struct json value);
 
 #endif

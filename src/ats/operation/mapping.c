@@ -62,6 +62,7 @@ bool mapping_init(struct mapping *mapping, struct run *run, const struct unified
 		.native_context = index,
 		.clock = run->services->clock,
 		.random = run->services->random,
+		.places = &mapping->places,
 	};
 	find_absent(mapping, body);
 	mapping->mapped = arena_array(run->arena, run->resource->model->field_count + 1,

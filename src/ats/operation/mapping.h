@@ -10,6 +10,7 @@ struct mapping {
 	struct run *run;
 	const struct unified_call *call;
 	struct jsonata_context context;
+	struct jsonata_places places; /* of the context */
 	struct json variables[CONNECTOR_VARIABLES];
 	const bool *is_absent; /* per field: these records cannot have it; NULL: any may */
 	const bool *is_left_out; /* the same, and those which are not wanted */

@@ -113,6 +113,8 @@ void json_print_pretty(struct buffer *out, struct json value);
 struct str json_text(struct arena *arena, struct json value);
 /* JavaScript's spelling of a double into text (at most 32 bytes); returns its length. */
 size_t json_format_double(double number, char text[32]);
+/* The digits of a whole number into text (at most 20 bytes); returns their length. */
+size_t json_format_int(int64_t number, char text[20]);
 
 /* --- looking ------------------------------------------------------------------------------- */
 
@@ -129,8 +131,43 @@ static inline struct str json_str(struct json value)
 {
 	return str_make(value.text, value.count);
 }
+/* Keys are short: a call of memcmp would take longer than the comparison. */
+static inline bool json_is_same_key(const char *a, const char *b, size_t len)
+{
+	uint64_t x = 0, y = 0;
+
+	if (len > 16)
+		return memcmp(a, b, len) == 0;
+	if (len < 4) {
+		for (size_t i = 0; i < len; i++)
+			x |= (uint64_t)(a[i] ^ b[i]);
+		return x == 0;
+	}
+	if (len < 8) {
+		memcpy(&x, a, 4);
+		memcpy((char *)&x + 4, a + len - 4, 4);
+		memcpy(&y, b, 4);
+		memcpy((char *)&y + 4, b + len - 4, 4);
+		return x == y;
+	}
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	if (x != y)
+		return false;
+	memcpy(&x, a + len - 8, 8);
+	memcpy(&y, b + len - 8, 8);
+	return x == y;
+}
+static inline bool json_has_key(const struct json_member *member, struct str key, uint32_t hash)
+{
+	return member->key_hash == hash && member->key_len == key.len &&
+	       json_is_same_key(member->key, key.data, key.len);
+}
 /* The member with this key, or JSON_UNDEFINED: also when `object` is no object. */
 struct json json_get_hashed(struct json object, struct str key, uint32_t hash);
+/* The same where the key is likely to be at *place, which it was in an object before: *place is
+ * where it was found. */
+struct json json_get_near(struct json object, struct str key, uint32_t hash, uint16_t *place);
 static inline struct json json_get(struct json object, struct str key)
 {
 	return json_get_hashed(object, key, json_key_hash(key.data, key.len));

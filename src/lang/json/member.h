@@ -31,8 +31,7 @@ uint32_t *member_match(const struct json_member *a, const struct json_member *b,
 
 static inline bool member_key_equal(const struct json_member *a, const struct json_member *b)
 {
-	return a->key_hash == b->key_hash && a->key_len == b->key_len &&
-	       (a->key_len == 0 || memcmp(a->key, b->key, a->key_len) == 0);
+	return json_has_key(a, json_name(b), b->key_hash);
 }
 
 #endif

@@ -109,122 +109,10 @@ static void print_string(struct buffer *out, struct str s)
 	put_byte(out, '"');
 }
 
-/* --- values -------------------------------------------------------------------------------- */
-
-static void print_double(struct buffer *out, double number)
-{
-	char text[32];
-
-	if (!isfinite(number))
-		buffer_append(out, STR("null"));
-	else
-		buffer_append(out, str_make(text, json_format_double(number, text)));
-}
-
-static bool is_printable(struct json value)
-{
-	return value.type != JSON_UNDEFINED && value.type != JSON_EXTENSION;
-}
-
-static void print_scalar(struct buffer *out, struct json value)
-{
-	switch (value.type) {
-	case JSON_BOOL:
-		buffer_append(out, value.boolean ? STR("true") : STR("false"));
-		break;
-	case JSON_INT:
-		buffer_append_int(out, value.integer);
-		break;
-	case JSON_DOUBLE:
-		print_double(out, value.number);
-		break;
-	case JSON_NUMBER_TEXT:
-		buffer_append(out, json_str(value));
-		break;
-	case JSON_STRING:
-		print_string(out, json_str(value));
-		break;
-	default:
-		buffer_append(out, STR("null"));
-		break;
-	}
-}
-
-static void print_line(struct printer *printer)
-{
-	if (!printer->is_pretty)
-		return;
-	put_byte(printer->out, '\n');
-	for (size_t i = 0; i < printer->frames.count; i++)
-		buffer_append(printer->out, STR("  "));
-}
-
-/* A scalar in full; of a container its opening, and a frame for the rest. */
-static void print_value(struct printer *printer, struct json value)
-{
-	if (value.type != JSON_ARRAY && value.type != JSON_OBJECT) {
-		print_scalar(printer->out, value);
-		return;
-	}
-	struct str source = json_source(value);
-
-	if (source.data != NULL && !printer->is_pretty) {
-		buffer_append(printer->out, source);
-		return;
-	}
-	put_byte(printer->out, value.type == JSON_ARRAY ? '[' : '{');
-	struct print_frame *frame = stack_push(&printer->frames);
-
-	*frame = (struct print_frame){.container = value};
-}
-
-static void print_close(struct printer *printer, const struct print_frame *frame)
-{
-	bool has_printed = frame->has_printed;
-	char closer = frame->container.type == JSON_ARRAY ? ']' : '}';
-
-	stack_pop(&printer->frames);
-	if (has_printed)
-		print_line(printer);
-	put_byte(printer->out, closer);
-}
-
-/* The next item or member of the innermost container, or its end. */
-static void print_next(struct printer *printer, struct print_frame *frame)
-{
-	struct buffer *out = printer->out;
-	bool is_object = frame->container.type == JSON_OBJECT;
-
-	while (is_object && frame->next < frame->container.count &&
-	       !is_printable(frame->container.members[frame->next].value))
-		frame->next++;
-	if (frame->next == frame->container.count) {
-		print_close(printer, frame);
-		return;
-	}
-	if (frame->has_printed)
-		put_byte(out, ',');
-	frame->has_printed = true;
-	print_line(printer);
-	uint32_t i = frame->next++;
-
-	if (!is_object) {
-		print_value(printer, frame->container.items[i]);
-		return;
-	}
-	const struct json_member *member = &frame->container.members[i];
-
-	print_string(out, json_name(member));
-	put_byte(out, ':');
-	if (printer->is_pretty)
-		put_byte(out, ' ');
-	print_value(printer, member->value);
-}
-
 /* --- the quick way ------------------------------------------------------------------------- */
 
-/* Scalars that need no escapes, where the buffer has room already: the functions take and return
- * the place to write at, NULL when the slow way must be taken. */
+/* What needs no escapes and has nothing in it, where the buffer has room already: the functions
+ * take and return the place to write at, NULL when the slow way must be taken. */
 
 static inline char *write_string(char *to, const char *text, size_t len, bool is_plain)
 {
@@ -288,73 +176,237 @@ static inline char *write_int(char *to, int64_t number)
 	return end;
 }
 
+size_t json_format_int(int64_t number, char text[20])
+{
+	return (size_t)(write_int(text, number) - text);
+}
+
 static inline char *write_word(char *to, const char *word, size_t len)
 {
 	memcpy(to, word, len);
 	return to + len;
 }
 
-static inline bool is_text(struct json value)
+/* Scalars, and containers without items that were made, not read. */
+static inline bool is_short(const struct json *value)
 {
-	return value.type == JSON_STRING || value.type == JSON_NUMBER_TEXT;
+	return (value->type >= JSON_NULL && value->type <= JSON_STRING) ||
+	       (value->type >= JSON_ARRAY && value->type <= JSON_OBJECT && value->count == 0 &&
+		(value->flags & JSON_HAS_SOURCE) == 0);
 }
 
-static inline char *write_scalar(char *to, struct json value)
+/* How long it may become, with signs around it. */
+static inline size_t room_for(const struct json *value)
 {
-	switch (value.type) {
+	enum { SCALAR_ROOM = 32, SIGNS_ROOM = 6 }; /* signs: the comma, the colon, the quotes */
+	bool is_text = value->type == JSON_STRING || value->type == JSON_NUMBER_TEXT;
+
+	return SIGNS_ROOM + (is_text ? value->count : SCALAR_ROOM);
+}
+
+static inline __attribute__((always_inline)) char *write_short(char *to, const struct json *value)
+{
+	switch (value->type) {
 	case JSON_STRING:
-		return write_string(to, value.text, value.count, (value.flags & JSON_PLAIN) != 0);
+		return write_string(to, value->text, value->count,
+				    (value->flags & JSON_PLAIN) != 0);
 	case JSON_NULL:
 		return write_word(to, "null", 4);
 	case JSON_BOOL:
-		return value.boolean ? write_word(to, "true", 4) : write_word(to, "false", 5);
+		return value->boolean ? write_word(to, "true", 4) : write_word(to, "false", 5);
 	case JSON_INT:
-		return write_int(to, value.integer);
+		return write_int(to, value->integer);
 	case JSON_NUMBER_TEXT:
-		scan_copy(to, value.text, value.count);
-		return to + value.count;
+		scan_copy(to, value->text, value->count);
+		return to + value->count;
 	case JSON_DOUBLE:
-		return isfinite(value.number) ? to + json_format_double(value.number, to) : NULL;
+		return isfinite(value->number) ? to + json_format_double(value->number, to) : NULL;
 	default:
-		return NULL; /* a container, or nothing to print */
+		return write_word(to, value->type == JSON_ARRAY ? "[]" : "{}", 2);
 	}
 }
 
-/* The next items or members, as far as they can be written the quick way. */
-static void print_run(struct buffer *out, struct print_frame *frame)
-{
-	enum { SCALAR_ROOM = 32, SIGNS_ROOM = 6 }; /* signs: the comma, the colon, the quotes */
-	bool is_object = frame->container.type == JSON_OBJECT;
-	size_t room = out->capacity - out->len;
-	char *start = out->data + out->len, *to = start;
-	uint32_t i = frame->next;
+/* --- values -------------------------------------------------------------------------------- */
 
-	for (; i < frame->container.count; i++) {
-		const struct json_member *member = &frame->container.members[i];
-		struct json value = is_object ? member->value : frame->container.items[i];
-		size_t key_len = is_object ? member->key_len : 0;
-		size_t most = SIGNS_ROOM + key_len + (is_text(value) ? value.count : SCALAR_ROOM);
+static void print_double(struct buffer *out, double number)
+{
+	char text[32];
+
+	if (!isfinite(number))
+		buffer_append(out, STR("null"));
+	else
+		buffer_append(out, str_make(text, json_format_double(number, text)));
+}
+
+static bool is_printable(struct json value)
+{
+	return value.type != JSON_UNDEFINED && value.type != JSON_EXTENSION;
+}
+
+static void print_scalar(struct buffer *out, struct json value)
+{
+	switch (value.type) {
+	case JSON_BOOL:
+		buffer_append(out, value.boolean ? STR("true") : STR("false"));
+		break;
+	case JSON_INT:
+		buffer_append_int(out, value.integer);
+		break;
+	case JSON_DOUBLE:
+		print_double(out, value.number);
+		break;
+	case JSON_NUMBER_TEXT:
+		buffer_append(out, json_str(value));
+		break;
+	case JSON_STRING:
+		print_string(out, json_str(value));
+		break;
+	default:
+		buffer_append(out, STR("null"));
+		break;
+	}
+}
+
+static void print_line(struct printer *printer)
+{
+	if (!printer->is_pretty)
+		return;
+	put_byte(printer->out, '\n');
+	for (size_t i = 0; i < printer->frames.count; i++)
+		buffer_append(printer->out, STR("  "));
+}
+
+/* A scalar in full; of a container its opening, and a frame for the rest. */
+static void print_value(struct printer *printer, struct json value)
+{
+	if (value.type != JSON_ARRAY && value.type != JSON_OBJECT) {
+		print_scalar(printer->out, value);
+		return;
+	}
+	if ((value.flags & JSON_HAS_SOURCE) != 0 && !printer->is_pretty) {
+		buffer_append(printer->out, json_source(value));
+		return;
+	}
+	put_byte(printer->out, value.type == JSON_ARRAY ? '[' : '{');
+	struct print_frame *frame = stack_push(&printer->frames);
+
+	*frame = (struct print_frame){.container = value};
+}
+
+static void print_close(struct printer *printer, const struct print_frame *frame)
+{
+	bool has_printed = frame->has_printed;
+	char closer = frame->container.type == JSON_ARRAY ? ']' : '}';
+
+	stack_pop(&printer->frames);
+	if (has_printed)
+		print_line(printer);
+	put_byte(printer->out, closer);
+}
+
+static void print_key(struct buffer *out, const struct json_member *member)
+{
+	size_t room = out->capacity - out->len;
+	char *to = NULL;
+
+	if (room >= (size_t)member->key_len + 3)
+		to = write_string(out->data + out->len, member->key, member->key_len, false);
+	if (to == NULL) {
+		print_string(out, json_name(member));
+		put_byte(out, ':');
+		return;
+	}
+	*to++ = ':';
+	out->len = (size_t)(to - out->data);
+}
+
+/* The next item or member of the innermost container, or its end. */
+static void print_next(struct printer *printer, struct print_frame *frame)
+{
+	struct buffer *out = printer->out;
+	bool is_object = frame->container.type == JSON_OBJECT;
+
+	while (is_object && frame->next < frame->container.count &&
+	       !is_printable(frame->container.members[frame->next].value))
+		frame->next++;
+	if (frame->next == frame->container.count) {
+		print_close(printer, frame);
+		return;
+	}
+	if (frame->has_printed)
+		put_byte(out, ',');
+	frame->has_printed = true;
+	print_line(printer);
+	uint32_t i = frame->next++;
+
+	if (!is_object) {
+		print_value(printer, frame->container.items[i]);
+		return;
+	}
+	const struct json_member *member = &frame->container.members[i];
+
+	print_key(out, member);
+	if (printer->is_pretty)
+		put_byte(out, ' ');
+	print_value(printer, member->value);
+}
+
+/* The next members as far as they can be written the quick way, and where they end. */
+static char *write_members(struct print_frame *frame, char *to, const char *end)
+{
+	const struct json_member *members = frame->container.members;
+	uint32_t i = frame->next, count = frame->container.count;
+
+	for (; i < count && is_short(&members[i].value); i++) {
+		const struct json_member *member = &members[i];
 		char *at = to;
 
-		if (value.type < JSON_NULL || value.type > JSON_STRING ||
-		    room - (size_t)(to - start) < most)
+		if ((size_t)(end - to) < member->key_len + room_for(&member->value))
 			break;
 		*at = ',';
-		at += frame->has_printed;
-		if (is_object) {
-			at = write_string(at, member->key, key_len, false);
-			if (at == NULL)
-				break;
-			*at++ = ':';
-		}
-		at = write_scalar(at, value);
+		at = write_string(at + frame->has_printed, member->key, member->key_len, false);
+		if (at == NULL)
+			break;
+		*at = ':';
+		at = write_short(at + 1, &member->value);
 		if (at == NULL)
 			break;
 		to = at;
 		frame->has_printed = true;
 	}
 	frame->next = i;
-	out->len += (size_t)(to - start);
+	return to;
+}
+
+static char *write_items(struct print_frame *frame, char *to, const char *end)
+{
+	const struct json *items = frame->container.items;
+	uint32_t i = frame->next, count = frame->container.count;
+
+	for (; i < count && is_short(&items[i]); i++) {
+		char *at = to;
+
+		if ((size_t)(end - to) < room_for(&items[i]))
+			break;
+		*at = ',';
+		at = write_short(at + frame->has_printed, &items[i]);
+		if (at == NULL)
+			break;
+		to = at;
+		frame->has_printed = true;
+	}
+	frame->next = i;
+	return to;
+}
+
+static void print_run(struct buffer *out, struct print_frame *frame)
+{
+	char *to = out->data + out->len;
+	const char *end = out->data + out->capacity;
+
+	to = frame->container.type == JSON_OBJECT ? write_members(frame, to, end)
+						  : write_items(frame, to, end);
+	out->len = (size_t)(to - out->data);
 }
 
 static void print_all(struct buffer *out, struct json value, bool is_pretty)

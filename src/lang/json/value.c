@@ -4,46 +4,57 @@
 #include "base/clock.h"
 #include "lang/json/json.h"
 
-/* Keys are short: a call of memcmp would cost more than the comparison. */
-static bool is_same_key(const char *a, const char *b, size_t len)
+/* The first at which to look closer: with this hash, or among the last few. */
+static inline const struct json_member *skip_others(const struct json_member *at,
+						    const struct json_member *end, uint32_t hash)
 {
-	uint64_t x = 0, y = 0;
+	while (end - at >= 4 && at[0].key_hash != hash && at[1].key_hash != hash &&
+	       at[2].key_hash != hash && at[3].key_hash != hash)
+		at += 4;
+	return at;
+}
 
-	if (len > 16)
-		return memcmp(a, b, len) == 0;
-	if (len < 4) {
-		for (size_t i = 0; i < len; i++)
-			x |= (uint64_t)(a[i] ^ b[i]);
-		return x == 0;
-	}
-	if (len < 8) {
-		memcpy(&x, a, 4);
-		memcpy((char *)&x + 4, a + len - 4, 4);
-		memcpy(&y, b, 4);
-		memcpy((char *)&y + 4, b + len - 4, 4);
-		return x == y;
-	}
-	memcpy(&x, a, 8);
-	memcpy(&y, b, 8);
-	if (x != y)
-		return false;
-	memcpy(&x, a + len - 8, 8);
-	memcpy(&y, b + len - 8, 8);
-	return x == y;
+/* NULL when there is none. */
+static inline const struct json_member *find_member(struct json object, struct str key,
+						    uint32_t hash)
+{
+	const struct json_member *end = object.members + object.count;
+	const struct json_member *at = skip_others(object.members, end, hash);
+
+	while (at < end && !json_has_key(at, key, hash))
+		at++;
+	return at < end ? at : NULL;
 }
 
 struct json json_get_hashed(struct json object, struct str key, uint32_t hash)
 {
 	if (object.type != JSON_OBJECT)
 		return json_undefined();
-	for (uint32_t i = 0; i < object.count; i++) {
-		const struct json_member *member = &object.members[i];
+	const struct json_member *found = find_member(object, key, hash);
 
-		if (member->key_hash == hash && member->key_len == key.len &&
-		    is_same_key(member->key, key.data, key.len))
-			return member->value;
-	}
-	return json_undefined();
+	return found == NULL ? json_undefined() : found->value;
+}
+
+static __attribute__((noinline)) struct json find_anew(struct json object, struct str key,
+						       uint32_t hash, uint16_t *place)
+{
+	const struct json_member *found = find_member(object, key, hash);
+
+	if (found == NULL)
+		return json_undefined();
+	*place = (uint16_t)(found - object.members);
+	return found->value;
+}
+
+struct json json_get_near(struct json object, struct str key, uint32_t hash, uint16_t *place)
+{
+	if (object.type != JSON_OBJECT)
+		return json_undefined();
+	uint16_t likely = *place;
+
+	if (likely < object.count && json_has_key(&object.members[likely], key, hash))
+		return object.members[likely].value;
+	return find_anew(object, key, hash, place);
 }
 
 struct json json_get_path(struct json object, struct str path)

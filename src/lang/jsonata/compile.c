@@ -213,8 +213,9 @@ static bool has_equal_names(const struct object_node *object)
 {
 	for (uint32_t i = 0; i < object->count; i++)
 		for (uint32_t k = 0; k < i; k++)
-			if (object->pairs[i].hash == object->pairs[k].hash &&
-			    str_equal(object->pairs[i].name, object->pairs[k].name))
+			if (json_has_key(&object->pairs[i].member,
+					 json_name(&object->pairs[k].member),
+					 object->pairs[k].member.key_hash))
 				return true;
 	return false;
 }
@@ -239,9 +240,8 @@ static struct node *compile_object(struct compiler *c, const struct syntax *synt
 			object->is_constant = false;
 			continue;
 		}
-		pair->name = json_str(pair->key->literal);
-		pair->hash = json_key_hash(pair->name.data, pair->name.len);
-		if (str_starts_with(pair->name, STR("_jsonata_")))
+		pair->member = json_member(json_str(pair->key->literal), json_undefined());
+		if (str_starts_with(json_name(&pair->member), STR("_jsonata_")))
 			object->is_constant = false;
 	}
 	object->is_constant =
@@ -314,6 +314,15 @@ static bool is_field(const struct path *path)
 	       !path->keeps_singleton && path->group == NULL && path->tuple_from == 1;
 }
 
+/* Without predicates, sorting, grouping, tuples, and arrays that stay such. */
+static bool is_plain_path(const struct path *path)
+{
+	for (uint32_t i = 0; i < path->count; i++)
+		if (path->steps[i].stage_count > 0 || path->steps[i].node->kind == NODE_SORT)
+			return false;
+	return path->tuple_from == path->count && !path->wants_sequence && !path->steps[0].is_cons;
+}
+
 static struct node *compile_path(struct compiler *c, const struct syntax *syntax)
 {
 	struct node *node = create(c, syntax, NODE_PATH, jsonata_run_path);
@@ -347,6 +356,8 @@ static struct node *compile_path(struct compiler *c, const struct syntax *syntax
 		node->run = jsonata_run_field;
 		node->name.key = name->name.key;
 		node->name.hash = name->name.hash;
+	} else if (is_plain_path(path)) {
+		node->run = jsonata_run_plain_path;
 	}
 	return node;
 }

@@ -94,7 +94,7 @@ void *jsonata_take_nothing(struct evaluation *e)
 
 char *jsonata_take_text(struct evaluation *e, size_t len)
 {
-	if (len / 16 > e->sequence_max || len > UINT32_MAX) {
+	if (!jsonata_is_text_length(e, len)) {
 		jsonata_fail(e, "D2015", json_int(e->sequence_max));
 		return NULL;
 	}

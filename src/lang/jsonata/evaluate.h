@@ -14,6 +14,7 @@ enum {
 	 * is nested 128 deep at most, what an expression builds is refused past this. */
 	DATA_DEPTH_MAX = 200,
 	SCRATCH_FIRST = 32,
+	ARGUMENTS_FEW = 4, /* of a call: they stand in its frame */
 };
 
 struct frame {
@@ -48,6 +49,7 @@ struct evaluation {
 	const struct jsonata *program;
 	const struct jsonata_context *context;
 	const struct jsonata_limits *limits;
+	struct jsonata_places *places; /* or NULL */
 	struct tail tail;
 	uint64_t steps_left; /* beyond the fuel */
 	int64_t deadline_ms; /* 0: the clock was not looked at yet */
@@ -121,6 +123,10 @@ static inline void *jsonata_take(struct evaluation *e, size_t size)
 /* Room for a text of that many bytes; NULL past the budget, or D2015 past 16 bytes per item of
  * sequence_max. */
 char *jsonata_take_text(struct evaluation *e, size_t len);
+static inline bool jsonata_is_text_length(const struct evaluation *e, size_t len)
+{
+	return len / 16 <= e->sequence_max && len <= UINT32_MAX;
+}
 struct json *jsonata_take_items(struct evaluation *e, size_t count);
 struct frame *jsonata_frame(struct evaluation *e, struct frame *outer, uint32_t size);
 
@@ -142,12 +148,20 @@ struct json jsonata_finish_sequence(struct evaluation *e, uint32_t base);
 
 struct json jsonata_settle(struct json sequence, bool keeps_array);
 
+/* Each name in an expression has a place of its own, by where it is written. */
+static inline struct json jsonata_find(struct jsonata_places *places, struct json object,
+				       struct str key, uint32_t hash)
+{
+	return places == NULL ? json_get_hashed(object, key, hash)
+			      : json_get_near(object, key, hash,
+					      &places->at[(uintptr_t)key.data % JSONATA_PLACES]);
+}
 /* The member of an object, or JSON_UNDEFINED. Among many members the search is work. */
 static inline struct json jsonata_member(struct evaluation *e, struct json object, struct str key,
 					 uint32_t hash)
 {
 	jsonata_charge(e, object.count / 32);
-	return json_get_hashed(object, key, hash);
+	return jsonata_find(e->places, object, key, hash);
 }
 
 /* Evaluates a node to a value: a raw sequence becomes its item where it has just one. The two

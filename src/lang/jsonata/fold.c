@@ -78,13 +78,22 @@ static bool is_candidate(const struct node *node)
 	}
 }
 
+/* A function of an object that is written out, as $lookup({"a": 1, …}, b). */
+static bool may_have_table(const struct node *node)
+{
+	return node->kind == NODE_CALL && node->call.count > 0 && node->call.arguments[0] != NULL &&
+	       node->call.arguments[0]->kind == NODE_OBJECT;
+}
+
 void jsonata_fold_note(struct compiler *c, struct node *node)
 {
-	if (node->keeps_array || !is_candidate(node))
+	bool may_fold = is_candidate(node);
+
+	if (node->keeps_array || (!may_fold && !may_have_table(node)))
 		return;
 	struct folding *folding = arena_alloc(c->scratch, sizeof *folding);
 
-	node->may_fold = true;
+	node->may_fold = may_fold;
 	*folding = (struct folding){.node = node};
 	*c->foldings_end = folding;
 	c->foldings_end = &folding->next;
@@ -191,6 +200,37 @@ static void choose_branch(struct node *node)
 	node->run = jsonata_run_chosen;
 }
 
+static bool is_table(const struct node *node)
+{
+	if (node->kind != NODE_OBJECT || !node->object.is_constant || node->keeps_array)
+		return false;
+	for (uint32_t i = 0; i < node->object.count; i++)
+		if (node->object.pairs[i].value->kind != NODE_LITERAL ||
+		    !is_plain_value(node->object.pairs[i].value->literal))
+			return false;
+	return true;
+}
+
+/* The table of a $lookup, which only looks into it, is made once. */
+static void fold_table(struct compiler *c, const struct call *call)
+{
+	struct node *node = (struct node *)(uintptr_t)call->arguments[0];
+
+	if (call->builtin == NULL || call->builtin->call != jsonata_builtin_lookup ||
+	    !is_table(node))
+		return;
+	const struct object_node *object = &node->object;
+	struct json_member *members = arena_array(c->arena, object->count + 1, sizeof *members);
+	for (uint32_t i = 0; i < object->count; i++) {
+		members[i] = object->pairs[i].member;
+		members[i].value = object->pairs[i].value->literal;
+	}
+	struct json table = json_object(members, object->count);
+	node->kind = NODE_LITERAL;
+	node->run = jsonata_run_literal;
+	node->literal = table;
+}
+
 void jsonata_fold(struct compiler *c)
 {
 	for (struct folding *at = c->foldings; at != NULL; at = at->next) {
@@ -199,5 +239,7 @@ void jsonata_fold(struct compiler *c)
 		else if (at->node->kind == NODE_CONDITION &&
 			 at->node->operands.lhs->kind == NODE_LITERAL)
 			choose_branch(at->node);
+		else if (may_have_table(at->node))
+			fold_table(c, &at->node->call);
 	}
 }

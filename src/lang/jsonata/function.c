@@ -3,8 +3,6 @@
 #include "lang/jsonata/builtin.h"
 #include "lang/jsonata/regex.h"
 
-enum { ARGUMENTS_FEW = 4 };
-
 uint32_t jsonata_arity(struct json function)
 {
 	const void *p = function.pointer;
@@ -205,17 +203,16 @@ static APART struct json apply_lambda(struct evaluation *e, const struct closure
 	return run_body(e, closure, frame);
 }
 
-static APART struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
-				      const struct json *arguments, uint32_t count)
+/* `all` are as many arguments as it has parameters. */
+static struct json run_native(struct evaluation *e, const struct jsonata_native *native,
+			      const struct json *all)
 {
-	struct json *all, out = json_undefined();
-	struct jsonata_error error = {0};
+	struct json out = json_undefined();
+	struct jsonata_error error UNINITIALIZED;
 
-	all = jsonata_take(e, (native->arity + 1) * sizeof *all);
-	if (all == NULL)
-		return value_failed();
-	for (size_t i = 0; i < native->arity; i++)
-		all[i] = i < count ? arguments[i] : json_undefined();
+	error.code[0] = '\0';
+	error.value = error.token = json_undefined();
+	error.message = (struct str){NULL, 0};
 	if (native->call(e->context->native_context, e->arena, all, &out, &error))
 		return out;
 	/* The native's own code and sentence; the code must outlive this frame. */
@@ -224,6 +221,18 @@ static APART struct json apply_native(struct evaluation *e, const struct jsonata
 	e->fault.text = error.message;
 	e->fault.token = error.token;
 	return value_failed();
+}
+
+static APART struct json apply_native(struct evaluation *e, const struct jsonata_native *native,
+				      const struct json *arguments, uint32_t count)
+{
+	struct json *all = jsonata_take(e, (native->arity + 1) * sizeof *all);
+
+	if (all == NULL)
+		return value_failed();
+	for (size_t i = 0; i < native->arity; i++)
+		all[i] = i < count ? arguments[i] : json_undefined();
+	return run_native(e, native, all);
 }
 
 /* Builtins bear arguments of any type; what they declare too few of is left away. */
@@ -494,14 +503,53 @@ static APART struct json call_checked(struct evaluation *e, const struct node *n
 	return value_is_failed(value) ? locate(e, &call->mark) : value;
 }
 
-/* A builtin known at compile time; arguments that fit as they are need no copy. */
-static struct json call_known(struct evaluation *e, const struct node *node, struct json input,
-			      struct frame *frame, const struct json *first)
+/* The arguments of a known builtin that takes few. *fits: they may be passed as they are. False
+ * when one fails. */
+static inline bool run_few(struct evaluation *e, const struct call *call, struct json input,
+			   struct frame *frame, struct json *few, bool *fits)
+{
+	const struct signature *signature = call->signature;
+	uint32_t i;
+
+	*fits = call->count <= signature->count && call->count >= signature->least;
+	for (i = 0; i < call->count; i++) {
+		few[i] = run_argument(e, call->arguments[i], input, frame);
+		if (value_is_failed(few[i]))
+			return false;
+		*fits = *fits && jsonata_signature_is_fit(&signature->parameters[i], few[i]);
+	}
+	for (; i < ARGUMENTS_FEW; i++)
+		few[i] = json_undefined();
+	return true;
+}
+
+/* What a call of a builtin is made with, but for the count of arguments. */
+static inline struct call_site site_of(const struct call *call, struct json input,
+				       struct frame *frame)
+{
+	return (struct call_site){.input = input,
+				  .frame = frame,
+				  .scope = call->scope,
+				  .count = call->count,
+				  .prepared = call->prepared};
+}
+
+static inline struct json call_builtin_at(struct evaluation *e, const struct call *call,
+					  const struct json *few, const struct call_site *site)
+{
+	struct json value = call->builtin->call(e, few, site);
+
+	return value_is_failed(value) ? locate(e, &call->mark) : value;
+}
+
+/* A builtin known at compile time with what ~> hands over, or with many arguments. */
+static APART struct json call_known(struct evaluation *e, const struct node *node,
+				    struct json input, struct frame *frame,
+				    const struct json *first)
 {
 	const struct call *call = &node->call;
 	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
-	struct call_site site = {
-		.input = input, .frame = frame, .scope = call->scope, .prepared = call->prepared};
+	struct call_site site = site_of(call, input, frame);
 	struct json *arguments = run_arguments(e, call, input, frame, first, few, &site.count);
 
 	if (arguments == NULL)
@@ -511,8 +559,23 @@ static struct json call_known(struct evaluation *e, const struct node *node, str
 		return call_checked(e, node, arguments, site.count, &site);
 	for (uint32_t i = site.count; i < ARGUMENTS_FEW; i++)
 		few[i] = json_undefined();
-	struct json value = call->builtin->call(e, few, &site);
-	return value_is_failed(value) ? locate(e, &call->mark) : value;
+	return call_builtin_at(e, call, few, &site);
+}
+
+/* Arguments that fit as they are need no copy. */
+static inline struct json call_few(struct evaluation *e, const struct node *node, struct json input,
+				   struct frame *frame)
+{
+	const struct call *call = &node->call;
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
+	struct call_site site = site_of(call, input, frame);
+	bool fits;
+
+	if (!run_few(e, call, input, frame, few, &fits))
+		return value_failed();
+	if (!fits)
+		return call_checked(e, node, few, call->count, &site);
+	return call_builtin_at(e, call, few, &site);
 }
 
 struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *node,
@@ -522,7 +585,8 @@ struct json jsonata_run_builtin_call(struct evaluation *e, const struct node *no
 
 	if (!jsonata_enter(e))
 		return value_failed();
-	value = call_known(e, node, input, frame, NULL);
+	value = node->call.count <= ARGUMENTS_FEW ? call_few(e, node, input, frame)
+						  : call_known(e, node, input, frame, NULL);
 	jsonata_leave(e);
 	return value;
 }
@@ -616,6 +680,43 @@ struct json jsonata_run_call(struct evaluation *e, const struct node *node, stru
 	if (!jsonata_enter(e))
 		return value_failed();
 	value = call_any(e, node, input, frame, NULL);
+	jsonata_leave(e);
+	return value;
+}
+
+/* As apply_marked() does it: the mark is left behind, and a fault is said to be here. */
+static struct json call_native(struct evaluation *e, const struct node *node,
+			       const struct jsonata_native *native, const struct json *all)
+{
+	const struct call_mark *mark = &node->call.mark;
+
+	if (!jsonata_enter(e))
+		return place(e, mark);
+	e->marked_builtin = native;
+	e->builtin_mark = mark;
+	struct json value = run_native(e, native, all);
+	jsonata_leave(e);
+	return value_is_failed(value) ? locate(e, mark) : value;
+}
+
+/* A function of the host known at compile time, with few arguments. */
+struct json jsonata_run_native_call(struct evaluation *e, const struct node *node,
+				    struct json input, struct frame *frame)
+{
+	const struct call *call = &node->call;
+	struct json few[ARGUMENTS_FEW] UNINITIALIZED;
+	uint32_t i;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	for (i = 0; i < call->count; i++) {
+		few[i] = run_argument(e, call->arguments[i], input, frame);
+		if (value_is_failed(few[i]))
+			return value_failed();
+	}
+	for (; i < ARGUMENTS_FEW; i++)
+		few[i] = json_undefined();
+	struct json value = call_native(e, node, call->procedure->literal.pointer, few);
 	jsonata_leave(e);
 	return value;
 }

@@ -93,9 +93,15 @@ static int take_match(struct matcher *m, int found)
 	return value_is_failed(m->found) ? -1 : 1;
 }
 
+/* What tells of a match is written when there is one. */
 static bool start(struct matcher *m, struct evaluation *e, struct json text, struct json function)
 {
-	*m = (struct matcher){.e = e, .given = text, .function = function};
+	m->e = e;
+	m->given = text;
+	m->function = function;
+	m->is_started = m->is_test = false;
+	m->object = json_undefined();
+	m->regex = NULL;
 	if (value_is_function(function) && value_function_kind(function) == FUNCTION_REGEX)
 		m->regex = (struct regex_value *)(uintptr_t)function.pointer;
 	m->text = jsonata_split_astral(e, text);
@@ -161,7 +167,7 @@ static bool push_between_places(struct matcher *m, double from, double to)
 {
 	from = isnan(from) ? 0 : from;
 	to = isnan(to) ? m->text.count : to;
-	size_t first = (size_t)fmin(from, to), last = (size_t)fmax(from, to);
+	size_t first = (size_t)(from < to ? from : to), last = (size_t)(from < to ? to : from);
 	struct json part = jsonata_join_astral(m->e, jsonata_text_part(m->text, first, last));
 
 	return !value_is_failed(part) && jsonata_push(m->e, part);
@@ -196,7 +202,7 @@ struct json jsonata_builtin_match(struct evaluation *e, const struct json *a,
 				  const struct call_site *site)
 {
 	uint32_t base = e->top;
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 	double count = 0, limit;
 	int found = 0;
 
@@ -225,7 +231,7 @@ struct json jsonata_builtin_match(struct evaluation *e, const struct json *a,
 struct json jsonata_builtin_contains(struct evaluation *e, const struct json *a,
 				     const struct call_site *site)
 {
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 
 	(void)site;
 	if (a[0].type != JSON_STRING || value_is_undefined(a[1]))
@@ -321,9 +327,11 @@ static size_t push_reference(struct matcher *m, struct json replacement, size_t 
 static APART bool push_substitute(struct matcher *m, struct json replacement)
 {
 	struct str s = json_str(replacement);
-	struct json groups = groups_of(m);
 	size_t at = 0;
 
+	if (str_find_byte(s, '$') < 0)
+		return push_part(m->e, replacement, 0, s.len);
+	struct json groups = groups_of(m);
 	if (value_is_failed(groups))
 		return false;
 	if (groups.type != JSON_ARRAY)
@@ -368,10 +376,16 @@ static struct json finish_text(struct evaluation *e, uint32_t base)
 	return text;
 }
 
+/* What is empty adds nothing to a text. */
+static bool push_kept(struct matcher *m, double from, double to)
+{
+	return from == to || push_between_places(m, from, to);
+}
+
 static APART struct json replace_matches(struct evaluation *e, const struct json *a, double limit)
 {
 	uint32_t base = e->top;
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 	double position = 0;
 	int found;
 
@@ -381,7 +395,7 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 	if (found == 0)
 		return a[0];
 	for (double count = 0; found == 1 && count < limit; count++) {
-		if (!push_between_places(&m, position, m.start))
+		if (!push_kept(&m, position, m.start))
 			return value_failed();
 		bool is_done = a[2].type == JSON_STRING ? push_substitute(&m, a[2])
 							: push_computed(&m, a[2]);
@@ -393,7 +407,7 @@ static APART struct json replace_matches(struct evaluation *e, const struct json
 		position = m.after;
 		found = advance(&m);
 	}
-	if (found < 0 || !push_between_places(&m, position, m.text.count))
+	if (found < 0 || !push_kept(&m, position, m.text.count))
 		return value_failed();
 	return finish_text(e, base);
 }
@@ -506,7 +520,7 @@ static bool push_between(struct evaluation *e, struct json text, struct json wha
 static bool push_between_matches(struct evaluation *e, struct json text, struct json function,
 				 double limit)
 {
-	struct matcher m;
+	struct matcher m UNINITIALIZED;
 	double position = 0, count = 0;
 
 	if (!start(&m, e, text, function))

@@ -131,6 +131,20 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* Whether no blank is at an end, behind another, or any but a space. */
+static bool is_trimmed(struct str text)
+{
+	bool was_blank = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		if (c <= ' ' && is_blank(text.data[i]) && (was_blank || c != ' '))
+			return false;
+		was_blank = c == ' ';
+	}
+	return text.len == 0 || !was_blank;
+}
+
 /* Runs of blanks become one, those at the ends none. */
 struct json jsonata_builtin_trim(struct evaluation *e, const struct json *a,
 				 const struct call_site *site)
@@ -141,10 +155,12 @@ struct json jsonata_builtin_trim(struct evaluation *e, const struct json *a,
 	(void)site;
 	if (text.type != JSON_STRING)
 		return json_undefined();
+	jsonata_charge(e, text.count / 16);
+	if (jsonata_is_text_length(e, text.count) && is_trimmed(json_str(text)))
+		return text;
 	char *out = jsonata_take_text(e, text.count);
 	if (out == NULL)
 		return value_failed();
-	jsonata_charge(e, text.count / 16);
 	for (uint32_t i = 0; i < text.count; i++) {
 		if (!is_blank(text.text[i]))
 			out[len++] = text.text[i];

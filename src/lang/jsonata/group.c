@@ -50,8 +50,8 @@ static struct json construct(struct evaluation *e, const struct object_node *obj
 			return value;
 		if (value_is_undefined(value))
 			continue;
-		members[count++] = (struct json_member){pair->name.data, (uint32_t)pair->name.len,
-							pair->hash, value};
+		members[count] = pair->member;
+		members[count++].value = value;
 	}
 	return json_object(members, count);
 }

@@ -68,6 +68,38 @@ const struct jsonata *jsonata_compile(struct arena *arena, struct str text,
 /* What an expression built may be nested too deep or, by sharing, be huge when written out: both
  * are refused here, so that whoever prints or copies a result need not fear it. The marks of its
  * arrays are taken off, so that a result fed back is a value like any other. */
+static bool check_result(struct evaluation *e, struct json value, uint32_t depth);
+
+/* Only evaluations make marks, in arrays of their own arena. */
+static APART bool check_container(struct evaluation *e, struct json *item, uint32_t depth)
+{
+	if (item->type == JSON_ARRAY && item->extension != 0)
+		item->extension = 0;
+	return check_result(e, *item, depth + 1);
+}
+
+static bool check_items(struct evaluation *e, struct json value, uint32_t depth)
+{
+	for (uint32_t i = 0; i < value.count; i++) {
+		struct json *item = (struct json *)(uintptr_t)&value.items[i];
+		if (item->type == JSON_UNDEFINED)
+			*item = json_null(); /* as JSON.stringify does */
+		if (item->type >= JSON_ARRAY && !check_container(e, item, depth))
+			return false;
+	}
+	return true;
+}
+
+static bool check_members(struct evaluation *e, struct json value, uint32_t depth)
+{
+	for (uint32_t i = 0; i < value.count; i++) {
+		struct json *item = (struct json *)(uintptr_t)&value.members[i].value;
+		if (item->type >= JSON_ARRAY && !check_container(e, item, depth))
+			return false;
+	}
+	return true;
+}
+
 static bool check_result(struct evaluation *e, struct json value, uint32_t depth)
 {
 	if ((value.type != JSON_ARRAY && value.type != JSON_OBJECT) ||
@@ -77,20 +109,8 @@ static bool check_result(struct evaluation *e, struct json value, uint32_t depth
 		return jsonata_too_deep(e);
 	if (!jsonata_spend_many(e, 1 + value.count / 16))
 		return false;
-	for (uint32_t i = 0; i < value.count; i++) {
-		const struct json *item =
-			value.type == JSON_ARRAY ? &value.items[i] : &value.members[i].value;
-		if (item->type == JSON_UNDEFINED && value.type == JSON_ARRAY)
-			*(struct json *)(uintptr_t)item = json_null(); /* as JSON.stringify does */
-		if (item->type < JSON_ARRAY)
-			continue;
-		/* Only evaluations make marks, in arrays of their own arena. */
-		if (item->type == JSON_ARRAY && item->extension != 0)
-			((struct json *)(uintptr_t)item)->extension = 0;
-		if (!check_result(e, *item, depth + 1))
-			return false;
-	}
-	return true;
+	return value.type == JSON_ARRAY ? check_items(e, value, depth)
+					: check_members(e, value, depth);
 }
 
 static INLINED bool take_result(struct evaluation *e, struct json value, struct json *out)
@@ -156,12 +176,14 @@ static INLINED void start(struct evaluation *e, const struct jsonata *expression
 	e->program = expression;
 	e->context = context;
 	e->limits = limits;
+	e->places = context->places;
 	e->deadline_ms = 0;
 	e->now_ms = -1;
 	e->match_memory = NULL;
 	e->has_chance = false;
-	e->fault = (struct fault){0};
+	e->fault.code = NULL; /* what else there is of it comes with that */
 	e->marked_builtin = NULL;
+	e->builtin_mark = NULL;
 }
 
 static uint64_t steps_taken(const struct evaluation *e)
@@ -171,9 +193,9 @@ static uint64_t steps_taken(const struct evaluation *e)
 	return e->limits->steps_max + 1 - left;
 }
 
-static INLINED bool evaluate(const struct jsonata *expression,
-			     const struct jsonata_context *context, struct json input,
-			     struct json *out, uint64_t *steps, struct jsonata_error *error)
+static APART bool evaluate(const struct jsonata *expression, const struct jsonata_context *context,
+			   struct json input, struct json *out, uint64_t *steps,
+			   struct jsonata_error *error)
 {
 	struct evaluation e UNINITIALIZED;
 	struct json scratch[SCRATCH_FIRST] UNINITIALIZED;
@@ -193,9 +215,28 @@ static INLINED bool evaluate(const struct jsonata *expression,
 	return false;
 }
 
+/* Nothing in it can be of an evaluation, or need a look. */
+static inline bool is_settled(struct json value)
+{
+	return (value.type < JSON_ARRAY && value.type != JSON_DOUBLE) ||
+	       (value.type <= JSON_OBJECT && (value.flags & JSON_HAS_SOURCE) != 0);
+}
+
+/* A name alone, as most of a map are, takes no step and cannot fail: it needs no evaluation. */
 bool jsonata_evaluate(const struct jsonata *expression, const struct jsonata_context *context,
 		      struct json input, struct json *out, struct jsonata_error *error)
 {
+	const struct node *root = expression->root;
+
+	if (root->kind == NODE_FIELD && input.type == JSON_OBJECT) {
+		struct json value =
+			jsonata_find(context->places, input, root->name.key, root->name.hash);
+		if (is_settled(value)) {
+			value.extension = 0;
+			*out = value;
+			return true;
+		}
+	}
 	return evaluate(expression, context, input, out, NULL, error);
 }
 

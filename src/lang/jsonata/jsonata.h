@@ -68,6 +68,13 @@ struct jsonata_limits {
  * the expression, it ends within some 50 ms and 16 MiB. A step is some 30 ns of work. */
 extern const struct jsonata_limits jsonata_limits_default;
 
+/* Where members were last found by the names in expressions: zero at first. Records of one kind
+ * most often have theirs at the same places. */
+enum { JSONATA_PLACES = 1024 };
+struct jsonata_places {
+	uint16_t at[JSONATA_PLACES];
+};
+
 /* Everything around evaluations that stays the same over many of them (a page of records):
  * made once, then used for each expression and record. One thread at a time. */
 struct jsonata_context {
@@ -77,6 +84,7 @@ struct jsonata_context {
 	void *native_context;
 	const struct clock *clock; /* for $now(), $millis() and the time budget; NULL: 1970, none */
 	const struct random *random; /* for $random(), $shuffle(); NULL: these fail */
+	struct jsonata_places *places; /* kept from one evaluation to the next; NULL: none are */
 };
 
 /* Evaluates with `input` as $ and $$. *out is JSON_UNDEFINED when the expression selects

@@ -73,8 +73,7 @@ struct candidate {
 struct pair {
 	const struct node *key;
 	const struct node *value;
-	struct str name; /* of a constant key */
-	uint32_t hash;
+	struct json_member member; /* of a constant key, still without the value */
 };
 
 struct object_node {
@@ -257,12 +256,13 @@ run_function jsonata_run_literal, jsonata_run_context, jsonata_run_root, jsonata
 run_function jsonata_run_arithmetic, jsonata_run_equal, jsonata_run_compare, jsonata_run_concat,
 	jsonata_run_logic, jsonata_run_in, jsonata_run_range; /* operators.c */
 run_function jsonata_run_object;			      /* group.c */
-run_function jsonata_run_name, jsonata_run_field, jsonata_run_path, jsonata_run_wildcard,
-	jsonata_run_descendant, jsonata_run_filtered; /* path.c */
+run_function jsonata_run_name, jsonata_run_field, jsonata_run_path, jsonata_run_plain_path,
+	jsonata_run_wildcard, jsonata_run_descendant, jsonata_run_filtered; /* path.c */
 run_function jsonata_run_tuple_path;		      /* tuple.c */
 run_function jsonata_run_sort;			      /* sort.c */
-run_function jsonata_run_lambda, jsonata_run_call, jsonata_run_builtin_call, jsonata_run_tail,
-	jsonata_run_builtin_tail, jsonata_run_partial, jsonata_run_apply; /* function.c */
+run_function jsonata_run_lambda, jsonata_run_call, jsonata_run_builtin_call,
+	jsonata_run_native_call, jsonata_run_tail, jsonata_run_builtin_tail, jsonata_run_partial,
+	jsonata_run_apply;			      /* function.c */
 run_function jsonata_run_regex;						  /* regex.c */
 run_function jsonata_run_transform;					  /* transform.c */
 

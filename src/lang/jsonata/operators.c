@@ -344,6 +344,8 @@ struct json jsonata_concat(struct evaluation *e, const struct json *texts, uint3
 	size_t len = 0, at = 0;
 	uint8_t flags = JSON_PLAIN | JSON_ASCII;
 
+	if (count == 1 && jsonata_is_text_length(e, texts[0].count))
+		return value_text(json_str(texts[0]), flags & texts[0].flags);
 	for (uint32_t i = 0; i < count; i++) {
 		len += texts[i].count;
 		if (texts[i].count > 0)

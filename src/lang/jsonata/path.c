@@ -260,18 +260,22 @@ struct json jsonata_run_filtered(struct evaluation *e, const struct node *node, 
 
 /* --- steps --------------------------------------------------------------------------------- */
 
-static struct json run_step(struct evaluation *e, const struct step *step, struct json item,
-			    struct frame *frame)
+static inline struct json step_plainly(struct evaluation *e, const struct step *step,
+				       struct json item, struct frame *frame)
 {
 	struct json value;
 
-	if (step->is_name && item.type == JSON_OBJECT) {
-		value = jsonata_member(e, item, step->node->name.key, step->node->name.hash);
-		if (value_is_sequence(value))
-			value = jsonata_settle(value, false);
-	} else {
-		value = jsonata_run(e, step->node, item, frame);
-	}
+	if (!step->is_name || item.type != JSON_OBJECT)
+		return jsonata_run(e, step->node, item, frame);
+	value = jsonata_member(e, item, step->node->name.key, step->node->name.hash);
+	return value_is_sequence(value) ? jsonata_settle(value, false) : value;
+}
+
+static struct json run_step(struct evaluation *e, const struct step *step, struct json item,
+			    struct frame *frame)
+{
+	struct json value = step_plainly(e, step, item, frame);
+
 	for (uint32_t i = 0; i < step->stage_count && !value_is_failed(value); i++)
 		value = jsonata_filter(e, step->stages[i].filter, value, frame);
 	return value;
@@ -384,6 +388,10 @@ static struct json walk_list(struct evaluation *e, const struct path *path, uint
 		if (items.count == 0)
 			break;
 	}
+	/* The one that was sorted stands here. */
+	if (items.outside == &single)
+		return jsonata_push(e, single) ? jsonata_finish_array(e, base, MARK_SEQUENCE)
+					       : value_failed();
 	if (items.outside != NULL)
 		return (struct json){.type = JSON_ARRAY,
 				     .extension = MARK_SEQUENCE,
@@ -395,34 +403,53 @@ static struct json walk_list(struct evaluation *e, const struct path *path, uint
 	return jsonata_finish_sequence(e, base);
 }
 
+/* From behind step `at`, which gave an array for one item. */
+static APART struct json walk_array(struct evaluation *e, const struct path *path, uint32_t at,
+				    struct json array, struct frame *frame)
+{
+	bool is_last = at + 1 == path->count && !path->is_head;
+
+	if ((array.extension & MARK_SEQUENCE) == 0 && is_last)
+		return array;
+	if (array.count == 0)
+		return json_undefined();
+	return walk_list(e, path, at + 1, (struct items){array.items, 0, array.count}, frame);
+}
+
+/* What an array constructor gave is one item, although it is an array. */
+static inline bool is_list(struct json value)
+{
+	return value.type == JSON_ARRAY && (value.extension & MARK_CONS) == 0;
+}
+
 /* One item goes along the path as long as no step gives an array. */
 static struct json walk(struct evaluation *e, const struct path *path, uint32_t at,
 			struct json item, struct frame *frame)
 {
 	for (; at < path->count; at++) {
 		const struct step *step = &path->steps[at];
-		bool is_last = at + 1 == path->count && !path->is_head;
-		struct json value;
 
 		if (step->node->kind == NODE_SORT)
 			return walk_list(e, path, at, (struct items){&item, 0, 1}, frame);
-		value = run_step(e, step, item, frame);
-		if (value_is_failed(value) || value_is_undefined(value))
-			return value;
-		if (value.type != JSON_ARRAY) {
-			item = value;
-			continue;
-		}
-		if ((value.extension & MARK_SEQUENCE) == 0 && is_last)
-			return value;
-		if ((value.extension & MARK_CONS) != 0) {
-			item = value;
-			continue;
-		}
-		if (value.count == 0)
-			return json_undefined();
-		return walk_list(e, path, at + 1, (struct items){value.items, 0, value.count},
-				 frame);
+		item = run_step(e, step, item, frame);
+		if (value_is_failed(item) || value_is_undefined(item))
+			return item;
+		if (is_list(item))
+			return walk_array(e, path, at, item, frame);
+	}
+	return item;
+}
+
+/* The same along a plain path. */
+static inline struct json walk_plainly(struct evaluation *e, const struct path *path,
+				       struct json item, struct frame *frame)
+{
+	for (uint32_t at = 0; at < path->count; at++) {
+		item = step_plainly(e, &path->steps[at], item, frame);
+		if (value_is_failed(item) || value_is_undefined(item))
+			return item;
+		if (is_list(item))
+			return walk_array(e, path, at, item, frame);
 	}
 	return item;
 }
@@ -489,6 +516,20 @@ struct json jsonata_run_path(struct evaluation *e, const struct node *node, stru
 			value = VALUE_SEQUENCE_EMPTY;
 		value = jsonata_group(e, path->group, path->group_position, value, frame, NULL);
 	}
+	jsonata_leave(e);
+	return value;
+}
+
+/* A plain path: of the commonest, nothing else need be asked. */
+struct json jsonata_run_plain_path(struct evaluation *e, const struct node *node, struct json input,
+				   struct frame *frame)
+{
+	struct json value;
+
+	if (!jsonata_enter(e))
+		return value_failed();
+	value = input.type == JSON_ARRAY ? walk_from_input(e, &node->path, input, frame)
+					 : walk_plainly(e, &node->path, input, frame);
 	jsonata_leave(e);
 	return value;
 }

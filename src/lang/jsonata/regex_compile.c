@@ -656,6 +656,15 @@ static const struct instruction *find_lead(const struct instruction *code)
 	return code->op <= REGEX_SET ? code : NULL;
 }
 
+/* What is asked for each byte of a text is answered once. */
+static void note_ascii(const struct regex *regex, struct instruction *code, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		for (unsigned unit = 0; code[i].op <= REGEX_SET && unit < 128; unit++)
+			if (jsonata_regex_takes(regex, &code[i], unit))
+				code[i].ascii[unit >> 6] |= (uint64_t)1 << (unit & 63);
+}
+
 static void finish(struct compiler *c, struct regex *out)
 {
 	struct instruction *code;
@@ -672,6 +681,7 @@ static void finish(struct compiler *c, struct regex *out)
 	out->slot_count = 2 * c->group_total + 2 + c->registers;
 	out->ignores_case = c->ignores_case;
 	out->lead = find_lead(code);
+	note_ascii(out, code, c->count);
 }
 
 bool jsonata_regex_program(struct arena *arena, struct str pattern, bool is_multiline,

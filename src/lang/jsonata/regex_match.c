@@ -5,7 +5,8 @@
 #include "lang/jsonata/text.h"
 
 enum {
-	ENTRIES_FIRST = 64,
+	ENTRIES_FIRST = 16,
+	SLOTS_FIRST = 8,
 	ENTRIES_MAX = 256 * 1024,
 	TRIES_OF_UNIT = 64, /* a long text may cost more, but no more than in proportion */
 	TRIES_OF_STEP = 1,  /* of the evaluation */
@@ -27,12 +28,14 @@ struct entry {
 	uint32_t c;
 };
 
-/* Kept from match to match of one evaluation. */
+/* Kept from match to match of one evaluation. Most need no more than there is at first. */
 struct match_memory {
 	struct entry *entries;
 	uint32_t capacity;
 	uint32_t *slots;
 	uint32_t slot_capacity;
+	uint32_t first_slots[SLOTS_FIRST];
+	struct entry first_entries[ENTRIES_FIRST];
 };
 
 struct run {
@@ -70,12 +73,20 @@ static inline uint32_t unit_at(const struct run *r, uint32_t at, uint32_t *size)
 	return jsonata_point(r->text + at, *size);
 }
 
-static inline uint32_t unit_before(const struct run *r, uint32_t at, uint32_t *size)
+/* Where the unit before `at` begins. */
+static inline uint32_t place_before(const struct run *r, uint32_t at)
 {
 	uint32_t start = at - 1;
 
 	while (start > 0 && ((unsigned char)r->text[start] & 0xc0) == 0x80)
 		start--;
+	return start;
+}
+
+static inline uint32_t unit_before(const struct run *r, uint32_t at, uint32_t *size)
+{
+	uint32_t start = place_before(r, at);
+
 	*size = at - start;
 	return jsonata_point(r->text + start, *size);
 }
@@ -109,7 +120,7 @@ static bool has_unit(const struct regex_set *set, uint32_t unit)
 	return false;
 }
 
-static bool is_unit_of(const struct regex *regex, const struct instruction *i, uint32_t unit)
+bool jsonata_regex_takes(const struct regex *regex, const struct instruction *i, uint32_t unit)
 {
 	if (i->op == REGEX_ANY)
 		return !is_line_end(unit);
@@ -121,23 +132,52 @@ static bool is_unit_of(const struct regex *regex, const struct instruction *i, u
 	return has_unit(set, unit) != set->is_inverted;
 }
 
+static inline bool is_unit_of(const struct run *r, const struct instruction *i, uint32_t unit)
+{
+	return unit < 0x80 ? regex_takes_ascii(i, (unsigned char)unit)
+			   : jsonata_regex_takes(r->regex, i, unit);
+}
+
+/* The next unit in a direction; false at the end of the text. */
+static inline bool next_unit(struct run *r, bool is_backward, uint32_t *unit)
+{
+	uint32_t size;
+
+	if (r->at == (is_backward ? 0 : r->len))
+		return false;
+	if (is_backward) {
+		*unit = unit_before(r, r->at, &size);
+		r->at -= size;
+	} else {
+		*unit = unit_at(r, r->at, &size);
+		r->at += size;
+	}
+	return true;
+}
+
 /* Takes one unit in the direction of the instruction. */
 static inline bool take_unit(struct run *r, const struct instruction *i)
 {
-	uint32_t size, unit;
+	uint32_t unit;
 
-	if (i->is_backward) {
-		if (r->at == 0)
-			return false;
-		unit = unit_before(r, r->at, &size);
-		r->at -= size;
-	} else {
-		if (r->at == r->len)
-			return false;
-		unit = unit_at(r, r->at, &size);
-		r->at += size;
-	}
-	return is_unit_of(r->regex, i, unit);
+	return next_unit(r, i->is_backward, &unit) && is_unit_of(r, i, unit);
+}
+
+/* As many units of ASCII as come next, at most `most`. */
+static inline uint32_t take_ascii(struct run *r, const struct instruction *i, uint32_t most)
+{
+	uint32_t left = r->len - r->at, count = 0;
+	const char *text = r->text + r->at;
+
+	if (i->is_backward)
+		return 0;
+	if (most > left)
+		most = left;
+	while (count < most && (unsigned char)text[count] < 0x80 &&
+	       regex_takes_ascii(i, (unsigned char)text[count]))
+		count++;
+	r->at += count;
+	return count;
 }
 
 static bool is_at_line_start(const struct run *r)
@@ -168,7 +208,7 @@ static bool is_at_edge(const struct run *r)
 static bool grow(struct run *r)
 {
 	struct match_memory *memory = r->memory;
-	uint32_t capacity = memory->capacity == 0 ? ENTRIES_FIRST : memory->capacity * 2;
+	uint32_t capacity = memory->capacity * 2;
 	struct entry *entries = NULL;
 
 	if (capacity <= ENTRIES_MAX)
@@ -202,12 +242,7 @@ static inline bool set_slot(struct run *r, uint32_t slot, uint32_t value)
 
 static uint32_t step_back(const struct run *r, uint32_t at, bool is_backward)
 {
-	uint32_t size;
-
-	if (is_backward)
-		return at + unit_size(r->text + at);
-	unit_before(r, at, &size);
-	return at - size;
+	return is_backward ? at + unit_size(r->text + at) : place_before(r, at);
 }
 
 /* One unit fewer for a run that took many, or more where a letter that must follow tells so. */
@@ -280,7 +315,7 @@ static bool backtrack(struct run *r)
 static bool is_final(const struct run *r, const struct instruction *run)
 {
 	return run[2].op == REGEX_CHAR && run[2].is_backward == run[1].is_backward &&
-	       !is_unit_of(r->regex, run + 1, run[2].a);
+	       !is_unit_of(r, run + 1, run[2].a);
 }
 
 static bool charge(struct run *r, uint32_t tries)
@@ -300,12 +335,16 @@ static bool step_run(struct run *r, const struct instruction *i)
 		if (!take_unit(r, i + 1))
 			return charge(r, count / UNITS_OF_TRY) && false;
 	least = r->at;
-	for (; count < i->c; count++) {
+	for (;;) {
+		count += take_ascii(r, i + 1, i->c - count);
 		uint32_t before = r->at;
+		if (count == i->c)
+			break;
 		if (!take_unit(r, i + 1)) {
 			r->at = before;
 			break;
 		}
+		count++;
 	}
 	r->pc += 2;
 	if (!charge(r, count / UNITS_OF_TRY))
@@ -401,11 +440,16 @@ static bool step_look_not_end(struct run *r, const struct instruction *i)
 	return false;
 }
 
+static bool is_same_unit(const struct run *r, uint32_t a, uint32_t b)
+{
+	return a == b ||
+	       (r->regex->ignores_case && jsonata_canonical_unit(a) == jsonata_canonical_unit(b));
+}
+
 static bool step_backreference(struct run *r, const struct instruction *i)
 {
 	uint32_t start = r->slots[2 * i->a], end = r->slots[2 * i->a + 1];
-	struct instruction unit = {.op = REGEX_CHAR, .is_backward = i->is_backward};
-	uint32_t size;
+	uint32_t size, wanted, found;
 
 	r->pc++;
 	if (start == REGEX_NONE || end == REGEX_NONE)
@@ -413,14 +457,12 @@ static bool step_backreference(struct run *r, const struct instruction *i)
 	if (!charge(r, (end - start) / UNITS_OF_TRY))
 		return false;
 	while (start < end) {
-		unit.a = i->is_backward ? unit_before(r, end, &size) : unit_at(r, start, &size);
+		wanted = i->is_backward ? unit_before(r, end, &size) : unit_at(r, start, &size);
 		if (i->is_backward)
 			end -= size;
 		else
 			start += size;
-		if (r->regex->ignores_case)
-			unit.a = jsonata_canonical_unit(unit.a);
-		if (!take_unit(r, &unit))
+		if (!next_unit(r, i->is_backward, &found) || !is_same_unit(r, wanted, found))
 			return false;
 	}
 	return true;
@@ -522,7 +564,7 @@ static uint32_t find_lead(const struct run *r, uint32_t at)
 	}
 	for (; at < r->len; at += size) {
 		unit = unit_at(r, at, &size);
-		if (is_unit_of(r->regex, lead, unit))
+		if (is_unit_of(r, lead, unit))
 			return at;
 	}
 	return r->len + 1;
@@ -536,7 +578,10 @@ static bool make_room(struct run *r)
 		memory = jsonata_take(r->e, sizeof *memory);
 		if (memory == NULL)
 			return false;
-		*memory = (struct match_memory){0};
+		memory->entries = memory->first_entries;
+		memory->capacity = ENTRIES_FIRST;
+		memory->slots = memory->first_slots;
+		memory->slot_capacity = SLOTS_FIRST;
 		r->e->match_memory = memory;
 	}
 	if (memory->slot_capacity < r->regex->slot_count) {

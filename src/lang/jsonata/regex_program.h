@@ -43,7 +43,13 @@ struct instruction {
 	uint32_t a;
 	uint32_t b;
 	uint32_t c;
+	uint64_t ascii[2]; /* of one unit: the bits of those below 128 that it takes */
 };
+
+static inline bool regex_takes_ascii(const struct instruction *i, unsigned char unit)
+{
+	return (i->ascii[unit >> 6] >> (unit & 63) & 1) != 0;
+}
 
 /* Units: those below 256 as bits, all as pairs of first and last in order. */
 struct regex_set {
@@ -65,6 +71,8 @@ struct regex {
 	const struct instruction *lead;
 };
 
+/* Whether an instruction of one unit takes it: at length, whatever it is. */
+bool jsonata_regex_takes(const struct regex *regex, const struct instruction *i, uint32_t unit);
 /* False for what is no regular expression of JavaScript. */
 bool jsonata_regex_program(struct arena *arena, struct str pattern, bool is_multiline,
 			   struct regex *out);

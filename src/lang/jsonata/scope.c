@@ -183,14 +183,26 @@ static void leave_lambda(struct call *call, const struct scope *scope)
 	call->scope = scope;
 }
 
-/* A call of a builtin that nothing shadows goes to it directly. */
+static void resolve_native(const struct pending *pending)
+{
+	const struct call *call = &pending->node->call;
+	const struct jsonata_native *native = call->procedure->literal.pointer;
+
+	if (!pending->is_tail && call->count <= ARGUMENTS_FEW && native->arity <= ARGUMENTS_FEW)
+		pending->node->run = jsonata_run_native_call;
+}
+
+/* A call of a function that nothing shadows goes to it directly. */
 static void resolve_call(struct compiler *c, const struct pending *pending)
 {
 	const struct node *procedure = pending->node->call.procedure;
 	struct call *call = &pending->node->call;
 
-	if (procedure->kind != NODE_LITERAL ||
-	    value_function_kind(procedure->literal) != FUNCTION_BUILTIN)
+	if (procedure->kind != NODE_LITERAL || procedure->literal.type != JSON_EXTENSION)
+		return;
+	if (value_function_kind(procedure->literal) == FUNCTION_NATIVE)
+		resolve_native(pending);
+	if (value_function_kind(procedure->literal) != FUNCTION_BUILTIN)
 		return;
 	const struct builtin_value *value = procedure->literal.pointer;
 	call->builtin = value->builtin;

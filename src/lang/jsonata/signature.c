@@ -171,6 +171,21 @@ static bool read_symbol(struct reader *reader, char letter)
 	}
 }
 
+/* The items of an array are looked at where the parameter says something of them. */
+static uint16_t plain_types(const struct parameter *p)
+{
+	uint16_t symbols = p->type == 'a' ? SYMBOL_A | SYMBOL_M : p->types, plain = 0;
+
+	if (p->is_repeated || p->is_lazy)
+		return 0;
+	if (p->type == 'a' && p->subtype.data != NULL)
+		symbols &= (uint16_t)~SYMBOL_A;
+	for (uint8_t type = JSON_UNDEFINED; type <= JSON_EXTENSION; type++)
+		if ((symbol_of((struct json){.type = type}) & symbols) != 0)
+			plain |= (uint16_t)(1 << type);
+	return plain;
+}
+
 struct signature *jsonata_signature_parse(struct arena *arena, struct str text, struct fault *fault,
 					  uint32_t *error_offset)
 {
@@ -193,9 +208,7 @@ struct signature *jsonata_signature_parse(struct arena *arena, struct str text, 
 	for (uint32_t i = 0; i < reader.count; i++) {
 		struct parameter *p = &signature->parameters[i];
 		signature->takes_context |= p->takes_context;
-		p->plain = p->type == 'a' ? SYMBOL_A | SYMBOL_M : p->types;
-		if (p->is_repeated || p->is_lazy)
-			p->plain = 0;
+		p->plain = plain_types(p);
 		if (!p->is_optional || p->takes_context)
 			signature->least = i + 1;
 	}
@@ -329,13 +342,13 @@ static bool take_context(const struct parameter *parameter, struct json context,
 	return true;
 }
 
-/* Whether an argument may be passed on as it is. */
-static bool is_plain(const struct parameter *parameter, struct json argument)
+bool jsonata_signature_fits(const struct parameter *parameter, struct json argument)
 {
-	if ((parameter->plain & symbol_of(argument)) == 0)
-		return false;
-	return parameter->type != 'a' || parameter->subtype.data == NULL ||
-	       argument.type != JSON_ARRAY || has_items_of(argument, parameter->subtype);
+	if ((parameter->plain >> argument.type & 1) != 0)
+		return true;
+	return parameter->type == 'a' && parameter->subtype.data != NULL &&
+	       !parameter->is_repeated && !parameter->is_lazy && argument.type == JSON_ARRAY &&
+	       has_items_of(argument, parameter->subtype);
 }
 
 bool jsonata_signature_is_plain(const struct signature *signature, const struct json *arguments,
@@ -344,7 +357,7 @@ bool jsonata_signature_is_plain(const struct signature *signature, const struct 
 	if (count > signature->count || count < signature->least)
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		if (!is_plain(&signature->parameters[i], arguments[i]))
+		if (!jsonata_signature_is_fit(&signature->parameters[i], arguments[i]))
 			return false;
 	return true;
 }

@@ -7,8 +7,8 @@
 enum { SIGNATURE_PARAMETERS_MAX = 16 };
 
 struct parameter {
-	uint16_t plain; /* those types which an argument may have to be passed on as it is */
-	uint16_t types; /* set of 1 << enum symbol */
+	uint16_t plain; /* 1 << enum json_type: what may be passed on without a closer look */
+	uint16_t types; /* set of enum symbol */
 	char type;	/* 's' 'n' 'b' 'l' 'o' 'a' 'f' 'j' 'x', '(' for a choice */
 	bool is_optional;
 	bool is_repeated;
@@ -34,8 +34,15 @@ struct signature *jsonata_signature_parse(struct arena *arena, struct str text, 
 bool jsonata_signature_check(const struct signature *signature, struct arena *arena,
 			     const struct json *arguments, uint32_t count, struct json context,
 			     struct json *out, uint32_t *out_count, struct fault *fault) MUST_CHECK;
-/* Whether each argument fits its parameter as it is, and none is missing that the context could
- * stand in for: then the arguments may be passed unchecked. */
+/* Whether the argument fits its parameter as it is. */
+bool jsonata_signature_fits(const struct parameter *parameter, struct json argument);
+static inline bool jsonata_signature_is_fit(const struct parameter *parameter, struct json argument)
+{
+	return (parameter->plain >> argument.type & 1) != 0 ||
+	       jsonata_signature_fits(parameter, argument);
+}
+/* Whether all of them do, and none is missing that the context could stand in for: then the
+ * arguments may be passed unchecked. */
 bool jsonata_signature_is_plain(const struct signature *signature, const struct json *arguments,
 				uint32_t count);
 static inline uint32_t jsonata_signature_room(const struct signature *signature, uint32_t count)

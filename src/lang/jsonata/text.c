@@ -101,11 +101,28 @@ size_t jsonata_append_text(char *out, size_t len, struct str text)
 	return len + text.len;
 }
 
+/* Whether some byte begins with four ones, eight bytes at a time. */
+static bool has_astral(struct str text)
+{
+	uint64_t word;
+	size_t at = 0;
+
+	for (; text.len - at >= sizeof word; at += sizeof word) {
+		memcpy(&word, text.data + at, sizeof word);
+		if ((word & word << 1 & word << 2 & word << 3 & 0x8080808080808080) != 0)
+			return true;
+	}
+	for (; at < text.len; at++)
+		if ((unsigned char)text.data[at] >= 0xf0)
+			return true;
+	return false;
+}
+
 static size_t count_astral(struct json text)
 {
 	size_t count = 0;
 
-	if ((text.flags & JSON_ASCII) != 0)
+	if ((text.flags & JSON_ASCII) != 0 || !has_astral(json_str(text)))
 		return 0;
 	for (uint32_t i = 0; i < text.count; i++)
 		count += (unsigned char)text.text[i] >= 0xf0;

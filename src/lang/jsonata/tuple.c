@@ -255,6 +255,32 @@ static bool sort_stream(struct stream *s, const struct step *step, struct json i
 	return !value_is_failed(sorted) && wrap_tuples(s, sorted, step->index_slot);
 }
 
+/* The first tuples have nothing but an item each: they are made one at a time, in the same place,
+ * for what comes of them has copies. */
+static bool extend_items(struct stream *s, const struct step *step, struct json items)
+{
+	struct json *slots = jsonata_take(s->e, s->size * sizeof *slots);
+
+	if (slots == NULL)
+		return false;
+	for (uint32_t k = 1; k < s->size; k++)
+		slots[k] = value_unbound();
+	for (uint32_t i = 0; i < items.count; i++) {
+		slots[0] = items.items[i];
+		if (!jsonata_spend(s->e) || !extend_tuple(s, step, make_tuple(slots)))
+			return false;
+	}
+	return true;
+}
+
+static bool extend_tuples(struct stream *s, const struct step *step)
+{
+	for (uint32_t i = 0; i < s->tuples.count; i++)
+		if (!extend_tuple(s, step, s->tuples.items[i]))
+			return false;
+	return true;
+}
+
 static bool run_tuple_step(struct stream *s, const struct step *step, struct json items,
 			   bool is_first)
 {
@@ -264,11 +290,8 @@ static bool run_tuple_step(struct stream *s, const struct step *step, struct jso
 		if (!sort_stream(s, step, items, is_first))
 			return false;
 	} else {
-		if (is_first && !wrap_tuples(s, items, 0))
+		if (is_first ? !extend_items(s, step, items) : !extend_tuples(s, step))
 			return false;
-		for (uint32_t i = 0; i < s->tuples.count; i++)
-			if (!extend_tuple(s, step, s->tuples.items[i]))
-				return false;
 		s->tuples = jsonata_finish_array(s->e, base, MARK_SEQUENCE | MARK_TUPLE);
 	}
 	if (!value_is_failed(s->tuples))
@@ -277,19 +300,12 @@ static bool run_tuple_step(struct stream *s, const struct step *step, struct jso
 }
 
 /* The steps before the first that makes tuples, as an array of items. */
-static struct json run_head(struct evaluation *e, const struct path *path, struct json input,
-			    struct frame *frame)
+static APART struct json run_head(struct evaluation *e, const struct path *path, struct json input,
+				  struct frame *frame)
 {
 	uint32_t base = e->top;
 	struct node head = {.run = jsonata_run_path, .kind = NODE_PATH, .path = *path};
 
-	if (path->tuple_from == 0) {
-		if (input.type == JSON_ARRAY && !path->steps[0].is_variable)
-			return input;
-		if (!jsonata_push(e, input))
-			return value_failed();
-		return jsonata_finish_array(e, base, MARK_SEQUENCE);
-	}
 	head.path.count = head.path.tuple_from = path->tuple_from;
 	head.path.group = NULL;
 	head.path.keeps_singleton = false;
@@ -305,6 +321,30 @@ static struct json run_head(struct evaluation *e, const struct path *path, struc
 	if (!jsonata_push(e, value))
 		return value_failed();
 	return jsonata_finish_array(e, base, MARK_SEQUENCE);
+}
+
+static struct json wrap_alone(struct evaluation *e, struct json input)
+{
+	uint32_t base = e->top;
+
+	if (!jsonata_push(e, input))
+		return value_failed();
+	return jsonata_finish_array(e, base, MARK_SEQUENCE);
+}
+
+/* What the first step that makes tuples is asked of: an array, or *input alone. That stands in the
+ * caller's frame; an array constructor, which may pass its whole context on, gets a copy. */
+static struct json first_items(struct evaluation *e, const struct path *path,
+			       const struct json *input, struct frame *frame)
+{
+	if (path->tuple_from > 0)
+		return run_head(e, path, *input, frame);
+	if (input->type == JSON_ARRAY && !path->steps[0].is_variable)
+		return *input;
+	if (path->steps[0].is_cons)
+		return wrap_alone(e, *input);
+	return (struct json){
+		.type = JSON_ARRAY, .extension = MARK_SEQUENCE, .count = 1, .items = input};
 }
 
 static bool run_tuple_steps(struct stream *s, struct json items)
@@ -382,7 +422,7 @@ struct json jsonata_run_tuple_path(struct evaluation *e, const struct node *node
 
 	if (!jsonata_enter(e))
 		return value_failed();
-	struct json items = run_head(e, path, input, frame), value;
+	struct json items = first_items(e, path, &input, frame), value;
 	if (value_is_failed(items))
 		return items;
 	if (path->tuple_from > 0 && items.count == 0) {

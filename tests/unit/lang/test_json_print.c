@@ -94,8 +94,12 @@ static void test_strings_both_ways(void **state)
 static void check_int(struct arena *arena, int64_t number)
 {
 	struct json items[] = {json_int(number), json_int(0)};
+	struct str digits = arena_format(arena, "%lld", (long long)number);
+	char text[20];
 
 	check_both_ways(arena, json_array(items, 2), arena_format(arena, "[%lld,0]", (long long)number));
+	assert_int_equal(json_format_int(number, text), digits.len);
+	assert_memory_equal(text, digits.data, digits.len);
 	arena_finish(arena);
 }
 
@@ -162,6 +166,9 @@ static void test_source_is_kept(void **state)
 
 	assert_str(print(*state, json_object(&member, 1)), STR("{\"x\":[ 1.0 , 2 ]}"));
 	assert_str(print_anew(*state, value), STR("{\"a\":[1.0,2]}"));
+	struct json empty[] = {parse(*state, "[ ]"), parse(*state, "{ }"), json_array(NULL, 0)};
+
+	check_both_ways(*state, json_array(empty, 3), STR("[[],{},[]]"));
 }
 
 static void test_pretty(void **state)

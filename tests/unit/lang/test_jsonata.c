@@ -218,6 +218,34 @@ static void calls_the_functions_of_the_host(void **state)
 	assert_int_equal(run.error.position, 12);
 }
 
+/* With places kept, whatever objects come after one another. */
+static void finds_members_wherever_they_are(void **state)
+{
+	struct run run = run_with(state);
+	static struct jsonata_places places;
+	static const char *const records[][2] = {
+		{"{\"a\":1,\"b\":2,\"c\":{\"a\":3}}", "[1,[2],3]"},
+		{"{\"c\":{\"x\":0,\"a\":3},\"b\":2,\"a\":1}", "[1,[2],3]"},
+		{"{\"b\":2}", "[[2]]"},
+		{"{}", "[[]]"},
+		{"{\"d\":0,\"a\":[5],\"b\":4,\"c\":{}}", "[5,[4]]"},
+		{"{\"a\":1,\"b\":2,\"c\":{\"a\":3}}", "[1,[2],3]"},
+	};
+	struct json out;
+
+	const struct jsonata *name = jsonata_compile(run.arena, STR("b"), NULL, &run.error);
+	const struct jsonata *all =
+		jsonata_compile(run.arena, STR("[a, [b], c.a]"), NULL, &run.error);
+	run.context.places = &places;
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		struct json record = parse(run.arena, records[i][0]);
+		assert_true(jsonata_evaluate(all, &run.context, record, &out, &run.error));
+		assert_str(json_text(run.arena, out), str_from_c(records[i][1]));
+		assert_true(jsonata_evaluate(name, &run.context, record, &out, &run.error));
+		assert_true(json_equal(out, json_get_c(record, "b")));
+	}
+}
+
 static void binds_the_variables_of_the_host(void **state)
 {
 	struct run run = run_with(state);
@@ -387,6 +415,18 @@ static void holds_regular_expressions(void **state)
 	assert_fault(&run, "/(?R)/", "S0303");
 	assert_fault(&run, "/(*LIMIT_MATCH=1)a/", "S0303");
 	assert_fault(&run, "/a(/", "S0302");
+	/* Runs over characters of one byte and of more, in turn. */
+	assert_result(&run, "$replace(\"aéb1é\", /[^0-9]{2,3}/, \"-\")", "\"-1é\"");
+	assert_result(&run, "$replace(\"aéb1é\", /[^0-9]{2}/, \"-\")", "\"-b1é\"");
+	assert_result(&run, "$match(\"aé\\nbcéd\", /.{3}/).match", "\"bcé\"");
+	assert_result(&run, "$replace(\"xÇy é z\", /^.* /, \"\")", "\"z\"");
+	assert_result(&run, "$replace(\"é é z\", / [^ ]*$/, \"\")", "\"é é\"");
+	assert_result(&run, "$contains(\"éABéab\", /(éab)\\1/i)", "true");
+	assert_result(&run, "$contains(\"abAC\", /(ab)\\1/i)", "false");
+	assert_result(&run, "$replace(\"abc\", /(?<=[ab]+)c/, \"\")", "\"ab\"");
+	assert_result(&run, "$replace(\"a.b\", /[.]/, \"$$\")", "\"a$b\"");
+	assert_result(&run, "$trim(\"é  b\")", "\"é b\"");
+	assert_result(&run, "$trim(\"\\té\")", "\"é\"");
 }
 
 static char *repeat(struct arena *arena, const char *text, size_t count)
@@ -520,6 +560,16 @@ static void survives_hostile_expressions(void **state)
 	}
 }
 
+/* What is sorted alone, before tuples are made of it. */
+static void sorts_a_single_item(void **state)
+{
+	struct run run = run_with(state);
+
+	run.input = parse(run.arena, "{\"o\": {\"a\": 5}, \"l\": [{\"a\": 5}]}");
+	assert_result(&run, "o^(a).a@$x.$x", "5");
+	assert_result(&run, "l^(a).a@$x.{\"x\": $x}", "{\"x\":5}");
+}
+
 static void sorts_a_sorted_list_in_few_steps(void **state)
 {
 	struct run run = run_with(state);
@@ -619,6 +669,9 @@ static void blames_the_call_that_the_reference_blames(void **state)
 	assert_int_equal(run.error.position, 39); /* of the chain's own text */
 	assert_fault(&run, "($f := function(){$min(2, 3)}; $f())", "T0410");
 	assert_int_equal(run.error.position, 22);
+	/* What is no function was not called before. */
+	assert_fault(&run, "$split(\"ab\", function($s) {{\"start\": 0}})", "T1006");
+	assert_str(json_str(run.error.token), STR("split"));
 }
 
 /* := within $eval binds where $eval stands. */
@@ -761,6 +814,9 @@ static void works_out_constants_once(void **state)
 		{"a[1 + 1]", "path\n  name a\n    literal 2\n"},
 		/* the branch that is left */
 		{"1 = 2 ? a : b", "condition\n  literal false\n  field b\n"},
+		/* a table that is only looked into */
+		{"$lookup({\"a\": 1, \"b\": \"x\"}, c)",
+		 "call lookup (builtin)\n  literal {\"a\":1,\"b\":\"x\"}\n  field c\n"},
 		/* not what fails, what is no number, what a context might complete */
 		{"1 / 0", "binary /\n  literal 1\n  literal 0\n"},
 		{"\"a\" + 1", "binary +\n  literal \"a\"\n  literal 1\n"},
@@ -783,7 +839,15 @@ static void keeps_the_meaning_of_constants(void **state)
 	/* An error comes only where it is evaluated. */
 	assert_result(&run, "false and 1/0 = \"a\" + 1 ? 1 : 2", "2");
 	assert_fault(&run, "true ? \"a\" + 1", "T2001");
+	assert_result(&run, "[\"a\", \"c\"].$lookup({\"a\": 1, \"b\": null}, $)", "1");
+	assert_result(&run, "$lookup({\"a\": 1, \"b\": null}, \"b\")", "null");
+	assert_result(&run, "$lookup({\"a\": x, \"b\": 2}, \"b\")", "2");
+	assert_fault(&run, "$lookup({\"a\": 1, \"a\": 2}, \"a\")", "D1009");
+	/* Objects are themselves alone. */
+	assert_result(&run, "($f := function() { {\"a\": 1} }; $f() in [$f()])", "false");
 	/* A name may mean something else. */
+	assert_result(&run, "($lookup := function($x, $k) {$x}; $lookup({\"a\": 1}, 0))",
+		      "{\"a\":1}");
 	assert_result(&run, "($length := function($x) {7}; $length(\"a\"))", "7");
 	/* What is flattened goes by the spelling. */
 	assert_result(&run, "[true ? [1, 2] : 3]", "[1,2]");
@@ -943,6 +1007,7 @@ int main(void)
 		TEST(says_where_an_evaluation_failed),
 		TEST(turns_a_fault_into_an_error),
 		TEST(calls_the_functions_of_the_host),
+		TEST(finds_members_wherever_they_are),
 		TEST(binds_the_variables_of_the_host),
 		TEST(holds_every_budget_at_its_limit),
 		TEST(holds_tries_time_and_texts_at_their_limits),
@@ -955,6 +1020,7 @@ int main(void)
 		TEST(takes_utf8_alone),
 		TEST(takes_long_chains),
 		TEST(survives_hostile_expressions),
+		TEST(sorts_a_single_item),
 		TEST(sorts_a_sorted_list_in_few_steps),
 		TEST(asks_the_clock_once_an_evaluation),
 		TEST(draws_from_the_given_chance),
