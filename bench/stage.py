@@ -24,6 +24,19 @@ def pin(pid, core):
                    stdout=subprocess.DEVNULL)
 
 
+def processor_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rest(*pids):
+    """Until they do nothing any more: what one round leaves to be written is no part of the next."""
+    used = -1
+    while sum(map(processor_s, pids)) - used > 0.01:
+        used = sum(map(processor_s, pids))
+        time.sleep(0.5)
+
+
 def node_modules():
     """What the rivals need from npm, beside the benchmark, at fixed versions."""
     folder = ROOT / "bench/unified"

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from stage import FREE, ROOT, ROUNDS, Bench, ask, harness, pin, print_table, wrk
+from stage import FREE, ROOT, ROUNDS, Bench, ask, harness, pin, print_table, processor_s, rest, wrk
 
 import database
 import postgresql
@@ -93,11 +93,6 @@ def on_sqlite():
         os.environ[postgresql.SERVER] = server
 
 
-def processor_s(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class Reads:
     """A server with a copy, on the store of the environment."""
 
@@ -143,6 +138,7 @@ def bench_reads(bench):
         rounds = {name: [] for name in sides}
         for _ in range(ROUNDS):
             for name, side in sides.items():
+                rest(*(side.server.pid for side in sides.values()))
                 rounds[name].append(side.rate(way))
         (ours, our_us), (theirs, their_us) = (
             map(statistics.median, zip(*rounds[name])) for name in ("PostgreSQL", "SQLite"))

@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 
-from stage import FREE, ROOT, Bench, harness, node_modules, pin, print_table
+from stage import FREE, ROOT, Bench, harness, node_modules, pin, print_table, processor_s, rest
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "100000"))
 REPEATS = int(os.environ.get("BENCH_REPEATS", "3"))
@@ -17,11 +17,6 @@ REPEATS = int(os.environ.get("BENCH_REPEATS", "3"))
 def status_mb(pid, name):
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(rf"{name}:\s+(\d+)", text)[1]) / 1024
-
-
-def cpu_s(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Tenon:
@@ -46,7 +41,7 @@ class Tenon:
 
     def run(self):
         """The next run, once it has ended: seconds, seconds of its core, counts."""
-        before = cpu_s(self.server.pid)
+        before = processor_s(self.server.pid)
         self.runs += 1
         if self.runs == 1:
             self.job = self.ask("POST", "/sync-job", {
@@ -62,14 +57,7 @@ class Tenon:
         if run["status"] != "completed":
             raise RuntimeError(json.dumps(run))
         return (moment(run["ended_at"]) - moment(run["started_at"]),
-                cpu_s(self.server.pid) - before, run["counts"])
-
-    def rest(self):
-        """After a first load words are taken in for the search, which is no part of what comes next."""
-        used = -1
-        while cpu_s(self.server.pid) - used > 0.01:
-            used = cpu_s(self.server.pid)
-            time.sleep(0.5)
+                processor_s(self.server.pid) - before, run["counts"])
 
     def events(self):
         return len([e for e in self.ask("GET", "/events?limit=1000")["result"]
@@ -84,7 +72,7 @@ def moment(text):
 def measure_tenon(bench, box):
     tenon = Tenon(bench, box)
     runs = [tenon.run()]
-    tenon.rest()
+    rest(tenon.server.pid)  # after a first load words are taken in for the search
     runs += [tenon.run() for _ in range(REPEATS)]
     assert runs[0][2]["created"] == RECORDS, runs[0]
     for _, _, counts in runs[1:]:

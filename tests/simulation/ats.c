@@ -33,7 +33,8 @@ static void check_allowance(struct world *world)
 /* --- a list that passes over a record -------------------------------------------------------- */
 
 /* While others move, some lists do; no record twice, as an ATS that keeps one from its lists for
- * good has deleted it. */
+ * good has deleted it. What a merge gives to another candidate, lists that are being read may have
+ * passed over already. */
 enum { PASSED_MAX = 4000 };
 static struct {
 	uint64_t one_in;
@@ -53,6 +54,20 @@ static bool was_passed(int64_t id)
 		if (passed.ids[i] == id)
 			return true;
 	return false;
+}
+
+static void note_merged(struct json changes)
+{
+	for (uint32_t i = 0; i < changes.count; i++) {
+		struct json change = json_at(changes, i);
+		struct json candidates =
+			json_get_c(json_get_c(change, "touched"), "candidates");
+
+		if (!str_equal(json_get_str(change, "change"), STR("merged")))
+			continue;
+		for (uint32_t k = 0; k < candidates.count && passed.count < PASSED_MAX; k++)
+			passed.ids[passed.count++] = to_int(json_at(candidates, k));
+	}
 }
 
 static struct json without(struct arena *arena, struct json list, size_t at)
@@ -287,6 +302,7 @@ void ats_step(struct world *world, size_t changes)
 	trace("%lld step: %.*s", (long long)world->time.now_ns, STR_ARGS(json_text(&arena, reply)));
 	if (status != 200)
 		die("the sandbox makes no step: %d", status);
+	note_merged(json_get_c(reply, "changes"));
 	world->life.changes += changes;
 	arena_finish(&arena);
 }
