@@ -34,6 +34,7 @@ class Before(NodesCase):
             missing = run_tenon("migrate", "--check", "--data", str(self.data), check=False).returncode
             self.assertIn(missing, (0, 5))  # 0: tables are as they were
             run_tenon("migrate", "--data", str(self.data))
+            run_tenon("migrate", "--check", "--data", str(self.data))
             self.disturb(traffic, jobs)
             for path, number in ((TENON, 0), (BEFORE, 1), (TENON, 1), (BEFORE, 0), (TENON, 0), (TENON, 2)):
                 with program(path):

@@ -89,6 +89,7 @@ void shared_end(struct shared *shared, const struct shared_message *message,
 
 /* A call may be made: the granting is as good as the node's lease. */
 bool shared_has_token(struct shared *shared, const struct shared_source *source);
+/* What the front takes it is likely to take again. */
 void shared_take(struct shared *shared, bool is_background);
 /* One of the calls has its answer. */
 void shared_release(struct shared *shared);

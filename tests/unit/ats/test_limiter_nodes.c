@@ -127,6 +127,12 @@ static struct speaker make_speaker(struct test *test, const char *name, int64_t 
 	return speaker;
 }
 
+static void make_two(struct test *test, struct speaker *one, struct speaker *other)
+{
+	*one = make_speaker(test, "nod_1", 60000);
+	*other = make_speaker(test, "nod_2", 60000);
+}
+
 static bool pass(struct speaker *speaker, const struct shared_message *message)
 {
 	bool ok = shared_ask(speaker->test->store, message, &speaker->said, &speaker->test->err);
@@ -157,8 +163,7 @@ static void test_what_one_has_the_others_have_not(void **state)
 	struct speaker one = {0}, other = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	assert_int_equal(ask(&one, 3), 3);
 	assert_int_equal(ask(&other, 3), 2);
 	assert_int_equal(ask(&other, 3), 0);
@@ -190,8 +195,7 @@ static void test_an_answer_that_was_lost_costs_nothing_and_an_old_message_does_n
 	struct shared_message old;
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	assert_int_equal(ask(&one, 4), 4);
 	one.next.granted = 0; /* it never heard */
 	assert_int_equal(ask(&other, 3), 1);
@@ -213,8 +217,7 @@ static void test_what_a_dead_node_had_under_way_ended_with_its_lease(void **stat
 	struct speaker one = {0}, other = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	assert_int_equal(ask(&one, 5), 5);
 	do_sql(*state, "UPDATE node SET until_ms = now_us() / 1000 - 50000 WHERE id = 'nod_1'");
 	assert_int_equal(ask(&other, 5), 0);
@@ -235,8 +238,7 @@ static void test_who_came_first_is_served_first_and_fronts_before_backs(void **s
 	struct speaker one = {0}, other = {0}, behind = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	behind = make_speaker(*state, "nod_3", 60000);
 	behind.next.is_background = true;
 	one.next.length_us = other.next.length_us = behind.next.length_us = 10 * SECOND_US;
@@ -314,8 +316,7 @@ static void test_a_bucket_lets_a_burst_through_and_fills_again(void **state)
 	struct speaker one = {0}, other = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	one.next.is_window = other.next.is_window = false;
 	assert_int_equal(ask(&one, 4), 4);
 	assert_int_equal(ask(&other, 4), 1);
@@ -333,8 +334,7 @@ static void test_no_more_are_under_way_than_allowed_over_all_nodes(void **state)
 	struct speaker one = {0}, other = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	one.next.requests = other.next.requests = 0;
 	one.next.is_window = other.next.is_window = false;
 	one.next.concurrent = other.next.concurrent = 3;
@@ -356,8 +356,7 @@ static void test_half_of_a_limit_may_be_had_ahead(void **state)
 	struct speaker one = {0}, other = {0}, behind = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	behind = make_speaker(*state, "nod_3", 60000);
 	behind.next.is_background = true;
 	one.next.requests = other.next.requests = behind.next.requests = 100;
@@ -380,8 +379,7 @@ static void test_nothing_is_had_ahead_while_others_wait_or_places_are_few(void *
 	struct speaker one = {0}, other = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	one.next.requests = other.next.requests = 1000;
 	one.next.concurrent = other.next.concurrent = 8;
 	one.next.ahead = 20;
@@ -420,8 +418,7 @@ static void test_a_pause_holds_for_all(void **state)
 	struct speaker one = {0}, other = {0};
 
 	NEEDS_CLUSTER;
-	one = make_speaker(*state, "nod_1", 60000);
-	other = make_speaker(*state, "nod_2", 60000);
+	make_two(*state, &one, &other);
 	one.next.pause_us = 7 * SECOND_US;
 	(void)ask(&one, 0);
 	assert_int_equal(ask(&other, 1), 0);
